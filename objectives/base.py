@@ -1,0 +1,105 @@
+"""The contract of an objective: a loss and the hooks that keep the critic Lipschitz. Nothing trains here (game.py does)."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from .errors import BadInput
+from .losses import get_loss
+
+API_VERSION = 1
+
+
+@dataclass
+class Batch:
+    """One minibatch, on the device.
+
+    Attributes:
+        real: [B, d] points, or [B, C, H, W] images in [-1, 1].
+        fake: the same shape; detached in the critic phase.
+        labels: [B] int64, for conditional GANs, or None.
+        step: generator updates so far, for schedules.
+        rng: the objective's own random stream, on the device of `real`; the only source of randomness allowed.
+    """
+
+    real: Tensor
+    fake: Tensor
+    labels: Tensor | None
+    step: int
+    rng: torch.Generator
+
+
+class Objective(nn.Module):
+    """A loss plus a way to keep the critic Lipschitz; every hook but the loss does nothing by default.
+
+    Subclasses set `name` and `reference` and override the hooks they need. Hyper-parameters are keyword arguments of
+    the constructor and are recorded. State belongs in buffers, so that checkpoints hold it; randomness comes from
+    `batch.rng`.
+
+    Args:
+        loss: one of `lipbench.objectives.LOSSES`.
+
+    Raises:
+        BadInput: for an unknown loss.
+    """
+
+    name: ClassVar[str]
+    reference: ClassVar[str]
+    lipschitz_bound: float | None = None
+    capturable: bool = True
+
+    def __init__(self, *, loss: str = "wasserstein") -> None:
+        super().__init__()
+        self.loss = get_loss(loss)
+
+    @property
+    def relativistic(self) -> bool:
+        """Whether the generator's loss wants the logits of real samples too."""
+        return self.loss.relativistic
+
+    def skip_reason(self, critic: nn.Module, shape: tuple[int, ...]) -> str | None:
+        """Why this objective cannot train this (unprepared) critic on samples of this shape, or None."""
+        return None
+
+    def prepare_critic(self, critic: nn.Module) -> nn.Module:
+        """The critic to train, made once, before the optimisers are built (spectral norm, gradient normalisation)."""
+        return critic
+
+    def transform(self, x: Tensor, batch: Batch) -> Tensor:
+        """What the critic sees in place of the samples x (instance noise, augmentation); the same shape as x."""
+        return x
+
+    def critic_loss(self, critic: nn.Module, batch: Batch) -> Tensor:
+        """Scalar, minimised by the critic."""
+        real = critic(self.transform(batch.real, batch))
+        fake = critic(self.transform(batch.fake, batch))
+        return self.loss.critic(real, fake)
+
+    def generator_loss(self, critic: nn.Module, batch: Batch) -> Tensor:
+        """Scalar, minimised by the generator; gradients flow through `batch.fake`."""
+        fake = critic(self.transform(batch.fake, batch))
+        real = critic(self.transform(batch.real, batch)) if self.relativistic else None
+        return self.loss.generator(fake, real)
+
+    def penalty(self, critic: nn.Module, batch: Batch) -> Tensor | None:
+        """Scalar, already weighted, added to the critic's loss; computed outside autocast. Norms are per sample."""
+        return None
+
+    def constrain_(self, critic: nn.Module) -> None:
+        """Changes the critic in place after each of its steps, under no_grad (weight clipping)."""
+
+
+def at_least_zero(name: str, value: float) -> float:
+    """The value itself; BadInput if it is negative or not a number."""
+    if not value >= 0:
+        raise BadInput(f"{name}={value}: must be a number ≥ 0")
+    return value
+
+
+def above_zero(name: str, value: float) -> float:
+    """The value itself; BadInput if it is not above zero."""
+    if not value > 0:
+        raise BadInput(f"{name}={value}: must be a number > 0")
+    return value

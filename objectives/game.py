@@ -1,0 +1,101 @@
+"""The two steps of the game: all training code there is.
+
+The Lightning module, the conformance kit and the studies with a fixed generator call these two and nothing else.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+from torch.optim import Optimizer
+
+from .base import Batch, Objective
+
+
+def critic_step(objective: Objective, critic: nn.Module, batch: Batch, optimizer: Optimizer) -> dict[str, Tensor]:
+    """One update of the critic: one backward over loss + penalty, then the constraint.
+
+    Args:
+        objective: what is minimised, and how the critic is kept Lipschitz.
+        critic: as `objective.prepare_critic` returned it; maps [B, …] to logits [B].
+        batch: real and fake samples; fakes are detached here.
+        optimizer: over the critic's parameters.
+
+    Returns:
+        Detached scalars on the device: `critic_loss` (without the penalty) and `penalty` (0 where there is none).
+    """
+    batch = replace(batch, fake=batch.fake.detach())
+    # Within one step a parametrised weight is one thing: one power iteration, not one per forward pass.
+    with parametrize.cached():
+        loss = objective.critic_loss(critic, batch)
+        penalty = _penalty(objective, critic, batch)
+    optimizer.zero_grad()
+    (loss if penalty is None else loss + penalty).backward()
+    optimizer.step()
+    with torch.no_grad():
+        objective.constrain_(critic)
+    return {
+        "critic_loss": loss.detach(),
+        "penalty": torch.zeros_like(loss) if penalty is None else penalty.detach(),
+    }
+
+
+def generator_step(
+    objective: Objective,
+    generator: nn.Module,
+    critic: nn.Module,
+    latent: Tensor,
+    batch: Batch,
+    optimizer: Optimizer,
+) -> dict[str, Tensor]:
+    """One update of the generator against a frozen critic; the gradients stay in the parameters' `.grad`.
+
+    Args:
+        objective: what is minimised.
+        generator: maps latents [B, k] to samples.
+        critic: held fixed: parameters, and the state of its parametrisations.
+        latent: [B, k].
+        batch: its `fake` is replaced by `generator(latent)`; its `real` serves objectives that compare the two.
+        optimizer: over the generator's parameters.
+
+    Returns:
+        Detached scalar on the device: `generator_loss`.
+    """
+    with frozen(critic), parametrize.cached():
+        loss = objective.generator_loss(critic, replace(batch, fake=generator(latent)))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return {"generator_loss": loss.detach()}
+
+
+@contextmanager
+def frozen(module: nn.Module) -> Iterator[None]:
+    """The module without gradients to its parameters and without updates of its parametrisations (power iterations).
+
+    Freezing rather than detaching: the gradient still flows through it to its input.
+    """
+    thawed = [p for p in module.parameters() if p.requires_grad]
+    updating = [m for m in module.modules() if isinstance(m, parametrize.ParametrizationList) and m.training]
+    try:
+        for parameter in thawed:
+            parameter.requires_grad_(False)
+        for parametrization in updating:
+            parametrization.eval()
+        yield
+    finally:
+        for parameter in thawed:
+            parameter.requires_grad_(True)
+        for parametrization in updating:
+            parametrization.train()
+
+
+def _penalty(objective: Objective, critic: nn.Module, batch: Batch) -> Tensor | None:
+    # Second derivatives lose too much in half precision, so the penalty never runs under autocast.
+    with torch.autocast(batch.real.device.type, enabled=False):
+        if batch.fake.dtype != batch.real.dtype:
+            batch = replace(batch, fake=batch.fake.to(batch.real.dtype))
+        return objective.penalty(critic, batch)

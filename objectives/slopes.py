@@ -1,0 +1,87 @@
+"""Slopes ‖∇f(x)‖ of a critic, per sample, and the points at which penalties measure them."""
+
+from collections.abc import Callable
+
+import torch
+from scipy.optimize import linear_sum_assignment
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from .base import Batch
+
+
+def slopes(critic: nn.Module, x: Tensor, *, create_graph: bool = True) -> Tensor:
+    """Euclidean norm of the critic's gradient at each sample.
+
+    Args:
+        critic: maps [B, …] to logits [B], each sample by itself.
+        x: [B, …]; detached here.
+        create_graph: whether the slopes can be differentiated once more.
+
+    Returns:
+        [B].
+    """
+    x = x.detach().requires_grad_(True)
+    with torch.enable_grad():
+        (gradient,) = torch.autograd.grad(critic(x).sum(), x, create_graph=create_graph)
+    return gradient.flatten(1).norm(dim=1)
+
+
+def mixes_samples(critic: nn.Module) -> str | None:
+    """Why a gradient per sample means nothing for this critic (batch norm), or None."""
+    if any(isinstance(m, _BatchNorm) for m in critic.modules()):
+        return "batch norm in the critic makes its output depend on the whole batch, so a slope per sample is undefined"
+    return None
+
+
+def _epsilon(batch: Batch) -> Tensor:
+    # One ε per sample, broadcast over the sample's own dimensions.
+    size = (len(batch.real),) + (1,) * (batch.real.dim() - 1)
+    return torch.rand(size, generator=batch.rng, device=batch.real.device, dtype=batch.real.dtype)
+
+
+def line(batch: Batch) -> Tensor:
+    """εx + (1 − ε)G(z) on pairs as they come, i.e. random ones (Gulrajani et al. 2017, algorithm 1)."""
+    return torch.lerp(batch.fake, batch.real, _epsilon(batch))
+
+
+def ot_line(batch: Batch) -> Tensor:
+    """The same with the pairs of an optimal transport (Euclidean cost) within the batch: exact, on the host."""
+    real, fake = batch.real.flatten(1), batch.fake.flatten(1)
+    _, fake_of = linear_sum_assignment(torch.cdist(real, fake).cpu().numpy())
+    index = torch.as_tensor(fake_of, device=real.device)
+    return torch.lerp(batch.fake[index], batch.real, _epsilon(batch))
+
+
+def real(batch: Batch) -> Tensor:
+    """The real samples themselves."""
+    return batch.real
+
+
+def fake(batch: Batch) -> Tensor:
+    """The generated samples themselves."""
+    return batch.fake
+
+
+def noise(batch: Batch) -> Tensor:
+    """Noisy reals, x + ½·sd(x)·U(0, 1), sd over the batch and all dimensions (Kodali et al. 2017)."""
+    u = torch.rand(batch.real.shape, generator=batch.rng, device=batch.real.device, dtype=batch.real.dtype)
+    return batch.real + 0.5 * batch.real.std() * u
+
+
+def box(batch: Batch) -> Tensor:
+    """Uniform in the smallest box with sides along the axes that holds the batch's real and fake samples."""
+    both = torch.cat([batch.real, batch.fake])
+    low, high = both.amin(0), both.amax(0)
+    u = torch.rand(batch.real.shape, generator=batch.rng, device=both.device, dtype=both.dtype)
+    return torch.lerp(low.expand_as(u), high.expand_as(u), u)
+
+
+POINTS: dict[str, Callable[[Batch], Tensor]] = {
+    "line": line,
+    "ot_line": ot_line,
+    "real": real,
+    "fake": fake,
+    "noise": noise,
+    "box": box,
+}

@@ -1,0 +1,31 @@
+"""SN-GAN's spectral normalisation of the critic (Miyato et al. 2018)."""
+
+from torch import nn
+from torch.nn.utils import parametrizations
+
+from .base import Objective
+
+WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+
+
+class SpectralNorm(Objective):
+    """W ← W/σ(W) in every layer of the critic, σ by one power iteration a step (Miyato et al. 2018, eq. 8, alg. 1).
+
+    For a convolution σ is that of the reshaped kernel, as in the paper, not the operator's norm.
+
+    Args:
+        loss: see `Objective`; the paper trains with `non_saturating` and `hinge`.
+    """
+
+    name = "sn-gan"
+    reference = "Miyato et al., Spectral Normalization for Generative Adversarial Networks, 2018, arXiv:1802.05957"
+    lipschitz_bound = 1.0
+
+    def __init__(self, *, loss: str = "hinge") -> None:
+        super().__init__(loss=loss)
+
+    def prepare_critic(self, critic: nn.Module) -> nn.Module:
+        for layer in critic.modules():
+            if isinstance(layer, WEIGHTED):
+                parametrizations.spectral_norm(layer)
+        return critic
