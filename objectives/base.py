@@ -1,4 +1,4 @@
-"""The contract of an objective: a loss and the hooks that keep the critic Lipschitz. Nothing trains here (game.py does)."""
+"""The contract of an objective: a loss, and the hooks that keep the critic Lipschitz. Training itself is in game.py."""
 
 from dataclasses import dataclass
 from typing import ClassVar

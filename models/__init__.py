@@ -1,0 +1,25 @@
+"""What is trained: architectures, recipes and the one Lightning module."""
+
+from collections.abc import Callable
+
+from .dcgan import dcgan, to_uint8
+from .gan import CHUNK, GAN, SCALARS, STREAMS, RealData, stream_seed
+from .mlp import mlp
+from .networks import Networks, draw_latent
+from .recipe import Recipe
+
+ARCHITECTURES: dict[str, Callable[..., Networks]] = {"mlp": mlp, "dcgan": dcgan}
+
+__all__ = [
+    "ARCHITECTURES",
+    "CHUNK",
+    "GAN",
+    "SCALARS",
+    "STREAMS",
+    "Networks",
+    "RealData",
+    "Recipe",
+    "draw_latent",
+    "stream_seed",
+    "to_uint8",
+]

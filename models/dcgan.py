@@ -1,0 +1,101 @@
+"""DCGAN's convolutional pair (Radford et al. 2016) for 8, 28 and 32 pixels, 1 or 3 channels."""
+
+import torch
+from torch import Tensor, nn
+
+from ..objectives import BadInput
+from .networks import NORMS, Networks, choice, positive
+
+# Side of the image → strided stages between it and the smallest feature map (side / 2^stages).
+STAGES = {8: 2, 28: 2, 32: 3}
+
+
+def _norm(kind: str, channels: int) -> list[nn.Module]:
+    # Layer norm over channels and places, with a gain per channel, is group norm with one group.
+    return {"none": [], "batch": [nn.BatchNorm2d(channels)], "layer": [nn.GroupNorm(1, channels)]}[kind]
+
+
+def _initialise(module: nn.Module) -> None:
+    """N(0, 0.02²) weights, as in DCGAN."""
+    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+        nn.init.normal_(module.weight, std=0.02)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+
+class DCGANGenerator(nn.Module):
+    """Latents [B, latent_dim] to images [B, C, H, W] in [−1, 1]: linear, transposed convolutions, tanh."""
+
+    def __init__(self, shape: tuple[int, int, int], channels: int, latent_dim: int, norm: str) -> None:
+        super().__init__()
+        stages = STAGES[shape[1]]
+        side, width = shape[1] >> stages, channels << (stages - 1)
+        self.project = nn.Linear(latent_dim, width * side * side)
+        layers: list[nn.Module] = [nn.Unflatten(1, (width, side, side)), *_norm(norm, width), nn.ReLU()]
+        for _ in range(stages - 1):
+            layers += [nn.ConvTranspose2d(width, width // 2, 4, 2, 1), *_norm(norm, width // 2), nn.ReLU()]
+            width //= 2
+        self.layers = nn.Sequential(*layers, nn.ConvTranspose2d(width, shape[0], 4, 2, 1), nn.Tanh())
+        self.apply(_initialise)
+
+    def forward(self, latent: Tensor) -> Tensor:
+        """[B, latent_dim] → [B, C, H, W]."""
+        return self.layers(self.project(latent))
+
+
+class DCGANCritic(nn.Module):
+    """Images [B, C, H, W] to logits [B]: strided convolutions with leaky ReLU, and a linear output."""
+
+    def __init__(self, shape: tuple[int, int, int], channels: int, norm: str) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        inputs, side = shape[0], shape[1]
+        for stage in range(STAGES[side]):
+            width = channels << stage
+            # DCGAN leaves the norm out at the input.
+            layers += [nn.Conv2d(inputs, width, 4, 2, 1), *_norm(norm if stage else "none", width), nn.LeakyReLU(0.2)]
+            inputs = width
+        smallest = side >> STAGES[side]
+        self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Linear(inputs * smallest * smallest, 1))
+        self.apply(_initialise)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C, H, W] → [B]."""
+        return self.layers(x).squeeze(1)
+
+
+def dcgan(
+    shape: tuple[int, ...],
+    *,
+    channels: int = 64,
+    norm: str = "batch",
+    critic_norm: str = "none",
+    latent_dim: int = 64,
+) -> Networks:
+    """The pair for images of `shape`; no norm in the critic by default, so that slopes per sample are defined.
+
+    Args:
+        shape: (1 or 3, 8 | 28 | 32, the same).
+        channels: feature maps at the largest resolution; doubled at each stage.
+        norm: the generator's, one of `NORMS`.
+        critic_norm: the critic's.
+        latent_dim: dimension of the normal latent.
+
+    Raises:
+        BadInput: for a shape or a value that is not allowed.
+    """
+    if len(shape) != 3 or shape[0] not in (1, 3) or shape[1] != shape[2] or shape[1] not in STAGES:
+        sides = ", ".join(map(str, STAGES))
+        raise BadInput(f"dcgan: samples of shape {tuple(shape)}: must be (1 or 3, S, S) with S one of {sides}")
+    image = (shape[0], shape[1], shape[2])
+    positive("channels", channels)
+    return Networks(
+        DCGANGenerator(image, channels, positive("latent_dim", latent_dim), choice("norm", norm, NORMS)),
+        DCGANCritic(image, channels, choice("critic_norm", critic_norm, NORMS)),
+        latent_dim,
+    )
+
+
+def to_uint8(images: Tensor) -> Tensor:
+    """Images in [−1, 1] to uint8 0…255, rounded."""
+    return ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)

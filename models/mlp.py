@@ -1,0 +1,99 @@
+"""Multi-layer perceptrons for points in R^d (and small images, flattened)."""
+
+import math
+
+from torch import Tensor, nn
+
+from .networks import ACTIVATIONS, LATENTS, NORMS, Networks, choice, positive
+
+
+def _norm(kind: str, width: int) -> list[nn.Module]:
+    return {"none": [], "batch": [nn.BatchNorm1d(width)], "layer": [nn.LayerNorm(width)]}[kind]
+
+
+def perceptron(
+    inputs: int, outputs: int, *, width: int, depth: int, activation: str = "relu", norm: str = "none"
+) -> nn.Sequential:
+    """`depth` hidden layers of `width` units, each linear → norm → activation, and a linear output.
+
+    Weights are Kaiming-normal for ReLU, Glorot-normal otherwise; biases start at zero.
+    """
+    layers: list[nn.Module] = []
+    for i in range(depth):
+        layers += [nn.Linear(inputs if i == 0 else width, width), *_norm(norm, width), ACTIVATIONS[activation]()]
+    layers.append(nn.Linear(width, outputs))
+    for layer in layers:
+        if isinstance(layer, nn.Linear):
+            _initialise(layer, activation)
+    return nn.Sequential(*layers)
+
+
+def _initialise(layer: nn.Linear, activation: str) -> None:
+    if activation == "relu":
+        nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+    else:
+        nn.init.xavier_normal_(layer.weight)
+    nn.init.zeros_(layer.bias)
+
+
+class MLPGenerator(nn.Module):
+    """Latents [B, latent_dim] to samples [B, *shape]; images end in tanh."""
+
+    def __init__(self, latent_dim: int, shape: tuple[int, ...], **layers: object) -> None:
+        super().__init__()
+        self.layers = perceptron(latent_dim, math.prod(shape), **layers)  # pyright: ignore[reportArgumentType]
+        self.shape = shape
+
+    def forward(self, latent: Tensor) -> Tensor:
+        """[B, latent_dim] → [B, *shape]."""
+        x = self.layers(latent).unflatten(1, self.shape)
+        return x.tanh() if len(self.shape) == 3 else x
+
+
+class MLPCritic(nn.Module):
+    """Samples [B, *shape] to logits [B]."""
+
+    def __init__(self, shape: tuple[int, ...], **layers: object) -> None:
+        super().__init__()
+        self.layers = perceptron(math.prod(shape), 1, **layers)  # pyright: ignore[reportArgumentType]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, *shape] → [B]."""
+        return self.layers(x.flatten(1)).squeeze(1)
+
+
+def mlp(
+    shape: tuple[int, ...],
+    *,
+    width: int = 128,
+    depth: int = 3,
+    activation: str = "relu",
+    norm: str = "none",
+    critic_norm: str = "none",
+    latent_dim: int = 2,
+    latent: str = "normal",
+) -> Networks:
+    """Generator and critic with the same `width` × `depth`; 3 × 512 ReLU is the toy setting of Gulrajani et al. 2017.
+
+    Args:
+        shape: of one sample.
+        width: units of a hidden layer.
+        depth: number of hidden layers.
+        activation: one of `ACTIVATIONS`.
+        norm: the generator's, one of `NORMS`.
+        critic_norm: the critic's.
+        latent_dim: dimension of the latent.
+        latent: `normal` or `uniform`.
+
+    Raises:
+        BadInput: for a value that is not allowed.
+    """
+    choice("activation", activation, ACTIVATIONS)  # pyright: ignore[reportArgumentType]
+    choice("latent", latent, LATENTS)
+    size = {"width": positive("width", width), "depth": positive("depth", depth), "activation": activation}
+    return Networks(
+        MLPGenerator(positive("latent_dim", latent_dim), shape, **size, norm=choice("norm", norm, NORMS)),
+        MLPCritic(shape, **size, norm=choice("critic_norm", critic_norm, NORMS)),
+        latent_dim,
+        latent,
+    )

@@ -1,0 +1,60 @@
+"""A recipe: how the game is optimised, apart from the objective and the architecture."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from torch.nn import Parameter
+from torch.optim import Adam, Optimizer, RMSprop
+
+from ..objectives import BadInput, unknown
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Settings of the optimisation.
+
+    Attributes:
+        optimizer: `adam` (fused) or `rmsprop` (foreach: it has no fused form).
+        lr: learning rate of the generator, and of the critic unless `critic_lr` is given.
+        betas: of Adam; RMSprop ignores them and keeps torch's alpha 0.99.
+        n_critic: critic steps per generator update.
+        batch: samples in a minibatch.
+        critic_lr: learning rate of the critic alone.
+        ema: decay of the moving average of the generator that is evaluated, or None to evaluate the generator itself.
+        decay: `none`, or `linear` to zero over the run.
+    """
+
+    optimizer: str = "adam"
+    lr: float = 2e-4
+    betas: tuple[float, float] = (0.0, 0.9)
+    n_critic: int = 1
+    batch: int = 64
+    critic_lr: float | None = None
+    ema: float | None = None
+    decay: str = "none"
+
+    def __post_init__(self) -> None:
+        for what, value, ok, allowed in (
+            ("lr", self.lr, self.lr > 0, "> 0"),
+            ("critic_lr", self.critic_lr, self.critic_lr is None or self.critic_lr > 0, "> 0"),
+            ("betas", self.betas, all(0 <= b < 1 for b in self.betas), "two numbers in [0, 1)"),
+            ("n_critic", self.n_critic, self.n_critic >= 1, "≥ 1"),
+            ("batch", self.batch, self.batch >= 2, "≥ 2"),
+            ("ema", self.ema, self.ema is None or 0 <= self.ema < 1, "in [0, 1)"),
+        ):
+            if not ok:
+                raise BadInput(f"recipe: {what}={value}: must be {allowed}")
+        if self.optimizer not in ("adam", "rmsprop"):
+            raise unknown("optimizer", self.optimizer, ["adam", "rmsprop"])
+        if self.decay not in ("none", "linear"):
+            raise unknown("decay", self.decay, ["none", "linear"])
+
+    def make_optimizer(self, parameters: Iterable[Parameter], lr: float) -> Optimizer:
+        """The recipe's optimiser over these parameters."""
+        if self.optimizer == "rmsprop":
+            return RMSprop(parameters, lr=lr, foreach=True)
+        return Adam(parameters, lr=lr, betas=(float(self.betas[0]), float(self.betas[1])), fused=True)
+
+    def rate(self, lr: float, done: int, total: int) -> float:
+        """The learning rate after `done` of `total` generator updates."""
+        return lr * (1 - done / total) if self.decay == "linear" else lr
