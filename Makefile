@@ -1,0 +1,44 @@
+# Every target makes .venv first if it is missing or older than what it is made from. `make help` lists them.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help bench reproduce test lint perf clean distclean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+bench: $(READY) ## train the four objectives on toys and MNIST images; tables and plots in results/quick
+	$(BIN)/lipbench run quick
+
+reproduce: $(READY) ## every study at a small scale, with a verdict on each published claim
+	$(BIN)/lipbench study all --scale quick
+
+test: $(READY) ## the tests, without those marked slow
+	$(BIN)/pytest
+
+lint: $(READY) ## ruff, basedpyright, import-linter
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/basedpyright --pythonpath $(BIN)/python
+	$(BIN)/lint-imports --no-logo
+
+perf: $(READY) ## what an iteration costs beside a raw PyTorch loop
+	$(BIN)/python -m lipbench.bench.perf
+
+clean: ## remove build output and caches; results/ stays
+	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .import_linter_cache lightning_logs
+	find bench models objectives tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean ## the same, and the environment
+	rm -rf .venv
+
+# Written last, so that an installation that was interrupted is tried again.
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "lipbench needs Python 3.11 or newer; name one: make PYTHON=python3.12 …" >&2; exit 1; }
+	@echo "installing lipbench and what it needs into .venv (some minutes, once)"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@

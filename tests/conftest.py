@@ -1,0 +1,11 @@
+"""What every test shares: one thread per process and no window. Nothing heavy, no fixture that only one folder needs."""
+
+import os
+
+import torch
+
+
+def pytest_configure() -> None:
+    torch.set_num_threads(1)
+    os.environ["OMP_NUM_THREADS"] = "1"
+    os.environ["MPLBACKEND"] = "Agg"
