@@ -1,4 +1,4 @@
-"""What every test shares: one thread per process and no window. Nothing heavy, no fixture that only one folder needs."""
+"""What every test shares: one thread per process and no window. Nothing heavy, no fixture for one folder alone."""
 
 import os
 

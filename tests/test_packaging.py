@@ -1,4 +1,4 @@
-"""The distribution: what the wheel holds, what its metadata says, and that the tested versions fit the declared ranges."""
+"""The distribution: what the wheel holds, what its metadata says, and that the tested versions fit the ranges."""
 
 import shutil
 import subprocess
