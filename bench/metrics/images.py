@@ -126,6 +126,8 @@ class ImageMetrics:
     def floor(self, held_out_a: Tensor, held_out_b: Tensor) -> dict[str, float]:
         """What perfect fakes would get: "fd" between two disjoint, equally large held-out sets, "is" of the second.
 
+        Draw the two at random: the halves of MNIST's test set, as they lie in the file, come from different writers.
+
         Raises:
             BadInput: the two differ in size.
         """

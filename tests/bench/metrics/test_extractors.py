@@ -135,8 +135,10 @@ def test_distort_moves_the_digit_but_keeps_most_of_its_ink(mnist: Labelled):
 def test_fit_depends_on_its_seed_alone(mnist: Labelled):
     images, labels = mnist[0][::10], mnist[1][::10]
     before = torch.get_rng_state()
-    first, again, other = (fit(images, labels, epochs=1, seed=seed).state_dict() for seed in (1, 1, 2))
+    first, other = (fit(images, labels, epochs=1, seed=seed).state_dict() for seed in (1, 2))
     assert torch.equal(torch.get_rng_state(), before)
+    torch.rand(5)
+    again = fit(images, labels, epochs=1, seed=1).state_dict()
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not torch.equal(first["classes.weight"], other["classes.weight"])
 

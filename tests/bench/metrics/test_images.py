@@ -138,10 +138,11 @@ def test_image_metrics_draw_their_reals_from_the_whole_pool(extractor: Extractor
     assert metrics(fake) == ImageMetrics(by_class, extractor, n_fake=400, n_real=400)(fake)
 
 
-def test_image_metrics_of_non_finite_images_are_nan(extractor: Extractor, digits: torch.Tensor):
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_image_metrics_of_non_finite_images_are_nan(extractor: Extractor, digits: torch.Tensor, value: float):
     metrics = ImageMetrics(digits[:200], extractor, n_fake=100)
     broken = digits[200:300] / 127.5 - 1
-    broken[3, 0, 2, 1] = float("nan")
+    broken[3, 0, 2, 1] = value
     assert all(math.isnan(value) for value in metrics(broken).values())
     assert math.isfinite(metrics(digits[200:300])["fd"])
 
