@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.utils import parametrize
 from torch.optim import Optimizer
 
@@ -56,7 +57,7 @@ def generator_step(
     Args:
         objective: what is minimised.
         generator: maps latents [B, k] to samples.
-        critic: held fixed: parameters, and the state of its parametrisations.
+        critic: held fixed: parameters, the state of its parametrisations and running statistics.
         latent: [B, k].
         batch: its `fake` is replaced by `generator(latent)`; its `real` serves objectives that compare the two.
         optimizer: over the generator's parameters.
@@ -74,23 +75,29 @@ def generator_step(
 
 @contextmanager
 def frozen(module: nn.Module) -> Iterator[None]:
-    """The module without gradients to its parameters and without updates of its parametrisations (power iterations).
+    """The module without gradients to its parameters and without updates of its state; its outputs stay the same.
 
-    Freezing rather than detaching: the gradient still flows through it to its input.
+    State: power iterations of parametrisations and running statistics of norms. Freezing rather than detaching: the
+    gradient still flows through the module to its input.
     """
     thawed = [p for p in module.parameters() if p.requires_grad]
     updating = [m for m in module.modules() if isinstance(m, parametrize.ParametrizationList) and m.training]
+    tracking = [m for m in module.modules() if isinstance(m, _NormBase) and m.training and m.track_running_stats]
     try:
         for parameter in thawed:
             parameter.requires_grad_(False)
         for parametrization in updating:
             parametrization.eval()
+        for norm in tracking:
+            norm.track_running_stats = False
         yield
     finally:
         for parameter in thawed:
             parameter.requires_grad_(True)
         for parametrization in updating:
             parametrization.train()
+        for norm in tracking:
+            norm.track_running_stats = True
 
 
 def _penalty(objective: Objective, critic: nn.Module, batch: Batch) -> Tensor | None:

@@ -48,7 +48,9 @@ def line(batch: Batch) -> Tensor:
 def ot_line(batch: Batch) -> Tensor:
     """The same with the pairs of an optimal transport (Euclidean cost) within the batch: exact, on the host."""
     real, fake = batch.real.flatten(1), batch.fake.flatten(1)
-    _, fake_of = linear_sum_assignment(torch.cdist(real, fake).cpu().numpy())
+    # A diverged run has costs that are not numbers; whatever the pairs are then, the points stay NaN and are seen.
+    cost = torch.cdist(real, fake).nan_to_num(nan=0.0, posinf=0.0)
+    _, fake_of = linear_sum_assignment(cost.cpu().numpy())
     index = torch.as_tensor(fake_of, device=real.device)
     return torch.lerp(batch.fake[index], batch.real, _epsilon(batch))
 
