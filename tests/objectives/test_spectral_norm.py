@@ -1,0 +1,110 @@
+"""Spectral normalisation against the singular values of numpy."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import _SpectralNorm
+
+from lipbench.objectives import Batch, SpectralNorm, critic_step, generator_step
+from lipbench.objectives.spectral_norm import WEIGHTED
+
+
+def convolutional_critic() -> nn.Module:
+    """[B, 2, 8, 8] → [B]; a transposed convolution too, whose output channels are its second dimension."""
+    torch.manual_seed(1)
+    layers = [nn.Conv2d(2, 6, 3, 2, 1), nn.LeakyReLU(0.2), nn.ConvTranspose2d(6, 4, 4, 2, 1), nn.LeakyReLU(0.2)]
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(256, 5), nn.Linear(5, 1), nn.Flatten(0)).double()
+
+
+def largest_singular_values(critic: nn.Module) -> list[float]:
+    values = []
+    for layer in critic.modules():
+        if isinstance(layer, WEIGHTED):
+            weight = layer.weight.detach()
+            matrix = weight.transpose(0, 1) if isinstance(layer, nn.ConvTranspose2d) else weight
+            values.append(float(np.linalg.svd(matrix.flatten(1).numpy(), compute_uv=False)[0]))
+    return values
+
+
+def image_batch(make_batch) -> Batch:
+    return make_batch(16, (2, 8, 8))
+
+
+@pytest.mark.parametrize("scale", [0.01, 30.0])
+def test_spectral_norm_divides_by_the_largest_singular_value(scale: float, make_batch) -> None:
+    critic = convolutional_critic()
+    for parameter in critic.parameters():
+        parameter.data.mul_(scale)
+    raw = largest_singular_values(critic)
+    assert all(abs(value - 1) > 0.1 for value in raw)
+    critic = SpectralNorm().prepare_critic(critic)
+    optimizer = torch.optim.SGD(critic.parameters(), lr=0.0)
+    for _ in range(200):
+        critic_step(SpectralNorm(), critic, image_batch(make_batch), optimizer)
+    np.testing.assert_allclose(largest_singular_values(critic), np.ones(4), atol=1e-6)
+
+
+def test_spectral_norm_is_right_in_eval_mode_before_the_first_pass() -> None:
+    critic = SpectralNorm().prepare_critic(convolutional_critic()).eval()
+    np.testing.assert_allclose(largest_singular_values(critic), np.ones(4), rtol=0.05)
+
+
+def test_spectral_norm_survives_evaluation_before_and_between_steps(make_batch) -> None:
+    plain, visited = (SpectralNorm().prepare_critic(convolutional_critic()) for _ in range(2))
+    visited.load_state_dict(plain.state_dict())
+    for critic in (plain, visited):
+        optimizer = torch.optim.Adam(critic.parameters(), lr=1e-3)
+        for _ in range(5):
+            if critic is visited:
+                critic.eval()(image_batch(make_batch).real)
+                critic.train()
+            critic_step(SpectralNorm(), critic, image_batch(make_batch), optimizer)
+    for name, value in plain.state_dict().items():
+        assert torch.equal(value, visited.state_dict()[name]), name
+
+
+def test_spectral_norm_keeps_the_norm_during_training(make_batch) -> None:
+    critic = SpectralNorm().prepare_critic(convolutional_critic())
+    optimizer = torch.optim.Adam(critic.parameters(), lr=2e-4)
+    for seed in range(100):
+        critic_step(SpectralNorm(), critic, make_batch(16, (2, 8, 8), seed=seed), optimizer)
+    np.testing.assert_allclose(largest_singular_values(critic), np.ones(4), atol=0.1)  # one iteration a step lags
+
+
+@pytest.mark.parametrize("loss", ["hinge", "relativistic"])
+def test_spectral_norm_iterates_once_a_critic_step_and_never_in_the_generator_phase(
+    loss: str, make_batch, monkeypatch
+) -> None:
+    critic, objective = SpectralNorm().prepare_critic(convolutional_critic()), SpectralNorm(loss=loss)
+    iterations: list[int] = []
+    method = _SpectralNorm._power_method
+
+    def counted(self: _SpectralNorm, weight: Tensor, n: int) -> None:
+        iterations.append(n)
+        method(self, weight, n)
+
+    monkeypatch.setattr(_SpectralNorm, "_power_method", counted)
+    critic_step(objective, critic, image_batch(make_batch), torch.optim.SGD(critic.parameters(), lr=0.1))
+    assert iterations == [1] * 4
+    iterations.clear()
+    generator = nn.Sequential(nn.Linear(3, 128), nn.Unflatten(1, (2, 8, 8))).double()
+    optimizer = torch.optim.SGD(generator.parameters(), lr=0.1)
+    latent = torch.ones(16, 3, dtype=torch.float64)
+    generator_step(objective, generator, critic, latent, image_batch(make_batch), optimizer)
+    assert iterations == []
+
+
+def test_spectral_norm_bounds_the_slope_of_a_linear_critic(make_batch, make_critic) -> None:
+    """Whatever the start: scaled by 20, each raw layer alone would break the bound of 1."""
+    critic = make_critic(3)
+    for parameter in critic.parameters():
+        parameter.data.mul_(20)
+    critic = SpectralNorm().prepare_critic(critic)
+    optimizer = torch.optim.Adam(critic.parameters(), lr=1e-3)
+    for seed in range(50):
+        critic_step(SpectralNorm(loss="wasserstein"), critic, make_batch(seed=seed), optimizer)
+    x = torch.randn(2000, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    slopes = (critic(x[:1000]) - critic(x[1000:])).abs() / (x[:1000] - x[1000:]).norm(dim=1)
+    assert SpectralNorm.lipschitz_bound == 1.0
+    assert 0 < slopes.max().item() <= 1.05
