@@ -78,26 +78,23 @@ class GAN(pl.LightningModule):
         ]
 
     def on_train_start(self) -> None:
-        """Streams and scalars move to the device that Lightning chose; a restored stream keeps its state."""
-        for name in STREAMS:
-            if name not in self.streams:
-                self.streams[name] = torch.Generator(self.device).manual_seed(stream_seed(self.seed, name))
+        """Scalars move to the device that Lightning chose, and the optimisers are taken out of their wrappers."""
         self.scalars = self.scalars.to(self.device)
         generator_optimizer, critic_optimizer = self.optimizers(use_pl_optimizer=False)  # pyright: ignore[reportGeneralTypeIssues]
-        self._optimizers = generator_optimizer, critic_optimizer
+        self._optimizers = (generator_optimizer, critic_optimizer)
 
-    def training_step(self, *_: Any) -> None:
+    def training_step(self, *args: Any) -> None:
         """One full iteration; Lightning's batch is only a tick, the samples come from the data stream."""
         assert self._optimizers is not None
         generator_optimizer, critic_optimizer = self._optimizers
         self._set_rates()
-        timed = (
-            self.updates + 1
-        ) % CHUNK == 0  # the scalars are fetched here anyway, so the clock may wait for the device
+        # Where the scalars are fetched anyway, the clock may wait for the device.
+        timed = (self.updates + 1) % CHUNK == 0
         start = self._clock(timed)
-        for _ in range(self.recipe.n_critic):
-            batch = self.draw_batch()
-            scalars = critic_step(self.objective, self.critic, batch, critic_optimizer)
+        for _ in range(self.recipe.n_critic - 1):
+            critic_step(self.objective, self.critic, self.draw_batch(), critic_optimizer)
+        batch = self.draw_batch()
+        scalars = critic_step(self.objective, self.critic, batch, critic_optimizer)
         if timed:
             self.critic_seconds += self._clock(timed) - start
             self.timed_steps += self.recipe.n_critic
@@ -108,17 +105,23 @@ class GAN(pl.LightningModule):
         self.scalars[self.updates % CHUNK] = torch.stack([scalars[name] for name in SCALARS])
         self.updates += 1
 
+    def stream(self, name: str) -> torch.Generator:
+        """The named random stream, on the device of training; made at its first use, or restored from a checkpoint."""
+        if name not in self.streams:
+            self.streams[name] = torch.Generator(self.device).manual_seed(stream_seed(self.seed, name))
+        return self.streams[name]
+
     def draw_batch(self) -> Batch:
         """Real samples and detached fakes for one critic step, from the data and latent streams."""
         n = self.recipe.batch
-        real = self.data.sample(n, self.streams["data"])
+        real = self.data.sample(n, self.stream("data"))
         with torch.no_grad():
             fake = self.generator(self.draw_latent(n, "latent"))
-        return Batch(real, fake, None, self.updates, self.streams["objective"])
+        return Batch(real, fake, None, self.updates, self.stream("objective"))
 
     def draw_latent(self, n: int, stream: str) -> Tensor:
         """[n, latent_dim] from the named stream."""
-        return draw_latent(self.networks, n, self.streams[stream])
+        return draw_latent(self.networks, n, self.stream(stream))
 
     def _set_rates(self) -> None:
         if self.recipe.decay == "none" or self._optimizers is None:

@@ -1,0 +1,52 @@
+"""What `lipbench list` prints: every name that a suite or a command may use, with a line about it."""
+
+from collections.abc import Callable
+
+import yaml
+
+from ..models import ARCHITECTURES
+from ..objectives import LOSSES
+from .data import DATASETS
+from .metrics.extractors import EXTRACTORS
+from .plugins import find_objective, objective_names
+from .recipes import RECIPES
+from .suite import SUITES, suite_names
+
+Rows = list[tuple[str, str]]
+
+
+def catalogue(kind: str) -> Rows:
+    """(name, about) of everything of that kind."""
+    return _KINDS[kind]()
+
+
+def _first_line(thing: object) -> str:
+    return (thing.__doc__ or "").strip().splitlines()[0] if thing.__doc__ else ""
+
+
+def _objectives() -> Rows:
+    names = objective_names().items()
+    return [(n, f"{find_objective(n).cls.reference} ({where})") for n, where in names]
+
+
+def _suites() -> Rows:
+    contents = {name: yaml.safe_load((SUITES / f"{name}.yaml").read_text(encoding="utf-8")) for name in suite_names()}
+    return [(name, content.get("description", "")) for name, content in contents.items()]
+
+
+def _studies() -> Rows:
+    from .studies import STUDIES
+
+    return [(name, study.claim) for name, study in STUDIES.items()]
+
+
+_KINDS: dict[str, Callable[[], Rows]] = {
+    "objectives": _objectives,
+    "datasets": lambda: [(name, _first_line(make)) for name, make in DATASETS.items()],
+    "models": lambda: [(name, _first_line(make)) for name, make in ARCHITECTURES.items()],
+    "recipes": lambda: [(name, "") for name in RECIPES],
+    "suites": _suites,
+    "studies": _studies,
+    "extractors": lambda: [(name, "") for name in EXTRACTORS],
+    "losses": lambda: [(name, _first_line(loss.critic)) for name, loss in LOSSES.items()],
+}

@@ -1,0 +1,192 @@
+"""The command line: parses, calls, and turns a user's mistake into one line and exit status 2. No logic of its own."""
+
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from jsonargparse import ArgumentParser, auto_cli
+from rich.console import Console
+from rich.table import Table
+
+from ..objectives import BadInput
+
+Kind = Literal["objectives", "datasets", "models", "recipes", "suites", "studies", "extractors", "losses"]
+
+
+def run(
+    suite: str,
+    *,
+    out: Path | None = None,
+    jobs: int | None = None,
+    seeds: int | None = None,
+    set: list[str] | None = None,
+    data: Path | None = None,
+    device: str = "auto",
+    logger: list[Literal["csv", "tensorboard"]] | None = None,
+    checkpoint_seconds: float = 60.0,
+) -> int:
+    """Run or resume a suite, then report on it.
+
+    Args:
+        suite: name of a suite (`lipbench list suites`) or path of a .yaml file.
+        out: results folder (default: results/<suite's name>).
+        jobs: runs made at once (default: one per core on a CPU, one on a GPU).
+        seeds: number of seeds, in place of the suite's.
+        set: KEY=VALUE overrides of the suite, e.g. steps=60 or evaluation.count=5.
+        data: folder of the data sets that are kept in files (mnist, fashion-mnist).
+        device: auto, cpu, cuda or cuda:N.
+        logger: Lightning loggers to keep in each run's folder besides the records.
+        checkpoint_seconds: time between two checkpoints of a run, from which an interrupted one goes on.
+    """
+    from .runner import sweep
+    from .suite import load_suite
+    from .train import Place
+
+    overrides = [*(set or []), *([f"seeds={seeds}"] if seeds is not None else [])]
+    loaded, folder = load_suite(suite, overrides)
+    where = _device(device)
+    at_once = _jobs(jobs, where)
+    threads = 1 if at_once > 1 or where == "cpu" else os.cpu_count() or 1
+    place = Place(out or Path("results") / loaded.name, where, threads, tuple(logger or ()), checkpoint_seconds)
+    return sweep(loaded, folder, place, at_once, data, Console())
+
+
+def report(folder: Path) -> int:
+    """Tables, plots and the page again, from the records alone.
+
+    Args:
+        folder: a results folder.
+    """
+    from .report import report as write_report
+
+    write_report(folder, console=Console())
+    return 0
+
+
+def study(
+    ids: list[str],
+    *,
+    scale: Literal["quick", "full", "smoke"] = "quick",
+    out: Path = Path("results/stability"),
+    jobs: int | None = None,
+    seeds: int | None = None,
+    force: bool = False,
+) -> int:
+    """Put the documents' claims to the test, with a verdict table.
+
+    Args:
+        ids: studies (`lipbench list studies`), or all.
+        scale: quick, full, or smoke for the image studies.
+        out: results folder.
+        jobs: runs made at once (default: one per core).
+        seeds: number of seeds, in place of each study's own.
+        force: run again what is complete.
+    """
+    from .studies import STUDIES
+    from .studies.execute import choose, run_studies
+
+    return run_studies(
+        choose(ids, STUDIES), scale, out, _jobs(jobs, "cpu"), seeds=seeds, force=force, console=Console()
+    )
+
+
+def check(objective: str, *, set: list[str] | None = None) -> int:
+    """Run the conformance kit on an objective.
+
+    Args:
+        objective: a name, pkg.mod:Class, or path/file.py:Class.
+        set: KEY=VALUE arguments of its constructor.
+    """
+    import yaml
+
+    from ..objectives.conformance import check_objective
+    from .plugins import bind_arguments, find_objective
+
+    found = find_objective(objective)
+    pairs = [pair.partition("=") for pair in set or []]
+    for key, sign, _ in pairs:
+        if not sign:
+            raise BadInput(f"--set {key}: must be KEY=VALUE")
+    arguments = bind_arguments(found.cls, {key: yaml.safe_load(value) for key, _, value in pairs}, "--set")
+    result = check_objective(found.cls, **arguments)
+    print(result)
+    return 0 if result.ok else 1
+
+
+def sample(run: Path, *, n: int = 64, out: Path | None = None, seed: int = 0) -> int:
+    """Draw from a trained generator.
+
+    Args:
+        run: a run's folder, results/<suite>/runs/<id>.
+        n: number of samples.
+        out: .png for a picture, .pt for the tensor [n, …] (default: sample.png in the run's folder).
+        seed: of the latents.
+    """
+    from .sampling import sample_run
+
+    path = sample_run(run, n, out or run / "sample.png", seed)
+    print(path)
+    return 0
+
+
+def list_(kind: Kind) -> int:
+    """List what is known by name.
+
+    Args:
+        kind: what to list.
+    """
+    from .catalogue import catalogue
+
+    table = Table("name", "about")
+    for name, about in catalogue(kind):
+        table.add_row(name, about)
+    Console().print(table)
+    return 0
+
+
+COMMANDS = {"run": run, "report": report, "study": study, "check": check, "sample": sample, "list": list_}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point; exits with 0, 1 if a run failed or a check did not pass, 2 for a mistake in what was asked for."""
+    warnings.filterwarnings("ignore", category=DeprecationWarning)
+    try:
+        status = auto_cli(COMMANDS, args=list(sys.argv[1:] if arguments is None else arguments), parser_class=Parser)
+    except BadInput as error:
+        print(f"lipbench: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("lipbench: stopped; the same command goes on from here", file=sys.stderr)
+        sys.exit(130)
+    sys.exit(status)
+
+
+class Parser(ArgumentParser):
+    """Says what is wrong in one line, without the usage."""
+
+    def error(self, message: str, ex: Exception | None = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Exit status 2."""
+        told = " ".join(message.split())
+        print(f"{self.prog}: {told}; see {self.prog} --help", file=sys.stderr)
+        sys.exit(2)
+
+
+def _device(device: str) -> str:
+    import torch
+
+    if device == "auto":
+        return "cuda:0" if torch.cuda.is_available() else "cpu"
+    if device != "cpu" and not device.startswith("cuda"):
+        raise BadInput(f"--device {device}: must be auto, cpu, cuda or cuda:N")
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise BadInput(f"--device {device}: no GPU can be used here")
+    return device
+
+
+def _jobs(jobs: int | None, device: str) -> int:
+    if jobs is not None and jobs < 1:
+        raise BadInput(f"--jobs {jobs}: must be 1 or more")
+    return jobs or (1 if device.startswith("cuda") else len(os.sched_getaffinity(0)))

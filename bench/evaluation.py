@@ -1,0 +1,178 @@
+"""Watches a run from outside: evaluates it on schedule, judges divergence, keeps its history. Changes nothing in it."""
+
+import time
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from ..models import CHUNK, GAN, draw_latent, stream_seed, to_uint8
+from .data import Dataset
+from .metrics import stability
+from .metrics.divergence import Divergence
+from .metrics.extractors import load_extractor
+from .metrics.images import ImageMetrics
+from .metrics.points import PointMetrics
+
+PROBE = 256  # samples behind slopes, the critic's estimate and the spread
+SNAPSHOT = {True: 512, False: 64}  # samples kept for pictures: points, images
+
+
+class Quality:
+    """The sample metrics of one run: W1 and modes on points, FD and IS on images, with protocol and floors.
+
+    Images: the reference is a fixed draw of held-out reals; the floor compares it with as many training images.
+    """
+
+    def __init__(self, data: Dataset, evaluation: dict[str, int], rng: torch.Generator) -> None:
+        self.n_fake: int
+        if data.is_points:
+            points = PointMetrics(data, rng, n=evaluation["points"], n_modes=evaluation["mode_points"])
+            self.n_fake, self.measure, self.protocol = points.n_fake, points, points.protocol
+            self.floors = {"w1": points.floor}
+            return
+        n = evaluation["images"]
+        fixed = torch.Generator(rng.device).manual_seed(0)  # the same reference for every run on these data
+        reference, training = data.held_out(n, fixed), data.sample(n, fixed)
+        assert data.extractor is not None
+        extractor = load_extractor(data.extractor)
+        images = ImageMetrics(
+            reference, extractor, n_fake=n, splits=evaluation["is_splits"], split=data.held_out_from, device=rng.device
+        )
+        self.n_fake, self.measure, self.protocol = n, images, images.protocol
+        self.floors = images.floor(reference, training)
+
+
+class Evaluator(pl.Callback):
+    """Evaluates at step 0 and at `count` evenly spaced steps; fetches the scalars every CHUNK iterations.
+
+    After the run: `history` (a row an evaluation), `divergence`, `snapshots`, `quality`, `train_seconds`.
+    """
+
+    def __init__(self, data: Dataset, evaluation: dict[str, int], steps: int) -> None:
+        self.data, self.evaluation, self.steps = data, evaluation, steps
+        count = min(evaluation["count"], steps)
+        self.schedule = {round(steps * i / count) for i in range(count + 1)}
+        self.history: list[dict[str, float]] = []
+        self.snapshots: list[tuple[int, Tensor]] = []
+        self.divergence = Divergence(steps)
+        self.train_seconds = 0.0
+        self.quality: Quality | None = None
+        self.spread_of_real = 1.0
+        self._since = 0.0
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        module = _gan(pl_module)
+        self.quality = Quality(self.data, self.evaluation, module.stream("evaluation"))
+        fixed = torch.Generator(module.device).manual_seed(0)
+        self.spread_of_real = stability.mean_distance(self.data.held_out(PROBE, fixed))
+        if not self.history:
+            self._evaluate(trainer, module)
+        self._since = time.perf_counter()
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any, **kwargs: Any) -> None:
+        module = _gan(pl_module)
+        step = module.updates
+        if step == 1:
+            self.divergence.gradient(1, stability.gradient_norm(module.generator) or 0.0)
+        scheduled = step in self.schedule
+        if not scheduled and step % CHUNK:
+            return
+        self.train_seconds += self._clock(module) - self._since
+        self._judge(module)
+        if scheduled or self.divergence.fatal:
+            self._evaluate(trainer, module)
+        trainer.should_stop = trainer.should_stop or self.divergence.fatal
+        self._since = time.perf_counter()
+
+    @torch.no_grad()
+    def _judge(self, module: GAN) -> None:
+        """Fetches the scalars since the last look, and looks at the critic's output and the weights."""
+        step = module.updates
+        rows = module.scalars[: (step - 1) % CHUNK + 1].isfinite().all(dim=1).tolist()
+        self.divergence.losses(step, rows)
+        with stability.evaluating(module.critic):
+            output = module.critic(self.data.sample(PROBE, module.stream("evaluation"))).abs().mean().item()
+        weights = stability.weight_norm(module.critic) + stability.weight_norm(module.generator)
+        self.divergence.output(step, output, weights)
+
+    def _evaluate(self, trainer: pl.Trainer, module: GAN) -> None:
+        step, recipe = module.updates, module.recipe
+        row: dict[str, float] = {
+            "step": step,
+            "critic_steps": step * recipe.n_critic,
+            "images": step * recipe.n_critic * recipe.batch,
+            "seconds": self.train_seconds,
+        }
+        with stability.evaluating(module.generator, module.sampler, module.critic):
+            row |= self._measure(module)
+        self.history.append(row)
+        for logger in trainer.loggers:
+            logger.log_metrics(row, step=step)
+
+    def _measure(self, module: GAN) -> dict[str, float]:
+        assert self.quality is not None
+        rng = module.stream("evaluation")
+        with torch.no_grad():
+            fake = self._generate(module, self.quality.n_fake)
+            self._snapshot(module)
+        found = self.quality.measure(fake)
+        real, probe = self.data.held_out(PROBE, rng), fake[:PROBE]
+        spread = stability.mean_distance(probe) / self.spread_of_real
+        found |= _last_scalars(module) | stability.critic_slopes(module.critic, real, probe, rng)
+        sigmas = stability.singular_values(module.critic)
+        with torch.no_grad():
+            estimate = (module.critic(real).mean() - module.critic(probe).mean()).item()
+        found |= {"critic_estimate": estimate, "sample_spread": spread, "sigma_max": max(sigmas.values(), default=0.0)}
+        if (clip := getattr(module.objective, "clip", None)) is not None:
+            found["clipped_share"] = stability.clipped_share(module.critic, clip)
+        if module.updates:
+            norm = stability.gradient_norm(module.generator) or 0.0
+            found["generator_grad_norm"] = norm
+            self.divergence.gradient(module.updates, norm)
+            self.divergence.spread(module.updates, spread)
+        return found
+
+    def _generate(self, module: GAN, n: int, batch: int = 1000) -> Tensor:
+        sizes = [min(batch, n - start) for start in range(0, n, batch)]
+        return torch.cat([module.sampler(module.draw_latent(size, "evaluation")) for size in sizes])
+
+    def _snapshot(self, module: GAN) -> None:
+        """Samples from latents that stay the same through the run."""
+        rng = torch.Generator(module.device).manual_seed(stream_seed(module.seed, "snapshot"))
+        samples = module.sampler(draw_latent(module.networks, SNAPSHOT[self.data.is_points], rng))
+        kept = samples if self.data.is_points else to_uint8(samples)
+        self.snapshots.append((module.updates, kept.cpu()))
+
+    def _clock(self, module: GAN) -> float:
+        if module.device.type == "cuda":
+            torch.cuda.synchronize(module.device)
+        return time.perf_counter()
+
+    def state_dict(self) -> dict[str, Any]:
+        """For a checkpoint: lists, numbers and tensors only."""
+        return {
+            "history": self.history,
+            "snapshots": self.snapshots,
+            "divergence": self.divergence.state(),
+            "train_seconds": self.train_seconds,
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """The counterpart of `state_dict`."""
+        self.history, self.train_seconds = state_dict["history"], state_dict["train_seconds"]
+        self.snapshots = [tuple(pair) for pair in state_dict["snapshots"]]
+        self.divergence = Divergence(**state_dict["divergence"])
+
+
+def _gan(module: pl.LightningModule) -> GAN:
+    assert isinstance(module, GAN)
+    return module
+
+
+def _last_scalars(module: GAN) -> dict[str, float]:
+    if not module.updates:
+        return {}
+    critic_loss, penalty, generator_loss = module.scalars[(module.updates - 1) % CHUNK].tolist()
+    return {"critic_loss": critic_loss, "penalty": penalty, "generator_loss": generator_loss}

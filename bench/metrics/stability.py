@@ -1,0 +1,96 @@
+"""Stability of a game in progress, measured on its networks: slopes, singular values, clipped weights, spread.
+
+Everything here leaves networks, gradients and random streams as they were.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from ...objectives.slopes import slopes
+
+
+@contextmanager
+def evaluating(*modules: nn.Module) -> Iterator[None]:
+    """The modules in eval mode: no running statistics move, no power iteration advances; each mode is put back."""
+    modes = [(m, m.training) for module in modules for m in module.modules()]
+    try:
+        for module in modules:
+            module.eval()
+        yield
+    finally:
+        for m, training in modes:
+            m.training = training
+
+
+def gradient_norm(module: nn.Module) -> float | None:
+    """Euclidean norm over all gradients that the last step left in the parameters; None before the first step."""
+    gradients = [p.grad for p in module.parameters() if p.grad is not None]
+    return torch.nn.utils.get_total_norm(gradients).item() if gradients else None
+
+
+def weight_norm(module: nn.Module) -> float:
+    """Euclidean norm over all parameters."""
+    return torch.nn.utils.get_total_norm([p.detach() for p in module.parameters()]).item()
+
+
+def critic_slopes(critic: nn.Module, real: Tensor, fake: Tensor, rng: torch.Generator) -> dict[str, float]:
+    """Mean, sd and maximum of ‖∇D‖ on real and fake samples [n, …], and on random lines between them."""
+    epsilon = torch.rand((len(real),) + (1,) * (real.dim() - 1), generator=rng, device=real.device, dtype=real.dtype)
+    places = {"real": real, "fake": fake, "line": torch.lerp(fake, real, epsilon)}
+    found: dict[str, float] = {}
+    for place, x in places.items():
+        slope = slopes(critic, x, create_graph=False)
+        found |= {
+            f"slope_{place}_mean": slope.mean().item(),
+            f"slope_{place}_sd": slope.std().item(),
+            f"slope_{place}_max": slope.max().item(),
+        }
+    return found
+
+
+def weighted_layers(module: nn.Module) -> dict[str, Tensor]:
+    """Name → weight (as the layer uses it), for every layer with a weight matrix or kernel."""
+    weights = ((name, getattr(layer, "weight", None)) for name, layer in module.named_modules())
+    return {name: w.detach() for name, w in weights if isinstance(w, Tensor) and w.dim() >= 2}
+
+
+@torch.no_grad()
+def singular_values(critic: nn.Module) -> dict[str, float]:
+    """Layer → largest singular value of its weight; a kernel is reshaped to [out, rest], as in SN-GAN."""
+    return {name: _sigma(weight) for name, weight in weighted_layers(critic).items()}
+
+
+def _sigma(weight: Tensor) -> float:
+    matrix = weight.flatten(1)
+    if not bool(matrix.isfinite().all()):
+        return float("nan")
+    return torch.linalg.matrix_norm(matrix, 2).item()
+
+
+@torch.no_grad()
+def clipped_share(critic: nn.Module, clip: float) -> float:
+    """Share of the trainable parameters within 1 % of ±c."""
+    parameters = torch.cat([p.detach().flatten() for p in critic.parameters() if p.requires_grad])
+    return (parameters.abs() >= 0.99 * clip).float().mean().item()
+
+
+@torch.no_grad()
+def weight_histograms(critic: nn.Module, bins: int = 41) -> dict[str, dict[str, list[float]]]:
+    """Layer → counts [bins] and edges [bins + 1] of its weights, symmetric about 0; only of finite weights."""
+    histograms = {}
+    for name, kernel in weighted_layers(critic).items():
+        weight = kernel.flatten().float().cpu()
+        if not bool(weight.isfinite().all()):
+            continue
+        reach = max(weight.abs().max().item(), 1e-12)
+        counts, edges = torch.histogram(weight, bins, range=(-reach, reach))
+        histograms[name] = {"counts": counts.tolist(), "edges": edges.tolist()}
+    return histograms
+
+
+def mean_distance(x: Tensor) -> float:
+    """Mean Euclidean distance between two different samples of x [n, …]."""
+    return torch.pdist(x.flatten(1)).mean().item()

@@ -1,0 +1,175 @@
+"""Finds objectives: built in, shipped by an installed package, or in somebody's module or file. Builds nothing else."""
+
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from ..objectives import API_VERSION, BUILTINS, BadInput, Objective, unknown
+
+GROUP = "lipbench.objectives"
+
+
+@dataclass(frozen=True)
+class Found:
+    """An objective's class, the name it was asked for by, and the sha256 of its source if it came as a file."""
+
+    target: str
+    cls: type[Objective]
+    source: str | None = None
+
+
+def objective_names() -> dict[str, str]:
+    """Every name that needs no path → where it comes from. Raises BadInput if two packages claim one name."""
+    return {name: "built in" for name in BUILTINS} | {name: _provider(p) for name, p in _plugins().items()}
+
+
+def find_objective(target: str, folder: Path | None = None) -> Found:
+    """The class behind a name, `pkg.mod:Class` or `path/file.py:Class`.
+
+    Args:
+        target: what the user wrote.
+        folder: where relative paths are looked up first, e.g. the suite's; the working directory comes after it.
+
+    Raises:
+        BadInput: one line, for anything that keeps the class from being used.
+    """
+    if ":" not in target:
+        return Found(target, _checked(_named(target), target))
+    location, _, name = target.rpartition(":")
+    if not location.endswith(".py"):
+        return Found(target, _checked(_attribute(_import(location, target), name, target), target))
+    path = _locate(location, folder)
+    source = hashlib.sha256(path.read_bytes()).hexdigest()
+    found = Found(target, _checked(_attribute(_load(path, source), name, target), target), source)
+    if found.cls.name in objective_names():
+        raise BadInput(
+            f"{target}: the name '{found.cls.name}' is taken ({objective_names()[found.cls.name]}); rename it"
+        )
+    return found
+
+
+def bind_arguments(cls: type[Objective], given: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """All constructor arguments, defaults included, after checking names and types against the signature.
+
+    Raises BadInput for an unknown or missing argument and for a value of a wrong type; `where` opens the message.
+    """
+    parameters = {p.name: p for p in inspect.signature(cls).parameters.values()}
+    for name in given:
+        if name not in parameters:
+            allowed = ", ".join(parameters) or "none"
+            raise BadInput(f"{where}: objective '{cls.name}' has no argument '{name}'; allowed: {allowed}")
+    missing = [n for n, p in parameters.items() if p.default is p.empty and n not in given]
+    if missing:
+        raise BadInput(f"{where}: objective '{cls.name}' needs {', '.join(missing)}")
+    defaults = {n: p.default for n, p in parameters.items() if p.default is not p.empty}
+    checked = {n: _typed(parameters[n], value, f"{where}: {cls.name}") for n, value in given.items()}
+    return defaults | checked
+
+
+def build_objective(found: Found, arguments: Mapping[str, Any], where: str) -> Objective:
+    """The objective itself. Raises BadInput for arguments that do not fit, or that its constructor refuses."""
+    bound = bind_arguments(found.cls, arguments, where)
+    try:
+        return found.cls(**bound)
+    except BadInput as error:
+        raise BadInput(f"{where}: {found.cls.name}: {error}") from error
+
+
+def _typed(parameter: inspect.Parameter, value: Any, where: str) -> Any:
+    if parameter.annotation is parameter.empty:
+        return value
+    try:
+        return TypeAdapter(parameter.annotation).validate_python(value)
+    except ValidationError as error:
+        problem = error.errors()[0]["msg"]
+        raise BadInput(f"{where}: {parameter.name}={value!r}: {problem}") from error
+
+
+def _plugins() -> dict[str, EntryPoint]:
+    found: dict[str, EntryPoint] = {}
+    for point in entry_points(group=GROUP):
+        other = "built in" if point.name in BUILTINS else _provider(found[point.name]) if point.name in found else None
+        if other is not None:
+            raise BadInput(f"two objectives are called '{point.name}': {other}, and {_provider(point)}; uninstall one")
+        found[point.name] = point
+    return found
+
+
+def _provider(point: EntryPoint) -> str:
+    return f"from the package {point.dist.name if point.dist else point.value}"
+
+
+def _named(name: str) -> object:
+    plugins = _plugins()
+    if name in BUILTINS:
+        return BUILTINS[name]
+    if name not in plugins:
+        raise unknown("objective", name, [*BUILTINS, *plugins])
+    try:
+        return plugins[name].load()
+    except Exception as error:  # somebody else's code: whatever it raises is the user's one line
+        raise BadInput(f"objective '{name}' {_provider(plugins[name])} cannot be imported: {_told(error)}") from error
+
+
+def _import(module: str, target: str) -> ModuleType:
+    try:
+        return importlib.import_module(module)
+    except Exception as error:
+        raise BadInput(f"objective '{target}' cannot be imported: {_told(error)}") from error
+
+
+def _locate(location: str, folder: Path | None) -> Path:
+    tried = [base / location for base in (folder, Path()) if base is not None]
+    for path in tried:
+        if path.is_file():
+            return path.resolve()
+    raise BadInput(f"objective file not found: {' or '.join(str(p) for p in dict.fromkeys(tried))}")
+
+
+def _load(path: Path, source: str) -> ModuleType:
+    # The name carries the content, so that two files of one name, or two versions of one file, never mix.
+    name = f"lipbench_plugin_{path.stem}_{source[:12]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise BadInput(f"objective file {path} cannot be imported: {_told(error)}") from error
+    return module
+
+
+def _attribute(module: ModuleType, name: str, target: str) -> object:
+    if not hasattr(module, name):
+        classes = [n for n, v in vars(module).items() if inspect.isclass(v) and issubclass(v, Objective)]
+        own = [n for n in classes if getattr(module, n) is not Objective]
+        raise BadInput(f"{target}: no '{name}' in there; objectives found: {', '.join(own) or 'none'}")
+    return getattr(module, name)
+
+
+def _checked(cls: object, target: str) -> type[Objective]:
+    if not (inspect.isclass(cls) and issubclass(cls, Objective)):
+        raise BadInput(f"{target}: not a class derived from lipbench.objectives.Objective")
+    if inspect.isabstract(cls) or not hasattr(cls, "name") or not hasattr(cls, "reference"):
+        raise BadInput(f"{target}: {cls.__name__} is abstract: give it 'name', 'reference' and every abstract method")
+    if cls.api_version != API_VERSION:
+        raise BadInput(f"{target}: written for objective API {cls.api_version}, this lipbench has {API_VERSION}")
+    return cls
+
+
+def _told(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())

@@ -1,0 +1,93 @@
+"""The named recipes: how each objective is optimised, as its paper does it (`published`) or all alike (`matched`).
+
+Learning rates and the like belong here, not to the objective; the sources of the numbers stand beside them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..models import Recipe
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A recipe, with the objective's arguments and the architecture that go with it unless the suite says otherwise."""
+
+    recipe: Recipe
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    architecture: Mapping[str, Any] = field(default_factory=dict)
+
+
+_TOY_512 = {"name": "mlp", "width": 512}  # the 3 × 512 networks of WGAN-GP's toy code
+_TOY_128 = {"name": "mlp", "width": 128}
+_DCGAN = {"name": "dcgan"}
+_ADAM_TOY = Recipe("adam", 1e-4, (0.5, 0.9), n_critic=1, batch=256)
+_ADAM_DCGAN = Recipe("adam", 2e-4, (0.5, 0.999), n_critic=1, batch=64)  # DCGAN practice; SN-GAN's setting C
+_ADAM_GP = Recipe("adam", 1e-4, (0.0, 0.9), n_critic=5, batch=64)  # WGAN-GP, algorithm 1
+
+# On 2-D toys the official toy code gives GP's recipe; where a paper gives none, a stated choice (README, "Recipes").
+PUBLISHED_POINTS: dict[str, Preset] = {
+    "minimax": Preset(_ADAM_TOY, architecture=_TOY_512),
+    "non-saturating": Preset(_ADAM_TOY, architecture=_TOY_512),
+    "wgan-clip": Preset(Recipe("rmsprop", 5e-5, n_critic=5, batch=256), {"clip": 0.01}, _TOY_512),
+    "wgan-gp": Preset(Recipe("adam", 1e-4, (0.5, 0.9), n_critic=5, batch=256), {"weight": 0.1}, _TOY_512),
+    "sn-gan": Preset(Recipe("adam", 2e-4, (0.0, 0.9), n_critic=5, batch=256), {"loss": "hinge"}, _TOY_512),
+}
+
+PUBLISHED_IMAGES: dict[str, Preset] = {
+    "minimax": Preset(_ADAM_DCGAN, architecture=_DCGAN),
+    "non-saturating": Preset(_ADAM_DCGAN, architecture=_DCGAN),
+    "wgan-clip": Preset(Recipe("rmsprop", 5e-5, n_critic=5, batch=64), {"clip": 0.01}, _DCGAN),  # WGAN, algorithm 1
+    "wgan-gp": Preset(_ADAM_GP, {"weight": 10.0}, _DCGAN),
+    "sn-gan": Preset(_ADAM_DCGAN, {"loss": "hinge"}, _DCGAN),  # SN-GAN, setting C
+}
+
+# `matched`: the same optimiser, n_critic, batch and networks for all.
+_MATCHED_POINTS = Recipe("adam", 5e-4, (0.0, 0.9), n_critic=5, batch=256)
+_MATCHED_IMAGES = Recipe("adam", 2e-4, (0.0, 0.9), n_critic=5, batch=64)
+
+# `stability`: the common toy setting of the stability studies.
+_STABILITY_1 = Recipe("adam", 5e-4, (0.0, 0.9), n_critic=1, batch=256)
+_STABILITY_5 = Recipe("adam", 5e-4, (0.0, 0.9), n_critic=5, batch=256)
+STABILITY: dict[str, Preset] = {
+    "minimax": Preset(_STABILITY_1, architecture=_TOY_128),
+    "non-saturating": Preset(_STABILITY_1, architecture=_TOY_128),
+    "wgan-clip": Preset(Recipe("rmsprop", 5e-4, n_critic=5, batch=256), {"clip": 0.1}, _TOY_128),
+    "wgan-gp": Preset(_STABILITY_5, {"weight": 0.1}, _TOY_128),
+    "sn-gan": Preset(_STABILITY_1, {"loss": "non_saturating"}, _TOY_128),
+}
+
+# SN-GAN's robustness settings (Miyato et al. 2018, table 1): learning rate, β1, β2, n_critic.
+SNGAN_SETTINGS: dict[str, tuple[float, float, float, int]] = {
+    "sngan-a": (1e-4, 0.5, 0.9, 5),
+    "sngan-b": (1e-4, 0.5, 0.999, 1),
+    "sngan-c": (2e-4, 0.5, 0.999, 1),
+    "sngan-d": (1e-3, 0.5, 0.9, 5),
+    "sngan-e": (1e-3, 0.5, 0.999, 5),
+    "sngan-f": (1e-3, 0.9, 0.999, 5),
+}
+
+RECIPES = ("published", "matched", "stability", *SNGAN_SETTINGS)
+
+
+def preset(recipe: str, objective: str, is_points: bool) -> Preset | None:
+    """The named recipe for an objective on points or images; None where it says nothing about that objective."""
+    architecture = _TOY_128 if is_points else _DCGAN
+    if recipe == "matched":
+        return Preset(
+            _MATCHED_POINTS if is_points else _MATCHED_IMAGES, _matched_arguments(objective, is_points), architecture
+        )
+    if recipe in SNGAN_SETTINGS:
+        lr, beta1, beta2, n_critic = SNGAN_SETTINGS[recipe]
+        settings = Recipe("adam", lr, (beta1, beta2), n_critic, batch=256 if is_points else 64)
+        return Preset(settings, _matched_arguments(objective, is_points), architecture)
+    if recipe == "stability":
+        return STABILITY.get(objective)
+    return (PUBLISHED_POINTS if is_points else PUBLISHED_IMAGES).get(objective)
+
+
+def _matched_arguments(objective: str, is_points: bool) -> Mapping[str, Any]:
+    """The constraint's own hyper-parameters stay the published ones: only the optimisation is matched."""
+    published = (PUBLISHED_POINTS if is_points else PUBLISHED_IMAGES).get(objective)
+    return {} if published is None else published.arguments

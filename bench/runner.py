@@ -1,0 +1,176 @@
+"""A sweep: what is still to be made, made in parallel, told as it goes, and reported. One run is train.py's affair."""
+
+import os
+import platform
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from ..objectives import BadInput
+from .data import load
+from .executor import execute
+from .report import report
+from .spec import RunSpec, code_version, expand
+from .store import Store, write_json
+from .suite import Suite
+from .train import SCHEMA_VERSION, Place, record_failure
+
+
+@dataclass
+class Tally:
+    """How the runs of a sweep ended."""
+
+    made: Counter[str] = field(default_factory=Counter)
+    kept: Counter[str] = field(default_factory=Counter)
+
+    def __str__(self) -> str:
+        total = self.made + self.kept
+        told = ", ".join(f"{total[s]} {s}" for s in ("completed", "diverged", "skipped", "failed") if total[s])
+        return f"{told or 'no runs'} ({sum(self.kept.values())} of them from before)"
+
+
+def sweep(suite: Suite, folder: Path, place: Place, jobs: int, data_dir: Path | None, console: Console) -> int:
+    """Makes the runs of a suite that are not there yet, and reports on all of them.
+
+    Args:
+        suite: what to compare.
+        folder: where the suite file lies, for plug-ins given by a relative path.
+        place: where and how runs are made; its folder gets the results.
+        jobs: worker processes.
+        data_dir: where data sets kept in files are looked for.
+        console: gets the progress and the tables.
+
+    Returns:
+        The exit status: 1 if a run failed, else 0.
+
+    Raises:
+        BadInput: for anything in the suite that cannot be used, before the first run is made.
+    """
+    specs = expand(suite, folder, data_dir)
+    for dataset in suite.datasets:
+        load(dataset, data_dir)  # a missing folder is told now, not run by run
+    store = Store(place.folder)
+    with store.lock():
+        _tell_set_aside(store.set_aside({spec.id for spec in specs}), console)
+        write_json(place.folder / "suite.json", _about(suite, place))
+        tally, todo = _look(specs, store, console)
+        console.print(
+            f"{suite.name}: {len(specs)} runs, {len(todo)} to make, {jobs} at a time; results in {place.folder}"
+        )
+        _make(todo, place, jobs, tally, console)
+        report(place.folder, console=console)
+    console.print(f"{tally}. Report: {place.folder}/report.html")
+    return 1 if tally.made["failed"] + tally.kept["failed"] else 0
+
+
+def _look(specs: Sequence[RunSpec], store: Store, console: Console) -> tuple[Tally, list[RunSpec]]:
+    """What is there, and what is to be made: the missing, the damaged and the failed."""
+    tally, todo = Tally(), []
+    for spec in specs:
+        try:
+            status = store.status(spec.id)
+        except BadInput as error:
+            console.print(f"runs again: {error}", markup=False, highlight=False)
+            store.drop(spec.id)
+            status = None
+        if status == "failed":
+            store.drop(spec.id)
+        if status in (None, "failed"):
+            todo.append(spec)
+        else:
+            tally.kept[str(status)] += 1
+    return tally, todo
+
+
+def _make(todo: Sequence[RunSpec], place: Place, jobs: int, tally: Tally, console: Console) -> None:
+    if not todo:
+        return
+    with _progress(len(todo), console) as tell:
+        for spec, result in execute(todo, place, jobs):
+            if result is None:
+                result = record_failure(spec, place, "the worker process died (killed, or out of memory)")
+            tally.made[result["status"]] += 1
+            tell(spec, result)
+
+
+@contextmanager
+def _progress(total: int, console: Console) -> Iterator[Any]:
+    """One bar with the time left on a terminal, a line per finished run elsewhere; trouble is told in both."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    bar = Progress(*columns, console=console, disable=not console.is_terminal)
+    task = bar.add_task("runs", total=total)
+    done = 0
+
+    def tell(spec: RunSpec, result: dict[str, Any]) -> None:
+        nonlocal done
+        done += 1
+        bar.advance(task)
+        line = f"[{done}/{total}] {spec.dataset} {spec.objective} {spec.recipe} seed {spec.seed}: {result['status']}"
+        reason = f", {result['reason']}" if result["reason"] else ""
+        at = f" at step {result['diverged_at']}" if result["diverged_at"] is not None else ""
+        if reason or not console.is_terminal:
+            console.print(
+                f"{line}{reason}{at} ({result['seconds']:.0f} s)", markup=False, highlight=False, soft_wrap=True
+            )
+
+    with bar:
+        yield tell
+
+
+def _tell_set_aside(names: list[str], console: Console) -> None:
+    if names:
+        console.print(
+            f"{len(names)} finished runs belong to another suite, or to another version of the code or of a plug-in: "
+            "moved to superseded/, out of the tables",
+            highlight=False,
+        )
+
+
+def _about(suite: Suite, place: Place) -> dict[str, Any]:
+    return {
+        "name": suite.name,
+        "schema_version": SCHEMA_VERSION,
+        "suite": suite.model_dump(),
+        "version": version("lipbench"),
+        "code": code_version(),
+        "command": "lipbench " + " ".join(sys.argv[1:]),
+        "machine": machine(place.device),
+    }
+
+
+def machine(device: str) -> dict[str, Any]:
+    """What the numbers were measured on."""
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "device": torch.cuda.get_device_name(device) if device.startswith("cuda") else "cpu",
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+    }
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    names = (
+        [x.partition(":")[2].strip() for x in info.read_text().splitlines() if x.startswith("model name")]
+        if info.exists()
+        else []
+    )
+    return names[0] if names else platform.processor() or platform.machine()

@@ -1,0 +1,52 @@
+"""Draws from the generator of a finished run. Trains nothing, evaluates nothing."""
+
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from ..models import ARCHITECTURES, draw_latent, to_uint8
+from ..objectives import BadInput
+from .report.records import read_run, read_samples
+from .report.samples import picture
+
+
+def sample_run(folder: Path, n: int, out: Path, seed: int) -> Path:
+    """Writes n samples of a run's generator: a picture (.png), or the tensor [n, …] itself (.pt), images in [−1, 1].
+
+    Raises BadInput for a folder that holds no trained generator, an ending that is not known, or n < 1.
+    """
+    if out.suffix not in (".png", ".pt"):
+        raise BadInput(f"--out {out}: must end in .png or .pt")
+    if n < 1:
+        raise BadInput(f"--n {n}: must be 1 or more")
+    samples, real = _draw(folder, n, seed)
+    try:
+        if out.suffix == ".pt":
+            torch.save(samples, out)
+        else:
+            shown = samples if samples.dim() == 2 else to_uint8(samples)
+            picture(shown.numpy(), real if samples.dim() == 2 else None).save(out)
+    except OSError as error:
+        raise BadInput(f"--out {out}: cannot be written ({error.strerror or error})") from error
+    return out
+
+
+@torch.no_grad()
+def _draw(folder: Path, n: int, seed: int):
+    weights = folder / "checkpoint" / "generator.safetensors"
+    if not weights.is_file():
+        raise BadInput(f"{folder}: no trained generator here; give the folder of a run, results/<suite>/runs/<id>")
+    record = read_run(folder)
+    real = read_samples(folder / "samples.npz", "real")["real"]
+    settings = {k: v for k, v in record.spec["architecture_spec"].items() if k != "name"}
+    networks = ARCHITECTURES[record.spec["architecture_spec"]["name"]](tuple(real.shape[1:]), **settings)
+    try:
+        networks.generator.load_state_dict(load_file(weights))
+    except (SafetensorError, RuntimeError) as error:
+        raise BadInput(
+            f"{weights}: damaged or of another architecture ({' '.join(str(error).split())[:200]})"
+        ) from error
+    networks.generator.eval()
+    return networks.generator(draw_latent(networks, n, torch.Generator().manual_seed(seed))), real

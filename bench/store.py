@@ -1,0 +1,111 @@
+"""What a sweep leaves on disk, written so that a kill at any moment costs nothing that was finished.
+
+Reading records for tables is bench/report's; this room writes them and says which runs are there.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from ..objectives import BadInput
+from .report.records import read_run
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a file whole or not at all: to a temporary name, flushed to disk, then renamed."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Strict JSON (NaN and infinities as null), indented."""
+    write_text(path, json.dumps(_plain(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, float) and not (float("-inf") < value < float("inf")):
+        return None
+    return value
+
+
+class Store:
+    """One results folder: `runs/<id>` finished, `runs/.<id>.partial` under way, `superseded/<id>` of an older suite.
+
+    Args:
+        folder: made if it is missing.
+
+    Raises:
+        BadInput: if the folder cannot be written to.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.runs, self.superseded = folder / "runs", folder / "superseded"
+        try:
+            self.runs.mkdir(parents=True, exist_ok=True)
+            write_text(folder / ".writable", "")
+            (folder / ".writable").unlink()
+        except OSError as error:
+            raise BadInput(f"--out {folder}: cannot write there: {error.strerror or error}") from error
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keeps a second sweep out of this folder. Raises BadInput if one is at work in it."""
+        try:
+            with FileLock(self.folder / ".lock", timeout=0):
+                yield
+        except Timeout as error:
+            raise BadInput(
+                f"--out {self.folder}: another sweep is at work in this folder; wait for it or choose another"
+            ) from error
+
+    def partial(self, run: str) -> Path:
+        """The folder of a run under way, made if it is missing."""
+        path = self.runs / f".{run}.partial"
+        path.mkdir(exist_ok=True)
+        return path
+
+    def finish(self, run: str) -> Path:
+        """Puts a run's finished record in its place."""
+        final = self.runs / run
+        if final.exists():
+            shutil.rmtree(final)
+        os.replace(self.runs / f".{run}.partial", final)
+        return final
+
+    def status(self, run: str) -> str | None:
+        """The status of a finished run, None if there is none. Raises BadInput that names the file if it is damaged."""
+        self._bring_back(run)
+        final = self.runs / run
+        return read_run(final).status if final.exists() else None
+
+    def drop(self, run: str) -> None:
+        """Removes a finished run's record, so that it is made again."""
+        shutil.rmtree(self.runs / run)
+
+    def set_aside(self, wanted: set[str]) -> list[str]:
+        """Moves finished runs that are not wanted (another suite, other code) out of the tables; nothing is deleted."""
+        strangers = [p for p in self.runs.iterdir() if not p.name.startswith(".") and p.name not in wanted]
+        for path in strangers:
+            self.superseded.mkdir(exist_ok=True)
+            shutil.rmtree(self.superseded / path.name, ignore_errors=True)
+            os.replace(path, self.superseded / path.name)
+        return [p.name for p in strangers]
+
+    def _bring_back(self, run: str) -> None:
+        if (self.superseded / run).exists() and not (self.runs / run).exists():
+            os.replace(self.superseded / run, self.runs / run)

@@ -1,0 +1,258 @@
+"""One run from its specification to its record: builds, trains, measures, writes. Knows nothing of other runs."""
+
+import logging
+import os
+import platform
+import resource
+import sys
+import time
+import traceback
+import warnings
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger
+from safetensors.torch import save_file
+
+from ..models import ARCHITECTURES, GAN, stream_seed, to_uint8
+from .checkpoint import Checkpointer
+from .data import Dataset, load
+from .evaluation import SNAPSHOT, Evaluator
+from .metrics import stability
+from .plugins import build_objective, find_objective
+from .report.quantities import KNOWN
+from .report.samples import write_picture
+from .spec import SCHEMA_VERSION, RunSpec
+from .store import Store, write_json, write_text
+
+TAIL = 0.2  # the share of a run, at its end, over which tail mean and sd are taken
+LOGGERS = {"csv": CSVLogger, "tensorboard": TensorBoardLogger}
+VERSIONS = ("lipbench", "torch", "torchvision", "pytorch-lightning", "torchmetrics", "POT", "numpy", "scipy")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where and how a run is made; none of it changes what it computes on one machine."""
+
+    folder: Path
+    device: str = "cpu"
+    threads: int = 1
+    loggers: tuple[str, ...] = ()
+    checkpoint_seconds: float = 60.0
+
+
+def run(spec: RunSpec, place: Place) -> dict[str, Any]:
+    """Makes a run, or goes on with an interrupted one, and puts its record in place. An error becomes the result.
+
+    Returns:
+        The content of result.json.
+    """
+    store = Store(place.folder)
+    folder = store.partial(spec.id)
+    torch.set_num_threads(place.threads)
+    start = time.perf_counter()
+    write_json(folder / "spec.json", spec.record() | {"device": _device_name(place.device), "threads": place.threads})
+    try:
+        result = _skip_or_train(spec, place, folder)
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        result = {"status": "failed", "reason": reason, "traceback": traceback.format_exc()}
+    return _finish(store, spec, result, time.perf_counter() - start)
+
+
+def record_failure(spec: RunSpec, place: Place, reason: str) -> dict[str, Any]:
+    """The record of a run whose process could not write one; its checkpoints go. Returns the content of result.json."""
+    store = Store(place.folder)
+    write_json(store.partial(spec.id) / "spec.json", spec.record() | {"device": None, "threads": place.threads})
+    return _finish(store, spec, {"status": "failed", "reason": reason}, 0.0)
+
+
+def _finish(store: Store, spec: RunSpec, result: dict[str, Any], seconds: float) -> dict[str, Any]:
+    about = {"run": spec.id, "schema_version": SCHEMA_VERSION, "seconds": seconds, "versions": _versions()}
+    result = _EMPTY | result | about
+    write_json(store.partial(spec.id) / "result.json", result)
+    store.finish(spec.id)
+    return result
+
+
+_EMPTY: dict[str, Any] = {
+    "diverged_at": None,
+    "recovered": False,
+    "steps": None,
+    "metrics": None,
+    "floors": None,
+    "protocol": None,
+    "traceback": None,
+    "seconds_per_iteration": None,
+    "seconds_per_critic_step": None,
+    "peak_memory_mb": None,
+}
+
+
+def build(spec: RunSpec, data: Dataset) -> GAN:
+    """The Lightning module of a run; initial weights depend on its seed alone."""
+    settings = {k: v for k, v in spec.architecture_spec.items() if k != "name"}
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(stream_seed(spec.seed, "weights"))
+        networks = ARCHITECTURES[spec.architecture_spec["name"]](data.shape, **settings)
+        found = find_objective(spec.objective_target, Path(spec.folder))
+        objective = build_objective(found, spec.arguments, spec.objective)
+        return GAN(networks, objective, spec.recipe_spec, data, steps=spec.steps, seed=spec.seed)
+
+
+def skip_reason(spec: RunSpec, data: Dataset) -> str | None:
+    """Why this run makes no sense, or None."""
+    if spec.skip is not None:
+        return spec.skip
+    settings = {k: v for k, v in spec.architecture_spec.items() if k != "name"}
+    networks = ARCHITECTURES[spec.architecture_spec["name"]](data.shape, **settings)
+    found = find_objective(spec.objective_target, Path(spec.folder))
+    return build_objective(found, spec.arguments, spec.objective).skip_reason(networks.critic, data.shape)
+
+
+def _skip_or_train(spec: RunSpec, place: Place, folder: Path) -> dict[str, Any]:
+    data = load(spec.dataset, None if spec.data_dir is None else Path(spec.data_dir)).to(place.device)
+    reason = skip_reason(spec, data)
+    if reason is not None:
+        return {"status": "skipped", "reason": reason}
+    _reset_peak_memory(place.device)
+    torch.manual_seed(stream_seed(spec.seed, "global"))  # for plug-ins that break the contract: at least repeatable
+    module = build(spec, data)
+    evaluator = Evaluator(data, spec.evaluation, spec.steps)
+    _fit(module, evaluator, place, folder)
+    _write_history(folder, evaluator)
+    _write_samples(folder, module, evaluator, data)
+    _write_weights(folder, module)
+    return _result(spec, module, evaluator, place)
+
+
+def _fit(module: GAN, evaluator: Evaluator, place: Place, folder: Path) -> None:
+    checkpointer = Checkpointer(folder / "resume", place.checkpoint_seconds)
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", module="pytorch_lightning"
+        )  # advice on data loaders and checkpoints of others
+        trainer = pl.Trainer(
+            accelerator="gpu" if place.device.startswith("cuda") else "cpu",
+            devices=[int(place.device.partition(":")[2] or 0)] if place.device.startswith("cuda") else 1,
+            max_epochs=1,
+            logger=[_logger(name, folder) for name in place.loggers],
+            callbacks=[evaluator, checkpointer],
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+        trainer.fit(module, Ticks(module), ckpt_path=checkpointer.latest(), weights_only=True)
+    checkpointer.clear()
+
+
+class Ticks:
+    """Stands in for a data loader: one tick for every iteration that is left."""
+
+    def __init__(self, module: GAN) -> None:
+        self.module = module
+
+    def __iter__(self) -> Any:
+        return iter(range(self.module.updates, self.module.steps))
+
+
+def _logger(name: str, folder: Path) -> Logger:
+    return LOGGERS[name](folder, name=name, version="")
+
+
+def _result(spec: RunSpec, module: GAN, evaluator: Evaluator, place: Place) -> dict[str, Any]:
+    assert evaluator.quality is not None
+    return evaluator.divergence.verdict() | {
+        "steps": module.updates,
+        "metrics": summarise(pd.DataFrame(evaluator.history), spec.steps),
+        "floors": evaluator.quality.floors,
+        "protocol": evaluator.quality.protocol,
+        "seconds_per_iteration": evaluator.train_seconds / max(1, module.updates),
+        "seconds_per_critic_step": module.critic_seconds / module.timed_steps if module.timed_steps else None,
+        "peak_memory_mb": _peak_memory_mb(place.device),
+        "layers": {
+            "singular_values": stability.singular_values(module.critic),
+            "weight_histogram": stability.weight_histograms(module.critic),
+            "clip": getattr(module.objective, "clip", None),
+        },
+    }
+
+
+def summarise(history: pd.DataFrame, steps: int) -> dict[str, dict[str, float | None]]:
+    """Metric → best (where a direction is known), final, mean and sd over the evaluations in the last 20 % of `steps`.
+
+    None where there is no value, as in the tail of a run that stopped early.
+    """
+    tail = history[history["step"] > (1 - TAIL) * steps]
+    found: dict[str, dict[str, float | None]] = {}
+    for name in history.columns.drop(["step", "critic_steps", "images", "seconds"]):
+        values = history[name].dropna()
+        better = KNOWN[name].better if name in KNOWN else None
+        best = None if better is None or values.empty else {"lower": values.min(), "higher": values.max()}[better]
+        found[str(name)] = {
+            "best": None if best is None else float(best),
+            "final": float(history[name].iloc[-1]),
+            "tail_mean": float(tail[name].mean(skipna=False)),
+            "tail_sd": float(tail[name].std(ddof=0, skipna=False)),
+        }
+    return found
+
+
+def _write_history(folder: Path, evaluator: Evaluator) -> None:
+    write_text(folder / "history.csv", pd.DataFrame(evaluator.history).to_csv(index=False))
+
+
+def _write_samples(folder: Path, module: GAN, evaluator: Evaluator, data: Dataset) -> None:
+    rng = torch.Generator(module.device).manual_seed(stream_seed(module.seed, "pictures"))
+    real = data.held_out(SNAPSHOT[data.is_points], rng)
+    arrays = {
+        "real": (real if data.is_points else to_uint8(real)).cpu().numpy(),
+        "fake": evaluator.snapshots[-1][1].numpy(),
+        "steps": np.array([step for step, _ in evaluator.snapshots]),
+        "snapshots": np.stack([samples.numpy() for _, samples in evaluator.snapshots]),
+    }
+    np.savez_compressed(folder / "samples.npz", **arrays)  # pyright: ignore[reportArgumentType]
+    write_picture(folder / "samples.png", arrays["real"], arrays["fake"])
+
+
+def _write_weights(folder: Path, module: GAN) -> None:
+    (folder / "checkpoint").mkdir(exist_ok=True)
+    for name, network in (("generator", module.sampler), ("critic", module.critic)):
+        state = {k: v.detach().cpu().contiguous().clone() for k, v in network.state_dict().items()}
+        save_file(state, folder / "checkpoint" / f"{name}.safetensors")
+
+
+def _reset_peak_memory(device: str) -> None:
+    if device.startswith("cuda"):
+        torch.cuda.reset_peak_memory_stats(device)
+    elif os.access("/proc/self/clear_refs", os.W_OK):
+        Path("/proc/self/clear_refs").write_text("5")  # Linux: restarts the process's high-water mark
+
+
+def _peak_memory_mb(device: str) -> float:
+    """Of the device on a GPU, of the whole process on a CPU (2^20 bytes)."""
+    if device.startswith("cuda"):
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(x for x in status.read_text().splitlines() if x.startswith("VmHWM"))
+        return int(line.split()[1]) / 2**10
+    unit = 1 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
+
+
+def _device_name(device: str) -> str:
+    if device.startswith("cuda"):
+        return torch.cuda.get_device_name(device)
+    return f"cpu ({platform.machine()})"
+
+
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in VERSIONS} | {"python": platform.python_version()}
