@@ -19,6 +19,7 @@ from ..objectives import BadInput
 from .data import load
 from .executor import execute
 from .report import report
+from .report.records import RunRecord, read_run
 from .spec import RunSpec, code_version, expand
 from .store import Store, write_json
 from .suite import Suite
@@ -70,6 +71,19 @@ def sweep(suite: Suite, folder: Path, place: Place, jobs: int, data_dir: Path | 
         report(place.folder, console=console)
     console.print(f"{tally}. Report: {place.folder}/report.html")
     return 1 if tally.made["failed"] + tally.kept["failed"] else 0
+
+
+def records_of(suite: Suite, place: Place, jobs: int, folder: Path = Path()) -> list[RunRecord]:
+    """The records of a suite's runs, in the order of its cells; the missing are made first. For studies: no tables.
+
+    Several suites may share one results folder: runs of others stay where they are.
+    """
+    specs = expand(suite, folder)
+    store = Store(place.folder)
+    with store.lock():
+        tally, todo = _look(specs, store, Console())
+        _make(todo, place, jobs, tally, Console())
+    return [read_run(store.runs / spec.id) for spec in specs]
 
 
 def _look(specs: Sequence[RunSpec], store: Store, console: Console) -> tuple[Tally, list[RunSpec]]:

@@ -160,7 +160,7 @@ def _label(name: str, settings: Mapping[str, Any]) -> str:
 
 
 def _arguments(found: Found, given: Mapping[str, Any], settings: Preset, where: str) -> dict[str, Any]:
-    """Given ones, else the recipe's, else the defaults; the objective is built once, so that bad values are told now."""
+    """Given ones, else the recipe's, else the defaults; it is built once here, so that bad values are told now."""
     arguments = bind_arguments(found.cls, {**settings.arguments, **given}, where)
     build_objective(found, arguments, where)
     return arguments
