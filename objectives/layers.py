@@ -1,0 +1,99 @@
+"""What objectives look for in a critic, or put there: weighted layers, norms, activations, what enters the head.
+
+No equations and no objectives here.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
+
+from .spectral_norm import WEIGHTED
+
+
+class MaxMin(nn.Module):
+    """Sorts neighbouring pairs of channels, GroupSort of groups of two: it permutes, so it keeps every norm.
+
+    An even number of channels in dimension 1 is required (Anil et al. 2019).
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The same shape as x."""
+        a, b = x.unflatten(1, (-1, 2)).unbind(2)
+        return torch.stack([torch.maximum(a, b), torch.minimum(a, b)], dim=2).flatten(1, 2)
+
+
+Weighted = nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d
+NORMS = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.LocalResponseNorm)  # _NormBase: batch and instance norm
+BENDS = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.Hardtanh, MaxMin)  # piecewise linear activations
+CURVES = (nn.ELU, nn.CELU, nn.SELU, nn.GELU, nn.SiLU, nn.Mish, nn.Softplus, nn.Tanh, nn.Sigmoid, nn.Softsign)
+ACTIVATIONS = (*BENDS, *CURVES)
+SHAPES = (nn.Flatten, nn.Unflatten, nn.Identity)  # layers that leave every value as it is
+
+
+def weighted(critic: nn.Module) -> dict[str, Weighted]:
+    """The linear and convolutional layers by name, in the order of their definition; the last one is the head."""
+    return {name: layer for name, layer in critic.named_modules() if isinstance(layer, WEIGHTED)}
+
+
+def head(critic: nn.Module) -> tuple[str, Weighted]:
+    """Name and layer of the head, the weighted layer that makes the logits."""
+    return list(weighted(critic).items())[-1]
+
+
+def no_hidden_layer(critic: nn.Module) -> str | None:
+    """Why there are no hidden features to speak of, or None."""
+    return None if len(weighted(critic)) > 1 else "the critic has no hidden layer"
+
+
+def leaves(critic: nn.Module) -> list[nn.Module]:
+    """The layers that hold no others."""
+    return [layer for layer in critic.modules() if not any(layer.children())]
+
+
+@contextmanager
+def hidden_features(critic: nn.Module) -> Iterator[list[Tensor]]:
+    """A list that receives, at each forward pass, what enters the critic's head: the last hidden features [B, …]."""
+    features: list[Tensor] = []
+    handle = head(critic)[1].register_forward_pre_hook(lambda _, args: features.append(args[0]))
+    try:
+        yield features
+    finally:
+        handle.remove()
+
+
+@torch.no_grad()
+def is_chain(critic: nn.Module, shape: tuple[int, ...]) -> bool:
+    """Whether the critic only hands each layer's output to the next one: no sums, no functional calls in between.
+
+    Found out by a forward pass of zeros, so call it on critics whose forward pass has no side effects.
+
+    Args:
+        critic: maps [B, *shape] to [B].
+        shape: of one sample.
+    """
+    parameter = next(critic.parameters())
+    x = parameter.new_zeros(2, *shape)
+    # The tensors are kept, not their addresses alone: a freed address may be used again.
+    flow, unbroken = [(x, x._version)], list[bool]()
+
+    def untouched(tensor: Tensor) -> bool:
+        last, version = flow[-1]
+        same_memory = tensor.untyped_storage().data_ptr() == last.untyped_storage().data_ptr()
+        return same_memory and tensor._version == version and tensor.numel() == last.numel()
+
+    def enter(_: nn.Module, args: tuple[Tensor]) -> None:
+        unbroken.append(untouched(args[0]))
+
+    def leave(_: nn.Module, __: tuple[Tensor], out: Tensor) -> None:
+        flow.append((out, out._version))
+
+    handles = [layer.register_forward_pre_hook(enter) for layer in leaves(critic)]
+    handles += [layer.register_forward_hook(leave) for layer in leaves(critic)]
+    try:
+        return untouched(critic(x)) and all(unbroken)
+    finally:
+        for handle in handles:
+            handle.remove()

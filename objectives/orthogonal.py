@@ -1,0 +1,90 @@
+"""A critic that is 1-Lipschitz by construction: orthogonal weights and MaxMin (Anil et al. 2019)."""
+
+from math import ceil, prod, sqrt
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrizations, parametrize
+
+from .base import Objective
+from .layers import ACTIVATIONS, SHAPES, MaxMin, head, is_chain, leaves, weighted
+
+CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+CHAINABLE = (nn.Linear, *CONVOLUTIONS, *ACTIVATIONS, *SHAPES)
+
+
+class Orthogonal(Objective):
+    """WᵀW = I or WWᵀ = I in every layer, and MaxMin for every activation, so that ‖∇f‖ ≤ 1 (Anil et al. 2019).
+
+    For a convolution W is the reshaped kernel divided by √m, m the number of windows that a pixel enters
+    (Cissé et al. 2017): its operator's norm is then ≤ 1, but not every singular value is 1.
+
+    Args:
+        loss: see `Objective`.
+    """
+
+    name = "orthogonal"
+    reference = "Anil, Lucas, Grosse, Sorting out Lipschitz function approximation, 2019, arXiv:1811.05381"
+    lipschitz_bound = 1.0
+    capturable = False  # Cayley's linear solve asks the host whether the matrix was singular.
+
+    def __init__(self, *, loss: str = "wasserstein") -> None:
+        super().__init__(loss=loss)
+
+    def skip_reason(self, critic: nn.Module, shape: tuple[int, ...]) -> str | None:
+        for layer in leaves(critic):
+            if not isinstance(layer, CHAINABLE):
+                return f"{type(layer).__name__} has no 1-Lipschitz counterpart here"
+            if isinstance(layer, CONVOLUTIONS) and layer.padding_mode != "zeros":
+                return f"padding_mode={layer.padding_mode} of a convolution repeats pixels, which breaks the bound"
+        if not is_chain(critic, shape):
+            return "the critic is not a plain chain of layers, so their bounds do not multiply to 1"
+        return _odd_width(critic)
+
+    def prepare_critic(self, critic: nn.Module) -> nn.Module:
+        for name, layer in list(critic.named_modules()):
+            if isinstance(layer, ACTIVATIONS):
+                critic.set_submodule(name, MaxMin())
+            elif isinstance(layer, nn.Linear):
+                _orthogonal_(layer)
+            elif isinstance(layer, CONVOLUTIONS):
+                _orthogonal_kernel_(layer)
+        return critic
+
+
+class Kernel(nn.Module):
+    """Reshapes a matrix to a convolution's kernel, divided by √windows."""
+
+    def __init__(self, shape: torch.Size, windows: int) -> None:
+        super().__init__()
+        self.shape, self.windows = shape, windows
+
+    def forward(self, matrix: Tensor) -> Tensor:
+        return matrix.view(self.shape) / sqrt(self.windows)
+
+
+def _orthogonal_(layer: nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d) -> None:
+    rows, columns = layer.weight.shape
+    # Cayley takes a third of matrix_exp's time (torch's default for a square); Householder suits the thin ones.
+    # Without trivialisation no n × n base is kept for an n × k weight, and no random numbers are drawn.
+    if rows == columns:
+        parametrizations.orthogonal(layer, orthogonal_map="cayley")
+    else:
+        parametrizations.orthogonal(layer, orthogonal_map="householder", use_trivialization=False)
+
+
+def _orthogonal_kernel_(layer: nn.Conv1d | nn.Conv2d | nn.Conv3d) -> None:
+    shape = layer.weight.shape
+    # Exact without dilation; with it a pixel may enter every window, whatever the stride.
+    sizes = zip(layer.kernel_size, layer.stride, layer.dilation, strict=True)
+    windows = prod(kernel if dilation > 1 else ceil(kernel / stride) for kernel, stride, dilation in sizes)
+    layer.weight = nn.Parameter(layer.weight.detach().flatten(1))
+    _orthogonal_(layer)
+    parametrize.register_parametrization(layer, "weight", Kernel(shape, windows), unsafe=True)
+
+
+def _odd_width(critic: nn.Module) -> str | None:
+    last = head(critic)[0]
+    widths = [layer.weight.shape[0] for name, layer in weighted(critic).items() if name != last]
+    odd = next((width for width in widths if width % 2), None)
+    return None if odd is None else f"MaxMin sorts pairs, and a hidden layer is {odd} wide"

@@ -1,0 +1,32 @@
+"""The zero-centred penalty at generated samples, R2 (Mescheder et al. 2018)."""
+
+from torch import Tensor, nn
+
+from .base import Batch, Objective, at_least_zero
+from .penalties import zero_centred
+from .slopes import mixes_samples
+
+
+class R2(Objective):
+    """½γ·E[‖∇f(G(z))‖²] over generated samples (Mescheder et al. 2018, eq. 10).
+
+    Args:
+        loss: see `Objective`.
+        gamma: γ, ≥ 0.
+
+    Raises:
+        BadInput: for a negative γ.
+    """
+
+    name = "r2"
+    reference = "Mescheder et al., Which Training Methods for GANs do actually Converge?, 2018, arXiv:1801.04406"
+
+    def __init__(self, *, loss: str = "non_saturating", gamma: float = 10.0) -> None:
+        super().__init__(loss=loss)
+        self.gamma = at_least_zero("gamma", gamma)
+
+    def skip_reason(self, critic: nn.Module, shape: tuple[int, ...]) -> str | None:
+        return mixes_samples(critic)
+
+    def penalty(self, critic: nn.Module, batch: Batch) -> Tensor:
+        return self.gamma * zero_centred(critic, batch.fake)
