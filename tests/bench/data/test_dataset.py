@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from lipbench.bench.data import DATASETS, Dataset, Mixture, load
@@ -66,9 +67,19 @@ class NoHostSync(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
+class NoHostRead(TorchFunctionMode):
+    """The same for methods that reach into a CPU tensor's memory without any operation."""
+
+    BANNED = frozenset({"item", "tolist", "cpu", "numpy", "__bool__", "__int__", "__float__", "__index__", "__array__"})
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        assert getattr(func, "__name__", "") not in self.BANNED, f"{func} waits for the device"
+        return func(*args, **(kwargs or {}))
+
+
 @pytest.mark.parametrize("name", EMBEDDED)
 def test_sample_never_waits_for_the_device(datasets: dict[str, Dataset], name: str) -> None:
-    with NoHostSync():
+    with NoHostSync(), NoHostRead():
         datasets[name].sample(32, torch.Generator().manual_seed(0))
 
 

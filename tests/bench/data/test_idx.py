@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import struct
 from collections.abc import Callable
+from http.client import IncompleteRead
 from pathlib import Path
 from urllib.error import URLError
 
@@ -99,6 +100,14 @@ def garbled(raw: Path) -> Path:
     return path
 
 
+def bad_block(raw: Path) -> Path:
+    path = raw / "t10k-labels-idx1-ubyte.gz"
+    content = bytearray(path.read_bytes())
+    content[10] = 0b111  # after the ten bytes of gzip's header: a block of the type that deflate reserves
+    path.write_bytes(bytes(content))
+    return path
+
+
 def another_file(raw: Path) -> Path:
     path = raw / "t10k-images-idx3-ubyte.gz"
     path.write_bytes(gzip.compress(contents()["t10k-images-idx3-ubyte"][:-1] + b"\x00"))
@@ -119,6 +128,7 @@ def a_folder(raw: Path) -> Path:
         (cut, "is corrupt"),
         (not_packed, "is corrupt"),
         (garbled, "is corrupt"),
+        (bad_block, "is corrupt"),
         (another_file, "is corrupt or another file"),
         (a_folder, "cannot be read"),
     ],
@@ -184,7 +194,9 @@ def test_load_idx_does_not_download_when_a_folder_is_given(tmp_path: Path, monke
     assert downloads.count == 0
 
 
-@pytest.mark.parametrize("error", [RuntimeError("Error downloading x:\nTried a\nTried b"), URLError("no route")])
+@pytest.mark.parametrize(
+    "error", [RuntimeError("Error downloading x:\nTried a\nTried b"), URLError("no route"), IncompleteRead(b"half")]
+)
 def test_load_idx_failed_download_is_one_line_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:

@@ -73,14 +73,14 @@ def test_swissroll_moments_match_their_closed_form() -> None:
 
 
 def test_swissroll_noise_around_the_curve_is_a_quarter() -> None:
-    points = 7.5 * draw("swissroll", 4000)
-    t = torch.linspace(1.5 * pi, 4.5 * pi, 20_001, dtype=torch.float64)
-    curve = torch.stack([t * t.cos(), t * t.sin()], dim=1)
-    inner = points[(points.norm(dim=1) > 6) & (points.norm(dim=1) < 13)]  # away from the curve's two ends
-    distance = torch.cat([torch.cdist(part, curve).min(dim=1).values for part in inner.split(500)])
-    # Mean of a half-normal: σ·√(2/π), with sd σ·√(1 − 2/π); the curvature's share is below 1 %.
-    error = 4 * 0.25 * sqrt((1 - 2 / pi) / len(distance)) + 0.002
-    assert distance.mean().item() == pytest.approx(0.25 * sqrt(2 / pi), abs=error)
+    # The curve is r = θ, its arms 2π apart. With noise (ε_r, ε_θ) the gap r − θ is ε_r − ε_θ/r to first order, of
+    # variance σ²·(1 + E[1/t²]), and E[1/t²] = 1/(1.5π·4.5π).
+    x, y = (7.5 * draw("swissroll")).T
+    gap = torch.hypot(x, y) - torch.atan2(y, x)
+    gap = torch.remainder(gap + pi, 2 * pi) - pi
+    expected = 0.25**2 * (1 + 1 / (1.5 * pi * 4.5 * pi))
+    assert gap.mean().item() == pytest.approx(0, abs=4 * sqrt(expected / N) + 0.001)  # 0.001: second order
+    assert gap.square().mean().item() == pytest.approx(expected, rel=4 * sqrt(2 / N) + 0.002)
 
 
 def test_swissroll_has_the_distribution_of_scikit_learn() -> None:
@@ -128,6 +128,14 @@ def test_ring5_labels_name_the_mode_of_each_point() -> None:
     residual = (ring.train - mixture_of(ring).centres[ring.labels]) / mixture_of(ring).sigma
     assert residual.norm(dim=1).max().item() < 6
     assert residual.square().mean().item() == pytest.approx(1, abs=4 * sqrt(2 / residual.numel()))
+
+
+def test_ring5_mixture_is_shifted_and_scaled_with_the_points() -> None:
+    ring = load("ring5")
+    assert ring.train is not None and ring.labels is not None
+    noise = torch.randn(500, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    residual = (ring.train - mixture_of(ring).centres[ring.labels]) / mixture_of(ring).sigma
+    assert torch.allclose(residual.double(), noise, atol=1e-5)
 
 
 def test_ring5_trains_on_its_points_and_holds_out_fresh_ones() -> None:

@@ -158,6 +158,16 @@ def test_mode_coverage_radius_is_three_sigma_in_the_plane() -> None:
     assert mode_coverage(outside, THREE)["high_quality"] == 0
 
 
+@pytest.mark.parametrize(("factor", "share"), [(1 - 1e-5, 1), (1 + 1e-5, 0)])
+def test_mode_coverage_radius_is_exact_to_five_digits(factor: float, share: float) -> None:
+    grid = load("25gaussians").mixture
+    assert grid is not None
+    angle = torch.linspace(0, 6.2, 50, dtype=torch.float64)
+    circle = 3 * grid.sigma * factor * torch.stack([angle.cos(), angle.sin()], dim=1)
+    samples = (grid.centres.double()[:, None, :] + circle).flatten(0, 1)
+    assert mode_coverage(samples, grid)["high_quality"] == share
+
+
 def test_mode_coverage_takes_samples_that_are_not_finite_as_of_low_quality() -> None:
     samples = at_modes([40, 40, 20], 100)
     samples[:10], samples[40] = float("nan"), float("inf")
