@@ -4,7 +4,7 @@ The Lightning module, the conformance kit and the studies with a fixed generator
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 
 import torch
@@ -102,7 +102,8 @@ def frozen(module: nn.Module) -> Iterator[None]:
 
 def _penalty(objective: Objective, critic: nn.Module, batch: Batch) -> Tensor | None:
     # Second derivatives lose too much in half precision, so the penalty never runs under autocast.
-    with torch.autocast(batch.real.device.type, enabled=False):
+    device = batch.real.device.type
+    with torch.autocast(device, enabled=False) if torch.amp.is_autocast_available(device) else nullcontext():
         if batch.fake.dtype != batch.real.dtype:
             batch = replace(batch, fake=batch.fake.to(batch.real.dtype))
         return objective.penalty(critic, batch)
