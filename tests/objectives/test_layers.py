@@ -37,6 +37,15 @@ class Residual(Critic):
         return h + self.bend(h)
 
 
+class Sliced(Critic):
+    def __init__(self) -> None:
+        super().__init__()
+        self.last = nn.Linear(2, 1)
+
+    def between(self, h: Tensor) -> Tensor:
+        return h[:, ::2]
+
+
 class Scaled(Critic):
     def forward(self, x: Tensor) -> Tensor:
         return 3 * super().forward(x)
@@ -84,7 +93,9 @@ def test_layers_a_convolutional_sequence_is_a_chain() -> None:
     assert is_chain(convolutional(), (1, 4, 4))
 
 
-@pytest.mark.parametrize("critic", [Functional(), InPlace(), Residual(), Scaled()], ids=lambda c: type(c).__name__)
+@pytest.mark.parametrize(
+    "critic", [Functional(), InPlace(), Residual(), Sliced(), Scaled()], ids=lambda c: type(c).__name__
+)
 def test_layers_anything_between_the_layers_breaks_the_chain(critic: nn.Module) -> None:
     assert not is_chain(critic, (3,))
 

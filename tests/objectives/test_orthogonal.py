@@ -55,6 +55,16 @@ def test_orthogonal_convolutions_are_contractions_as_operators(layer: nn.Conv2d)
     np.testing.assert_allclose(values, np.full(min(kernel.shape), values[0]), rtol=1e-12)
 
 
+@pytest.mark.parametrize(("kernel", "stride", "dilation"), [(3, 1, 1), (4, 2, 1), (5, 3, 1), (3, 2, 2)])
+def test_orthogonal_convolutions_nearly_reach_their_bound_with_a_constant_kernel(
+    kernel: int, stride: int, dilation: int
+) -> None:
+    layer = nn.Conv2d(1, 1, kernel, stride, kernel // 2, dilation).double()
+    nn.init.ones_(layer.weight)
+    Orthogonal().prepare_critic(nn.Sequential(layer))
+    assert 0.8 < operator_norm(layer, (1, 15, 15)) <= 1
+
+
 def test_orthogonal_bounds_the_slopes_of_a_convolutional_critic(make_batch) -> None:
     critic = Orthogonal().prepare_critic(convolutional_critic())
     optimizer = torch.optim.Adam(critic.parameters(), lr=1e-2)
