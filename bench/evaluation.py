@@ -1,6 +1,7 @@
 """Watches a run from outside: evaluates it on schedule, judges divergence, keeps its history. Changes nothing in it."""
 
 import time
+from functools import cache
 from typing import Any
 
 import pytorch_lightning as pl
@@ -8,12 +9,12 @@ import torch
 from torch import Tensor
 
 from ..models import CHUNK, GAN, draw_latent, stream_seed, to_uint8
-from .data import Dataset
+from .data import Dataset, load
 from .metrics import stability
 from .metrics.divergence import Divergence
 from .metrics.extractors import load_extractor
 from .metrics.images import ImageMetrics
-from .metrics.points import PointMetrics
+from .metrics.points import PointMetrics, w1_floor
 
 PROBE = 256  # samples behind slopes, the critic's estimate and the spread
 SNAPSHOT = {True: 512, False: 64}  # samples kept for pictures: points, images
@@ -22,7 +23,8 @@ SNAPSHOT = {True: 512, False: 64}  # samples kept for pictures: points, images
 class Quality:
     """The sample metrics of one run: W1 and modes on points, FD and IS on images, with protocol and floors.
 
-    Images: the reference is a fixed draw of held-out reals; the floor compares it with as many training images.
+    Images: the reference and the floor's other side are two disjoint, fixed draws of held-out reals of the same size:
+    `images`, or half of a smaller held-out set.
     """
 
     def __init__(self, data: Dataset, evaluation: dict[str, int], rng: torch.Generator) -> None:
@@ -30,18 +32,24 @@ class Quality:
         if data.is_points:
             points = PointMetrics(data, rng, n=evaluation["points"], n_modes=evaluation["mode_points"])
             self.n_fake, self.measure, self.protocol = points.n_fake, points, points.protocol
-            self.floors = {"w1": points.floor}
+            self.floors = {"w1": _w1_floor(data.name, points.n, str(rng.device))}
             return
-        n = evaluation["images"]
+        assert data.extractor is not None and data.test is not None
+        n = min(evaluation["images"], len(data.test) // 2)
         fixed = torch.Generator(rng.device).manual_seed(0)  # the same reference for every run on these data
-        reference, training = data.held_out(n, fixed), data.sample(n, fixed)
-        assert data.extractor is not None
+        reference, other = data.held_out(2 * n, fixed).split(n)
         extractor = load_extractor(data.extractor)
         images = ImageMetrics(
             reference, extractor, n_fake=n, splits=evaluation["is_splits"], split=data.held_out_from, device=rng.device
         )
         self.n_fake, self.measure, self.protocol = n, images, images.protocol
-        self.floors = images.floor(reference, training)
+        self.floors = images.floor(reference, other)
+
+
+@cache
+def _w1_floor(dataset: str, n: int, device: str) -> float:
+    # A second of work that is the same for every run: once a process.
+    return w1_floor(load(dataset).to(device), n, device=device)
 
 
 class Evaluator(pl.Callback):

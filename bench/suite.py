@@ -21,11 +21,20 @@ def _as_list(value: Any) -> Any:
 
 
 def _seeds(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {dataset: _seeds(own) for dataset, own in value.items()}
     return list(range(value)) if isinstance(value, int) and not isinstance(value, bool) and value > 0 else value
+
+
+def _architectures(value: Any) -> Any:
+    if isinstance(value, dict) and "name" not in value:
+        return {dataset: _as_list(own) for dataset, own in value.items()}
+    return value if value is None else _as_list(value)
 
 
 Named = str | dict[str, Any]
 Count = Annotated[int, Field(ge=1)]
+Seeds = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
 
 
 class Evaluation(BaseModel):
@@ -44,7 +53,10 @@ class Evaluation(BaseModel):
 
 
 class Suite(BaseModel):
-    """The factors of a sweep: objective × loss × dataset × architecture × recipe × seed."""
+    """The factors of a sweep: objective × loss × dataset × architecture × recipe × seed.
+
+    `steps`, `seeds` and `architectures` may be given per dataset, as a mapping.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     name: str = ""
@@ -52,24 +64,35 @@ class Suite(BaseModel):
     objectives: Annotated[list[Named], BeforeValidator(_as_list), Field(min_length=1)]
     datasets: Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1)]
     losses: Annotated[list[str], BeforeValidator(_as_list)] | None = None
-    architectures: Annotated[list[Named], BeforeValidator(_as_list)] | None = None
+    architectures: Annotated[list[Named] | dict[str, list[Named]] | None, BeforeValidator(_architectures)] = None
     recipe: Annotated[list[Named], BeforeValidator(_as_list), Field(min_length=1)] = ["published"]
     steps: Count | dict[str, Count] = 3000
-    seeds: Annotated[list[Annotated[int, Field(ge=0)]], BeforeValidator(_seeds), Field(min_length=1)] = [0, 1, 2]
+    seeds: Annotated[Seeds | dict[str, Seeds], BeforeValidator(_seeds)] = [0, 1, 2]
     evaluation: Evaluation = Evaluation()
 
     def steps_on(self, dataset: str) -> int:
         """Generator updates on a dataset."""
-        return self.steps if isinstance(self.steps, int) else self.steps[dataset]
+        return self.steps[dataset] if isinstance(self.steps, dict) else self.steps
+
+    def seeds_on(self, dataset: str) -> list[int]:
+        """The seeds of the runs on a dataset."""
+        return self.seeds[dataset] if isinstance(self.seeds, dict) else self.seeds
+
+    def architectures_on(self, dataset: str) -> list[Named] | list[None]:
+        """The architectures on a dataset; None stands for the recipe's own."""
+        chosen = self.architectures
+        return (chosen.get(dataset) if isinstance(chosen, dict) else chosen) or [None]
 
     def cells(self) -> Iterator[tuple[str, Named, str | None, Named | None, Named, int]]:
         """(dataset, objective, loss, architecture, recipe, seed) of every run; seeds vary slowest, so that an
         interrupted sweep has whole replicates.
         """
-        for seed, dataset, recipe, architecture, objective, loss in itertools.product(
-            self.seeds, self.datasets, self.recipe, self.architectures or [None], self.objectives, self.losses or [None]
-        ):
-            yield dataset, objective, loss, architecture, recipe, seed
+        for seed in sorted({seed for dataset in self.datasets for seed in self.seeds_on(dataset)}):
+            for dataset in (d for d in self.datasets if seed in self.seeds_on(d)):
+                for recipe, architecture, objective, loss in itertools.product(
+                    self.recipe, self.architectures_on(dataset), self.objectives, self.losses or [None]
+                ):
+                    yield dataset, objective, loss, architecture, recipe, seed
 
 
 def suite_names() -> list[str]:
@@ -151,8 +174,10 @@ def _check_names(suite: Suite, where: str) -> None:
     for dataset in suite.datasets:
         if dataset.partition(":")[0] not in DATASETS:
             raise BadInput(f"{where}: datasets: {unknown('dataset', dataset, list(DATASETS))}")
-        if isinstance(suite.steps, Mapping) and dataset not in suite.steps:
-            raise BadInput(f"{where}: steps: no number for dataset '{dataset}'")
+        for key in ("steps", "seeds"):
+            given = getattr(suite, key)
+            if isinstance(given, Mapping) and dataset not in given:
+                raise BadInput(f"{where}: {key}: nothing for dataset '{dataset}'")
     for loss in suite.losses or []:
         if loss not in LOSSES:
             raise BadInput(f"{where}: losses: {unknown('loss', loss, list(LOSSES))}")
