@@ -1,13 +1,15 @@
 """The command line: parses, calls, and turns a user's mistake into one line and exit status 2. No logic of its own."""
 
+import inspect
 import os
 import sys
-import warnings
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from jsonargparse import ArgumentParser, auto_cli
+from docstring_parser import parse
+from jsonargparse import ArgumentParser
 from rich.console import Console
 from rich.table import Table
 
@@ -148,13 +150,20 @@ def list_(kind: Kind) -> int:
 
 
 COMMANDS = {"run": run, "report": report, "study": study, "check": check, "sample": sample, "list": list_}
+# What a signature cannot say: arguments with several values, and switches.
+SPECIAL: dict[str, dict[str, Any]] = {
+    "set": {"flag": "--set", "nargs": "+", "default": [], "metavar": "KEY=VALUE"},
+    "logger": {"flag": "--logger", "nargs": "+", "default": [], "choices": ["csv", "tensorboard"]},
+    "ids": {"flag": "ids", "nargs": "+", "metavar": "ID"},
+    "force": {"flag": "--force", "action": "store_true"},
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point; exits with 0, 1 if a run failed or a check did not pass, 2 for a mistake in what was asked for."""
-    warnings.filterwarnings("ignore", category=DeprecationWarning)
     try:
-        status = auto_cli(COMMANDS, args=list(sys.argv[1:] if arguments is None else arguments), parser_class=Parser)
+        chosen = _parser().parse_args(list(sys.argv[1:] if arguments is None else arguments))
+        status = COMMANDS[chosen.command](**vars(chosen[chosen.command]))
     except BadInput as error:
         print(f"lipbench: {error}", file=sys.stderr)
         sys.exit(2)
@@ -164,13 +173,32 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(status)
 
 
+def _parser() -> "Parser":
+    """One subcommand per function; its signature and docstring are the options and the help."""
+    parser = Parser(prog="lipbench", description="A benchmark of GAN objectives.", version=version("lipbench"))
+    subcommands = parser.add_subcommands(dest="command")
+    for name, function in COMMANDS.items():
+        parameters = inspect.signature(function).parameters
+        special = [p for p in parameters if p in SPECIAL]
+        text = parse(inspect.getdoc(function) or "")
+        about = {p.arg_name: p.description for p in text.params}
+        command = Parser(prog=f"lipbench {name}", description=text.short_description)
+        command.add_function_arguments(function, as_group=False, as_positional=True, skip=set(special))
+        for parameter in special:
+            settings = dict(SPECIAL[parameter])
+            command.add_argument(settings.pop("flag"), help=about[parameter], **settings)
+        subcommands.add_subcommand(name, command, help=text.short_description)
+    return parser
+
+
 class Parser(ArgumentParser):
     """Says what is wrong in one line, without the usage."""
 
     def error(self, message: str, ex: Exception | None = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Exit status 2."""
-        told = " ".join(message.split())
-        print(f"{self.prog}: {told}; see {self.prog} --help", file=sys.stderr)
+        prog = self.prog.replace(" [options]", "")
+        told = " ".join(message.replace("Parser key ", "argument ").replace("typing.Literal", "one of ").split())
+        print(f"{prog}: {told}; see {prog} --help", file=sys.stderr)
         sys.exit(2)
 
 
