@@ -5,7 +5,7 @@ from collections.abc import Callable
 from .dcgan import dcgan, to_uint8
 from .gan import CHUNK, GAN, SCALARS, STREAMS, RealData, stream_seed
 from .mlp import mlp
-from .networks import Networks, draw_latent
+from .networks import Networks, Unsuited, draw_latent
 from .recipe import Recipe
 
 ARCHITECTURES: dict[str, Callable[..., Networks]] = {"mlp": mlp, "dcgan": dcgan}
@@ -19,6 +19,7 @@ __all__ = [
     "Networks",
     "RealData",
     "Recipe",
+    "Unsuited",
     "draw_latent",
     "stream_seed",
     "to_uint8",

@@ -3,8 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from ..objectives import BadInput
-from .networks import NORMS, Networks, choice, positive
+from .networks import NORMS, Networks, Unsuited, choice, positive
 
 # Side of the image → strided stages between it and the smallest feature map (side / 2^stages).
 STAGES = {8: 2, 28: 2, 32: 3}
@@ -82,11 +81,12 @@ def dcgan(
         latent_dim: dimension of the normal latent.
 
     Raises:
-        BadInput: for a shape or a value that is not allowed.
+        BadInput: for a value that is not allowed.
+        Unsuited: for another shape.
     """
     if len(shape) != 3 or shape[0] not in (1, 3) or shape[1] != shape[2] or shape[1] not in STAGES:
         sides = ", ".join(map(str, STAGES))
-        raise BadInput(f"dcgan: samples of shape {tuple(shape)}: must be (1 or 3, S, S) with S one of {sides}")
+        raise Unsuited(f"dcgan: samples of shape {tuple(shape)}: must be (1 or 3, S, S) with S one of {sides}")
     image = (shape[0], shape[1], shape[2])
     positive("channels", channels)
     return Networks(

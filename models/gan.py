@@ -2,13 +2,14 @@
 
 import hashlib
 import time
+from copy import deepcopy
 from typing import Any, Protocol
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from ..objectives import Batch, Objective, critic_step, generator_step
 from .networks import Networks, draw_latent
@@ -56,18 +57,19 @@ class GAN(pl.LightningModule):
         self.objective = objective
         self.generator = networks.generator
         self.critic = objective.prepare_critic(networks.critic)
-        self.average = _average(self.generator, recipe.ema)
+        self.average = None if recipe.ema is None else deepcopy(self.generator).requires_grad_(False)
         self.updates = 0
         self.critic_seconds = 0.0  # of the last iteration in each chunk
         self.timed_steps = 0
         self.streams: dict[str, torch.Generator] = {}
+        self._stream_states: dict[str, Tensor] = {}  # of a checkpoint, until the stream is used
         self.scalars = torch.zeros(CHUNK, len(SCALARS))
         self._optimizers: tuple[Optimizer, Optimizer] | None = None
 
     @property
     def sampler(self) -> nn.Module:
         """The generator that is evaluated: the moving average where the recipe asks for one."""
-        return self.generator if self.average is None else self.average.module
+        return self.generator if self.average is None else self.average
 
     def configure_optimizers(self) -> list[Optimizer]:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Generator first, critic second."""
@@ -100,15 +102,18 @@ class GAN(pl.LightningModule):
             self.timed_steps += self.recipe.n_critic
         latent = self.draw_latent(self.recipe.batch, "latent")
         scalars |= generator_step(self.objective, self.generator, self.critic, latent, batch, generator_optimizer)
-        if self.average is not None:
-            self.average.update_parameters(self.generator)
+        self._update_average()
         self.scalars[self.updates % CHUNK] = torch.stack([scalars[name] for name in SCALARS])
         self.updates += 1
 
     def stream(self, name: str) -> torch.Generator:
         """The named random stream, on the device of training; made at its first use, or restored from a checkpoint."""
         if name not in self.streams:
-            self.streams[name] = torch.Generator(self.device).manual_seed(stream_seed(self.seed, name))
+            rng = self.streams[name] = torch.Generator(self.device)
+            if name in self._stream_states:
+                rng.set_state(self._stream_states.pop(name).cpu())
+            else:
+                rng.manual_seed(stream_seed(self.seed, name))
         return self.streams[name]
 
     def draw_batch(self) -> Batch:
@@ -130,6 +135,17 @@ class GAN(pl.LightningModule):
         for optimizer, lr in zip(self._optimizers, (recipe.lr, recipe.critic_lr or recipe.lr), strict=True):
             optimizer.param_groups[0]["lr"] = recipe.rate(lr, self.updates, self.steps)
 
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        """A moving average of parameters and running statistics; torch's AveragedModel waits for the device in each."""
+        if self.average is None or self.recipe.ema is None:
+            return
+        mean, now = ([*m.parameters(), *m.buffers()] for m in (self.average, self.generator))
+        floats = [i for i, tensor in enumerate(mean) if tensor.is_floating_point()]
+        get_ema_multi_avg_fn(self.recipe.ema)([mean[i] for i in floats], [now[i] for i in floats], 0)
+        for i in set(range(len(mean))) - set(floats):
+            mean[i].copy_(now[i])
+
     def _clock(self, wait: bool) -> float:
         if wait and self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
@@ -142,7 +158,7 @@ class GAN(pl.LightningModule):
             "critic_seconds": self.critic_seconds,
             "timed_steps": self.timed_steps,
             "scalars": self.scalars.cpu(),
-            "streams": {name: rng.get_state() for name, rng in self.streams.items()},
+            "streams": self._stream_states | {name: rng.get_state() for name, rng in self.streams.items()},
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -150,12 +166,5 @@ class GAN(pl.LightningModule):
         game = checkpoint["game"]
         self.updates, self.scalars = game["updates"], game["scalars"]
         self.critic_seconds, self.timed_steps = game["critic_seconds"], game["timed_steps"]
-        for name, state in game["streams"].items():
-            self.streams[name] = torch.Generator(self.device)
-            self.streams[name].set_state(state.cpu())
-
-
-def _average(generator: nn.Module, ema: float | None) -> AveragedModel | None:
-    if ema is None:
-        return None
-    return AveragedModel(generator, multi_avg_fn=get_ema_multi_avg_fn(ema), use_buffers=True)
+        # Lightning loads before it moves the module to its device, and a stream lives on that device.
+        self.streams, self._stream_states = {}, dict(game["streams"])

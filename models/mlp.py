@@ -4,6 +4,7 @@ import math
 
 from torch import Tensor, nn
 
+from ..objectives import BadInput
 from .networks import ACTIVATIONS, LATENTS, NORMS, Networks, choice, positive
 
 
@@ -90,6 +91,8 @@ def mlp(
     """
     choice("activation", activation, ACTIVATIONS)  # pyright: ignore[reportArgumentType]
     choice("latent", latent, LATENTS)
+    if activation == "maxmin" and width % 2:
+        raise BadInput(f"width={width}: must be even for activation 'maxmin', which sorts pairs")
     size = {"width": positive("width", width), "depth": positive("depth", depth), "activation": activation}
     return Networks(
         MLPGenerator(positive("latent_dim", latent_dim), shape, **size, norm=choice("norm", norm, NORMS)),

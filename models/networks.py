@@ -9,6 +9,10 @@ from torch import Tensor, nn
 from ..objectives import BadInput, unknown
 
 
+class Unsuited(BadInput):
+    """This architecture cannot make samples of this shape, whatever its settings: a run of it is skipped, not wrong."""
+
+
 @dataclass
 class Networks:
     """A generator from latents [B, latent_dim] to samples, and a critic from samples to logits [B].
