@@ -135,16 +135,22 @@ def _progress(total: int, console: Console) -> Iterator[Any]:
         nonlocal done
         done += 1
         bar.advance(task)
-        line = f"[{done}/{total}] {spec.dataset} {spec.objective} {spec.recipe} seed {spec.seed}: {result['status']}"
-        reason = f", {result['reason']}" if result["reason"] else ""
-        at = f" at step {result['diverged_at']}" if result["diverged_at"] is not None else ""
-        if reason or not console.is_terminal:
-            console.print(
-                f"{line}{reason}{at} ({result['seconds']:.0f} s)", markup=False, highlight=False, soft_wrap=True
-            )
+        if result["reason"] or not console.is_terminal:
+            label = f"{spec.dataset} {spec.objective} {spec.recipe} seed {spec.seed}"
+            line = f"[{done}/{total}] {label}: {_ending(result)}, {result['seconds']:.0f} s"
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     with bar:
         yield tell
+
+
+def _ending(result: dict[str, Any]) -> str:
+    """How a run ended, in words."""
+    if result["reason"] is None:
+        return result["status"]
+    at = "" if result["diverged_at"] is None else f" at step {result['diverged_at']}"
+    recovered = ", recovered" if result["recovered"] else ""
+    return f"{result['status']} ({result['reason']}{at}{recovered})"
 
 
 def _tell_set_aside(names: list[str], console: Console) -> None:

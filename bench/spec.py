@@ -18,7 +18,6 @@ from .suite import Named, Suite
 
 SCHEMA_VERSION = 1
 ROOT = Path(__file__).parent.parent
-TOYS = ("8gaussians", "25gaussians", "swissroll", "ring5")
 
 
 @dataclass(frozen=True)
@@ -122,7 +121,7 @@ def _resolve(
     if loss is not None:
         given = given | {"loss": loss}
     found = find_objective(target, folder)
-    is_points = dataset in TOYS
+    is_points = dataset in POINTS
     recipe_label, settings, skip = _recipe(recipe, found, is_points, where)
     arguments = _arguments(found, given, settings, where)
     label, spec = _architecture(architecture, settings, is_points, where)

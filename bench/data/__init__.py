@@ -9,9 +9,11 @@ from .embedded import digits, mnist5k
 from .idx import fashion_mnist, mnist
 from .toys import eight_gaussians, ring5, swiss_roll, twenty_five_gaussians
 
-__all__ = ["DATASETS", "Dataset", "Loader", "Mixture", "load"]
+__all__ = ["DATASETS", "POINTS", "Dataset", "Loader", "Mixture", "load"]
 
 Loader = Callable[[Path | None], Dataset]
+
+POINTS = ("8gaussians", "25gaussians", "swissroll", "ring5")  # the others are images
 
 DATASETS: dict[str, Loader] = {
     "8gaussians": eight_gaussians,
