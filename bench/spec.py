@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from ..models import ARCHITECTURES, Recipe
 from ..objectives import BadInput, unknown
+from .data import POINTS
 from .plugins import Found, bind_arguments, build_objective, find_objective
 from .recipes import RECIPES, Preset, preset
 from .suite import Named, Suite
