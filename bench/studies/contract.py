@@ -1,0 +1,185 @@
+"""The contract of a study: a claim, an experiment that can refute it, and criteria that are data.
+
+`judge` turns records into a verdict and looks at nothing else. No training, no files, no plotting style here.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+Scale = Literal["smoke", "quick", "full"]
+SCALES: tuple[Scale, ...] = ("smoke", "quick", "full")
+Row = dict[str, Any]
+Reduce = Literal["max", "min", "median", "mean"]
+Op = Literal["<", "<=", ">", ">="]
+
+
+class Outcome(StrEnum):
+    """What a study may conclude about a claim."""
+
+    REPRODUCED = "reproduced"
+    NOT_REPRODUCED = "not reproduced"
+    FALSE = "false as stated"
+    INCONCLUSIVE = "inconclusive"
+    DISPUTED = "criterion disputed"
+
+
+class NotAtThisScale(Exception):
+    """Raised by a study's `run` where it cannot be done at this scale or on this machine; the message is the reason."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What `run` may use.
+
+    Attributes:
+        scale: "smoke" runs the code, "quick" ends in minutes, "full" is what the document's claim deserves.
+        seeds: one measurement each.
+        options: the study's own numbers at this scale (`Size.options`).
+        folder: an empty folder of this study; files left there (an animation) are kept beside the records.
+        runs: a folder that survives an interruption and that all studies share, for records of trained runs.
+        jobs: processes that the study may use.
+    """
+
+    scale: Scale
+    seeds: tuple[int, ...]
+    options: Mapping[str, Any]
+    folder: Path
+    runs: Path
+    jobs: int = 1
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is done at one scale.
+
+    Attributes:
+        seeds: how many; the seeds are 0, 1, …
+        options: numbers the study reads from `Setting.options` (steps, cells).
+        note: what is smaller than the claim's experiment asks for, in words; the table prints it.
+    """
+
+    seeds: int = 1
+    options: Mapping[str, Any] = field(default_factory=dict)
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quantity:
+    """A number read from the records: rows are selected, reduced within a seed, then over seeds.
+
+    Attributes:
+        measurement: the column.
+        text: what the number is, in a few words and with its unit.
+        where: column → the value it must have, or a tuple of allowed values. Rows without the measurement are left out.
+        within: how the rows of one seed become one number; as `reduce` by default.
+        reduce: over seeds; over all rows where they hold no seed (an exact measurement).
+    """
+
+    measurement: str
+    text: str
+    where: Mapping[str, Any] = field(default_factory=dict)
+    within: Reduce | None = None
+    reduce: Reduce = "max"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Criterion(Quantity):
+    """A quantity and the threshold it is held against.
+
+    Attributes:
+        op, threshold: the criterion holds when `value op threshold`.
+        control: it tests the experiment, not the claim: where it fails the part is inconclusive.
+        by_interval: the 95 % interval must lie wholly on one side of the threshold, or nothing is concluded.
+        disputed: why a correct implementation must fail this criterion, if so: a failure is then put down to it.
+    """
+
+    op: Op
+    threshold: float
+    control: bool = False
+    by_interval: bool = False
+    disputed: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A part of a claim with a verdict of its own: `holds` if all its criteria hold, `fails` if one does not.
+
+    Where the criteria hold because the claim is wrong (a counterexample), say `holds=Outcome.FALSE`; one experiment
+    that finds no counterexample proves nothing, so `fails` is then usually `Outcome.INCONCLUSIVE`.
+
+    Attributes:
+        criteria: all must hold.
+        holds, fails: the verdicts.
+        name: which part of the claim; empty where a study has one part only.
+        reading: what a reader may take away when the criteria hold: the claim as it should have been made.
+        cause: what the failure of a criterion is put down to, once it has been looked into.
+        reported: quantities that are printed and decide nothing.
+    """
+
+    criteria: tuple[Criterion, ...]
+    holds: Outcome = Outcome.REPRODUCED
+    fails: Outcome = Outcome.NOT_REPRODUCED
+    name: str = ""
+    reading: str = ""
+    cause: str = ""
+    reported: tuple[Quantity, ...] = ()
+
+
+def refutes(*criteria: Criterion, name: str = "", reading: str = "") -> Part:
+    """A part whose criteria, where they hold, show that the claim is false as stated."""
+    return Part(criteria=criteria, holds=Outcome.FALSE, fails=Outcome.INCONCLUSIVE, name=name, reading=reading)
+
+
+def unchanged(measurements: pd.DataFrame) -> pd.DataFrame:
+    """The default of `Study.derive`: criteria read the records as they are."""
+    return measurements
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """One claim and the experiment that can refute it.
+
+    Attributes:
+        id: as in the verdict table ("T1").
+        claim: the text as the document makes it.
+        document: where ("Report 1.1.2").
+        experiment: a sentence.
+        run: Setting → rows: flat dicts of numbers and strings (a truth value as 0 or 1; an infinite value as `inf`),
+            with `seed` where the measurement depends on one. Randomness comes from the seed alone.
+        parts: see `Part`; the study's verdict is the gravest of theirs.
+        plot: measurements → figure that shows the point; a pure function of the records.
+        sizes: per scale how much is done, or (a string) the reason why it is not done at that scale.
+        settings: fixed numbers of the experiment, for the record.
+        derive: a pure function from the records to the rows that the criteria read (ratios paired by seed, …).
+        min_seeds: with fewer seeds a seeded quantity concludes nothing.
+        pictures: further figures, file stem → function of the measurements.
+    """
+
+    id: str
+    claim: str
+    document: str
+    experiment: str
+    run: Callable[[Setting], Sequence[Row]]
+    parts: tuple[Part, ...]
+    plot: Callable[[pd.DataFrame], Figure]
+    sizes: Mapping[Scale, Size | str]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    derive: Callable[[pd.DataFrame], pd.DataFrame] = unchanged
+    min_seeds: int = 3
+    pictures: Mapping[str, Callable[[pd.DataFrame], Figure]] = field(default_factory=dict)
+
+    @property
+    def criteria(self) -> tuple[Criterion, ...]:
+        """Those of all parts."""
+        return tuple(criterion for part in self.parts for criterion in part.criteria)
+
+
+def every_scale(seeds: int = 1) -> dict[Scale, Size | str]:
+    """The sizes of an exact study, which is the same at every scale."""
+    return {scale: Size(seeds=seeds) for scale in SCALES}

@@ -1,0 +1,197 @@
+"""Runs studies one after the other and leaves their records, plots and the verdict table. Knows no single study."""
+
+import shutil
+import time
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+import torch
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from ...objectives import BadInput, unknown
+from .contract import SCALES, NotAtThisScale, Scale, Setting, Size, Study
+from .judge import judge
+from .store import Record, code_sha, frame, machine, publish, read, specification, write
+from .table import PLOT, verdict_table, write_tables
+
+
+@dataclass(frozen=True)
+class Job:
+    """What was asked of `run_studies`; see there."""
+
+    scale: Scale
+    out: Path
+    jobs: int
+    seeds: int | None
+    force: bool
+    console: Console
+
+    def say(self, study: Study, text: str) -> None:
+        """A line of progress."""
+        self.console.print(f"{study.id:<4} {text}", highlight=False, markup=False, soft_wrap=True)
+
+
+def run_studies(
+    studies: Mapping[str, Study],
+    scale: Scale,
+    out: Path,
+    jobs: int = 1,
+    *,
+    seeds: int | None = None,
+    force: bool = False,
+    console: Console | None = None,
+    catalogue: Mapping[str, Study] | None = None,
+) -> int:
+    """Runs the studies that have no complete record of this scale and code, then writes and prints the table.
+
+    Args:
+        studies: which, by id.
+        scale: see `Setting`.
+        out: `<out>/<id>/` gets a study's record and plot, `<out>/verdicts.{csv,md,tex}` the table of all records there.
+        jobs: processes that a study may use; the studies themselves run one after the other.
+        seeds: how many, in place of the study's own number.
+        force: run again what is complete.
+        console: where progress and the table are printed; standard output by default.
+        catalogue: all studies whose records may lie in the folder, for the table; `studies` by default.
+
+    Returns:
+        The exit status: 1 if a study raised (it is recorded as failed and the others go on), else 0.
+
+    Raises:
+        BadInput: for a scale that is not known, or a folder that cannot be written.
+    """
+    if scale not in SCALES:
+        raise unknown("scale", scale, list(SCALES))
+    _make(out)
+    job = Job(scale, out, jobs, seeds, force, console or Console())
+    with one_thread():
+        records = [settle(study, job) for study in studies.values()]
+    write_tables(verdict_table(out, catalogue or studies), out)
+    show(verdict_table(out, studies), job)
+    return int(any(record.status == "failed" for record in records))
+
+
+def choose(ids: Sequence[str] | str, studies: Mapping[str, Study]) -> dict[str, Study]:
+    """The studies of these ids ("all" for every one), in the catalogue's order.
+
+    Raises:
+        BadInput: for an unknown id; it lists the known ones.
+    """
+    names = [ids] if isinstance(ids, str) else list(ids)
+    names = list(studies) if names == ["all"] else [name.upper() for name in names]
+    for name in names:
+        if name not in studies:
+            raise unknown("study", name, list(studies))
+    return {name: study for name, study in studies.items() if name in names}
+
+
+def settle(study: Study, job: Job) -> Record:
+    """The study's record: the one that is there if it is complete and current, else a new one."""
+    size = study.sizes.get(job.scale, "the study gives no size for it")
+    record = Record(study.id, job.scale, "completed", code=code_sha(study))
+    if isinstance(size, str):
+        return _leave(study, replace(record, status="skipped", reason=size), job)
+    size = size if job.seeds is None else replace(size, seeds=job.seeds)
+    record = replace(record, seeds=tuple(range(size.seeds)), note=size.note, specification=specification(study, size))
+    found = None if job.force else _current(study, record, job)
+    return found if found is not None else _run(study, record, size, job)
+
+
+def redraw(study: Study, folder: Path) -> pd.DataFrame:
+    """Draws the study's pictures again from the record in the folder, and returns the measurements."""
+    _, measurements = read(folder)
+    for stem, picture in {PLOT.removesuffix(".png"): study.plot, **study.pictures}.items():
+        picture(measurements).savefig(folder / f"{stem}.png")
+    return measurements
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One torch thread: the same sums in the same order on every machine, and small networks run faster so."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def show(table: pd.DataFrame, job: Job) -> None:
+    """Prints the table without its longest columns."""
+    shown = Table("id", "claim", "measured", "seeds", "verdict", show_lines=True)
+    for row in table.to_dict("records"):
+        claim = f"{row['claim']}\n({row['part']})" if row["part"] else row["claim"]
+        shown.add_row(
+            *(escape(str(cell)) for cell in (row["id"], claim, row["measured"], row["seeds"], row["verdict"]))
+        )
+    job.console.print(shown)
+    job.console.print(f"Table and plots: {job.out / 'verdicts.md'}", highlight=False, soft_wrap=True)
+
+
+def _current(study: Study, wanted: Record, job: Job) -> Record | None:
+    folder = job.out / study.id
+    if not folder.exists():
+        return None
+    try:
+        found, _ = read(folder)
+    except BadInput as error:
+        job.say(study, f"runs again: {error}")
+        return None
+    same = (found.scale, found.seeds, found.code) == (wanted.scale, wanted.seeds, wanted.code)
+    if not same or found.status != "completed":
+        return None
+    job.say(study, "complete already")
+    return found
+
+
+def _run(study: Study, record: Record, size: Size, job: Job) -> Record:
+    """Runs the experiment in a draft folder, judges and draws it, and leaves the record whatever happens."""
+    draft, start = _draft(study, job), time.perf_counter()
+    measurements = pd.DataFrame()
+    setting = Setting(job.scale, record.seeds, size.options, draft, job.out / "runs", job.jobs)
+    try:
+        measurements = frame(study.run(setting))
+        record = replace(record, seconds=time.perf_counter() - start, rows=len(measurements))
+        write(draft, record, measurements)
+        judge(study, redraw(study, draft))
+    except NotAtThisScale as reason:
+        record = replace(record, status="skipped", reason=str(reason))
+    except Exception:
+        record = replace(record, status="failed", reason=traceback.format_exc())
+    record = replace(record, seconds=round(time.perf_counter() - start, 3))
+    return _leave(study, record, job, measurements)
+
+
+def _leave(study: Study, record: Record, job: Job, measurements: pd.DataFrame | None = None) -> Record:
+    """Writes the record into the draft folder, moves that into place, and says what came out."""
+    measurements = pd.DataFrame() if measurements is None else measurements
+    draft = _draft(study, job) if measurements.empty else job.out / f".{study.id}.draft"
+    record = replace(record, machine=machine(), rows=len(measurements))
+    write(draft, record, measurements)
+    publish(draft, job.out / study.id)
+    rows = verdict_table(job.out, {study.id: study})["verdict"]
+    job.say(study, f"{record.seconds:7.1f} s  " + "; ".join(dict.fromkeys(rows)))
+    return record
+
+
+def _draft(study: Study, job: Job) -> Path:
+    draft = job.out / f".{study.id}.draft"
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir()
+    return draft
+
+
+def _make(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        probe = out / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise BadInput(f"{out}: cannot be written ({error.strerror})") from error

@@ -1,0 +1,64 @@
+"""How the studies' pictures look: one palette, one set of sizes. No measurements here."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+# Okabe & Ito, Color Universal Design: distinguishable with every common colour blindness.
+BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
+    "#000000",
+    "#E69F00",
+    "#56B4E9",
+    "#009E73",
+    "#F0E442",
+    "#0072B2",
+    "#D55E00",
+    "#CC79A7",
+)
+CYCLE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
+GREY = "#7f7f7f"
+
+
+def panels(title: str, columns: int = 1, width: float = 4.6, height: float = 3.5) -> tuple[Figure, list[Axes]]:
+    """A figure with one row of panels, and its title in words."""
+    # At least two panels wide, so that a title in words has room.
+    figure = Figure(figsize=(max(width * columns, 6.4), height + 0.3), dpi=130, layout="constrained")
+    figure.suptitle(title, fontsize=11)
+    axes = list(np.atleast_1d(figure.subplots(1, columns)))
+    for axis in axes:
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.grid(alpha=0.25, linewidth=0.6)
+        axis.set_axisbelow(True)
+        axis.tick_params(labelsize=9)
+    return figure, axes
+
+
+def label(axis: Axes, x: str, y: str, title: str = "") -> None:
+    """The axes' labels, with units, and the panel's title."""
+    axis.set_xlabel(x, fontsize=9)
+    axis.set_ylabel(y, fontsize=9)
+    if title:
+        axis.set_title(title, fontsize=9.5)
+
+
+def threshold(axis: Axes, value: float, text: str, horizontal: bool = True) -> None:
+    """A dashed line where the criterion lies; the legend names it."""
+    draw = axis.axhline if horizontal else axis.axvline
+    draw(value, color=GREY, linestyle="--", linewidth=1, label=text)
+
+
+def legend(axis: Axes, **options: object) -> None:
+    """A small legend without a frame that hides data."""
+    axis.legend(**{"fontsize": 8, "framealpha": 0.85, "edgecolor": "none", **options})  # pyright: ignore[reportArgumentType]
+
+
+def dots(axis: Axes, names: Sequence[str], groups: Sequence[Sequence[float]], colors: Sequence[str] = CYCLE) -> None:
+    """Every seed as a dot above its group's name, with a bar at the median."""
+    for place, (values, color) in enumerate(zip(groups, colors, strict=False)):
+        shift = np.linspace(-0.12, 0.12, len(values)) if len(values) > 1 else np.zeros(1)
+        axis.scatter(place + shift, values, s=16, color=color, alpha=0.8, linewidths=0)
+        axis.hlines(np.median(values), place - 0.25, place + 0.25, color=color, linewidth=2)
+    axis.set_xticks(range(len(names)), names, fontsize=8.5)
+    axis.set_xlim(-0.6, len(names) - 0.4)

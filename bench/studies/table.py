@@ -1,0 +1,128 @@
+"""The verdict table, a pure function of the records. Runs no experiment."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from ...objectives import BadInput
+from .contract import Study
+from .judge import PartVerdict, criterion_text, judge
+from .store import Record, read
+
+COLUMNS = (
+    "id",
+    "claim",
+    "part",
+    "document",
+    "experiment",
+    "criterion",
+    "measured",
+    "seeds",
+    "verdict",
+    "reading",
+    "scale",
+    "plot",
+)
+PLOT = "plot.png"
+
+
+def verdict_table(out: Path, studies: Mapping[str, Study]) -> pd.DataFrame:
+    """One row per part of a claim, in the order of `studies`, for the records that lie in the folder.
+
+    A damaged record gets a row that says so.
+    """
+    rows = [row for study in studies.values() if (out / study.id).is_dir() for row in study_rows(out, study)]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def study_rows(out: Path, study: Study) -> list[dict[str, object]]:
+    """The table's rows of one study, from its record."""
+    common = {"id": study.id, "claim": study.claim, "document": study.document, "experiment": study.experiment}
+    try:
+        record, measurements = read(out / study.id)
+    except BadInput as error:
+        return [_without_verdict(study, f"damaged: {error}") | common]
+    common["scale"] = f"{record.scale} ({record.note})" if record.note else record.scale
+    if record.status != "completed":
+        return [_without_verdict(study, _why(record)) | common]
+    plot = f"{study.id}/{PLOT}" if (out / study.id / PLOT).exists() else ""
+    return [common | _part_row(part) | {"plot": plot} for part in judge(study, measurements).parts]
+
+
+def _part_row(verdict: PartVerdict) -> dict[str, object]:
+    part = verdict.part
+    return {
+        "part": part.name,
+        "criterion": verdict.threshold,
+        "measured": verdict.measured,
+        "seeds": str(verdict.seeds) if verdict.seeds else "exact",
+        "verdict": str(verdict.outcome),
+        "reading": _reading(verdict),
+    }
+
+
+def _reading(verdict: PartVerdict) -> str:
+    if verdict.outcome == verdict.part.holds:
+        return verdict.part.reading
+    if verdict.outcome == verdict.part.fails:
+        return verdict.part.cause
+    disputes = [f.criterion.disputed for f in verdict.findings if f.holds is False and f.criterion.disputed]
+    return " ".join(disputes)
+
+
+def _why(record: Record) -> str:
+    last = record.reason.strip().splitlines()[-1:]
+    return ": ".join(["failed" if record.status == "failed" else "not at this scale", *last])
+
+
+def _without_verdict(study: Study, verdict: str) -> dict[str, object]:
+    return {
+        "scale": "",
+        "part": "",
+        "criterion": "; ".join(criterion_text(criterion) for criterion in study.criteria),
+        "measured": "",
+        "seeds": "",
+        "verdict": verdict,
+        "reading": "",
+        "plot": "",
+    }
+
+
+def write_tables(table: pd.DataFrame, out: Path) -> None:
+    """verdicts.csv, .md and .tex in the folder; .tex wants LuaLaTeX or XeLaTeX, for the signs in it."""
+    table.to_csv(out / "verdicts.csv", index=False)
+    (out / "verdicts.md").write_text(markdown(table), encoding="utf-8")
+    (out / "verdicts.tex").write_text(latex(table), encoding="utf-8")
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """The count of verdicts, then the table with a link to each plot."""
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in tally(table).items())
+    shown = table.assign(plot=[f"[plot]({plot})" if plot else "" for plot in table["plot"]])
+    head = ["| " + " | ".join(shown.columns) + " |", "|" + "-|" * len(shown.columns)]
+    body = ("| " + " | ".join(_cell(value) for value in row) + " |" for row in shown.itertuples(index=False))
+    return "\n".join([f"{len(table)} rows: {counts}.", "", *head, *body, ""])
+
+
+def tally(table: pd.DataFrame) -> dict[str, int]:
+    """How often each verdict was given; reasons are left off."""
+    verdicts = table["verdict"].str.split(":").str[0]
+    return {str(name): int(count) for name, count in verdicts.value_counts().items()}
+
+
+def latex(table: pd.DataFrame) -> str:
+    """A longtable of what a report shows: id, claim, criterion, measured, verdict."""
+    columns = ["id", "claim", "criterion", "measured", "verdict"]
+    widths = "l" + "".join(f"p{{{width}\\linewidth}}" for width in (0.23, 0.26, 0.24, 0.1))
+    return table[columns].to_latex(index=False, escape=True, longtable=True, column_format=widths)
+
+
+def _cell(value: object) -> str:
+    return str(value).replace("|", "\\|").replace("\n", " ")
+
+
+def ordered(ids: Iterable[str], studies: Mapping[str, Study]) -> dict[str, Study]:
+    """The studies of these ids, in the order of `studies`."""
+    wanted = set(ids)
+    return {name: study for name, study in studies.items() if name in wanted}

@@ -1,0 +1,201 @@
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from matplotlib.figure import Figure
+from rich.console import Console
+
+from lipbench.bench.studies import (
+    STUDIES,
+    Criterion,
+    NotAtThisScale,
+    Part,
+    Row,
+    Setting,
+    Size,
+    Study,
+    execute,
+    run_studies,
+    verdict_table,
+)
+from lipbench.bench.studies.parallel import each
+from lipbench.objectives import BadInput
+
+
+def measure(setting: Setting) -> Sequence[Row]:
+    (setting.folder / "extra.txt").write_text(f"{setting.jobs} {torch.get_num_threads()}")
+    return [{"seed": seed, "error": 0.1 * seed * setting.options["factor"]} for seed in setting.seeds]
+
+
+def explode(setting: Setting) -> Sequence[Row]:
+    raise RuntimeError("no such luck")
+
+
+def refuse(setting: Setting) -> Sequence[Row]:
+    raise NotAtThisScale("needs a GPU")
+
+
+def draw(measurements: pd.DataFrame) -> Figure:
+    figure = Figure(figsize=(1, 1))
+    figure.subplots().plot(measurements["seed"], measurements["error"])
+    return figure
+
+
+GOOD = Study(
+    id="X1",
+    claim="Errors are | small.",
+    document="Report 0",
+    experiment="None.",
+    run=measure,
+    parts=(
+        Part(
+            criteria=(Criterion(measurement="error", text="error", reduce="median", op="<", threshold=0.5),),
+            reading="Small.",
+            cause="The factor.",
+        ),
+    ),
+    plot=draw,
+    sizes={
+        "smoke": Size(1, {"factor": 1.0}, "1 of 3 seeds"),
+        "quick": Size(3, {"factor": 1.0}),
+        "full": "it would take a year",
+    },
+)
+BAD, ABSENT = replace(GOOD, id="X2", run=explode), replace(GOOD, id="X3", run=refuse)
+
+
+def run(*studies: Study, out: Path, scale: str = "quick", **options: object) -> tuple[int, str]:
+    console = Console(file=io.StringIO(), width=200)
+    catalogue = {study.id: study for study in studies}
+    status = execute.run_studies(catalogue, scale, out, console=console, **options)  # pyright: ignore[reportArgumentType]
+    return status, console.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def verdicts(out: Path, *studies: Study) -> dict[str, str]:
+    table = verdict_table(out, {study.id: study for study in studies})
+    return dict(zip(table["id"], table["verdict"], strict=True))
+
+
+def test_run_leaves_records_plot_and_tables(tmp_path: Path) -> None:
+    status, printed = run(GOOD, out=tmp_path, jobs=2)
+    assert status == 0 and "reproduced" in printed and "0.1" in printed
+    assert {p.name for p in (tmp_path / "X1").iterdir()} == {"measurements.csv", "study.json", "plot.png", "extra.txt"}
+    assert (tmp_path / "X1" / "extra.txt").read_text() == "2 1"
+    table = pd.read_csv(tmp_path / "verdicts.csv", dtype=str, keep_default_na=False)
+    row = table.iloc[0].to_dict()
+    assert row["criterion"] == "error < 0.5" and row["seeds"] == "3" and row["plot"] == "X1/plot.png"
+    assert row["measured"].startswith("error: 0.1 (95 %") and row["reading"] == "Small."
+    assert "Errors are \\| small." in (tmp_path / "verdicts.md").read_text()
+    assert "[plot](X1/plot.png)" in (tmp_path / "verdicts.md").read_text()
+    assert "\\begin{longtable}" in (tmp_path / "verdicts.tex").read_text()
+
+
+def test_run_goes_on_after_a_study_that_raises(tmp_path: Path) -> None:
+    status, _ = run(BAD, GOOD, out=tmp_path)
+    assert status == 1
+    assert verdicts(tmp_path, BAD, GOOD) == {"X2": "failed: RuntimeError: no such luck", "X1": "reproduced"}
+    assert "Traceback" in (tmp_path / "X2" / "study.json").read_text()
+
+
+def test_run_records_a_study_whose_plot_raises_as_failed(tmp_path: Path) -> None:
+    broken = replace(GOOD, plot=lambda measurements: measurements["absent"])
+    assert run(broken, out=tmp_path)[0] == 1
+    assert verdicts(tmp_path, GOOD)["X1"] == "failed: KeyError: 'absent'"
+    assert len(pd.read_csv(tmp_path / "X1" / "measurements.csv")) == 3
+
+
+def test_run_says_why_a_study_is_not_done(tmp_path: Path) -> None:
+    assert run(ABSENT, out=tmp_path)[0] == 0
+    assert verdicts(tmp_path, ABSENT) == {"X3": "not at this scale: needs a GPU"}
+    assert run(GOOD, out=tmp_path, scale="full")[0] == 0
+    assert verdicts(tmp_path, GOOD) == {"X1": "not at this scale: it would take a year"}
+
+
+def test_run_skips_what_is_complete_unless_forced(tmp_path: Path) -> None:
+    run(GOOD, out=tmp_path)
+    before = (tmp_path / "X1" / "study.json").stat().st_mtime_ns
+    assert "complete already" in run(GOOD, out=tmp_path)[1]
+    assert (tmp_path / "X1" / "study.json").stat().st_mtime_ns == before
+    assert "complete already" not in run(GOOD, out=tmp_path, force=True)[1]
+    assert (tmp_path / "X1" / "study.json").stat().st_mtime_ns != before
+
+
+@pytest.mark.parametrize("change", [{"scale": "smoke"}, {"seeds": 5}])
+def test_run_repeats_at_another_scale_or_number_of_seeds(tmp_path: Path, change: dict) -> None:
+    run(GOOD, out=tmp_path)
+    assert "complete already" not in run(GOOD, out=tmp_path, **change)[1]
+
+
+def test_run_repeats_after_a_change_of_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(GOOD, out=tmp_path)
+    monkeypatch.setattr(execute, "code_sha", lambda study: "another")
+    assert "complete already" not in run(GOOD, out=tmp_path)[1]
+
+
+def test_run_repeats_a_failed_study(tmp_path: Path) -> None:
+    run(BAD, out=tmp_path)
+    assert "complete already" not in run(replace(BAD, run=measure), out=tmp_path)[1]
+    assert verdicts(tmp_path, BAD) == {"X2": "reproduced"}
+
+
+def test_run_repeats_a_damaged_record_and_says_so(tmp_path: Path) -> None:
+    run(GOOD, out=tmp_path)
+    (tmp_path / "X1" / "measurements.csv").write_text("seed,error\n0,")
+    assert verdicts(tmp_path, GOOD)["X1"].startswith("damaged: ")
+    assert "runs again" in run(GOOD, out=tmp_path)[1]
+    assert verdicts(tmp_path, GOOD) == {"X1": "reproduced"}
+
+
+def test_run_with_few_seeds_is_inconclusive_and_the_table_says_what_is_smaller(tmp_path: Path) -> None:
+    run(GOOD, out=tmp_path, scale="smoke")
+    table = verdict_table(tmp_path, {"X1": GOOD})
+    assert table["verdict"][0] == "inconclusive" and table["scale"][0] == "smoke (1 of 3 seeds)"
+    assert "1 of 3" in table["measured"][0]
+
+
+def test_verdict_follows_an_edit_of_the_record(tmp_path: Path) -> None:
+    run(GOOD, out=tmp_path)
+    path = tmp_path / "X1" / "measurements.csv"
+    path.write_text("seed,error\n0,0.6\n1,0.7\n2,0.8\n")
+    table = verdict_table(tmp_path, {"X1": GOOD})
+    assert table["verdict"][0] == "not reproduced" and table["reading"][0] == "The factor."
+
+
+def test_redraw_makes_the_plot_from_the_record_alone(tmp_path: Path) -> None:
+    run(GOOD, out=tmp_path)
+    (tmp_path / "X1" / "plot.png").unlink()
+    study = replace(GOOD, run=explode, pictures={"second": draw})
+    execute.redraw(study, tmp_path / "X1")
+    assert (tmp_path / "X1" / "plot.png").exists() and (tmp_path / "X1" / "second.png").exists()
+
+
+def test_choose_knows_all_case_and_order() -> None:
+    assert list(execute.choose("all", STUDIES)) == list(STUDIES)
+    assert list(execute.choose(["t5", "T2"], STUDIES)) == ["T2", "T5"]
+    with pytest.raises(BadInput, match=r"unknown study 'T99'.*T21"):
+        execute.choose(["T99"], STUDIES)
+
+
+def test_run_refuses_an_unknown_scale_and_a_folder_that_is_a_file(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"unknown scale 'huge'.*quick"):
+        run(GOOD, out=tmp_path, scale="huge")
+    (tmp_path / "file").touch()
+    with pytest.raises(BadInput, match="cannot be written"):
+        run(GOOD, out=tmp_path / "file")
+
+
+def test_run_studies_runs_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_studies(["T2", "t14"], "smoke", tmp_path) == 0
+    assert "false as stated" in capsys.readouterr().out
+    assert [path.name for path in sorted(tmp_path.glob("T*"))] == ["T14", "T2"]
+
+
+@pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_each_keeps_the_order_here_and_in_other_processes(jobs: int) -> None:
+    assert each(divmod, [(7, 2), (9, 4), (1, 1)], jobs) == [(3, 1), (2, 1), (1, 0)]
+    with pytest.raises(ZeroDivisionError):
+        each(divmod, [(7, 2), (9, 0)], jobs)

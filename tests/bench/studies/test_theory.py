@@ -1,0 +1,276 @@
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy import integrate, stats
+
+from lipbench.bench.studies import (
+    STUDIES,
+    Setting,
+    Size,
+    discriminator,
+    judge,
+    store,
+    t01_push_forward,
+    t03_product_measures,
+    t05_lipschitz_maps,
+    t08_convexity,
+    t10_other_costs,
+    t12_jensen_shannon_value,
+    t13_no_logarithm,
+    t15_mode_dropping,
+    t16_perfect_discriminator,
+    t17_transversality,
+    t18_gradient_bound,
+    t19_displacement,
+    t20_penalty_sign,
+    t21_continuity,
+)
+from lipbench.bench.studies.judge import select
+from lipbench.bench.studies.sheet import Sheet, sheet
+from lipbench.objectives.slopes import line, slopes
+
+LONGER = {"T4", "T11", "T12", "T15", "T16", "T17", "T19", "T20"}
+VERDICTS = {
+    "T1": "reproduced",
+    "T2": "false as stated",
+    "T3": "false as stated",
+    "T4": "reproduced",
+    "T5": "false as stated",
+    "T6": "false as stated",
+    "T7": "false as stated",
+    "T8": "false as stated",
+    "T9": "reproduced",
+    "T10": "reproduced",
+    "T11": "reproduced",
+    "T12": "reproduced",
+    "T13": "false as stated",
+    "T14": "reproduced",
+    "T15": "not reproduced",
+    "T16": "reproduced",
+    "T17": "reproduced",
+    "T18": "false as stated",
+    "T19": "false as stated",
+    "T20": "false as stated",
+    "T21": "reproduced",
+}
+
+
+def measurements(name: str) -> pd.DataFrame:
+    study = STUDIES[name]
+    size = study.sizes["quick"]
+    assert isinstance(size, Size)
+    setting = Setting("quick", tuple(range(size.seeds)), size.options, Path(), Path())
+    return store.frame(study.run(setting))
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in LONGER else []) for name in VERDICTS]
+)
+def test_theory_verdict_comes_from_the_measurements(name: str, tmp_path: Path) -> None:
+    study, rows = STUDIES[name], measurements(name)
+    assert judge(study, rows).outcome == VERDICTS[name]
+    study.plot(rows).savefig(tmp_path / "plot.png")
+    for criterion in study.criteria:
+        wrong = rows.copy()
+        size = max(1.0, abs(criterion.threshold))
+        beyond = criterion.threshold + (size if criterion.op.startswith("<") else -size)
+        read = select(rows, criterion).index
+        assert len(read)
+        wrong[criterion.measurement] = wrong[criterion.measurement].astype(float)
+        wrong.loc[read, criterion.measurement] = beyond
+        findings = [f for part in judge(study, wrong).parts for f in part.findings if f.criterion == criterion]
+        assert findings[0].holds is False
+
+
+def test_push_forward_integrals_have_their_closed_forms() -> None:
+    h = t01_push_forward.TEST_FUNCTIONS
+    assert t01_push_forward.integral(h["y"]) == pytest.approx(1.0, rel=1e-9)
+    assert t01_push_forward.integral(h["exp(−y)"]) == pytest.approx(1 / math.sqrt(3), rel=1e-9)
+    mass = stats.chi2(1).cdf(2.0) - stats.chi2(1).cdf(0.5)
+    assert t01_push_forward.integral(h["mass of [½, 2]"]) == pytest.approx(mass, rel=1e-9)
+    # the characteristic function of χ²(1) is (1 − 2it)^(−1/2)
+    assert t01_push_forward.integral(h["sin 3y"]) == pytest.approx((1 / np.sqrt(1 - 6j)).imag, rel=1e-8)
+
+
+def test_product_coupling_costs_variances_and_the_gap_of_means() -> None:
+    rng = np.random.default_rng(3)
+    x, y, a, b = rng.normal(size=5), rng.normal(size=4), rng.dirichlet(np.ones(5)), rng.dirichlet(np.ones(4))
+    found = t03_product_measures.compare(a, b, (x[:, None] - y[None, :]) ** 2)
+    expected = a @ x**2 - (a @ x) ** 2 + b @ y**2 - (b @ y) ** 2 + (a @ x - b @ y) ** 2
+    assert found["product"] == pytest.approx(expected, rel=1e-12)
+    assert found["optimal"] == pytest.approx(w2_squared_on_the_line(x, y, a, b), rel=1e-9)
+
+
+def w2_squared_on_the_line(x: np.ndarray, y: np.ndarray, a: np.ndarray, b: np.ndarray) -> float:
+    """∫ (F⁻¹ − G⁻¹)² over the common refinement of the two quantile functions."""
+    i, j = np.argsort(x), np.argsort(y)
+    fx, fy = np.cumsum(a[i]), np.cumsum(b[j])
+    levels = np.unique(np.concatenate([[0.0], fx, fy]))
+    middles, widths = 0.5 * (levels[1:] + levels[:-1]), np.diff(levels)
+    qx = x[i][np.minimum(np.searchsorted(fx, middles), len(x) - 1)]
+    qy = y[j][np.minimum(np.searchsorted(fy, middles), len(y) - 1)]
+    return float(np.sum(widths * (qx - qy) ** 2))
+
+
+def test_map_over_the_gap_pushes_the_normal_to_the_two_intervals() -> None:
+    x = stats.norm.ppf((np.arange(1000) + 0.5) / 1000)
+    image = t05_lipschitz_maps.to_gap(x)
+    target = np.concatenate([-2 + (np.arange(500) + 0.5) / 500, 1 + (np.arange(500) + 0.5) / 500])
+    np.testing.assert_allclose(image, target, atol=1e-9)
+
+
+def test_convexity_counterexample_has_its_closed_form() -> None:
+    rows = store.frame(t08_convexity.run(Setting("quick", (0,), {}, Path(), Path())))
+    curve = rows[rows["kind"] == "counterexample"]
+    np.testing.assert_allclose(curve["w2"], np.sqrt(curve["t"]), atol=1e-12)
+    np.testing.assert_allclose(curve["w1"], curve["t"], atol=1e-12)
+
+
+def test_cross_entropy_is_entropy_plus_kl() -> None:
+    p = np.random.default_rng(0).dirichlet(np.ones(4), 3)
+    found = t10_other_costs.cross_entropy(p)
+    for i in range(3):
+        for j in range(3):
+            assert found[i, j] == pytest.approx(stats.entropy(p[i]) + stats.entropy(p[i], p[j]), rel=1e-12)
+
+
+def test_density_and_quantiles_equal_scipys() -> None:
+    density = discriminator.Density((-1.0, 2.0), (0.5, 1.0))
+    x = np.linspace(-4, 6, 50)
+    expected = 0.5 * stats.norm.pdf(x, -1, 0.5) + 0.5 * stats.norm.pdf(x, 2, 1)
+    np.testing.assert_allclose(density.pdf(x), expected, rtol=1e-12)
+    single = discriminator.Density((1.0,), (2.0,)).quantiles(9)
+    np.testing.assert_allclose(single, stats.norm.ppf((np.arange(9) + 0.5) / 9, 1, 2), atol=1e-3)
+
+
+def test_game_value_at_the_optimum_is_jensen_shannons() -> None:
+    for pair in discriminator.PAIRS:
+        best = discriminator.optimum(pair)
+        value = discriminator.value(pair, np.log(best), np.log1p(-best))
+        assert value == pytest.approx(-2 * np.log(2) + 2 * t12_jensen_shannon_value.jensen_shannon(pair), abs=1e-6)
+        assert value > discriminator.value(pair, np.log(0.9 * best), np.log1p(-0.9 * best))
+
+
+def test_optimal_discriminator_of_shifted_gaussians_is_a_sigmoid() -> None:
+    expected = 1.0 / (1.0 + np.exp(2.0 * discriminator.GRID))
+    np.testing.assert_allclose(discriminator.optimum("shifted"), expected, rtol=1e-9)
+
+
+def test_optimum_without_logarithms_equals_the_closed_form_of_two_gaussians() -> None:
+    p, q = t13_no_logarithm.histogram(0.0), t13_no_logarithm.histogram(1.5)
+    variation = 2 * stats.norm.cdf(0.75) - 1
+    assert t13_no_logarithm.optimum(p, q) == pytest.approx(1 + variation, abs=1e-3)
+    assert t13_no_logarithm.optimum(np.array([0.75, 0.25]), np.array([0.25, 0.75])) == pytest.approx(1.5)
+    assert t13_no_logarithm.optimum(p, q, None) == float("inf")
+
+
+def test_divergences_of_gaussians_equal_closed_form_and_quadrature() -> None:
+    def one(mean: float, sd: float) -> torch.Tensor:
+        pair = torch.tensor([mean], dtype=torch.float64), torch.tensor([math.log(sd)], dtype=torch.float64)
+        return t15_mode_dropping.log_normal(*pair)
+
+    p, q = one(1.0, 1.5), one(-0.5, 2.0)
+    expected = math.log(2.0 / 1.5) + (1.5**2 + 1.5**2) / (2 * 2.0**2) - 0.5
+    assert t15_mode_dropping.kl(p, q).item() == pytest.approx(expected, rel=1e-8)
+
+    def integrand(x: float) -> float:
+        a, b = stats.norm.pdf(x, 1.0, 1.5), stats.norm.pdf(x, -0.5, 2.0)
+        return float(0.5 * (a * np.log(2 * a / (a + b)) + b * np.log(2 * b / (a + b))))
+
+    reference = integrate.quad(integrand, -15, 15)[0]
+    assert t15_mode_dropping.js(p, q).item() == pytest.approx(reference, rel=1e-7)
+
+
+def test_fit_under_kl_matches_the_moments() -> None:
+    target = t15_mode_dropping.log_target()
+    means, sds, _ = t15_mode_dropping.fit(t15_mode_dropping.DIVERGENCES["KL"], target, (0, 1))
+    np.testing.assert_allclose(means, 0.0, atol=1e-3)
+    np.testing.assert_allclose(sds, math.sqrt(t15_mode_dropping.MODE**2 + 1), rtol=1e-3)
+
+
+def test_covered_counts_modes_within_two_standard_deviations() -> None:
+    assert t15_mode_dropping.covered(0.0, 1.6) == 2
+    assert t15_mode_dropping.covered(0.0, 1.4) == 0
+    assert t15_mode_dropping.covered(3.0, 1.0) == 1
+
+
+def test_sheet_is_the_same_for_a_seed_and_leaves_torchs_generator_alone() -> None:
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    one, two, other = sheet(0), sheet(0), sheet(1)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(one.batch(4).real, two.batch(4).real) and torch.equal(one.batch(4).fake, two.batch(4).fake)
+    assert not torch.equal(one.matrix, other.matrix)
+    assert one.real(3).dtype == torch.float64 and one.fake(3).shape == (3, 16)
+    assert torch.linalg.matrix_rank(one.real(100)) == 2
+
+
+def test_perfect_discriminator_estimates_log_2_and_a_coin_estimates_0() -> None:
+    setting = sheet(0)
+    zero = t16_perfect_discriminator.evaluate(with_critic(setting, lambda x: torch.zeros(len(x)).double()))
+    assert zero["jsd"] == pytest.approx(0.0, abs=1e-12) and zero["accuracy"] == 0.0
+    matrix = setting.matrix
+    off = torch.eye(16).double() - torch.linalg.pinv(matrix) @ matrix
+
+    def certain(x: torch.Tensor) -> torch.Tensor:
+        return torch.where((x @ off).norm(dim=1) < 1e-9, 50.0, -50.0).double()
+
+    perfect = t16_perfect_discriminator.evaluate(with_critic(setting, certain))
+    assert perfect["accuracy"] == 1.0 and perfect["jsd"] == pytest.approx(math.log(2))
+
+
+def with_critic(setting: Sheet, critic: Callable[[torch.Tensor], torch.Tensor]) -> Sheet:
+    setting.critic = critic  # pyright: ignore[reportAttributeAccessIssue]
+    return setting
+
+
+def test_near_distances_follow_the_volume_of_a_tube() -> None:
+    # Codimension 1: |⟨n, z⟩| of a point of a cube is nearly uniform near 0, so mass doubles with ε.
+    gaps = t17_transversality.near_distances(np.random.default_rng(0), 1)
+    assert (gaps < 0.1).mean() / (gaps < 0.05).mean() == pytest.approx(2.0, rel=0.05)
+    gaps = t17_transversality.near_distances(np.random.default_rng(0), 3)
+    assert (gaps < 0.2).mean() / (gaps < 0.1).mean() == pytest.approx(8.0, rel=0.15)
+
+
+def test_oscillating_discriminator_stays_close_in_sup_norm() -> None:
+    grid = torch.linspace(-1, 2, 3001, dtype=torch.float64)
+    for frequency in t18_gradient_bound.FREQUENCIES:
+        wave, perfect = t18_gradient_bound.oscillating(grid, frequency), t18_gradient_bound.perfect(grid)
+        assert (wave - perfect).abs().max() <= t18_gradient_bound.EPSILON + 1e-15
+        assert wave.min() >= 0 and wave.max() <= 1
+        gradient = math.pi * frequency * t18_gradient_bound.EPSILON / (1 - t18_gradient_bound.EPSILON / 2)
+        assert t18_gradient_bound.generator_gradient(frequency) == pytest.approx(gradient, rel=1e-9)
+
+
+def test_midpoints_of_optimal_pairs_of_a_sample_with_itself_are_the_sample() -> None:
+    rng = np.random.default_rng(0)
+    x = t19_displacement.ring(rng, 50)
+    np.testing.assert_allclose(t19_displacement.midpoints(x, x[::-1], coupled=True), x, atol=1e-12)
+    np.testing.assert_allclose(t19_displacement.midpoints(x, x[::-1], coupled=False), 0.5 * (x + x[::-1]))
+    np.testing.assert_allclose(np.linalg.norm(x, axis=1), 2.0, atol=0.1)
+
+
+def test_critic_starts_with_the_slope_asked_for() -> None:
+    for start in t20_penalty_sign.STARTS:
+        critic = t20_penalty_sign.critic_with_slope(3, start)
+        at = line(t20_penalty_sign.draw(torch.Generator().manual_seed(3)))
+        assert slopes(critic, at).mean().item() == pytest.approx(start, rel=1e-9)
+
+
+def test_penalty_inside_the_maximum_has_the_other_sign() -> None:
+    critic = t20_penalty_sign.critic_with_slope(0, 2.0)
+    batch = [t20_penalty_sign.draw(torch.Generator().manual_seed(1)) for _ in range(2)]
+    plus = t20_penalty_sign.OBJECTIVES["+"](weight=10.0).penalty(critic, batch[0])
+    minus = t20_penalty_sign.OBJECTIVES["−"](weight=10.0).penalty(critic, batch[1])
+    assert plus.item() == pytest.approx(-minus.item()) and minus.item() > 0
+
+
+def test_jump_is_the_largest_change_between_neighbours() -> None:
+    assert t21_continuity.jump((0.0, 0.5, -0.25, 0.0)) == 0.75
+    assert t21_continuity.lines(0.0) == (0.0, 0.0)
+    assert t21_continuity.lines(-0.4) == pytest.approx((0.4, math.log(2)))
