@@ -47,6 +47,7 @@ class Objective(nn.Module):
 
     name: ClassVar[str]
     reference: ClassVar[str]
+    api_version: ClassVar[int] = API_VERSION
     lipschitz_bound: float | None = None
     capturable: bool = True
 
