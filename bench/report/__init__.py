@@ -1,0 +1,55 @@
+"""Tables, plots and the page of a results folder: pure functions of the records in it. Trains and measures nothing."""
+
+import os
+from pathlib import Path
+
+from rich.console import Console
+
+from ...objectives.errors import BadInput
+from .blocks import make_blocks, objective_order
+from .curves import styles
+from .page import render_page
+from .plots import draw_plots
+from .printed import latex, markdown, print_summary
+from .records import RunRecord, read_runs, read_suite, unfinished
+from .tables import csv_text, runs_table, summary_of, summary_table
+
+__all__ = ["RunRecord", "print_summary", "read_runs", "report", "runs_table", "summary_table"]
+
+
+def report(folder: Path, console: Console | None = None) -> None:
+    """Writes runs.csv, summary.csv/.md/.tex, plots/*.png and report.html into a results folder, each file atomically.
+
+    Args:
+        folder: a results folder with finished runs below runs/.
+        console: gets the summary as tables.
+
+    Raises:
+        BadInput: for a damaged record, records that must not stand in one table, or a folder that cannot be written.
+    """
+    folder = Path(folder)
+    records, suite, left = read_runs(folder), read_suite(folder), unfinished(folder)
+    blocks = make_blocks(records, suite)
+    colours = styles(objective_order(records, suite))
+    _write(folder / "runs.csv", csv_text(runs_table(records, suite)).encode())
+    _write(folder / "summary.csv", csv_text(summary_of(blocks)).encode())
+    _write(folder / "summary.md", markdown(blocks, left).encode())
+    _write(folder / "summary.tex", latex(blocks, left).encode())
+    pngs = dict(draw_plots(blocks, colours))
+    for name, content in pngs.items():
+        _write(folder / "plots" / name, content)
+    title = str(suite.get("name") or folder.resolve().name)
+    _write(folder / "report.html", render_page(title, blocks, colours, pngs, suite, left).encode())
+    if console is not None:
+        print_summary(blocks, left, console)
+
+
+def _write(path: Path, content: bytes) -> None:
+    """To a temporary name first, then renamed: whoever reads finds the old file or the new one."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        path.parent.mkdir(exist_ok=True)
+        temporary.write_bytes(content)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be written: {error.strerror or error}") from error

@@ -1,0 +1,240 @@
+"""Groups records into blocks within which objectives are comparable, and refuses to mix what must not be mixed.
+
+A block is dataset × architecture × recipe; a cell is one objective in it, with all its seeds. The printed tables, the
+plots and the page all start from here.
+"""
+
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from ...objectives.errors import BadInput
+from .quantities import Quantity, in_order, quantity
+from .records import STATUSES, RunRecord
+from .statistics import MIN_SEEDS, Estimate, estimate, median
+
+_SAME_IN_A_CELL = ("loss", "objective_spec", "architecture_spec", "recipe_spec", "steps", "evaluation")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The runs of one objective in one block, by seed."""
+
+    objective: str
+    runs: tuple[RunRecord, ...]
+
+    @property
+    def measured(self) -> list[RunRecord]:
+        return [run for run in self.runs if run.measured]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Runs by status; a status that did not occur counts 0."""
+        found = Counter(run.status for run in self.runs)
+        return {status: found[status] for status in STATUSES}
+
+    @property
+    def outcome(self) -> str:
+        """How the runs ended, in words: "3/3 ok", or "1/3 ok, 2 diverged (nan)"."""
+        parts = [f"{self.counts['completed']}/{len(self.runs)} ok"]
+        for status in STATUSES[1:]:
+            reasons = sorted({run.result["reason"] or "" for run in self.runs if run.status == status} - {""})
+            short = f" ({', '.join(reasons)})" if reasons and status == "diverged" else ""
+            parts += [f"{self.counts[status]} {status}{short}"] if self.counts[status] else []
+        return ", ".join(parts)
+
+    def values(self, metric: Quantity, key: str = "tail_mean") -> dict[int, float]:
+        """The metric of every measured run by seed. Diverged seeds stay in.
+
+        A diverged run without a finite value has the worst possible one where the metric has a direction; otherwise,
+        and for completed runs, a value that is missing is left out.
+        """
+        found = {run.seed: _value(run, metric.key, key, metric.worst) for run in self.measured}
+        return {seed: value for seed, value in found.items() if not math.isnan(value)}
+
+    def estimate(self, metric: Quantity) -> Estimate:
+        """Median over the seeds of the tail mean, with its interval."""
+        return estimate(list(self.values(metric).values()))
+
+
+@dataclass(frozen=True)
+class Block:
+    """What was run on one dataset with one architecture under one recipe."""
+
+    key: tuple[str, str, str]
+    cells: tuple[Cell, ...]
+    protocol: Mapping[str, Any]
+
+    @property
+    def dataset(self) -> str:
+        return self.key[0]
+
+    @property
+    def title(self) -> str:
+        return " · ".join(self.key)
+
+    @property
+    def runs(self) -> list[RunRecord]:
+        return [run for cell in self.cells for run in cell.runs]
+
+    @cached_property
+    def quantities(self) -> list[Quantity]:
+        """Everything that was measured here, in the order of columns."""
+        keys = in_order(key for run in self.runs for key in run.metrics)
+        return [quantity(key, self.protocol.get(key)) for key in keys]
+
+    @property
+    def quality(self) -> list[Quantity]:
+        """Only what judges samples; the first of them is the one that verdicts are about."""
+        return [q for q in self.quantities if q.quality]
+
+    @cached_property
+    def floors(self) -> dict[str, float]:
+        """Real against real, per metric: the median over the runs."""
+        found: dict[str, list[float]] = {}
+        for run in self.runs:
+            for key, value in run.floors.items():
+                found.setdefault(key, []).append(math.nan if value is None else value)
+        medians = {key: median([v for v in values if not math.isnan(v)]) for key, values in found.items()}
+        return {key: value for key, value in medians.items() if not math.isnan(value)}
+
+    @cached_property
+    def estimates(self) -> dict[tuple[str, str], Estimate]:
+        """Median and interval by (objective, metric); computed once, for it costs a bootstrap each."""
+        return {(cell.objective, q.key): cell.estimate(q) for cell in self.cells for q in self.quantities}
+
+    def best(self, metric: Quantity) -> list[str]:
+        """The objectives with the best median: none if the metric has no direction or nothing to compare."""
+        found = {cell.objective: self.estimates[cell.objective, metric.key].value for cell in self.cells}
+        finite = {objective: value for objective, value in found.items() if math.isfinite(value)}
+        if metric.better is None or len(found) < 2 or not finite:
+            return []
+        top = (min if metric.better == "lower" else max)(finite.values())
+        return [objective for objective, value in finite.items() if value == top]
+
+
+def make_blocks(records: Sequence[RunRecord], suite: Mapping[str, Any] | None = None) -> list[Block]:
+    """The blocks, with objectives and datasets in the suite's order.
+
+    Raises BadInput if a block would mix protocols, or a cell runs of different settings or the same seed twice.
+    """
+    blocks = []
+    for key in sorted({record.block for record in records}, key=_ranking(suite, "datasets", lambda k: k[0])):
+        inside = [record for record in records if record.block == key]
+        order = objective_order(inside, suite)
+        cells = tuple(Cell(o, tuple(sorted((r for r in inside if r.objective == o), key=_by_seed))) for o in order)
+        for cell in cells:
+            _check_cell(key, cell)
+        blocks.append(Block(key, cells, {}))
+    protocols = {dataset: _protocol(dataset, records) for dataset in {record.block[0] for record in records}}
+    return [Block(block.key, block.cells, protocols[block.dataset]) for block in blocks]
+
+
+def objective_order(records: Sequence[RunRecord], suite: Mapping[str, Any] | None = None) -> list[str]:
+    """The labels of the objectives as the suite lists them, the others after them by name."""
+    return sorted({record.objective for record in records}, key=_ranking(suite, "objectives", lambda label: label))
+
+
+def notes(blocks: Sequence[Block], unfinished: Sequence[str] = ()) -> list[str]:
+    """What a reader of the tables must know: what the numbers are, and every reservation about them."""
+    found = [
+        "Each value is the median over seeds of the tail mean (the mean over the last 20 % of a run's evaluations), "
+        "in brackets its 95 % bootstrap interval over seeds; diverged runs are included. Bold: the block's best.",
+        "The floor is the same metric between two samples of real data: no generator is expected to be below it.",
+    ]
+    estimates = [e for block in blocks for e in block.estimates.values() if e.n]
+    if any(e.n < MIN_SEEDS for e in estimates):
+        found.append(
+            f"No interval where fewer than {MIN_SEEDS} seeds have a value: too few to say anything about spread."
+        )
+    if any(e.n == MIN_SEEDS for e in estimates):
+        found.append(f"With {MIN_SEEDS} seeds an interval is hardly more than the range of the seeds.")
+    if any(_lost(run, q.key) for block in blocks for run in block.runs for q in block.quality):
+        found.append("A seed that diverged without a final value counts as the worst possible: ∞, no modes, IS 1.")
+    codes = sorted({str(run.spec["code"])[:12] for block in blocks for run in block.runs if run.spec.get("code")})
+    if len(codes) > 1:
+        found.append(f"These runs were made by {len(codes)} versions of the code: {', '.join(codes)}.")
+    if unfinished:
+        found.append(f"{len(unfinished)} run(s) are not finished and not shown.")
+    return found
+
+
+def _by_seed(record: RunRecord) -> tuple[int, str]:
+    return record.seed, record.id
+
+
+def _lost(run: RunRecord, metric: str) -> bool:
+    return run.status == "diverged" and not math.isfinite(_value(run, metric, "tail_mean", math.nan))
+
+
+def _value(run: RunRecord, metric: str, key: str, worst: float) -> float:
+    value = run.metrics.get(metric, {}).get(key)
+    if value is None or not math.isfinite(value):
+        return worst if run.status == "diverged" else math.nan
+    return float(value)
+
+
+def _ranking(suite: Mapping[str, Any] | None, key: str, name: Callable[[Any], str]) -> Callable[[Any], tuple[Any, ...]]:
+    """Sort by the suite's list under `key`; a label may extend the listed name, as "wgan-gp(weight=0.1)" does."""
+    listed = ((suite or {}).get("suite") or {}).get(key) or []
+    names = [str(item.get("label") or item.get("name")) if isinstance(item, Mapping) else str(item) for item in listed]
+
+    def rank(item: Any) -> tuple[Any, ...]:
+        label = name(item)
+        matches = [(len(listed_name), i) for i, listed_name in enumerate(names) if label.startswith(listed_name)]
+        return (max(matches)[1] if matches else len(names), natural(label), item)
+
+    return rank
+
+
+def short_titles(blocks: Sequence[Block]) -> dict[tuple[str, str, str], str]:
+    """A name per block: the dataset, or all three factors where the dataset alone is ambiguous."""
+    datasets = Counter(block.dataset for block in blocks)
+    return {block.key: block.dataset if datasets[block.dataset] == 1 else block.title for block in blocks}
+
+
+def natural(text: str) -> list[tuple[bool, int, str]]:
+    """Sorts 8gaussians before 25gaussians."""
+    return [(not part.isdigit(), int(part) if part.isdigit() else 0, part) for part in re.split(r"(\d+)", text) if part]
+
+
+def _check_cell(key: tuple[str, str, str], cell: Cell) -> None:
+    """Two runs at one seed, or seeds run with different settings: a changed suite in an old folder."""
+    where, first = f"{cell.objective} on {' · '.join(key)}", cell.runs[0]
+    for name in _SAME_IN_A_CELL:
+        other = next((run for run in cell.runs if run.spec.get(name) != first.spec.get(name)), None)
+        if other is not None:
+            raise BadInput(
+                f"runs {first.id} and {other.id} ({where}) differ in {_difference(name, first.spec, other.spec)}: "
+                "a table must not mix them; remove those of one setting, or use another folder"
+            )
+    for run, following in zip(cell.runs, cell.runs[1:], strict=False):
+        if run.seed == following.seed:
+            raise BadInput(f"runs {run.id} and {following.id} are both seed {run.seed} of {where}; remove one of them")
+
+
+def _protocol(dataset: str, records: Sequence[RunRecord]) -> dict[str, Any]:
+    """The protocol of every metric on a dataset. Raises BadInput if runs measured one under two protocols."""
+    found: dict[str, tuple[Any, str]] = {}
+    for record in (r for r in records if r.block[0] == dataset):
+        for metric, protocol in record.protocol.items():
+            known, by = found.setdefault(metric, (protocol, record.id))
+            if known != protocol:
+                raise BadInput(
+                    f"metric '{metric}' on {dataset} was measured under two protocols, runs {by} and {record.id} "
+                    f"differ in {_difference(metric, {metric: known}, {metric: protocol})}: a table must not mix them"
+                )
+    return {metric: found[metric][0] for metric in in_order(found)}
+
+
+def _difference(name: str, a: Mapping[str, Any], b: Mapping[str, Any]) -> str:
+    """The innermost setting that differs, with both values: "n_fake (1000, 2000)"."""
+    x, y = a.get(name), b.get(name)
+    if isinstance(x, Mapping) and isinstance(y, Mapping):
+        return _difference(next(key for key in sorted({*x, *y}) if x.get(key) != y.get(key)), x, y)
+    return f"{name} ({json.dumps(x)}, {json.dumps(y)})"

@@ -1,0 +1,98 @@
+"""Draws curves of metrics: one matplotlib Figure per question, none of them written to disk here."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from .blocks import Block
+from .canvas import Panel, canvas, plain_axes
+from .curves import Curve, Style, axes_of, curves, log_scale
+from .quantities import AXES, KNOWN, Quantity
+
+FLOOR_STYLE = {"color": "#555555", "linestyle": ":", "linewidth": 1.4}
+_SLOPES = ("slope_real_mean", "slope_fake_mean", "slope_line_mean")
+
+
+def quality_figure(block: Block, styles: Mapping[str, Style]) -> Figure | None:
+    """Every metric that judges samples against iteration; the first also against time, for steps differ in cost."""
+    if not block.quality:
+        return None
+    against = axes_of([run for cell in block.cells for run in cell.measured], ["step", "seconds"])
+    first, *others = block.quality
+    panels = [(first, axis) for axis in against] + [(metric, "step") for metric in others]
+    return _figure(block, panels, styles, f"{block.title}: quality of the samples")
+
+
+def stability_figure(block: Block, styles: Mapping[str, Style]) -> Figure | None:
+    """Generator gradient norm (log axis) and the critic's slope at real, fake and line points, against iteration."""
+    keys = {q.key for q in block.quantities}
+    panels = [(KNOWN[key], "step") for key in ("generator_grad_norm", *_SLOPES) if key in keys]
+    return _figure(block, panels, styles, f"{block.title}: stability of the training") if panels else None
+
+
+def _figure(
+    block: Block, panels: Sequence[tuple[Quantity, str]], styles: Mapping[str, Style], title: str
+) -> Figure | None:
+    drawn = [(metric, axis, found) for metric, axis in panels if (found := curves(block, metric, axis))]
+    if not drawn:
+        return None
+    columns = len(drawn) if len(drawn) <= 3 else 2 if len(drawn) == 4 else 3
+    figure, axes = canvas(len(drawn), columns, Panel(), title, _legend(drawn, block, styles))
+    for ax, (metric, axis, found) in zip(axes, drawn, strict=True):
+        draw_curves(ax, metric, axis, found, styles, block.floors.get(metric.key))
+    return figure
+
+
+def draw_curves(
+    ax: Axes,
+    metric: Quantity,
+    against: str,
+    found: Sequence[Curve],
+    styles: Mapping[str, Style],
+    floor: float | None,
+) -> None:
+    """Every seed thin, the median bold, the floor dotted, a cross where a run diverged."""
+    for curve in found:
+        style = styles[curve.objective]
+        seeds = [np.column_stack((line.x, line.y)) for line in curve.lines]
+        ax.add_collection(LineCollection(seeds, colors=style.colour, linewidths=0.7, alpha=0.4))
+        for line in curve.lines:
+            if line.cross is not None:
+                ax.plot(*line.cross, "X", color=style.colour, markersize=8, markeredgecolor="white", zorder=5)
+        (bold,) = ax.plot(curve.x, curve.y, color=style.colour, linewidth=2)
+        bold.set_dashes(style.dashes)
+    if floor is not None:
+        ax.axhline(floor, **FLOOR_STYLE)
+    if metric.key in _SLOPES:
+        ax.axhline(1.0, color="#999999", linewidth=0.8)
+    log = log_scale(found) and not (floor is not None and floor <= 0)
+    plain_axes(ax, log=log or (metric.key == "generator_grad_norm" and _positive(found)))
+    ax.set_xlabel(AXES[against])
+    ax.set_ylabel(metric.unit or metric.name)
+    ax.set_title(metric.title)
+
+
+def _positive(found: Sequence[Curve]) -> bool:
+    return all((line.y > 0).all() for curve in found for line in curve.lines)
+
+
+def _legend(
+    drawn: Sequence[tuple[Quantity, str, list[Curve]]], block: Block, styles: Mapping[str, Style]
+) -> list[Line2D]:
+    shown = {curve.objective for _, _, found in drawn for curve in found}
+    entries = []
+    for cell in block.cells:
+        if cell.objective in shown:
+            style = styles[cell.objective]
+            entries.append(Line2D([], [], color=style.colour, linewidth=2, label=cell.objective))
+            entries[-1].set_dashes(style.dashes)
+    entries.append(Line2D([], [], color="#777777", linewidth=0.7, label="one seed (bold: median)"))
+    if any(metric.key in block.floors for metric, _, _ in drawn):
+        entries.append(Line2D([], [], label="floor: real against real", **FLOOR_STYLE))
+    if any(line.cross for _, _, found in drawn for curve in found for line in curve.lines):
+        entries.append(Line2D([], [], marker="X", color="#777777", linestyle="", markersize=8, label="diverged here"))
+    return entries

@@ -1,0 +1,158 @@
+"""What the tables say, in words and in comparisons between objectives; every sentence is computed from the records.
+
+A verdict is about the first quality metric of a block (W1 on points, the Fréchet distance on images).
+"""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .blocks import Block, Cell, short_titles
+from .curves import Curve, Line
+from .quantities import Quantity, number
+from .records import STATUSES
+from .statistics import Comparison, Estimate, compare, estimate, iqm_estimate, rate, regret, survival
+
+SIGNIFICANT = 0.05
+MOST_DETAILS = 3
+SEEDS_TO_SETTLE = 6  # the least number of seeds at which winning all of them has a two-sided sign test below 5 %
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """How an objective's runs in a block behaved, over seeds."""
+
+    objective: str
+    failures: Estimate
+    iqm: Estimate | None
+    regret: Estimate | None
+    seconds_per_iteration: Estimate
+
+
+def verdict(blocks: Sequence[Block]) -> str:
+    """The page's first sentences: who is best where, and how many runs did not complete."""
+    leaders = [(block, block.best(block.quality[0])) for block in blocks if block.quality]
+    won = Counter(objective for _, best in leaders for objective in best)
+    if not won:
+        return f"No objectives to compare. {_outcomes(blocks)}"
+    if len(leaders) == 1:
+        return f"{block_verdict(leaders[0][0])} {_outcomes(blocks)}"
+    parts = [f"{objective} {_times(count)}" for objective, count in won.most_common()]
+    text = f"Best median in {len(leaders)} comparisons: {', '.join(parts)}"
+    if len(won) == 1 and won.total() == len(leaders):
+        every = "both" if len(leaders) == 2 else f"all {len(leaders)}"
+        text = f"{next(iter(won))} has the best median in {every} comparisons"
+    names = short_titles(blocks)
+    values = [f"{names[block.key]}: {_lead(block, best)}" for block, best in leaders if best]
+    details = f" ({'; '.join(values)})" if len(values) <= MOST_DETAILS else ""
+    return f"{text}{details}. {_outcomes(blocks)}"
+
+
+def block_verdict(block: Block) -> str:
+    """Who leads a block, how far above the floor, and whether the seeds settle it against the second."""
+    best = block.best(block.quality[0]) if block.quality else []
+    if not best:
+        return f"On {block.title} there is nothing to compare."
+    metric, has = block.quality[0], "has" if len(best) == 1 else "have"
+    text = f"On {block.title}, {' and '.join(best)} {has} the best median {metric.name}: {_level(block, best[0])}."
+    second = _second(block, metric, best[0])
+    return f"{text} {_settled(best[0], second, comparisons(block)[second])}" if len(best) == 1 and second else text
+
+
+def _lead(block: Block, best: Sequence[str]) -> str:
+    """Such as "wgan-gp, W1 0.07, 1.4 × the floor"."""
+    return f"{' and '.join(best)}, {block.quality[0].name} {_level(block, best[0])}"
+
+
+def _level(block: Block, objective: str) -> str:
+    metric = block.quality[0]
+    value, floor = block.estimates[objective, metric.key].value, block.floors.get(metric.key)
+    over = f", {number(value / floor, 2)} × the floor" if floor and metric.better == "lower" else ""
+    return f"{number(value)}{over}"
+
+
+def comparisons(block: Block) -> dict[str, Comparison]:
+    """The best objective against each other one, on the first quality metric: by the other's label."""
+    metric = block.quality[0] if block.quality else None
+    best = block.best(metric) if metric else []
+    if metric is None or metric.better is None or not best:
+        return {}
+    values = {cell.objective: cell.values(metric) for cell in block.cells}
+    better = metric.better
+    return {o: compare(values[best[0]], v, better) for o, v in values.items() if o != best[0] and v}
+
+
+def reliability(block: Block) -> list[Reliability]:
+    """Failure rate, interquartile mean, regret (final minus best) and cost of every objective in a block."""
+    return [_reliability(cell, block.quality[0] if block.quality else None) for cell in block.cells]
+
+
+def survival_curves(block: Block) -> list[Curve]:
+    """Share of runs that have not diverged, against iteration; empty where none has."""
+    found = []
+    for cell in block.cells:
+        died = [run.status == "diverged" for run in cell.measured]
+        ends = [
+            run.result["diverged_at"] if d else run.result["steps"] for run, d in zip(cell.measured, died, strict=True)
+        ]
+        if ends:
+            x, y = survival(ends, died)
+            last = max(float(end) for end in ends)
+            x, y = np.append(x, last), np.append(y, y[-1])
+            found.append(Curve(cell.objective, [Line(-1, x, y, None)], x, y))
+    return found if any(curve.y[-1] < 1 for curve in found) else []
+
+
+def _reliability(cell: Cell, metric: Quantity | None) -> Reliability:
+    attempted = len(cell.runs) - cell.counts["skipped"]
+    failures = rate(cell.counts["diverged"] + cell.counts["failed"], attempted)
+    costs = [run.result.get("seconds_per_iteration") for run in cell.measured]
+    seconds = estimate([cost for cost in costs if cost is not None])
+    if metric is None or metric.better is None:
+        return Reliability(cell.objective, failures, None, None, seconds)
+    final, best = cell.values(metric, "final"), cell.values(metric, "best")
+    lost = [
+        regret(final[seed], best[seed], metric.better)
+        for seed in final.keys() & best.keys()
+        if math.isfinite(best[seed])
+    ]
+    return Reliability(
+        cell.objective, failures, iqm_estimate(list(cell.values(metric).values())), estimate(lost), seconds
+    )
+
+
+def _second(block: Block, metric: Quantity, best: str) -> str | None:
+    others = {c.objective: block.estimates[c.objective, metric.key].value for c in block.cells if c.objective != best}
+    finite = {objective: value for objective, value in others.items() if math.isfinite(value)}
+    if not finite:
+        return None
+    return (min if metric.better == "lower" else max)(finite, key=lambda objective: finite[objective])
+
+
+def _settled(best: str, second: str, found: Comparison) -> str:
+    """A sign test over the shared seeds decides whether a lead is called one."""
+    if not found.pairs:
+        return f"It shares no seed with {second}."
+    lead = f"It beats {second} in {found.wins} of {found.pairs} shared seeds"
+    if found.sign_p < SIGNIFICANT and found.wins * 2 > found.pairs:
+        return f"{lead} (sign test p = {number(found.sign_p, 2)})."
+    if found.pairs < SEEDS_TO_SETTLE:
+        return f"{lead}: too few to settle it, for that at least {SEEDS_TO_SETTLE} seeds are needed."
+    return f"{lead}: not a settled difference (sign test p = {number(found.sign_p, 2)})."
+
+
+def _outcomes(blocks: Sequence[Block]) -> str:
+    """Such as: "Of 24 runs 21 completed, 1 diverged (minimax), 1 failed (wgan-clip)."""
+    runs = [run for block in blocks for run in block.runs]
+    by = {status: [run.objective for run in runs if run.status == status] for status in STATUSES}
+    if len(by["completed"]) == len(runs):
+        return f"All {len(runs)} runs completed."
+    bad = [f"{len(by[s])} {s} ({', '.join(dict.fromkeys(by[s]))})" for s in STATUSES[1:] if by[s]]
+    return f"Of {len(runs)} runs {len(by['completed'])} completed, {', '.join(bad)}."
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else "twice" if count == 2 else f"{count} times"

@@ -1,0 +1,230 @@
+"""report.html: one self-contained file that makes no request, filled from the blocks by page.html.j2.
+
+Everything that comes from a record is escaped by the template; only svg.py's markup is taken as it is.
+"""
+
+import base64
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from . import findings
+from .blocks import Block, Cell, notes
+from .curves import COLOURS, Style, axes_of, curves
+from .plots import slugs
+from .printed import interval_text
+from .quantities import AXES, KNOWN, Quantity, number
+from .records import RunRecord
+from .strips import Strip, strips, thumbnail
+from .svg import chart, colour_class, sparkline
+
+_STABILITY = (
+    "generator_grad_norm",
+    "slope_real_mean",
+    "slope_fake_mean",
+    "slope_line_mean",
+    "critic_estimate",
+    "sigma_max",
+    "clipped_share",
+    "sample_spread",
+)
+_EMBEDDED = {"weights": "Critic weights at the end", "singular-values": "Largest singular value of the critic layers"}
+_FACTORS = ("dataset", "architecture", "recipe")
+_POINTS = 100  # per line of a chart: more cannot be seen at its width
+
+
+@dataclass(frozen=True)
+class Value:
+    """A cell of the summary: text, the number to sort by (None sorts last), interval, and whether it is the best."""
+
+    text: str
+    key: float | None
+    interval: str = ""
+    best: bool = False
+
+
+@dataclass(frozen=True)
+class Section:
+    """A block as the page shows it."""
+
+    block: Block
+    anchor: str
+    verdict: str
+    axes: dict[str, str]
+    quality: list[dict[str, Any]]
+    stability: list[dict[str, Any]]
+    survival: Markup
+    real: Strip | None
+    strips: list[Strip]
+    frames: list[int]
+    pictures: list[tuple[str, str]]
+    comparisons: dict[str, Any]
+    reliability: list[findings.Reliability]
+
+
+def render_page(
+    name: str,
+    blocks: Sequence[Block],
+    styles: Mapping[str, Style],
+    pngs: Mapping[str, bytes],
+    suite: Mapping[str, Any],
+    unfinished: Sequence[str] = (),
+) -> str:
+    """The page's text. `pngs` are the plots by file name, as plots.py made them; the critics' are embedded."""
+    columns = _columns(blocks)
+    context = {
+        "name": name,
+        "verdict": findings.verdict(blocks),
+        "notes": notes(blocks, unfinished),
+        "factors": {factor: list(dict.fromkeys(b.key[i] for b in blocks)) for i, factor in enumerate(_FACTORS)},
+        "columns": columns,
+        "rows": [_row(block, cell, columns) for block in blocks for cell in block.cells],
+        "sections": [_section(b, slug, styles, pngs) for b, slug in zip(blocks, slugs(blocks), strict=True)],
+        "runs": [_run(run, block, styles[run.objective]) for block in blocks for run in block.runs],
+        "protocols": _protocols(blocks),
+        "versions": _versions([run for block in blocks for run in block.runs], suite),
+        "styles": styles,
+        "colours": COLOURS,
+    }
+    return _environment().get_template("page.html.j2").render(context)
+
+
+def _environment() -> Environment:
+    loader = FileSystemLoader(Path(__file__).parent)
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {
+        "number": number,
+        "interval": interval_text,
+        "colour": colour_class,
+        "json": _json,
+        "js_number": _js,
+    }
+    return environment
+
+
+def _columns(blocks: Sequence[Block]) -> dict[str, tuple[Quantity, bool]]:
+    """The metrics of the summary by heading, and whether a floor belongs to one: two extractors are two columns."""
+    found: dict[str, tuple[Quantity, bool]] = {}
+    for block in blocks:
+        for metric in block.quality:
+            _, floor = found.get(metric.heading, (metric, False))
+            found[metric.heading] = (metric, floor or metric.key in block.floors)
+    return found
+
+
+def _row(block: Block, cell: Cell, columns: Mapping[str, tuple[Quantity, bool]]) -> dict[str, Any]:
+    here = {metric.heading: metric for metric in block.quality}
+    values = []
+    for heading, (_, with_floor) in columns.items():
+        metric = here.get(heading)
+        values.append(_value(block, cell, metric) if metric else Value("", None))
+        if with_floor:
+            floor = block.floors.get(metric.key) if metric else None
+            values.append(Value(number(floor) if floor is not None else "", floor))
+    ok = cell.counts["completed"]
+    return {
+        "block": block,
+        "cell": cell,
+        "values": values,
+        "failures": ok < len(cell.runs),
+        "share": ok / len(cell.runs),
+    }
+
+
+def _value(block: Block, cell: Cell, metric: Quantity) -> Value:
+    found = block.estimates[cell.objective, metric.key]
+    key = None if math.isnan(found.value) else found.value
+    best = cell.objective in block.best(metric)
+    return Value(number(found.value), key, interval_text(found).removeprefix(number(found.value)).strip(), best)
+
+
+def _section(block: Block, slug: str, styles: Mapping[str, Style], pngs: Mapping[str, bytes]) -> Section:
+    axes = axes_of([run for cell in block.cells for run in cell.measured], list(AXES))
+    measured = {q.key: q for q in block.quantities}
+    shown = [measured[key] for key in _STABILITY if key in measured]
+    shown += [q for q in block.quantities if not q.quality and q.key not in KNOWN]
+    real, found = strips(block, styles)
+    pictures = [
+        (title, pngs[f"{slug}-{kind}.png"]) for kind, title in _EMBEDDED.items() if f"{slug}-{kind}.png" in pngs
+    ]
+    return Section(
+        block=block,
+        anchor=f"block-{slug}",
+        verdict=findings.block_verdict(block),
+        axes={axis: AXES[axis] for axis in axes},
+        quality=[_charts(block, metric, axes, styles) for metric in block.quality],
+        stability=[_charts(block, metric, ["step"], styles) for metric in shown],
+        survival=chart(findings.survival_curves(block), styles, AXES["step"], "share not diverged", stairs=True),
+        real=real,
+        strips=found,
+        frames=sorted({step for strip in found for step in strip.steps}),
+        pictures=[(title, f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}") for title, png in pictures],
+        comparisons=findings.comparisons(block),
+        reliability=findings.reliability(block),
+    )
+
+
+def _charts(block: Block, metric: Quantity, axes: Sequence[str], styles: Mapping[str, Style]) -> dict[str, Any]:
+    floor = block.floors.get(metric.key)
+    label = metric.unit or metric.name
+    drawn = {axis: chart(curves(block, metric, axis, _POINTS), styles, AXES[axis], label, floor) for axis in axes}
+    return {"metric": metric, "drawn": {axis: svg for axis, svg in drawn.items() if svg}}
+
+
+def _run(run: RunRecord, block: Block, style: Style) -> dict[str, Any]:
+    """One run's part of the page: its courses in small, its last samples, and the records as they are."""
+    sparks = [q for q in (*block.quality[:1], KNOWN["generator_grad_norm"]) if q.key in run.courses]
+    drawn = [(q.name, sparkline(run.courses["step"], run.courses[q.key], style, q.name)) for q in sparks]
+    return {
+        "record": run,
+        "sparks": [(label, svg) for label, svg in drawn if svg],
+        "picture": thumbnail(run, style),
+        "metrics": [(q, run.metrics[q.key]) for q in block.quantities if q.key in run.metrics],
+        "specification": json.dumps(run.spec, indent=1, ensure_ascii=False),
+        "traceback": run.result.get("traceback"),
+        "recovered": bool(run.result.get("recovered")),
+    }
+
+
+def _versions(runs: Sequence[RunRecord], suite: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Everything that should be one and the same for all runs, with each value that occurs."""
+    found: dict[str, dict[str, None]] = {}
+    for run in runs:
+        versions = run.result.get("versions") or {}
+        for key, value in ({k: run.spec.get(k) for k in ("code", "device", "threads")} | versions).items():
+            if value is not None:
+                found.setdefault(key, {})[str(value)] = None
+    machine = suite.get("machine") or {}
+    lines = [(key, ", ".join(values)) for key, values in found.items()]
+    return lines + [
+        (f"machine: {key}", str(value)) for key, value in (machine.items() if isinstance(machine, dict) else ())
+    ]
+
+
+def _protocols(blocks: Sequence[Block]) -> list[tuple[str, str, str]]:
+    """(dataset, metric, protocol) of every metric; blocks on one dataset share theirs."""
+    by_dataset = {block.dataset: block.protocol for block in blocks}
+    return [(dataset, metric, _pairs(p)) for dataset, found in by_dataset.items() for metric, p in found.items()]
+
+
+def _pairs(protocol: Any) -> str:
+    if not isinstance(protocol, Mapping):
+        return str(protocol)
+    return ", ".join(f"{key} = {value}" for key, value in protocol.items())
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value)
+
+
+def _js(value: float) -> str:
+    """A number as JavaScript reads it."""
+    return repr(value) if math.isfinite(value) else "Infinity" if value > 0 else "-Infinity"

@@ -1,0 +1,148 @@
+"""Samples as pictures: a Figure that sets objectives side by side, and small rasters for the page.
+
+Points stand over the density of the real sample in the record; images stand in a grid, in their own order.
+"""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from PIL import Image
+from scipy import ndimage
+
+from .blocks import Block
+from .canvas import Panel, canvas
+from .curves import Style, sample_runs
+from .records import RunRecord, read_samples
+
+PANEL = 2.4  # inches, with the gap beside it
+_GAP = 0.06  # of a panel
+_ROW = 1.18  # height of a row with its titles, in panels
+_TOP = 1.15  # upper edge of the first row, from its lower left corner
+_BINS = 100
+_MARGIN = 0.25  # of the real sample's extent, on each side
+
+
+@dataclass(frozen=True)
+class View:
+    """The window on a plane of points: what the real sample covers and a margin, and the real density in it."""
+
+    low: np.ndarray
+    high: np.ndarray
+    density: np.ndarray
+
+    def inside(self, points: np.ndarray) -> np.ndarray:
+        """Which points are finite and in the window."""
+        return np.all((points >= self.low) & (points <= self.high), axis=1)
+
+
+def view(real: np.ndarray) -> View:
+    """The window on real points [n, 2]; density [rows from the bottom, columns], smoothed, its maximum 1."""
+    low, high = real.min(axis=0), real.max(axis=0)
+    centre, half = (low + high) / 2, max((high - low).max() / 2, 1e-12) * (1 + _MARGIN)
+    low, high = centre - half, centre + half
+    counts, _, _ = np.histogram2d(real[:, 0], real[:, 1], bins=_BINS, range=list(zip(low, high, strict=True)))
+    density = np.sqrt(ndimage.gaussian_filter(counts.T, 1.5))
+    return View(low, high, density / max(density.max(), 1e-12))
+
+
+def samples_figure(block: Block, styles: Mapping[str, Style]) -> Figure | None:
+    """Real data first, then the last samples of each objective at one seed; None if there are no samples.
+
+    All panels share one axes, in units of a panel: an axes for each would take most of the time.
+    """
+    shown = sample_runs(block)
+    samples = {o: read_samples(r.samples, "fake", "real") for o, r in shown.items() if r is not None and r.samples}
+    real = next((s["real"] for s in samples.values() if "real" in s), None)
+    if real is None:
+        return None
+    panels = [("real data", "", real, "#000000")]
+    panels += [(o, _state(run), samples[o]["fake"] if run else None, styles[o].colour) for o, run in shown.items()]
+    columns = min(len(panels), 5)
+    rows = -(-len(panels) // columns)
+    size = Panel(PANEL * columns, PANEL * rows * _ROW, 0.1, 0.1, 0.0, 0.1)
+    figure, (ax,) = canvas(1, 1, size, f"{block.title}: last samples")
+    ax.set_axis_off()
+    for i, (name, state, drawn, colour) in enumerate(panels):
+        _panel(ax, (i % columns, -(i // columns) * _ROW), drawn, real, colour, f"{name}\n{state}")
+    room = _slack(figure, columns) + _GAP / 2
+    ax.set(xlim=(-room, columns - _GAP + room), ylim=(_TOP - rows * _ROW, _TOP))
+    return figure
+
+
+def grid(images: np.ndarray, side: int) -> np.ndarray:
+    """The first side² of uint8 images [n, C, H, W] in rows: [H·side, W·side] grey or [H·side, W·side, 3]."""
+    n, c, h, w = images.shape
+    tiles = np.zeros((side * side, c, h, w), np.uint8)
+    tiles[: min(n, side * side)] = images[: side * side]
+    picture = tiles.reshape(side, side, c, h, w).transpose(0, 3, 1, 4, 2).reshape(side * h, side * w, c)
+    return picture[:, :, 0] if c == 1 else picture[:, :, :3]
+
+
+def raster(points: np.ndarray, window: View, colour: str, size: int) -> np.ndarray:
+    """Points [n, 2] as dots over the real density, [size, size, 3] uint8: a hundred times faster than a Figure."""
+    zoom = np.arange(size) * _BINS // size
+    shade = 255 - 75 * window.density[::-1][np.ix_(zoom, zoom)]
+    picture = np.repeat(shade[:, :, None], 3, axis=2).astype(np.uint8)
+    inside = points[window.inside(points)]
+    x, y = (((inside - window.low) / (window.high - window.low)) * (size - 2)).astype(int).T
+    rgb = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)], np.uint8)
+    for dx, dy in ((0, 0), (1, 0), (0, 1), (1, 1)):
+        picture[size - 2 - y + dy, x + dx] = rgb
+    return picture
+
+
+def encode(picture: np.ndarray, colour_photo: bool = False) -> tuple[str, bytes]:
+    """(media type, bytes): PNG with few colours where they suffice, JPEG for RGB images, which PNG keeps too large."""
+    buffer, image = io.BytesIO(), Image.fromarray(picture)
+    if colour_photo:
+        image.save(buffer, "JPEG", quality=80)
+        return "image/jpeg", buffer.getvalue()
+    if image.mode == "RGB":
+        image = image.quantize(64, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    image.save(buffer, "PNG")
+    return "image/png", buffer.getvalue()
+
+
+def _state(run: RunRecord | None) -> str:
+    if run is None:
+        return "no samples"
+    return f"seed {run.seed}, " + (
+        run.status if run.status == "completed" else f"diverged at {run.result['diverged_at']}"
+    )
+
+
+def _slack(figure: Figure, columns: int) -> float:
+    """Half of the width, in panels, that a figure has beyond its panels because its title is longer than they are."""
+    return max(0.0, (figure.get_figwidth() - 0.2) / PANEL - columns) / 2
+
+
+def _panel(
+    ax: Axes, corner: tuple[float, float], samples: np.ndarray | None, real: np.ndarray, colour: str, title: str
+) -> None:
+    """Draws one panel into the square at `corner` (lower left), with its title above."""
+    x, y, side = *corner, 1 - _GAP
+    ax.text(x + side / 2, y + side + 0.03, title.strip(), ha="center", va="bottom", linespacing=1.3)
+    if samples is None:
+        ax.text(x + side / 2, y + side / 2, "no samples", ha="center", va="center", color="#777777")
+    elif samples.ndim == 2:
+        _points(ax, (x, y), samples, view(real), colour)
+    else:
+        extent = (x, x + side, y, y + side)
+        ax.imshow(
+            grid(samples, 8), cmap="gray", vmin=0, vmax=255, interpolation="nearest", extent=extent, aspect="auto"
+        )
+
+
+def _points(ax: Axes, corner: tuple[float, float], points: np.ndarray, window: View, colour: str) -> None:
+    x, y, side = *corner, 1 - _GAP
+    extent = (x, x + side, y, y + side)
+    ax.imshow(window.density, origin="lower", extent=extent, aspect="auto", cmap="Greys", vmin=0, vmax=2.2)
+    inside = window.inside(points)
+    places = (points[inside][:2000] - window.low) / (window.high - window.low) * side + np.array([x, y])
+    ax.scatter(*places.T, s=2.5, color=colour, alpha=0.5, linewidths=0)
+    if outside := len(points) - int(inside.sum()):
+        ax.text(x + side / 2, y + 0.01, f"{outside} of {len(points)} outside", ha="center", fontsize=8, color="#555555")

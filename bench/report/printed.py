@@ -1,0 +1,160 @@
+"""The summary for people: Markdown, LaTeX and the terminal, a table per block, with failures, floors and notes.
+
+All three are views of the same rows (`printed_rows`); every text that comes from a record is escaped.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich import box
+from rich.console import Console, ConsoleOptions
+from rich.markup import escape
+from rich.measure import Measurement
+from rich.table import Table
+
+from .blocks import Block, notes
+from .quantities import number
+from .statistics import Estimate
+
+FLOOR = "floor"
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    **{c: f"\\{c}" for c in "&%$#_{}"},
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "↓": r"$\downarrow$",
+    "↑": r"$\uparrow$",
+    "∞": r"$\infty$",
+    "−": "$-$",
+    "–": "--",
+    "·": r"$\cdot$",
+    "±": r"$\pm$",
+    "σ": r"$\sigma$",
+    "×": r"$\times$",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+}
+
+
+@dataclass(frozen=True)
+class PrintedRow:
+    """One line of a printed table: a text per column, and which of them are bold."""
+
+    cells: list[str]
+    bold: list[bool]
+    failures: bool = False
+
+
+def interval_text(found: Estimate) -> str:
+    """The text "0.0843 [0.0801, 0.0912]", or the value alone where there is no interval."""
+    if found.low is None or found.high is None:
+        return number(found.value)
+    return f"{number(found.value)} [{number(found.low)}, {number(found.high)}]"
+
+
+def headings(block: Block) -> list[str]:
+    """Objective, runs, then the metrics that judge samples."""
+    return ["objective", "runs", *(q.heading for q in block.quality)]
+
+
+def printed_rows(block: Block) -> list[PrintedRow]:
+    """A row per objective, then the floors if there are any."""
+    best = {q.key: block.best(q) for q in block.quality}
+    rows = []
+    for cell in block.cells:
+        texts = [interval_text(block.estimates[cell.objective, q.key]) for q in block.quality]
+        bold = [cell.objective in best[q.key] for q in block.quality]
+        failed = cell.counts["completed"] < len(cell.runs)
+        rows.append(PrintedRow([cell.objective, cell.outcome, *texts], [False, False, *bold], failed))
+    if floors := [number(block.floors.get(q.key)) for q in block.quality if block.floors]:
+        rows.append(PrintedRow([FLOOR, "", *floors], [False] * (2 + len(floors))))
+    return rows
+
+
+def markdown(blocks: Sequence[Block], unfinished: Sequence[str] = ()) -> str:
+    """summary.md: a heading and a table per block, then the notes."""
+    parts = ["# Summary\n"]
+    for block in blocks:
+        head = headings(block)
+        lines = [head, ["-"] * 2 + ["-:"] * (len(head) - 2), *map(_markdown_row, printed_rows(block))]
+        parts += [
+            f"## {_markdown_escape(block.title)}\n",
+            "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n",
+        ]
+    parts.append("\n".join(f"- {note}" for note in notes(blocks, unfinished)) + "\n")
+    return "\n".join(parts)
+
+
+def latex(blocks: Sequence[Block], unfinished: Sequence[str] = ()) -> str:
+    """summary.tex: a booktabs table per block, for inclusion in a document; the notes as comments."""
+    parts = ["% Needs \\usepackage{booktabs}.", *(f"% {note}" for note in notes(blocks, unfinished))]
+    for block in blocks:
+        head = [_latex_escape(text) for text in headings(block)]
+        parts += [
+            r"\begin{table}",
+            r"\centering",
+            rf"\caption{{{_latex_escape(block.title)}: median over seeds of the tail mean [95\,\% interval].}}",
+            rf"\begin{{tabular}}{{ll{'r' * (len(head) - 2)}}}",
+            r"\toprule",
+            rf"{' & '.join(head)} \\",
+            r"\midrule",
+            *map(_latex_row, printed_rows(block)),
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table}",
+        ]
+    return "\n".join(parts) + "\n"
+
+
+def print_summary(blocks: Sequence[Block], unfinished: Sequence[str] = (), console: Console | None = None) -> None:
+    """The summary in the terminal: a table per block, best medians bold, runs that did not complete in red.
+
+    Where the lines are too short, intervals stand below their values; where they are shorter still, cells wrap.
+    """
+    console = console or Console()
+    for block in blocks:
+        forms = [_terminal_table(block, " ", wrap=False), _terminal_table(block, "\n", wrap=False)]
+        fits = [t for t in forms if Measurement.get(console, _unbounded(console), t).maximum <= console.width]
+        console.print(fits[0] if fits else _terminal_table(block, " ", wrap=True))
+    for note in notes(blocks, unfinished):
+        console.print(escape(note), style="dim")
+
+
+def _unbounded(console: Console) -> ConsoleOptions:
+    return console.options.update(width=10_000)
+
+
+def _terminal_table(block: Block, gap: str, wrap: bool) -> Table:
+    table = Table(title=escape(block.title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    for i, text in enumerate(headings(block)):
+        table.add_column(escape(text), justify="left" if i < 2 else "right", no_wrap=i == 0 or not wrap)
+    for row in printed_rows(block):
+        runs, values = row.cells[1].replace(", ", f",{gap}"), [c.replace(" [", f"{gap}[") for c in row.cells[2:]]
+        cells = [escape(c) for c in (row.cells[0], runs, *values)]
+        cells = [f"[bold]{c}[/bold]" if b else c for c, b in zip(cells, row.bold, strict=True)]
+        cells[1] = f"[red]{cells[1]}[/red]" if row.failures else cells[1]
+        table.add_row(*cells, style="dim" if row.cells[0] == FLOOR else None)
+    return table
+
+
+def _markdown_row(row: PrintedRow) -> list[str]:
+    texts = [*map(_markdown_escape, row.cells[:2]), *row.cells[2:]]
+    return [f"**{text}**" if bold else text for text, bold in zip(texts, row.bold, strict=True)]
+
+
+def _latex_row(row: PrintedRow) -> str:
+    texts = [_latex_escape(text) for text in row.cells]
+    cells = [rf"\textbf{{{text}}}" if bold else text for text, bold in zip(texts, row.bold, strict=True)]
+    space = r"\addlinespace " if row.cells[0] == FLOOR else ""
+    return rf"{space}{' & '.join(cells)} \\"
+
+
+def _markdown_escape(text: str) -> str:
+    return re.sub(r"([\\`*_{}\[\]<>|#~])", r"\\\1", " ".join(text.split()))
+
+
+def _latex_escape(text: str) -> str:
+    """A leading bracket is wrapped, for after the line break of a table it would be read as that one's argument."""
+    found = "".join(_LATEX.get(character, character) for character in " ".join(text.split()))
+    return f"{{[}}{found[1:]}" if found.startswith("[") else found

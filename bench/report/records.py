@@ -1,0 +1,233 @@
+"""Reads what finished runs left on disk, strictly: a record that is damaged is named, never skipped or mended.
+
+Nothing here computes a statistic, and nothing trains.
+"""
+
+import csv
+import json
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ...objectives.errors import BadInput
+
+SCHEMA_VERSION = 1
+STATUSES = ("completed", "diverged", "failed", "skipped")
+_SPEC_TYPES: dict[str, type | tuple[type, ...]] = {
+    "run": str,
+    "schema_version": int,
+    "objective": str,
+    "loss": str,
+    "dataset": str,
+    "architecture": str,
+    "recipe": str,
+    "seed": int,
+    "steps": int,
+}
+_RESULT_TYPES: dict[str, type | tuple[type, ...]] = {
+    "run": str,
+    "status": str,
+    "reason": (str, type(None)),
+    "diverged_at": (int, type(None)),
+    "steps": (int, type(None)),
+    "metrics": (dict, type(None)),
+    "floors": (dict, type(None)),
+    "protocol": (dict, type(None)),
+}
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One finished run: spec.json and result.json as they are, history.csv as floats, and where its samples lie."""
+
+    folder: Path
+    spec: dict[str, Any]
+    result: dict[str, Any]
+    history: pd.DataFrame
+    samples: Path | None
+
+    @property
+    def id(self) -> str:
+        return self.spec["run"]
+
+    @property
+    def objective(self) -> str:
+        return self.spec["objective"]
+
+    @property
+    def seed(self) -> int:
+        return self.spec["seed"]
+
+    @property
+    def status(self) -> str:
+        return self.result["status"]
+
+    @property
+    def measured(self) -> bool:
+        """Whether the run trained and was evaluated: completed or diverged."""
+        return self.status in ("completed", "diverged")
+
+    @cached_property
+    def courses(self) -> dict[str, np.ndarray]:
+        """The columns of the history as arrays; many drawings ask for them."""
+        return {str(name): column.to_numpy(dtype=float) for name, column in self.history.items()}
+
+    @property
+    def block(self) -> tuple[str, str, str]:
+        """(dataset, architecture, recipe): within a block, objectives are comparable."""
+        return self.spec["dataset"], self.spec["architecture"], self.spec["recipe"]
+
+    @property
+    def metrics(self) -> dict[str, dict[str, float]]:
+        return self.result["metrics"] or {}
+
+    @property
+    def floors(self) -> dict[str, float]:
+        return self.result["floors"] or {}
+
+    @property
+    def protocol(self) -> dict[str, Any]:
+        return self.result["protocol"] or {}
+
+
+def read_runs(folder: Path) -> list[RunRecord]:
+    """All finished runs below folder/runs, ordered by block, objective and seed.
+
+    A run without a result.json is still running or was interrupted, and is left out (see `unfinished`).
+    Raises BadInput that names the file if a record is damaged, and if there is no finished run at all.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise BadInput(f"no such results folder: {folder}")
+    records = [read_run(run) for run in _run_folders(folder) if (run / "result.json").exists()]
+    if not records:
+        raise BadInput(f"no finished run in {folder / 'runs'}")
+    return sorted(records, key=lambda r: (r.block, r.objective, r.seed, r.id))
+
+
+def unfinished(folder: Path) -> list[str]:
+    """Names of the run folders that have a specification but no result yet."""
+    return [
+        f.name for f in _run_folders(Path(folder)) if (f / "spec.json").exists() and not (f / "result.json").exists()
+    ]
+
+
+def read_suite(folder: Path) -> dict[str, Any]:
+    """The suite.json of a results folder; {} where there is none (records may be gathered by hand)."""
+    path = Path(folder) / "suite.json"
+    return _read_json(path) if path.exists() else {}
+
+
+def read_run(folder: Path) -> RunRecord:
+    """The record of one finished run. Raises BadInput that names the damaged file."""
+    spec = _read_fields(folder / "spec.json", _SPEC_TYPES)
+    result = _read_fields(folder / "result.json", _RESULT_TYPES)
+    if spec["schema_version"] != SCHEMA_VERSION:
+        raise _damaged(
+            folder / "spec.json", f"schema_version {spec['schema_version']}, this program reads {SCHEMA_VERSION}"
+        )
+    if result["status"] not in STATUSES:
+        raise _damaged(folder / "result.json", f"status '{result['status']}', allowed: {', '.join(STATUSES)}")
+    if result["run"] != spec["run"]:
+        raise _damaged(folder / "result.json", f"belongs to run {result['run']}, spec.json to run {spec['run']}")
+    _check_metrics(folder / "result.json", result)
+    history = _read_history(folder / "history.csv", result)
+    return RunRecord(folder, spec, result, history, _check_samples(folder / "samples.npz"))
+
+
+def read_samples(path: Path, *names: str) -> dict[str, np.ndarray]:
+    """The named arrays of a samples.npz that are there. Raises BadInput if the file is damaged; unpickles nothing."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in names if name in arrays.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
+        raise _damaged(path, str(error)) from error
+
+
+def _run_folders(folder: Path) -> Iterator[Path]:
+    """Run folders by name; hidden ones are somebody's temporary files."""
+    return (f for f in sorted((folder / "runs").glob("*")) if f.is_dir() and not f.name.startswith("."))
+
+
+def _damaged(path: Path, why: str) -> BadInput:
+    return BadInput(f"damaged record {path}: {' '.join(why.split())}; delete that run's folder and run the suite again")
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise _damaged(path, f"not readable as JSON ({error})") from error
+    if not isinstance(content, dict):
+        raise _damaged(path, "not a JSON object")
+    return content
+
+
+def _read_fields(path: Path, types: dict[str, type | tuple[type, ...]]) -> dict[str, Any]:
+    content = _read_json(path)
+    for key, kind in types.items():
+        if key not in content:
+            raise _damaged(path, f"'{key}' is missing")
+        if not isinstance(content[key], kind) or isinstance(content[key], bool):
+            raise _damaged(path, f"'{key}' is {content[key]!r}")
+    return content
+
+
+def _check_metrics(path: Path, result: dict[str, Any]) -> None:
+    """JSON has no NaN: null stands for it. Everything else that is no number is damage."""
+    for name, values in (result["metrics"] or {}).items():
+        if not isinstance(values, dict):
+            raise _damaged(path, f"metric '{name}' is {values!r}")
+        for key, value in values.items():
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+                raise _damaged(path, f"metric '{name}' has {key} = {value!r}")
+
+
+def _read_history(path: Path, result: dict[str, Any]) -> pd.DataFrame:
+    """One row per evaluation, float64 (empty cells NaN). Only runs that never trained may lack the file."""
+    if not path.exists():
+        if result["status"] in ("failed", "skipped"):
+            return pd.DataFrame({"step": []})
+        raise _damaged(path, "file is missing")
+    history = _parse_history(path)
+    if result["status"] == "completed" and (history.empty or int(history["step"].iloc[-1]) != result["steps"]):
+        raise _damaged(path, f"its last row is not the run's last step, {result['steps']}")
+    return history
+
+
+def _parse_history(path: Path) -> pd.DataFrame:
+    """Stricter than pandas, which fills the missing end of a half-written row with NaN."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise _damaged(path, str(error)) from error
+    header, *rows = list(csv.reader(text.splitlines())) or [[]]
+    if "step" not in header or len(set(header)) != len(header):
+        raise _damaged(path, "its header has no (or a repeated) 'step' column")
+    if not text.endswith("\n") or any(len(row) != len(header) for row in rows):
+        raise _damaged(path, "a row is cut off")
+    try:
+        values = np.array([[value or "nan" for value in row] for row in rows], dtype=np.float64)
+    except ValueError as error:
+        raise _damaged(path, str(error)) from error
+    return pd.DataFrame(values.reshape(len(rows), len(header)), columns=pd.Index(header))
+
+
+def _check_samples(path: Path) -> Path | None:
+    """The table of contents of the archive stands at its end, so this notices a file that is cut in half."""
+    if not path.exists():
+        return None
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (OSError, zipfile.BadZipFile) as error:
+        raise _damaged(path, str(error)) from error
+    if "fake.npy" not in names:
+        raise _damaged(path, "it has no array 'fake'")
+    return path

@@ -1,0 +1,178 @@
+"""Statistics over the seeds of a sweep: numbers in, numbers out.
+
+Knows no records, tables or files. With fewer than MIN_SEEDS values there is no interval, only a note that says so.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from scipy import optimize, stats
+
+Better = Literal["lower", "higher"]
+Statistic = Callable[..., Any]
+
+MIN_SEEDS = 3
+LEVEL = 0.95
+RESAMPLES = 2000
+# Stands for an infinite value while resampling: infinity minus infinity would poison the percentiles, and the square
+# of this number is still finite. Whatever is larger than _HUGE is infinite for the purpose of a table.
+_SURROGATE, _HUGE = 1e150, 1e100
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A statistic of n values with its interval; low and high are None where n is too small for one."""
+
+    value: float
+    low: float | None
+    high: float | None
+    n: int
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Objective A against B on one metric; a positive difference means that A is better."""
+
+    difference: Estimate
+    improvement: Estimate
+    wins: int
+    pairs: int
+    sign_p: float
+
+
+def median(values: Sequence[float]) -> float:
+    """The median; NaN of nothing. An infinite value ranks at its end."""
+    return _statistic(values, np.median)
+
+
+def iqm(values: Sequence[float]) -> float:
+    """Interquartile mean: the mean without the lowest and the highest quarter (Agarwal et al. 2021, section 4.3)."""
+    return _statistic(values, _trimmed_mean)
+
+
+def bootstrap_interval(values: Sequence[float], statistic: Statistic = np.median) -> tuple[float, float] | None:
+    """95 % percentile-bootstrap interval of `statistic` over the values; None with fewer than MIN_SEEDS of them.
+
+    The resampling has its own fixed seed, so equal values give equal intervals.
+    """
+    if len(values) < MIN_SEEDS:
+        return None
+    data = _finite(values)
+    if np.ptp(data) == 0:
+        return float(_infinite(data[0])), float(_infinite(data[0]))
+    interval = stats.bootstrap(
+        (data,),
+        statistic,
+        n_resamples=RESAMPLES,
+        confidence_level=LEVEL,
+        method="percentile",
+        rng=np.random.default_rng(0),
+    ).confidence_interval
+    return float(_infinite(interval.low)), float(_infinite(interval.high))
+
+
+def estimate(values: Sequence[float], statistic: Statistic = np.median) -> Estimate:
+    """A statistic of the values with its bootstrap interval, or with a note where there are too few of them."""
+    value, interval = _statistic(values, statistic), bootstrap_interval(values, statistic)
+    if interval is None:
+        return Estimate(value, None, None, len(values), f"{len(values)} of at least {MIN_SEEDS} seeds: no interval")
+    return Estimate(value, *interval, len(values))
+
+
+def iqm_estimate(values: Sequence[float]) -> Estimate:
+    """The interquartile mean with its bootstrap interval."""
+    return estimate(values, _trimmed_mean)
+
+
+def paired_differences(a: dict[int, float], b: dict[int, float], better: Better) -> dict[int, float]:
+    """By how much A is better than B at each seed that both have. Two equal infinities (both diverged) differ by 0."""
+    sign = 1.0 if better == "higher" else -1.0
+    return {s: 0.0 if a[s] == b[s] else sign * (a[s] - b[s]) for s in sorted(a.keys() & b.keys())}
+
+
+def probability_of_improvement(a: Sequence[float], b: Sequence[float], better: Better) -> Estimate:
+    """P(a run of A is better than a run of B), ties counted half: the Mann-Whitney statistic (Agarwal et al. 2021).
+
+    The interval is Newcombe's method 5 (Statistics in Medicine 25, 2006, p. 559). A bootstrap would give the
+    interval [1, 1] to three seeds that happen to be separated; this one stays honest there.
+    """
+    if not len(a) or not len(b):
+        return Estimate(float("nan"), None, None, 0, "no runs")
+    x, y = np.asarray(a, dtype=float)[:, None], np.asarray(b, dtype=float)[None, :]
+    won = x > y if better == "higher" else x < y
+    theta = float(np.mean(won + 0.5 * (x == y)))
+    few = min(len(a), len(b))
+    if few < MIN_SEEDS:
+        return Estimate(theta, None, None, few, f"{few} of at least {MIN_SEEDS} seeds: no interval")
+    return Estimate(theta, *_newcombe(theta, len(a), len(b)), few)
+
+
+def compare(a: dict[int, float], b: dict[int, float], better: Better) -> Comparison:
+    """A against B, each a mapping from seed to value: paired differences, improvement, and the sign test over seeds."""
+    differences = np.array(list(paired_differences(a, b, better).values()))
+    wins, losses = int(np.sum(differences > 0)), int(np.sum(differences < 0))
+    sign_p = float(stats.binomtest(wins, wins + losses).pvalue) if wins + losses else 1.0
+    improvement = probability_of_improvement(list(a.values()), list(b.values()), better)
+    return Comparison(estimate(differences.tolist()), improvement, wins, len(differences), sign_p)
+
+
+def rate(count: int, n: int) -> Estimate:
+    """A share such as the failure rate, with its 95 % Wilson interval (which needs no minimum of runs)."""
+    if n == 0:
+        return Estimate(float("nan"), None, None, 0, "no runs")
+    interval = stats.binomtest(count, n).proportion_ci(LEVEL, method="wilson")
+    return Estimate(count / n, float(interval.low), float(interval.high), n)
+
+
+def survival(steps: Sequence[float], died: Sequence[bool]) -> tuple[np.ndarray, np.ndarray]:
+    """Kaplan-Meier: share of runs still alive after each step, for runs that ended at `steps`.
+
+    A run that did not die is censored where it ended. Returns (steps, shares); shares[i] holds from steps[i] on.
+    """
+    ends, dead = np.asarray(steps, dtype=float), np.asarray(died, dtype=bool)
+    if not dead.any():
+        return np.array([0.0, ends.max()]), np.array([1.0, 1.0])
+    curve = stats.ecdf(stats.CensoredData(uncensored=ends[dead], right=ends[~dead])).sf
+    return np.append(0.0, curve.quantiles), np.append(1.0, curve.probabilities)
+
+
+def regret(final: float, best: float, better: Better) -> float:
+    """What stopping at the end rather than at the best evaluation costs: 0 or more."""
+    if final == best:
+        return 0.0
+    return final - best if better == "lower" else best - final
+
+
+def _trimmed_mean(values: np.ndarray, axis: int = -1) -> np.ndarray:
+    return stats.trim_mean(values, proportiontocut=0.25, axis=axis)
+
+
+def _statistic(values: Sequence[float], statistic: Statistic) -> float:
+    return float(_infinite(statistic(_finite(values)))) if len(values) else float("nan")
+
+
+def _finite(values: Sequence[float]) -> np.ndarray:
+    data = np.asarray(values, dtype=float)
+    return np.where(np.abs(data) > _HUGE, np.sign(data) * _SURROGATE, data)
+
+
+def _infinite(value: Any) -> float:
+    return float(np.sign(value) * np.inf) if abs(value) > _HUGE else float(value)
+
+
+def _newcombe(theta: float, m: int, n: int) -> tuple[float, float]:
+    """Solves |theta - t| = z·sqrt(V(t)) for t on both sides; V as Newcombe's method 5, with (m + n)/2 - 1 in it."""
+    z = float(stats.norm.ppf(0.5 + LEVEL / 2))
+    k = (m + n) / 2 - 1
+
+    def gap(t: float) -> float:
+        variance = t * (1 - t) * (1 + k * (1 - t) / (2 - t) + k * t / (1 + t)) / (m * n)
+        return (theta - t) ** 2 - z**2 * variance
+
+    # The gap vanishes at 0 and 1 themselves, whatever theta is: those are not the roots that are meant.
+    low = 0.0 if theta == 0 else optimize.brentq(gap, 0.0, min(theta, 1 - 1e-12))
+    high = 1.0 if theta == 1 else optimize.brentq(gap, max(theta, 1e-12), 1.0)
+    return float(low), float(high)  # pyright: ignore[reportArgumentType]

@@ -1,0 +1,213 @@
+"""The plots: what is in them, that colours agree between them, and that no text covers another or is cut off."""
+
+import io
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import LineCollection
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from PIL import Image
+
+from lipbench.bench.report.blocks import Block, make_blocks, objective_order
+from lipbench.bench.report.canvas import RC, Panel, canvas, tick
+from lipbench.bench.report.curves import Style, styles
+from lipbench.bench.report.plots import FIGURES, draw_plots, slugs
+from lipbench.bench.report.records import read_runs, read_suite
+
+Make = Callable[..., Path]
+LONG = ("wgan-gp(weight=0.1, target=0.0)", "my_plugin.py:MyObjective$x$", *(f"objective-{i}" for i in range(8)))
+
+
+def _load(folder: Path) -> tuple[list[Block], dict[str, Style]]:
+    records, suite = read_runs(folder), read_suite(folder)
+    return make_blocks(records, suite), styles(objective_order(records, suite))
+
+
+@pytest.fixture(scope="module")
+def drawn(sweep: Path) -> dict[tuple[str, str], Figure]:
+    """Every figure of the mixed sweep, drawn, by (dataset, kind)."""
+    return _draw(*_load(sweep))
+
+
+def _draw(blocks: list[Block], found: dict[str, Style]) -> dict[tuple[str, str], Figure]:
+    figures = {}
+    with matplotlib.rc_context(RC):
+        for block, (kind, draw) in itertools.product(blocks, FIGURES.items()):
+            figure = draw(block, found)
+            assert figure is not None
+            FigureCanvasAgg(figure).draw()
+            figures[block.dataset, kind] = figure
+    return figures
+
+
+def _colours(figure: Figure) -> dict[str, str]:
+    handles = figure.legends[0].legend_handles
+    return {h.get_label(): to_hex(h.get_color()) for h in handles if h is not None}  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _overlaps(figure: Figure) -> list[tuple[str, str]]:
+    """Pairs of visible texts whose boxes share more than a pixel, and texts that leave the figure."""
+    renderer = figure.canvas.get_renderer()  # pyright: ignore[reportAttributeAccessIssue]
+    hidden = {t for ax in figure.axes if not ax.axison for t in (*ax.get_xticklabels(), *ax.get_yticklabels())}
+    texts = [t for t in figure.findobj(Text) if t.get_visible() and t.get_text().strip() and t not in hidden]
+    boxes = [(t.get_text(), t.get_window_extent(renderer)) for t in _shown(figure, texts)]
+    outside = [
+        (text, "edge") for text, b in boxes if b.x0 < 0 or b.y0 < 0 or b.x1 > figure.bbox.x1 or b.y1 > figure.bbox.y1
+    ]
+    pairs = itertools.combinations([(text, b.padded(-1)) for text, b in boxes], 2)
+    return outside + [(s, t) for (s, a), (t, b) in pairs if a.overlaps(b)]
+
+
+def _shown(figure: Figure, texts: list[Any]) -> list[Any]:
+    """Without the labels of ticks beyond the limits of their axes, which are not drawn."""
+    gone = set()
+    for ax in figure.axes:
+        for axis, limits in ((ax.xaxis, ax.get_xlim()), (ax.yaxis, ax.get_ylim())):
+            ticks = zip(axis.get_majorticklocs(), axis.get_majorticklabels(), strict=False)
+            gone |= {label for place, label in ticks if not min(limits) <= place <= max(limits)}
+    return [t for t in texts if t not in gone]
+
+
+def test_figures_have_readable_texts_that_do_not_overlap(drawn: dict[tuple[str, str], Figure]) -> None:
+    assert {key: found for key, figure in drawn.items() if (found := _overlaps(figure))} == {}
+
+
+def test_figures_with_ten_long_names_do_not_overlap_either(make_sweep: Make, tmp_path: Path) -> None:
+    make_sweep(tmp_path, objectives=LONG, datasets=("8gaussians",), seeds=1)
+    figures = _draw(*_load(tmp_path))
+    assert {kind: found for (_, kind), figure in figures.items() if (found := _overlaps(figure))} == {}
+
+
+def test_colours_of_objectives_agree_between_all_figures(drawn: dict[tuple[str, str], Figure]) -> None:
+    legends = [_colours(f) for (_, kind), f in drawn.items() if kind in ("quality", "stability", "singular-values")]
+    objectives = ("minimax", "wgan-clip", "wgan-gp", "sn-gan")
+    assert len({tuple(legend[o] for o in objectives) for legend in legends}) == 1
+    assert len({legends[0][o] for o in objectives}) == 4
+
+
+def test_quality_figure_shows_every_metric_and_the_first_against_seconds(drawn: dict[tuple[str, str], Figure]) -> None:
+    axes = drawn["8gaussians", "quality"].axes
+    assert [(ax.get_title().split(" (")[0], ax.get_xlabel().split(" (")[0]) for ax in axes] == [
+        ("W1", "iteration"),
+        ("W1", "seconds"),
+        ("modes", "iteration"),
+        ("high quality", "iteration"),
+        ("mode KL", "iteration"),
+    ]
+    assert axes[0].get_ylabel() == "data units" and axes[0].get_yscale() == "log"
+    assert [ax.get_title() for ax in drawn["mnist5k", "quality"].axes][2] == "IS(mnist-cnn) (higher is better)"
+
+
+def test_quality_figure_draws_seeds_medians_floor_and_the_cross(drawn: dict[tuple[str, str], Figure]) -> None:
+    figure = drawn["8gaussians", "quality"]
+    ax = figure.axes[0]
+    seeds = [len(c.get_segments()) for c in ax.collections if isinstance(c, LineCollection)]
+    assert seeds == [3, 2, 3, 3]  # one run of wgan-clip failed
+    bold = [line for line in ax.lines if line.get_linewidth() == 2]
+    dotted = [line for line in ax.lines if line.get_linestyle() == ":"]
+    crosses = [line for line in ax.lines if line.get_marker() == "X"]
+    assert len(bold) == 4 and len(dotted) == 1 and len(crosses) == 1
+    assert np.asarray(dotted[0].get_ydata()) == pytest.approx(0.051, abs=0.0011)
+    assert np.asarray(crosses[0].get_xdata()).tolist() == [1160]
+    labels = set(_colours(figure))
+    assert {"floor: real against real", "diverged here", "one seed (bold: median)"} <= labels
+    assert "diverged here" not in _colours(drawn["mnist5k", "quality"])
+
+
+def test_stability_figure_has_a_log_axis_for_gradients_and_the_unit_slope(drawn: dict[tuple[str, str], Figure]) -> None:
+    gradient, *slopes = drawn["8gaussians", "stability"].axes
+    assert gradient.get_title() == "generator gradient norm" and gradient.get_yscale() == "log"
+    assert [ax.get_title() for ax in slopes] == [
+        f"critic slope on {where}, mean" for where in ("real points", "fake points", "lines between them")
+    ]
+    assert all(any(np.all(np.asarray(line.get_ydata()) == 1) for line in ax.lines) for ax in slopes)
+
+
+def test_samples_figure_begins_with_real_data_and_shows_one_seed(drawn: dict[tuple[str, str], Figure]) -> None:
+    texts = [t.get_text() for t in drawn["mnist5k", "samples"].axes[0].texts]
+    names = ("minimax", "wgan-clip", "wgan-gp", "sn-gan")
+    assert texts == ["real data", *(f"{name}\nseed 1, completed" for name in names)]
+    assert len(drawn["mnist5k", "samples"].axes[0].images) == 5
+    points = drawn["8gaussians", "samples"].axes[0]
+    assert len(points.images) == len(points.collections) == 5 and points.get_aspect() == "auto"
+    box, (x, y) = points.get_window_extent(), (np.ptp(points.get_xlim()), np.ptp(points.get_ylim()))
+    assert box.width / x == pytest.approx(box.height / y, rel=0.01)  # squares are square
+
+
+def test_samples_figure_says_where_an_objective_has_none(make_sweep: Make, tmp_path: Path) -> None:
+    statuses = {("b", "8gaussians", s): "failed" for s in range(2)}
+    make_sweep(tmp_path, objectives=("a", "b"), datasets=("8gaussians",), seeds=2, statuses=statuses)
+    (block,), found = _load(tmp_path)
+    figure = FIGURES["samples"](block, found)
+    assert figure is not None
+    assert [t.get_text() for t in figure.axes[0].texts][-2:] == ["b\nno samples", "no samples"]
+
+
+def test_weights_figure_marks_the_clip_where_there_is_one(drawn: dict[tuple[str, str], Figure]) -> None:
+    axes = {ax.get_title(): ax for ax in drawn["8gaussians", "weights"].axes}
+    dashed = {
+        t: [np.asarray(x.get_xdata())[0] for x in ax.lines if x.get_linestyle() == "--"] for t, ax in axes.items()
+    }
+    assert dashed == {
+        "minimax, seed 0": [],
+        "wgan-clip, seed 0": [-0.01, 0.01],
+        "wgan-gp, seed 0": [],
+        "sn-gan, seed 0": [],
+    }
+    heights = [patch.get_data().values for patch in axes["wgan-gp, seed 0"].patches]  # pyright: ignore[reportAttributeAccessIssue]
+    assert len(heights) == 4 and [h.sum() for h in heights] == pytest.approx([1, 1, 1, 1])
+
+
+def test_singular_values_figure_shows_layers_seeds_and_medians(
+    sweep: Path, drawn: dict[tuple[str, str], Figure]
+) -> None:
+    ax = drawn["8gaussians", "singular-values"].axes[0]
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["layers.0", "layers.2", "layers.4", "layers.6"]
+    runs = [r for r in read_runs(sweep) if r.objective == "wgan-gp" and r.block[0] == "8gaussians"]
+    values = [r.result["layers"]["singular_values"]["layers.0"] for r in runs]
+    large = [line for line in ax.lines if line.get_marker() == "^"]
+    assert np.asarray(large[0].get_ydata()).item() == pytest.approx(np.median(values))
+    assert ax.get_yscale() == "log"
+
+
+def test_draw_plots_yields_named_pngs_of_everything_there_is(sweep: Path, make_sweep: Make, tmp_path: Path) -> None:
+    blocks, found_styles = _load(sweep)
+    found = dict(draw_plots(blocks[1:], found_styles))
+    assert set(found) == {f"mnist5k-{kind}.png" for kind in FIGURES}
+    assert all(Image.open(io.BytesIO(png)).size[0] > 400 for png in found.values())
+    make_sweep(
+        tmp_path, objectives=("a",), datasets=("8gaussians",), seeds=1, statuses={("a", "8gaussians", 0): "failed"}
+    )
+    assert dict(draw_plots(*_load(tmp_path))) == {}
+
+
+def test_slugs_are_distinct_and_safe_as_file_names(make_sweep: Make, tmp_path: Path) -> None:
+    datasets, recipes = ("folder:../my pics", "folder:../my?pics"), ("matched", "a/b")
+    make_sweep(tmp_path / "x", objectives=("a",), datasets=datasets, recipes=recipes, seeds=1)
+    names = slugs(_load(tmp_path / "x")[0])
+    assert len(set(names)) == 4 and all("/" not in n and " " not in n and not n.startswith(".") for n in names)
+
+
+def test_canvas_puts_panels_in_rows_inside_the_figure() -> None:
+    figure, axes = canvas(5, 3, Panel(), "title")
+    boxes = [ax.get_position() for ax in axes]
+    assert [round(b.y0, 6) for b in boxes[:3]] == [round(boxes[0].y0, 6)] * 3 and boxes[3].y1 < boxes[0].y0
+    assert boxes[3].x0 == pytest.approx(boxes[0].x0) and all(0 < b.x0 < b.x1 < 1 and 0 < b.y0 < b.y1 < 1 for b in boxes)
+    width, height = figure.get_size_inches()
+    assert boxes[0].width * width == pytest.approx(3.7) and boxes[0].height * height == pytest.approx(2.3)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0"), (0.05, "0.05"), (-2000, "−2000"), (25e4, "250k"), (3e6, "3M"), (1e-7, "1e−7"), (1e12, "1e12")],
+)
+def test_tick_is_short(value: float, text: str) -> None:
+    assert tick(value) == text

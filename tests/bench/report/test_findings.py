@@ -1,0 +1,99 @@
+"""Verdicts and comparisons in words: who leads, by how much, and whether the seeds settle it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lipbench.bench.report.blocks import Block, make_blocks
+from lipbench.bench.report.findings import block_verdict, comparisons, reliability, survival_curves, verdict
+from lipbench.bench.report.records import read_runs, read_suite
+from lipbench.bench.report.statistics import rate
+
+Make = Callable[..., Path]
+
+
+def _blocks(folder: Path) -> list[Block]:
+    return make_blocks(read_runs(folder), read_suite(folder))
+
+
+def _tails(values: dict[tuple[str, int], float]) -> Callable[[dict[str, Any], dict[str, Any]], None]:
+    def change(spec: dict[str, Any], result: dict[str, Any]) -> None:
+        value = values[spec["objective"], spec["seed"]]
+        result["metrics"]["w1"] = {"best": value / 2, "final": value, "tail_mean": value, "tail_sd": 0.0}
+        result["floors"] = {"w1": 0.1}
+
+    return change
+
+
+def test_verdict_names_the_winner_its_level_and_every_failure(sweep: Path) -> None:
+    text = verdict(_blocks(sweep))
+    assert text.startswith("wgan-gp has the best median in both comparisons (8gaussians: wgan-gp, W1 0.0")
+    assert "mnist5k: wgan-gp, FD(mnist-cnn) 13" in text and "× the floor" in text
+    assert text.endswith("Of 24 runs 21 completed, 1 diverged (minimax), 1 failed (wgan-clip), 1 skipped (sn-gan).")
+
+
+def test_block_verdict_says_that_three_seeds_do_not_settle_it(make_sweep: Make, tmp_path: Path) -> None:
+    values = {(o, s): (0.2 if o == "a" else 0.3) + 0.01 * s for o in "ab" for s in range(3)}
+    make_sweep(tmp_path, objectives=("a", "b"), datasets=("8gaussians",), change=_tails(values))
+    assert block_verdict(_blocks(tmp_path)[0]) == (
+        "On 8gaussians · mlp-3x128 · matched, a has the best median W1: 0.210, 2.1 × the floor. "
+        "It beats b in 3 of 3 shared seeds: too few to settle it, for that at least 6 seeds are needed."
+    )
+
+
+@pytest.mark.parametrize(("losses", "end"), [(0, "(sign test p = 0.016)."), (2, "(sign test p = 0.45).")])
+def test_block_verdict_with_enough_seeds_names_the_test(
+    make_sweep: Make, tmp_path: Path, losses: int, end: str
+) -> None:
+    values = {(o, s): (0.2 if o == "a" else 0.3 if s >= losses else 0.1) for o in "ab" for s in range(7)}
+    make_sweep(tmp_path, objectives=("a", "b"), datasets=("8gaussians",), seeds=7, change=_tails(values))
+    text = block_verdict(_blocks(tmp_path)[0])
+    assert f"It beats b in {7 - losses} of 7 shared seeds" in text and text.endswith(end)
+    assert ("not a settled difference" in text) == (losses > 0)
+
+
+def test_verdict_with_one_objective_or_no_measured_run_claims_nothing(make_sweep: Make, tmp_path: Path) -> None:
+    make_sweep(tmp_path / "one", objectives=("a",), datasets=("8gaussians",))
+    assert verdict(_blocks(tmp_path / "one")) == "No objectives to compare. All 3 runs completed."
+    statuses = {(o, "8gaussians", s): "failed" for o in "ab" for s in range(2)}
+    make_sweep(tmp_path / "none", objectives=("a", "b"), datasets=("8gaussians",), seeds=2, statuses=statuses)
+    assert verdict(_blocks(tmp_path / "none")) == "No objectives to compare. Of 4 runs 0 completed, 4 failed (a, b)."
+    assert "nothing to compare" in block_verdict(_blocks(tmp_path / "none")[0])
+
+
+def test_verdict_counts_wins_where_winners_differ(make_sweep: Make, tmp_path: Path) -> None:
+    datasets = ("8gaussians", "25gaussians")
+
+    def change(spec: dict[str, Any], result: dict[str, Any]) -> None:
+        good = (spec["objective"] == "a") == (spec["dataset"] == "8gaussians")
+        _tails({(spec["objective"], spec["seed"]): 0.2 if good else 0.3})(spec, result)
+
+    make_sweep(tmp_path, objectives=("a", "b"), datasets=datasets, change=change)
+    text = verdict(_blocks(tmp_path))
+    assert text.startswith("Best median in 2 comparisons: a once, b once (8gaussians: a, W1 0.200")
+
+
+def test_comparisons_are_of_the_best_against_each_other(sweep: Path) -> None:
+    block = _blocks(sweep)[0]
+    found = comparisons(block)
+    assert found.keys() == {"minimax", "wgan-clip", "sn-gan"}
+    assert (found["wgan-clip"].wins, found["wgan-clip"].pairs) == (2, 2)  # its third run failed
+    assert found["minimax"].pairs == 3 and found["minimax"].wins == 3  # a diverged seed is beaten
+    assert found["sn-gan"].difference.value > 0
+
+
+def test_reliability_counts_diverged_and_failed_but_not_skipped(sweep: Path) -> None:
+    points, images = (reliability(block) for block in _blocks(sweep))
+    assert [r.failures for r in points] == [rate(1, 3), rate(1, 3), rate(0, 3), rate(0, 3)]
+    assert images[3].failures == rate(0, 2)
+    assert all(r.regret is not None and r.regret.value >= 0 for r in points)
+
+
+def test_survival_curves_show_only_blocks_where_a_run_diverged(sweep: Path) -> None:
+    first, second = _blocks(sweep)
+    minimax, *others = survival_curves(first)
+    assert minimax.x.tolist() == [0, 1160, 3000, 3000] and minimax.y == pytest.approx([1, 2 / 3, 2 / 3, 2 / 3])
+    assert all(set(curve.y) == {1.0} for curve in others)
+    assert survival_curves(second) == []

@@ -1,0 +1,78 @@
+"""The printed summaries: what they show, what is bold, and that nothing of a record is taken for markup."""
+
+import io
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from lipbench.bench.report.blocks import Block, make_blocks
+from lipbench.bench.report.printed import latex, markdown, print_summary
+from lipbench.bench.report.records import read_runs, read_suite
+
+NASTY = "my.py:A$b$&<x>|*_[red]%"
+
+
+@pytest.fixture(scope="module")
+def blocks(sweep: Path) -> list[Block]:
+    return make_blocks(read_runs(sweep), read_suite(sweep))
+
+
+@pytest.fixture(scope="module")
+def nasty(make_sweep: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> list[Block]:
+    folder = make_sweep(tmp_path_factory.mktemp("nasty"), objectives=("wgan-gp", NASTY), datasets=("8gaussians",))
+    return make_blocks(read_runs(folder), read_suite(folder))
+
+
+def _terminal(blocks: list[Block], width: int) -> str:
+    console = Console(file=io.StringIO(), width=width, color_system=None)
+    print_summary(blocks, [], console)
+    return console.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_markdown_has_a_table_per_block_with_failures_floors_and_the_best_bold(blocks: list[Block]) -> None:
+    text = markdown(blocks, ["unfinished-run"])
+    assert text.count("## ") == 2 and "## 8gaussians · mlp-3x128 · matched" in text
+    rows = [line for line in text.splitlines() if line.startswith("| ")]
+    assert {line.count(" | ") for line in rows[:7]} == {5} and {line.count(" | ") for line in rows[7:]} == {3}
+    assert re.search(r"^\| minimax \| 2/3 ok, 1 diverged \(nan\) \| 0\.\d+ \[0\.\d+, ∞\]", text, re.M)
+    assert re.search(r"^\| wgan-gp \| 3/3 ok \| \*\*0\.0\d+ \[.*\]\*\* \| \*\*8 \[8, 8\]\*\*", text, re.M)
+    assert re.search(r"^\| floor \|  \| 0\.05\d+ \| – \| – \| – \|$", text, re.M)
+    assert "- 1 run(s) are not finished" in text
+
+
+def test_latex_is_booktabs_with_balanced_braces(blocks: list[Block]) -> None:
+    text = latex(blocks)
+    for rule in (r"\toprule", r"\midrule", r"\bottomrule", r"\begin{tabular}", r"\end{tabular}", r"\caption{"):
+        assert text.count(rule) == 2
+    assert r"\textbf{8 [8, 8]}" in text and r"W1 $\downarrow$" in text and r"$\infty$" in text
+    assert text.count("{") == text.count("}")
+    body = [line for line in text.splitlines() if line.endswith(r"\\")]
+    assert [line.count(" & ") for line in body] == [5] * 6 + [3] * 6
+
+
+def test_labels_are_escaped_everywhere(nasty: list[Block]) -> None:
+    assert r"my.py:A$b$&\<x\>\|\*\_\[red\]%" in markdown(nasty)
+    assert r"my.py:A\$b\$\&\textless{}x\textgreater{}|*\_[red]\%" in latex(nasty)
+    assert NASTY in _terminal(nasty, 160)
+
+
+def test_latex_protects_a_label_that_begins_with_a_bracket(make_sweep: Callable[..., Path], tmp_path: Path) -> None:
+    make_sweep(tmp_path, objectives=("[a]", "b"), datasets=("8gaussians",), seeds=1)
+    assert "\n{[}a] & 1/1 ok" in latex(make_blocks(read_runs(tmp_path)))
+
+
+@pytest.mark.parametrize("width", [160, 115, 80])
+def test_terminal_shows_whole_labels_and_every_outcome_at_any_width(blocks: list[Block], width: int) -> None:
+    text = _terminal(blocks, width)
+    assert max(len(line.rstrip()) for line in text.splitlines()) <= width
+    for label in ("minimax", "wgan-clip", "wgan-gp", "sn-gan", "floor", "diverged", "failed", "skipped"):
+        assert label in text
+    assert "…" not in text
+
+
+def test_terminal_keeps_intervals_on_the_line_where_they_fit(blocks: list[Block]) -> None:
+    assert re.search(r"wgan-gp +3/3 ok +0\.0\d+ \[0\.0\d+, 0\.0\d+\] +8 \[8, 8\]", _terminal(blocks, 160))
+    assert re.search(r"^ +wgan-gp +3/3 ok +0\.0\d+ +8 +0\.\d+ +\S+ *$", _terminal(blocks, 115), re.M)

@@ -1,0 +1,48 @@
+"""Names, directions and the printing of numbers."""
+
+import math
+
+import pytest
+
+from lipbench.bench.report.quantities import in_order, number, quantity
+
+
+def test_quantity_names_the_extractor_and_calls_only_inceptions_distance_fid() -> None:
+    assert quantity("fd", {"extractor": "mnist-cnn"}).heading == "FD(mnist-cnn) ↓"
+    assert quantity("is", {"extractor": "mnist-cnn"}).heading == "IS(mnist-cnn) ↑"
+    assert quantity("fd", {"extractor": "inception"}).heading == "FID ↓"
+    assert quantity("is", {"extractor": "inception"}).name == "IS"
+    assert quantity("fd").name == "FD"
+
+
+def test_quantity_that_is_unknown_is_shown_without_a_judgement() -> None:
+    mine = quantity("my_score", {"n": 5})
+    assert (mine.name, mine.better, mine.quality) == ("my score", None, True)
+    assert not quantity("my_norm").quality
+    assert quantity("w1").title == "W1 (lower is better)" and mine.title == "my score"
+
+
+def test_in_order_puts_known_quantities_first_and_drops_repeats() -> None:
+    assert in_order(["zz", "mode_kl", "aa", "w1", "w1", "critic_loss"]) == ["w1", "mode_kl", "critic_loss", "aa", "zz"]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.08431, "0.0843"),
+        (0.1, "0.100"),
+        (8.0, "8"),
+        (12.345, "12.3"),
+        (54321.4, "54321"),
+        (1.5e9, "1.50e9"),
+        (3e-7, "3.00e−7"),
+        (-0.5, "−0.500"),
+        (0.0, "0"),
+        (math.inf, "∞"),
+        (-math.inf, "−∞"),
+        (math.nan, "–"),
+        (None, "–"),
+    ],
+)
+def test_number_prints_three_digits(value: float | None, text: str) -> None:
+    assert number(value) == text

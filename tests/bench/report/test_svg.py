@@ -1,0 +1,72 @@
+"""Charts as SVG: well-formed, to scale, escaped."""
+
+import re
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+
+from lipbench.bench.report.curves import Curve, Line, styles
+from lipbench.bench.report.svg import Scale, chart, sparkline
+
+X = np.array([0.0, 50.0, 100.0])
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def _curve(name: str, y: list[float], cross: tuple[float, float] | None = None) -> Curve:
+    values = np.array(y)
+    return Curve(name, [Line(0, X, values, cross), Line(1, X, 2 * values, None)], X, 1.5 * values)
+
+
+def _parse(markup: str) -> ET.Element:
+    return ET.fromstring(str(markup).replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1))
+
+
+def test_scale_maps_ends_and_middle() -> None:
+    linear, log = Scale(0, 100, 50, 390), Scale(0.1, 10, 190, 10, log=True)
+    assert linear(np.array([50.0])) == pytest.approx([220])
+    assert log(np.array([1.0])) == pytest.approx([100])
+    assert 50 < linear(np.array([0.0]))[0] < 65 and 10 < log(np.array([10.0]))[0] < 20
+    assert {0.1, 1.0, 10.0} <= set(log.ticks) and set(linear.ticks) == {0, 25, 50, 75, 100}
+    assert np.isfinite(Scale(3, 3, 0, 1)(np.array([3.0]))).all()
+
+
+def test_chart_draws_every_seed_the_median_the_floor_and_crosses() -> None:
+    found = [_curve("a", [3, 2, 1], cross=(50, 2)), _curve("b", [6, 5, 4])]
+    root = _parse(chart(found, styles(["a", "b"]), "iteration", "data units", floor=0.5))
+    kinds = [path.get("class") for path in root.iter(f"{SVG}path")]
+    assert (kinds.count("seed"), kinds.count("median"), kinds.count("floor"), kinds.count("cross")) == (2, 2, 1, 1)
+    seeds = next(p for p in root.iter(f"{SVG}path") if p.get("class") == "seed").get("d") or ""
+    assert seeds.count("M") == 2 and seeds.count("L") == 4
+    texts = {text.text for text in root.iter(f"{SVG}text")}
+    assert {"iteration", "data units", "0", "50", "100"} <= texts
+
+
+def test_chart_stays_inside_its_box() -> None:
+    root = _parse(chart([_curve("a", [0.001, 2, 900])], styles(["a"]), "x", "y", floor=0.0005))
+    for path in (p for p in root.iter(f"{SVG}path") if p.get("class") in ("seed", "median")):
+        numbers = [float(n) for n in re.findall(r"-?\d+\.\d+", path.get("d") or "")]
+        assert all(50 <= x <= 390 for x in numbers[::2]) and all(8 <= y <= 192 for y in numbers[1::2])
+
+
+def test_chart_of_stairs_moves_across_then_down_and_reaches_zero() -> None:
+    curve = Curve("a", [Line(-1, X, np.array([1.0, 0.5, 0.5]), None)], X, np.array([1.0, 0.5, 0.5]))
+    root = _parse(chart([curve], styles(["a"]), "x", "share", stairs=True))
+    median = next(p for p in root.iter(f"{SVG}path") if p.get("class") == "median").get("d") or ""
+    assert re.fullmatch(r"M[\d.]+ [\d.]+H[\d.]+V[\d.]+H[\d.]+V[\d.]+", median)
+    assert "0" in {text.text for text in root.iter(f"{SVG}text")}
+
+
+def test_chart_escapes_labels_and_is_empty_without_curves() -> None:
+    name = '<script>"&'
+    markup = chart([_curve(name, [3, 2, 1], cross=(50, 2))], styles([name]), "<x>", "<y>")
+    assert "<script" not in markup and "<x>" not in markup
+    assert name in (_parse(markup).get("aria-label") or "")
+    assert chart([], {}, "x", "y") == ""
+
+
+def test_sparkline_leaves_out_what_is_not_finite() -> None:
+    style = styles(["a"])["a"]
+    markup = sparkline(np.arange(4.0), np.array([1.0, np.nan, 3.0, np.inf]), style, "<w1>")
+    assert markup.count("L") == 1 and "&lt;w1&gt;" in markup and "nan" not in markup
+    assert sparkline(np.arange(2.0), np.array([1.0, np.nan]), style, "w1") == ""

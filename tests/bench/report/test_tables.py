@@ -1,0 +1,86 @@
+"""runs.csv and summary.csv: their columns, their values, and that only times may differ between equal sweeps."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lipbench.bench.report.records import read_runs, read_suite
+from lipbench.bench.report.tables import COSTS, csv_text, runs_table, summary_table
+
+POINTS = ["w1", "modes", "high_quality", "mode_kl"]
+
+
+def test_runs_table_has_the_promised_columns_in_order(sweep: Path) -> None:
+    columns = list(runs_table(read_runs(sweep), read_suite(sweep)).columns)
+    head = ["run", "schema_version", "objective", "loss", "dataset", "architecture", "recipe", "seed", "status"]
+    assert columns[:12] == [*head, "reason", "diverged_at", "steps"]
+    metrics = [f"{m}_{s}" for m in (*POINTS, "fd", "is") for s in ("best", "final", "tail_mean", "tail_sd")]
+    assert columns[12 : 12 + len(metrics)] == metrics
+    assert columns[-4:] == ["seconds", "seconds_per_iteration", "seconds_per_critic_step", "peak_memory_mb"]
+    assert len(set(columns)) == len(columns)
+
+
+def test_runs_table_holds_the_records_values(sweep: Path) -> None:
+    records = {r.id: r for r in read_runs(sweep)}
+    table = pd.read_csv(io.StringIO(csv_text(runs_table(list(records.values())))), dtype=str, keep_default_na=False)
+    assert len(table) == 24
+    row = table.set_index("run").loc["wgan-gp-8gaussians-matched-2"]
+    for name, value in records["wgan-gp-8gaussians-matched-2"].metrics["w1"].items():
+        assert float(row[f"w1_{name}"]) == value
+    assert row["fd_best"] == "" and row["steps"] == "3000" and row["status"] == "completed"
+    diverged = table[table.status == "diverged"].iloc[0]
+    assert diverged.reason == "nan" and diverged.diverged_at == "1160" and diverged.w1_tail_mean == ""
+    failed = table[table.status == "failed"].iloc[0]
+    assert failed.reason == "RuntimeError: out of memory" and failed.w1_final == ""
+
+
+def test_csv_writes_integers_whole_and_floats_exactly(sweep: Path) -> None:
+    lines = csv_text(runs_table(read_runs(sweep))).splitlines()
+    cells = dict(zip(lines[0].split(","), next(x for x in lines if ",diverged," in x).split(","), strict=True))
+    assert (cells["seed"], cells["diverged_at"], cells["steps"]) == ("1", "1160", "1200")
+    assert csv_text(pd.DataFrame({"x": [0.1 + 0.2, None]})) == 'x\n0.30000000000000004\n""\n'
+
+
+def test_equal_sweeps_differ_in_times_alone(make_sweep: Callable[..., Path], tmp_path: Path) -> None:
+    def slower(spec: dict[str, Any], result: dict[str, Any]) -> None:
+        for i, cost in enumerate(COSTS):
+            result[cost] *= 1.5 + i
+
+    first = runs_table(read_runs(make_sweep(tmp_path / "a", datasets=("8gaussians",))))
+    second = runs_table(read_runs(make_sweep(tmp_path / "b", datasets=("8gaussians",), change=slower)))
+    assert csv_text(first) != csv_text(second)
+    assert csv_text(first.drop(columns=list(COSTS))) == csv_text(second.drop(columns=list(COSTS)))
+
+
+def test_summary_table_is_the_median_of_the_tail_means(sweep: Path) -> None:
+    records = read_runs(sweep)
+    table = summary_table(records, read_suite(sweep)).set_index(["dataset", "objective"])
+    row = table.loc[("8gaussians", "sn-gan")]
+    tails = sorted(
+        r.metrics["w1"]["tail_mean"] for r in records if r.block[0] == "8gaussians" and r.objective == "sn-gan"
+    )
+    assert (row.w1_low, row.w1_median, row.w1_high) == tuple(tails)
+    assert row.w1_floor == pytest.approx(0.051, abs=0.0011)
+    assert (row.seeds, row.completed, row.diverged, row.failed, row.skipped) == (3, 3, 0, 0, 0)
+    assert np.isnan(row.fd_median)
+
+
+def test_summary_table_counts_failures_and_leaves_intervals_of_two_seeds_empty(sweep: Path) -> None:
+    table = summary_table(read_runs(sweep), read_suite(sweep)).set_index(["dataset", "objective"])
+    clip = table.loc[("8gaussians", "wgan-clip")]
+    assert (clip.completed, clip.failed) == (2, 1) and np.isfinite(clip.w1_median) and np.isnan(clip.w1_low)
+    minimax = table.loc[("8gaussians", "minimax")]
+    assert (minimax.completed, minimax.diverged) == (2, 1) and np.isposinf(minimax.w1_high)
+    assert table.loc[("mnist5k", "sn-gan")].skipped == 1
+
+
+def test_summary_table_has_the_promised_columns_in_order(sweep: Path) -> None:
+    columns = list(summary_table(read_runs(sweep)).columns)
+    assert columns[:5] == ["objective", "dataset", "architecture", "recipe", "seeds"]
+    assert columns[5:9] == ["completed", "diverged", "failed", "skipped"]
+    assert columns[9:14] == ["w1_median", "w1_low", "w1_high", "w1_floor", "modes_median"]
