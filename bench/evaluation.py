@@ -4,6 +4,7 @@ import time
 from functools import cache
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
@@ -76,6 +77,7 @@ class Evaluator(pl.Callback):
         fixed = torch.Generator(module.device).manual_seed(0)
         self.spread_of_real = stability.mean_distance(self.data.held_out(PROBE, fixed))
         if not self.history:
+            self._judge(module)
             self._evaluate(trainer, module)
         self._since = time.perf_counter()
 
@@ -98,8 +100,8 @@ class Evaluator(pl.Callback):
     def _judge(self, module: GAN) -> None:
         """Fetches the scalars since the last look, and looks at the critic's output and the weights."""
         step = module.updates
-        rows = module.scalars[: (step - 1) % CHUNK + 1].isfinite().all(dim=1).tolist()
-        self.divergence.losses(step, rows)
+        new = (step - 1) % CHUNK + 1 if step else 0
+        self.divergence.losses(step, module.scalars[:new].isfinite().all(dim=1).tolist())
         with stability.evaluating(module.critic):
             output = module.critic(self.data.sample(PROBE, module.stream("evaluation"))).abs().mean().item()
         weights = stability.weight_norm(module.critic) + stability.weight_norm(module.generator)
@@ -123,16 +125,16 @@ class Evaluator(pl.Callback):
         assert self.quality is not None
         rng = module.stream("evaluation")
         with torch.no_grad():
-            fake = self._generate(module, self.quality.n_fake)
+            fake = self._generate(module, max(PROBE, self.quality.n_fake))
             self._snapshot(module)
-        found = self.quality.measure(fake)
+        found = self.quality.measure(fake[: self.quality.n_fake])
         real, probe = self.data.held_out(PROBE, rng), fake[:PROBE]
         spread = stability.mean_distance(probe) / self.spread_of_real
         found |= _last_scalars(module) | stability.critic_slopes(module.critic, real, probe, rng)
         sigmas = stability.singular_values(module.critic)
         with torch.no_grad():
             estimate = (module.critic(real).mean() - module.critic(probe).mean()).item()
-        found |= {"critic_estimate": estimate, "sample_spread": spread, "sigma_max": max(sigmas.values(), default=0.0)}
+        found |= {"critic_estimate": estimate, "sample_spread": spread, "sigma_max": _largest(sigmas)}
         if (clip := getattr(module.objective, "clip", None)) is not None:
             found["clipped_share"] = stability.clipped_share(module.critic, clip)
         if module.updates:
@@ -177,6 +179,11 @@ class Evaluator(pl.Callback):
 def _gan(module: pl.LightningModule) -> GAN:
     assert isinstance(module, GAN)
     return module
+
+
+def _largest(values: dict[str, float]) -> float:
+    """NaN if one of them is; Python's max depends on their order then."""
+    return float(np.max(list(values.values()))) if values else 0.0
 
 
 def _last_scalars(module: GAN) -> dict[str, float]:

@@ -32,7 +32,7 @@ class Divergence:
                 self._hold("nan", step - offset, True)
 
     def output(self, step: int, mean_abs: float, weights: float) -> None:
-        """Mean |critic output| and the norm of all weights, at a step."""
+        """Mean |critic output| and the norm of all weights, at a step; the first norm reported is the reference."""
         if self.start_weights is None:
             self.start_weights = weights
         if not (math.isfinite(mean_abs) and math.isfinite(weights)):
@@ -79,6 +79,7 @@ class Divergence:
 
     def _judge_frozen(self) -> None:
         tail = [(s, g) for s, g in self.gradients if s > (1 - FROZEN_SHARE) * self.steps]
-        if tail and self.first_gradient:
-            frozen = all(g < FROZEN_GRADIENT * self.first_gradient for _, g in tail)
+        if tail and self.first_gradient is not None:
+            # Equal only where both are zero: a generator that no gradient ever reached.
+            frozen = all(g <= FROZEN_GRADIENT * self.first_gradient for _, g in tail)
             self._hold("frozen", tail[0][0], frozen)

@@ -42,7 +42,8 @@ def critic_slopes(critic: nn.Module, real: Tensor, fake: Tensor, rng: torch.Gene
     places = {"real": real, "fake": fake, "line": torch.lerp(fake, real, epsilon)}
     found: dict[str, float] = {}
     for place, x in places.items():
-        slope = slopes(critic, x, create_graph=False)
+        with evaluating(critic):
+            slope = slopes(critic, x, create_graph=False)
         found |= {
             f"slope_{place}_mean": slope.mean().item(),
             f"slope_{place}_sd": slope.std().item(),
@@ -53,8 +54,9 @@ def critic_slopes(critic: nn.Module, real: Tensor, fake: Tensor, rng: torch.Gene
 
 def weighted_layers(module: nn.Module) -> dict[str, Tensor]:
     """Name → weight (as the layer uses it), for every layer with a weight matrix or kernel."""
-    weights = ((name, getattr(layer, "weight", None)) for name, layer in module.named_modules())
-    return {name: w.detach() for name, w in weights if isinstance(w, Tensor) and w.dim() >= 2}
+    with evaluating(module):  # to look at a spectrally normalised weight is one more power iteration otherwise
+        weights = {name: getattr(layer, "weight", None) for name, layer in module.named_modules()}
+    return {name: w.detach() for name, w in weights.items() if isinstance(w, Tensor) and w.dim() >= 2}
 
 
 @torch.no_grad()
@@ -74,7 +76,7 @@ def _sigma(weight: Tensor) -> float:
 def clipped_share(critic: nn.Module, clip: float) -> float:
     """Share of the trainable parameters within 1 % of ±c."""
     parameters = torch.cat([p.detach().flatten() for p in critic.parameters() if p.requires_grad])
-    return (parameters.abs() >= 0.99 * clip).float().mean().item()
+    return ((parameters.abs() - clip).abs() <= 0.01 * clip).float().mean().item()
 
 
 @torch.no_grad()
