@@ -9,16 +9,17 @@ from .layers import head, no_hidden_layer
 
 
 class MinibatchDiscrimination(Objective):
-    """The head also sees o(xᵢ)_b = Σⱼ exp(−‖M_ib − M_jb‖₁), M_i = T·h(xᵢ) in R^(B×C) (Salimans et al. 2016, 3.2).
+    """The head also sees o(xᵢ)_b = 1/n·Σⱼ exp(−‖M_ib − M_jb‖₁), M_i = T·h(xᵢ) in R^(B×C) (Salimans et al. 2016, 3.2).
 
-    h is what enters the critic's head. The logits depend on the whole batch by design, real and generated batches
-    apart, so no slope per sample is defined.
+    h is what enters the critic's head. The paper has the sum over the n samples of the batch; the mean lets the head
+    learn the same functions, at one scale whatever n is (the authors' code scales T by the first batch instead).
+    The logits depend on the whole batch by design, real and generated apart, so no slope per sample is defined.
 
     Args:
         loss: see `Objective`.
         kernels: B, the number of similarities, ≥ 1.
         kernel_dims: C, the dimension each is measured in, ≥ 1.
-        weight: scale of o before it enters the head, ≥ 0; 1 in the paper.
+        weight: scale of o before it enters the head, ≥ 0; n for the paper's sum.
 
     Raises:
         BadInput: for B or C that are not integers above zero, or a negative weight.
@@ -49,7 +50,7 @@ class MinibatchDiscrimination(Objective):
 
 
 class MinibatchHead(nn.Module):
-    """head(h) + V·(weight·o(h)): the linear head on the concatenation of h [B, A] and similarities o(h) [B, kernels].
+    """head(h) + V·(weight·o(h)): the linear head on the concatenation of h [n, A] and similarities o(h) [n, kernels].
 
     T starts with columns of about unit length, as in the authors' code, and V at zero.
     """
@@ -65,9 +66,9 @@ class MinibatchHead(nn.Module):
         nn.init.zeros_(self.on_similarities.weight)
 
     def similarities(self, h: Tensor) -> Tensor:
-        """o(h), [B, kernels], each within [1, B]: the sum includes the sample itself."""
+        """o(h), [n, kernels], each within [1/n, 1]: a sample is similar to itself."""
         m = self.project(h).unflatten(1, (self.kernels, -1)).transpose(0, 1)
-        return torch.cdist(m, m, p=1).neg().exp().sum(2).T
+        return torch.cdist(m, m, p=1).neg().exp().mean(2).T
 
     def forward(self, h: Tensor) -> Tensor:
         return self.head(h) + self.on_similarities(self.weight * self.similarities(h))
