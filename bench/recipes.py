@@ -50,12 +50,31 @@ _MATCHED_IMAGES = Recipe("adam", 2e-4, (0.0, 0.9), n_critic=5, batch=64)
 # `stability`: the common toy setting of the stability studies.
 _STABILITY_1 = Recipe("adam", 5e-4, (0.0, 0.9), n_critic=1, batch=256)
 _STABILITY_5 = Recipe("adam", 5e-4, (0.0, 0.9), n_critic=5, batch=256)
+_ZOO_1 = (
+    *("least-squares", "dragan", "r1", "r2", "r3gan", "gn-gan", "weight-norm", "layer-norm"),
+    *("instance-noise", "feature-matching", "minibatch-discrimination"),
+)
 STABILITY: dict[str, Preset] = {
     "minimax": Preset(_STABILITY_1, architecture=_TOY_128),
     "non-saturating": Preset(_STABILITY_1, architecture=_TOY_128),
     "wgan-clip": Preset(Recipe("rmsprop", 5e-4, n_critic=5, batch=256), {"clip": 0.1}, _TOY_128),
     "wgan-gp": Preset(_STABILITY_5, {"weight": 0.1}, _TOY_128),
     "sn-gan": Preset(_STABILITY_1, {"loss": "non_saturating"}, _TOY_128),
+    # The zoo: five critic steps where the critic estimates a Wasserstein distance, one where it is a discriminator.
+    "wgan-lp": Preset(_STABILITY_5, {"weight": 0.1}, _TOY_128),
+    "orthogonal": Preset(_STABILITY_5, {}, _TOY_128),
+    **{name: Preset(_STABILITY_1, {}, _TOY_128) for name in _ZOO_1},
+}
+
+# `notebook`: GAN against WGAN on the ring of five Gaussians, as the course report's notebook trains them. Its Adam and
+# RMSprop are a library's defaults beside the learning rate. GP and SN are not in it: they get its setting.
+_NOTEBOOK = Recipe("adam", 5e-5, (0.9, 0.999), n_critic=5, batch=64)
+_NOTEBOOK_MLP = {"name": "mlp", "width": 512, "activation": "leaky_relu", "latent": "uniform"}
+NOTEBOOK: dict[str, Preset] = {
+    "non-saturating": Preset(_NOTEBOOK, architecture=_NOTEBOOK_MLP),
+    "wgan-clip": Preset(Recipe("rmsprop", 5e-5, n_critic=5, batch=64), {"clip": 0.01}, _NOTEBOOK_MLP),
+    "wgan-gp": Preset(_NOTEBOOK, {"weight": 0.1}, _NOTEBOOK_MLP),
+    "sn-gan": Preset(_NOTEBOOK, {"loss": "non_saturating"}, _NOTEBOOK_MLP),
 }
 
 # SN-GAN's robustness settings (Miyato et al. 2018, table 1): learning rate, β1, β2, n_critic.
@@ -68,7 +87,8 @@ SNGAN_SETTINGS: dict[str, tuple[float, float, float, int]] = {
     "sngan-f": (1e-3, 0.9, 0.999, 5),
 }
 
-RECIPES = ("published", "matched", "stability", *SNGAN_SETTINGS)
+_TOYS_ONLY = {"stability": STABILITY, "notebook": NOTEBOOK}
+RECIPES = ("published", "matched", "stability", "notebook", *SNGAN_SETTINGS)
 
 
 def preset(recipe: str, objective: str, is_points: bool) -> Preset | None:
@@ -82,8 +102,8 @@ def preset(recipe: str, objective: str, is_points: bool) -> Preset | None:
         lr, beta1, beta2, n_critic = SNGAN_SETTINGS[recipe]
         settings = Recipe("adam", lr, (beta1, beta2), n_critic, batch=256 if is_points else 64)
         return Preset(settings, _matched_arguments(objective, is_points), architecture)
-    if recipe == "stability":
-        return STABILITY.get(objective)
+    if recipe in _TOYS_ONLY:
+        return _TOYS_ONLY[recipe].get(objective)
     return (PUBLISHED_POINTS if is_points else PUBLISHED_IMAGES).get(objective)
 
 

@@ -73,15 +73,16 @@ def sweep(suite: Suite, folder: Path, place: Place, jobs: int, data_dir: Path | 
     return 1 if tally.made["failed"] + tally.kept["failed"] else 0
 
 
-def records_of(suite: Suite, place: Place, jobs: int, folder: Path = Path()) -> list[RunRecord]:
-    """The records of a suite's runs, in the order of its cells; the missing are made first. For studies: no tables.
+def records_of(suite: Suite | Sequence[Suite], place: Place, jobs: int, folder: Path = Path()) -> list[RunRecord]:
+    """The records of the suites' runs, in the order of their cells; the missing are made first. For studies: no tables.
 
-    Several suites may share one results folder: runs of others stay where they are.
+    Several suites may share one results folder, and a run: those of others stay where they are.
     """
-    specs = expand(suite, folder)
+    suites = [suite] if isinstance(suite, Suite) else suite
+    specs = [spec for one in suites for spec in expand(one, folder)]
     store = Store(place.folder)
     with store.lock():
-        tally, todo = _look(specs, store, Console())
+        tally, todo = _look(list({spec.id: spec for spec in specs}.values()), store, Console())
         _make(todo, place, jobs, tally, Console())
     return [read_run(store.runs / spec.id) for spec in specs]
 

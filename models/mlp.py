@@ -2,6 +2,7 @@
 
 import math
 
+import torch
 from torch import Tensor, nn
 
 from ..objectives import BadInput
@@ -51,6 +52,13 @@ class MLPGenerator(nn.Module):
         return x.tanh() if len(self.shape) == 3 else x
 
 
+def _shift(generator: MLPGenerator, offset: float) -> None:
+    head = generator.layers[-1]
+    assert isinstance(head, nn.Linear)
+    with torch.no_grad():
+        head.bias[0] += offset
+
+
 class MLPCritic(nn.Module):
     """Samples [B, *shape] to logits [B]."""
 
@@ -73,6 +81,7 @@ def mlp(
     critic_norm: str = "none",
     latent_dim: int = 2,
     latent: str = "normal",
+    offset: float = 0.0,
 ) -> Networks:
     """Generator and critic with the same `width` × `depth`; 3 × 512 ReLU is the toy setting of Gulrajani et al. 2017.
 
@@ -85,6 +94,7 @@ def mlp(
         critic_norm: the critic's.
         latent_dim: dimension of the latent.
         latent: `normal` or `uniform`.
+        offset: shifts the generator's points along their first axis at the start: training may undo it.
 
     Raises:
         BadInput: for a value that is not allowed.
@@ -93,9 +103,13 @@ def mlp(
     choice("latent", latent, LATENTS)
     if activation == "maxmin" and width % 2:
         raise BadInput(f"width={width}: must be even for activation 'maxmin', which sorts pairs")
+    if offset and len(shape) == 3:
+        raise BadInput(f"offset={offset}: only points can be shifted, images stay within [-1, 1]")
     size = {"width": positive("width", width), "depth": positive("depth", depth), "activation": activation}
+    generator = MLPGenerator(positive("latent_dim", latent_dim), shape, **size, norm=choice("norm", norm, NORMS))
+    _shift(generator, offset)
     return Networks(
-        MLPGenerator(positive("latent_dim", latent_dim), shape, **size, norm=choice("norm", norm, NORMS)),
+        generator,
         MLPCritic(shape, **size, norm=choice("critic_norm", critic_norm, NORMS)),
         latent_dim,
         latent,

@@ -65,6 +65,18 @@ def test_mlp_norms_stand_where_they_were_asked_for(kind: str, layer: type[nn.Mod
     assert (count(only_critic.generator), count(only_critic.critic)) == (0, 3)
 
 
+def test_mlp_offset_shifts_the_points_along_the_first_axis_and_nothing_else() -> None:
+    torch.manual_seed(0)
+    plain = mlp((2,), width=16)
+    torch.manual_seed(0)
+    shifted, latent = mlp((2,), width=16, offset=3.0), torch.randn(6, 2)
+    moved = shifted.generator(latent) - plain.generator(latent)
+    torch.testing.assert_close(moved, torch.tensor([3.0, 0.0]).expand(6, 2), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(shifted.critic(latent), plain.critic(latent), rtol=0, atol=0)
+    with pytest.raises(BadInput, match="only points can be shifted"):
+        mlp((1, 8, 8), offset=3.0)
+
+
 def test_mlp_critic_without_norm_treats_each_sample_by_itself() -> None:
     critic, x = mlp((2,), width=16).critic, torch.randn(8, 2)
     changed = x.clone()
