@@ -54,7 +54,7 @@ def test_minibatch_discrimination_tells_a_collapsed_batch(make_critic) -> None:
 
 
 @pytest.mark.parametrize(
-    ("objective", "low", "high"), [(NonSaturating(), 1.2, 1.6), (MinibatchDiscrimination(), 0, 0.7)]
+    ("objective", "low", "high"), [(NonSaturating(), 1.2, 1.6), (MinibatchDiscrimination(kernels=8), 0, 0.7)]
 )
 def test_minibatch_discrimination_learns_which_batch_has_collapsed(
     objective: Objective, low: float, high: float, make_batch, make_critic
