@@ -4,6 +4,7 @@ import hashlib
 import importlib
 import importlib.util
 import inspect
+import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, PydanticUndefinedAnnotation, PydanticUserError, TypeAdapter, ValidationError
 
 from ..objectives import API_VERSION, BUILTINS, BadInput, Objective, unknown
 
@@ -44,36 +45,34 @@ def find_objective(target: str, folder: Path | None = None) -> Found:
         BadInput: one line, for anything that keeps the class from being used.
     """
     if ":" not in target:
-        return Found(target, _checked(_named(target), target))
+        return Found(target, _called(_checked(_named(target), target), target))
     location, _, name = target.rpartition(":")
     if not location.endswith(".py"):
-        return Found(target, _checked(_attribute(_import(location, target), name, target), target))
+        return Found(target, _untaken(_checked(_attribute(_import(location, target), name, target), target), target))
     path = _locate(location, folder)
-    source = hashlib.sha256(path.read_bytes()).hexdigest()
-    found = Found(target, _checked(_attribute(_load(path, source), name, target), target), source)
-    if found.cls.name in objective_names():
-        raise BadInput(
-            f"{target}: the name '{found.cls.name}' is taken ({objective_names()[found.cls.name]}); rename it"
-        )
-    return found
+    source = hashlib.sha256(_content(path)).hexdigest()
+    return Found(target, _untaken(_checked(_attribute(_load(path, source), name, target), target), target), source)
 
 
 def bind_arguments(cls: type[Objective], given: Mapping[str, Any], where: str) -> dict[str, Any]:
     """All constructor arguments, defaults included, after checking names and types against the signature.
 
-    Raises BadInput for an unknown or missing argument and for a value of a wrong type; `where` opens the message.
+    Raises BadInput for an unknown or missing argument, a value of a wrong type, and one that no record can hold, with
+    `where` before the message.
     """
-    parameters = {p.name: p for p in inspect.signature(cls).parameters.values()}
+    parameters = _parameters(cls, where)
     for name in given:
         if name not in parameters:
-            allowed = ", ".join(parameters) or "none"
-            raise BadInput(f"{where}: objective '{cls.name}' has no argument '{name}'; allowed: {allowed}")
+            raise BadInput(f"{where}: objective '{cls.name}': {unknown('argument', name, list(parameters))}")
     missing = [n for n, p in parameters.items() if p.default is p.empty and n not in given]
     if missing:
         raise BadInput(f"{where}: objective '{cls.name}' needs {', '.join(missing)}")
     defaults = {n: p.default for n, p in parameters.items() if p.default is not p.empty}
-    checked = {n: _typed(parameters[n], value, f"{where}: {cls.name}") for n, value in given.items()}
-    return defaults | checked
+    bound = defaults | {n: _typed(parameters[n], value, f"{where}: {cls.name}") for n, value in given.items()}
+    for name, value in bound.items():
+        if not _recordable(value):
+            raise BadInput(f"{where}: {cls.name}: {name}={value!r}: must be of a kind that JSON holds, to be recorded")
+    return bound
 
 
 def build_objective(found: Found, arguments: Mapping[str, Any], where: str) -> Objective:
@@ -81,18 +80,46 @@ def build_objective(found: Found, arguments: Mapping[str, Any], where: str) -> O
     bound = bind_arguments(found.cls, arguments, where)
     try:
         return found.cls(**bound)
-    except BadInput as error:
-        raise BadInput(f"{where}: {found.cls.name}: {error}") from error
+    except Exception as error:  # perhaps somebody else's code: whatever it raises is the user's one line
+        told = str(error) if isinstance(error, BadInput) else _told(error)
+        raise BadInput(f"{where}: {found.cls.name}: {told}") from error
+
+
+def _parameters(cls: type[Objective], where: str) -> dict[str, inspect.Parameter]:
+    """The constructor's; where it passes `**others` on, those of the next constructor too."""
+    found: dict[str, inspect.Parameter] = {}
+    for base in (c for c in cls.__mro__ if "__init__" in vars(c)):
+        try:
+            signature = inspect.signature(vars(base)["__init__"], eval_str=True)
+        except Exception as error:
+            raise BadInput(f"{where}: {cls.name}: its annotations cannot be read: {_told(error)}") from error
+        _, *own = signature.parameters.values()
+        found = {p.name: p for p in own if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)} | found
+        if base is Objective or not any(p.kind is p.VAR_KEYWORD for p in own):
+            break
+    return found
 
 
 def _typed(parameter: inspect.Parameter, value: Any, where: str) -> Any:
     if parameter.annotation is parameter.empty:
         return value
     try:
-        return TypeAdapter(parameter.annotation).validate_python(value)
+        adapter = TypeAdapter(parameter.annotation, config=ConfigDict(arbitrary_types_allowed=True))
+        return adapter.validate_python(value)
     except ValidationError as error:
         problem = error.errors()[0]["msg"]
         raise BadInput(f"{where}: {parameter.name}={value!r}: {problem}") from error
+    except (PydanticUserError, PydanticUndefinedAnnotation) as error:
+        shown = inspect.formatannotation(parameter.annotation)
+        raise BadInput(f"{where}: {parameter.name}: values cannot be checked against its type {shown}") from error
+
+
+def _recordable(value: Any) -> bool:
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _plugins() -> dict[str, EntryPoint]:
@@ -113,18 +140,20 @@ def _named(name: str) -> object:
     plugins = _plugins()
     if name in BUILTINS:
         return BUILTINS[name]
+    if name.endswith(".py"):
+        raise BadInput(f"objective '{name}': give the class too, as in {name}:MyObjective")
     if name not in plugins:
         raise unknown("objective", name, [*BUILTINS, *plugins])
     try:
         return plugins[name].load()
-    except Exception as error:  # somebody else's code: whatever it raises is the user's one line
+    except (Exception, SystemExit) as error:  # somebody else's code: whatever it raises is the user's one line
         raise BadInput(f"objective '{name}' {_provider(plugins[name])} cannot be imported: {_told(error)}") from error
 
 
 def _import(module: str, target: str) -> ModuleType:
     try:
         return importlib.import_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise BadInput(f"objective '{target}' cannot be imported: {_told(error)}") from error
 
 
@@ -134,6 +163,13 @@ def _locate(location: str, folder: Path | None) -> Path:
         if path.is_file():
             return path.resolve()
     raise BadInput(f"objective file not found: {' or '.join(str(p) for p in dict.fromkeys(tried))}")
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"objective file {path} cannot be read: {error.strerror or error}") from error
 
 
 def _load(path: Path, source: str) -> ModuleType:
@@ -147,7 +183,7 @@ def _load(path: Path, source: str) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise BadInput(f"objective file {path} cannot be imported: {_told(error)}") from error
     return module
@@ -164,12 +200,30 @@ def _attribute(module: ModuleType, name: str, target: str) -> object:
 def _checked(cls: object, target: str) -> type[Objective]:
     if not (inspect.isclass(cls) and issubclass(cls, Objective)):
         raise BadInput(f"{target}: not a class derived from lipbench.objectives.Objective")
-    if inspect.isabstract(cls) or not hasattr(cls, "name") or not hasattr(cls, "reference"):
-        raise BadInput(f"{target}: {cls.__name__} is abstract: give it 'name', 'reference' and every abstract method")
+    named = all(isinstance(getattr(cls, label, None), str) for label in ("name", "reference"))
+    if inspect.isabstract(cls) or not named:
+        raise BadInput(
+            f"{target}: {cls.__name__} is abstract: give it 'name' and 'reference', as text, and every abstract method"
+        )
     if cls.api_version != API_VERSION:
         raise BadInput(f"{target}: written for objective API {cls.api_version}, this lipbench has {API_VERSION}")
     return cls
 
 
-def _told(error: Exception) -> str:
+def _called(cls: type[Objective], name: str) -> type[Objective]:
+    """Checks that a class goes by the name it is listed under, so that tables and suites call it the same."""
+    if cls.name != name:
+        raise BadInput(f"objective '{name}': its class calls itself '{cls.name}'; let the two agree")
+    return cls
+
+
+def _untaken(cls: type[Objective], target: str) -> type[Objective]:
+    """Checks that no other class goes by this one's name."""
+    known = objective_names()
+    if cls.name in known and _named(cls.name) is not cls:
+        raise BadInput(f"{target}: the name '{cls.name}' is taken ({known[cls.name]}); rename it")
+    return cls
+
+
+def _told(error: BaseException) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())
