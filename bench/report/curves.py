@@ -16,7 +16,7 @@ from .records import RunRecord
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 DASHES = ((), (6, 2), (2, 1.5), (6, 2, 1.5, 2))
 MARKERS = ("o", "s", "^", "D", "v", "P", "*", "<", ">", "p", "h")
-LOG_RATIO = 30
+LOG_RATIO = 10
 
 
 @dataclass(frozen=True)
@@ -80,10 +80,15 @@ def axes_of(cell_runs: Iterable[RunRecord], wanted: Sequence[str]) -> list[str]:
     return [name for name in wanted if columns and all(name in c for c in columns)]
 
 
-def log_scale(found: Sequence[Curve]) -> bool:
-    """Whether the values span so much, all of them positive, that a linear axis would hide most of it."""
+def log_scale(found: Sequence[Curve], metric: Quantity, floor: float | None = None) -> bool:
+    """Whether everything is positive and spans so much that a linear axis would hide what matters.
+
+    Never for what is better the higher it is: there, the large values matter.
+    """
     values = np.concatenate([line.y for curve in found for line in curve.lines] or [np.array([])])
-    return bool(values.size and values.min() > 0 and values.max() > LOG_RATIO * values.min())
+    if not values.size or values.min() <= 0 or (floor is not None and floor <= 0) or metric.better == "higher":
+        return False
+    return metric.key == "generator_grad_norm" or bool(values.max() > LOG_RATIO * values.min())
 
 
 def sample_runs(block: Block) -> dict[str, RunRecord | None]:

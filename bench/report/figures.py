@@ -69,15 +69,10 @@ def draw_curves(
         ax.axhline(floor, **FLOOR_STYLE)
     if metric.key in _SLOPES:
         ax.axhline(1.0, color="#999999", linewidth=0.8)
-    log = log_scale(found) and not (floor is not None and floor <= 0)
-    plain_axes(ax, log=log or (metric.key == "generator_grad_norm" and _positive(found)))
+    plain_axes(ax, log=log_scale(found, metric, floor))
     ax.set_xlabel(AXES[against])
     ax.set_ylabel(metric.unit or metric.name)
     ax.set_title(metric.title)
-
-
-def _positive(found: Sequence[Curve]) -> bool:
-    return all((line.y > 0).all() for curve in found for line in curve.lines)
 
 
 def _legend(

@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from . import findings
 from .blocks import Block, Cell, notes
-from .curves import COLOURS, Style, axes_of, curves
+from .curves import COLOURS, Style, axes_of, curves, log_scale
 from .plots import slugs
 from .printed import interval_text
 from .quantities import AXES, KNOWN, Quantity, number
@@ -174,8 +174,10 @@ def _section(block: Block, slug: str, styles: Mapping[str, Style], pngs: Mapping
 
 def _charts(block: Block, metric: Quantity, axes: Sequence[str], styles: Mapping[str, Style]) -> dict[str, Any]:
     floor = block.floors.get(metric.key)
-    label = metric.unit or metric.name
-    drawn = {axis: chart(curves(block, metric, axis, _POINTS), styles, AXES[axis], label, floor) for axis in axes}
+    label, drawn = metric.unit or metric.name, {}
+    for axis in axes:
+        found = curves(block, metric, axis, _POINTS)
+        drawn[axis] = chart(found, styles, AXES[axis], label, floor, log=log_scale(found, metric, floor))
     return {"metric": metric, "drawn": {axis: svg for axis, svg in drawn.items() if svg}}
 
 

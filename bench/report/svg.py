@@ -10,7 +10,7 @@ import numpy as np
 from markupsafe import Markup, escape
 
 from .canvas import few_ticks, log_ticks, tick
-from .curves import COLOURS, Curve, Style, log_scale
+from .curves import COLOURS, Curve, Style
 
 WIDTH, HEIGHT = 400, 230
 _LEFT, _RIGHT, _TOP, _BOTTOM = 50, 10, 8, 38
@@ -43,6 +43,7 @@ def chart(
     x_label: str,
     y_label: str,
     floor: float | None = None,
+    log: bool = False,
     stairs: bool = False,
 ) -> Markup:
     """Every seed thin, the median bold, the floor dotted, crosses where runs diverged.
@@ -53,7 +54,6 @@ def chart(
     if not lines:
         return Markup("")
     x, y = (np.concatenate([getattr(line, name) for line in lines]) for name in ("x", "y"))
-    log = log_scale(found) and not (floor is not None and floor <= 0)
     ends = [*([] if floor is None else [floor]), *([0.0] if stairs else [])]
     low, high = min(float(y.min()), *ends, math.inf), max(float(y.max()), *ends, -math.inf)
     xs = Scale(x.min(), x.max(), _LEFT, WIDTH - _RIGHT)

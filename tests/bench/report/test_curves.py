@@ -82,7 +82,11 @@ def test_log_scale_needs_positive_values_over_a_wide_range() -> None:
         y = np.array(values)
         return [Curve("o", [Line(0, np.arange(len(y)), y, None)], y, y)]
 
-    assert log_scale(curve(0.1, 5.0)) and not log_scale(curve(1.0, 5.0)) and not log_scale(curve(0.0, 500.0))
+    w1 = KNOWN["w1"]
+    assert log_scale(curve(0.1, 5.0), w1) and log_scale(curve(0.1, 5.0), KNOWN["critic_estimate"])
+    assert not log_scale(curve(1.0, 5.0), w1) and not log_scale(curve(0.0, 500.0), w1) and not log_scale([], w1)
+    assert not log_scale(curve(0.1, 5.0), KNOWN["high_quality"]) and not log_scale(curve(0.1, 5.0), w1, floor=0.0)
+    assert log_scale(curve(1.0, 5.0), KNOWN["generator_grad_norm"])
 
 
 def test_styles_differ_for_more_objectives_than_there_are_colours() -> None:

@@ -50,7 +50,7 @@ def _draw(blocks: list[Block], found: dict[str, Style]) -> dict[tuple[str, str],
 
 def _colours(figure: Figure) -> dict[str, str]:
     handles = figure.legends[0].legend_handles
-    return {h.get_label(): to_hex(h.get_color()) for h in handles if h is not None}  # pyright: ignore[reportAttributeAccessIssue]
+    return {str(h.get_label()): to_hex(h.get_color()) for h in handles if h is not None}  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def _overlaps(figure: Figure) -> list[tuple[str, str]]:

@@ -43,7 +43,7 @@ def test_chart_draws_every_seed_the_median_the_floor_and_crosses() -> None:
 
 
 def test_chart_stays_inside_its_box() -> None:
-    root = _parse(chart([_curve("a", [0.001, 2, 900])], styles(["a"]), "x", "y", floor=0.0005))
+    root = _parse(chart([_curve("a", [0.001, 2, 900])], styles(["a"]), "x", "y", floor=0.0005, log=True))
     for path in (p for p in root.iter(f"{SVG}path") if p.get("class") in ("seed", "median")):
         numbers = [float(n) for n in re.findall(r"-?\d+\.\d+", path.get("d") or "")]
         assert all(50 <= x <= 390 for x in numbers[::2]) and all(8 <= y <= 192 for y in numbers[1::2])

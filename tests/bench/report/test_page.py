@@ -1,0 +1,124 @@
+"""report.html as text: self-contained, escaped, complete. What it does in a browser is test_browser.py's."""
+
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from lipbench.bench.report.blocks import make_blocks, objective_order
+from lipbench.bench.report.curves import styles
+from lipbench.bench.report.page import render_page
+from lipbench.bench.report.records import read_runs, read_suite
+
+PNG = b"\x89PNG not a picture"
+VOID = {"meta", "link", "img", "input"}
+
+
+class Outline(HTMLParser):
+    """Collects start tags with their attributes and checks that end tags match them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def of(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def _page(folder: Path, name: str = "sweep", pngs: dict[str, bytes] | None = None) -> str:
+    records, suite = read_runs(folder), read_suite(folder)
+    blocks, found = make_blocks(records, suite), styles(objective_order(records, suite))
+    return render_page(name, blocks, found, pngs or {}, suite)
+
+
+def _outline(text: str) -> Outline:
+    outline = Outline()
+    outline.feed(text)
+    assert outline.open == []
+    return outline
+
+
+@pytest.fixture(scope="module")
+def text(sweep: Path) -> str:
+    return _page(sweep, pngs={"8gaussians-weights.png": PNG})
+
+
+@pytest.fixture(scope="module")
+def outline(text: str) -> Outline:
+    return _outline(text)
+
+
+def test_page_asks_for_nothing_from_outside(text: str, outline: Outline) -> None:
+    assert not re.search(r"https?:", text)
+    assert all((image["src"] or "").startswith("data:image/") for image in outline.of("img"))
+    assert [link["href"] for link in outline.of("link")] == ["data:,"] and "src" not in outline.of("script")[0]
+    assert "url(" not in text and "@import" not in text
+    policy = next(m["content"] or "" for m in outline.of("meta") if m.get("http-equiv"))
+    assert policy.startswith("default-src 'none'")
+
+
+def test_page_has_every_row_run_picture_and_control(outline: Outline) -> None:
+    assert len(outline.of("tr")) >= 9 and len([d for d in outline.of("details") if d.get("class") == "run"]) == 24
+    strips = [i for i in outline.of("img") if "data-steps" in i]
+    assert len(strips) == 8 and strips[0]["data-steps"] == "[0, 600, 1200, 1800, 2400, 3000]"
+    assert all(image["alt"] for image in outline.of("img"))
+    assert [s["data-filter"] for s in outline.of("select")] == ["dataset", "architecture", "recipe", "objective"]
+    sliders = [i for i in outline.of("input") if i.get("type") == "range"]
+    assert [s["max"] for s in sliders] == ["5", "5"]
+
+
+def test_page_shows_failures_reasons_and_protocol(text: str) -> None:
+    assert "2/3 ok, 1 diverged (nan)" in text and "diverged (nan, iteration 1160)" in text
+    assert "RuntimeError: out of memory" in text and "this dataset has &lt;no&gt; labels &amp; no $classes" in text
+    assert "extractor = mnist-cnn" in text and "0123456789abcdef" in text and "a &lt;processor&gt;" in text
+    assert "wgan-gp has the best median in both comparisons" in text
+
+
+def test_page_sorts_by_numbers_that_javascript_reads(outline: Outline) -> None:
+    keys = [cell["data-key"] or "" for cell in outline.of("td") if "data-key" in cell]
+    assert len(keys) == 8 * 10  # outcome, 4 metrics and a floor of points, 2 metrics and their floors of images
+    assert all(key == "" or re.fullmatch(r"-?(Infinity|\d+(\.\d+)?(e-?\d+)?)", key) for key in keys)
+
+
+def test_page_escapes_everything_that_comes_from_records(make_sweep: Callable[..., Path], tmp_path: Path) -> None:
+    evil = "</script><script>alert('x')</script><img src=x onerror=alert(1)>\"'&"
+
+    def change(spec: dict, result: dict) -> None:
+        spec["run"] = result["run"] = f"r{spec['seed']}{spec['objective'][:1]}"
+        spec["recipe_spec"]["note"] = spec["device"] = spec["code"] = evil
+        result["versions"]["torch"] = evil
+        result["protocol"] = {"w1": {"split": evil}, evil: {"n": 1}}
+        if result["status"] == "failed":
+            result["reason"] = result["traceback"] = evil
+        else:
+            result["metrics"][evil] = result["metrics"]["w1"]
+
+    make_sweep(
+        tmp_path / "s", objectives=("a", evil), datasets=("8gaussians",), recipes=(evil,), seeds=2,
+        statuses={("a", "8gaussians", 0): "failed"}, change=change,
+    )  # fmt: skip
+    outline = _outline(_page(tmp_path / "s", evil))
+    assert len(outline.of("script")) == 1
+    assert all("onerror" not in attributes for _, attributes in outline.tags)
+    assert all((image["src"] or "").startswith("data:") for image in outline.of("img"))
+
+
+def test_page_of_nothing_but_failures_is_whole(make_sweep: Callable[..., Path], tmp_path: Path) -> None:
+    statuses = {("a", "8gaussians", seed): "failed" for seed in range(2)}
+    make_sweep(tmp_path, objectives=("a",), datasets=("8gaussians",), seeds=2, statuses=statuses)
+    text = _page(tmp_path)
+    assert "Of 2 runs 0 completed, 2 failed (a)." in text and _outline(text).of("img") == []
