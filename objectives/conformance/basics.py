@@ -1,0 +1,111 @@
+"""Does the objective run at all, return finite scalars, leave its inputs alone and show a NaN?"""
+
+import torch
+from torch import Tensor
+
+from ..game import frozen
+from .report import Outcome, failed, passed
+from .trial import Game, Make, Scalars, Setting
+
+
+def _forward(game: Game, n: int) -> Scalars:
+    """What the objective's three functions return on n samples, without a step."""
+    values = {"critic_loss": game.objective.critic_loss(game.critic, game.batch(n))}
+    penalty = game.objective.penalty(game.critic, game.batch(n))
+    if penalty is not None:
+        values["penalty"] = penalty
+    batch = game.batch(n)
+    with frozen(game.critic):
+        batch.fake = game.generator(game.latent(n))
+        values["generator_loss"] = game.objective.generator_loss(game.critic, batch)
+    return values
+
+
+def runs(make: Make, setting: Setting) -> Outcome:
+    """Name, reference and the three functions exist and return tensors; the critic's loss reaches its parameters."""
+    game = Game(make, setting)
+    for attribute in ("name", "reference"):
+        if not isinstance(getattr(game.objective, attribute, None), str):
+            return failed(f"the class attribute `{attribute}` is missing")
+    values = _forward(game, 32)
+    for name, value in values.items():
+        if not isinstance(value, Tensor):
+            return failed(f"{name} is a {type(value).__name__}, not a tensor")
+    if not values["critic_loss"].requires_grad:
+        return failed("critic_loss has no gradient with respect to the critic's parameters")
+    return passed()
+
+
+def finite_scalars(make: Make, setting: Setting) -> Outcome:
+    """Shape () and finite: for two batch sizes, and with logits around ±100 where nothing bounds them."""
+    for n, scale in ((7, 1.0), (32, 1.0), (32, _scale_for_large_logits(setting))):
+        for name, value in _forward(Game(make, setting, scale=scale), n).items():
+            if value.shape != ():
+                return failed(f"{name} has shape {tuple(value.shape)}, not (), for {n} samples")
+            if not torch.isfinite(value):
+                return failed(f"{name} is {value.item()} for {n} samples and a critic scaled by {scale:.1f}")
+    return passed()
+
+
+def _scale_for_large_logits(setting: Setting, size: float = 100.0) -> float:
+    """The factor on all parameters that makes the plain critic's largest logit that large, by bisection."""
+    low, high = 1.0, 100.0
+    for _ in range(20):
+        middle = (low * high) ** 0.5
+        critic = setting.critic()
+        with torch.no_grad():
+            for parameter in critic.parameters():
+                parameter.mul_(middle)
+            low, high = (middle, high) if critic(setting.centre[None]).abs() < size else (low, middle)
+    return high
+
+
+def inputs_unchanged(make: Make, setting: Setting) -> Outcome:
+    """Samples, labels and latents are the same after a step."""
+    game = Game(make, setting)
+    for phase in ("critic", "generator"):
+        batch, latent = game.batch(), game.latent()
+        given = {"real": batch.real, "fake": batch.fake, "labels": batch.labels, "latent": latent}
+        before = {name: value.clone() for name, value in given.items() if value is not None}
+        if phase == "critic":
+            game.critic_step(batch)
+        else:
+            game.generator_step(latent, batch)
+        for name, value in before.items():
+            if not torch.equal(value, given[name]):  # pyright: ignore[reportArgumentType]
+                return failed(f"the {phase} phase changes batch.{name} in place")
+    return passed()
+
+
+def nan_stays_visible(make: Make, setting: Setting) -> Outcome:
+    """A NaN in one sample or in the critic reaches the loss, so that a diverged run is seen to diverge."""
+    nan = torch.nan
+    for side in ("real", "fake"):
+        game = Game(make, setting)
+        batch = game.batch()
+        getattr(batch, side)[0] = nan
+        if torch.isfinite(game.critic_step(batch)["critic_loss"]):
+            return failed(f"critic_loss is finite although a {side} sample is NaN")
+    game = Game(make, setting)
+    latent = game.latent()
+    latent[0] = nan
+    if torch.isfinite(game.generator_step(latent)["generator_loss"]):
+        return failed("generator_loss is finite although a generated sample is NaN")
+    return _nan_critic(make, setting)
+
+
+def _nan_critic(make: Make, setting: Setting) -> Outcome:
+    healthy, game = Game(make, setting), Game(make, setting)
+    penalty = healthy.still_step()["penalty"]
+    with torch.no_grad():
+        for parameter in game.critic.parameters():
+            parameter.fill_(torch.nan)
+    scalars = game.critic_step()
+    if not any(parameter.isnan().any() for parameter in game.critic.parameters()):
+        return failed("the constraint replaces the critic's NaN parameters by numbers")
+    if penalty == 0:
+        del scalars["penalty"]
+    for name, value in (scalars | game.generator_step()).items():
+        if torch.isfinite(value):
+            return failed(f"{name} is finite although the critic's parameters are NaN")
+    return passed()

@@ -1,0 +1,93 @@
+"""Do the two players move the right way, and does each keep its hands off the other?"""
+
+import torch
+from torch import Tensor
+
+from .report import Outcome, failed, passed
+from .trial import Game, Make, Setting
+
+CRITIC_STEPS = 30
+HEAD_START = 15  # of the critic: one that is too sure of itself gives gradients of any direction where the fakes are
+ROUNDS = 40
+SIDES = (1.0, -1.0)  # with both sides an untrained critic cannot pass by luck
+
+
+@torch.no_grad()
+def _gap(game: Game) -> float:
+    batch = game.batch(64)
+    return (game.critic(batch.real).mean() - game.critic(batch.fake).mean()).item()
+
+
+def critic_separates(make: Make, setting: Setting) -> Outcome:
+    """Trained on separable data, the critic gives real samples the larger logits."""
+    gaps = []
+    for side in SIDES:
+        game = Game(make, setting, side=side)
+        for _ in range(CRITIC_STEPS):
+            game.critic_step()
+        gaps.append(_gap(game))
+    said = f"real − fake logits after {CRITIC_STEPS} critic steps: {gaps[0]:.3g} and, sides exchanged, {gaps[1]:.3g}"
+    return passed(said) if min(gaps) > 0 else failed(f"{said}; both must be > 0")
+
+
+def gradient_reaches_generator(make: Make, setting: Setting) -> Outcome:
+    """After a generator step each of its parameters has a finite gradient that is not zero."""
+    game = Game(make, setting)
+    for _ in range(5):
+        game.critic_step()
+    try:
+        game.generator_step()
+    except RuntimeError as error:
+        if "does not require grad" not in str(error):
+            raise
+        return failed("generator_loss does not depend on the generator: are the fakes detached?")
+    for name, parameter in game.generator.named_parameters():
+        if parameter.grad is None or not parameter.grad.any():
+            return failed(f"the generator's {name} has no gradient: are the fakes detached?")
+        if not torch.isfinite(parameter.grad).all():
+            return failed(f"the generator's {name} has a gradient that is not finite")
+    return passed()
+
+
+def generator_approaches(make: Make, setting: Setting) -> Outcome:
+    """In a game with a critic that has a head start, the generator's samples move towards the data."""
+    shares = []
+    for side in SIDES:
+        game = Game(make, setting, side=side)
+        for _ in range(HEAD_START):
+            game.critic_step()
+        before = _mean_sample(game)
+        game.play(ROUNDS)
+        way = 2 * game.centre
+        shares.append((((_mean_sample(game) - before) * way).sum() / way.square().sum()).item())
+    said = f"share of the way to the data after {ROUNDS} rounds: {shares[0]:.3g} and, sides exchanged, {shares[1]:.3g}"
+    return passed(said) if min(shares) > 0 else failed(f"{said}; both must be > 0")
+
+
+@torch.no_grad()
+def _mean_sample(game: Game) -> Tensor:
+    return game.generator(game.latent(64)).mean(0)
+
+
+def critic_kept_by_generator_phase(make: Make, setting: Setting) -> Outcome:
+    """Parameters, buffers, gradients and modes of the critic are the same after a generator step."""
+    game = Game(make, setting)
+    game.play(2)
+    before, modes = _state(game), [module.training for module in game.critic.modules()]
+    game.generator_step()
+    after = _state(game)
+    for name in before | after:
+        if name not in before or name not in after or not torch.equal(before[name], after[name]):
+            return failed(f"the generator phase changes the critic's {name}")
+    if modes != [module.training for module in game.critic.modules()]:
+        return failed("the generator phase changes the critic's train/eval mode")
+    return passed()
+
+
+def _state(game: Game) -> dict[str, Tensor]:
+    state = {name: value.clone() for name, value in game.critic.state_dict().items()}
+    for name, parameter in game.critic.named_parameters():
+        state[f"{name}.requires_grad"] = torch.tensor(parameter.requires_grad)
+        if parameter.grad is not None:
+            state[f"{name}.grad"] = parameter.grad.clone()
+    return state

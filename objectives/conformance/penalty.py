@@ -1,0 +1,177 @@
+"""Is the penalty one of slopes per sample, with a draw per sample, and does its gradient reach the critic?"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from .report import Outcome, failed, not_applicable, passed
+from .trial import Game, Make, Setting
+
+NO_PENALTY = "there is no penalty"
+SCALES = (1.0, 2.0, 4.0)  # of the critic: a one-sided penalty is zero until slopes are large enough
+
+
+class Cone(nn.Module):
+    """f(x) = a‖x‖: of slope a everywhere, in every direction."""
+
+    def __init__(self, slope: float) -> None:
+        super().__init__()
+        self.slope = nn.Parameter(torch.tensor(slope))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.slope * x.flatten(1).norm(dim=1)
+
+
+def samples_stay_apart(make: Make, setting: Setting) -> Outcome:
+    """A penalty on samples needs logits per sample: the prepared critic has nothing like batch norm in it."""
+    excused = _looks_at_no_samples(make, setting)
+    if excused:
+        return not_applicable(excused)
+    game = Game(make, setting)
+    x = game.batch(8).real
+    changed = torch.cat([x[:1], x[1:] + 1])
+    if not torch.allclose(game.critic(x)[0], game.critic(changed)[0], rtol=1e-4, atol=1e-6):
+        return failed("the prepared critic's logit of a sample depends on the other samples of the batch")
+    return passed()
+
+
+def batch_norm_refused(make: Make, setting: Setting) -> Outcome:
+    """Nor does such an objective accept a critic that comes with batch norm."""
+    excused = _looks_at_no_samples(make, setting)
+    if excused:
+        return not_applicable(excused)
+    if make().skip_reason(setting.critic("batch"), setting.shape) is None:
+        return failed("a slope per sample is undefined there: return slopes.mixes_samples(critic) from skip_reason")
+    return passed()
+
+
+def _looks_at_no_samples(make: Make, setting: Setting) -> str | None:
+    if not Game(make, setting).penalised():
+        return NO_PENALTY
+    if all(_penalty(make, setting, scale, 0) == _penalty(make, setting, scale, 1) for scale in SCALES):
+        return "the penalty does not look at samples"
+    return None
+
+
+def _penalty(make: Make, setting: Setting, scale: float, seed: int) -> float:
+    game = Game(make, setting, scale=scale)
+    game.data.manual_seed(seed)
+    return game.still_step()["penalty"].item()
+
+
+def norms_per_sample(make: Make, setting: Setting) -> Outcome:
+    """On a critic of one slope everywhere the penalty depends neither on the batch size nor on the directions."""
+    if not Game(make, setting).penalised():
+        return not_applicable(NO_PENALTY)
+    point = setting.centre[None]
+    seen = 0.0
+    for slope in (0.5, 8.0):
+        one, again, two, seven, opposite = (
+            _on_cone(make, setting, slope, x, seed)
+            for x, seed in (
+                (point.expand(32, *setting.shape), 0),
+                (point.expand(32, *setting.shape), 1),
+                (point.expand(2, *setting.shape), 0),
+                (point.expand(7, *setting.shape), 0),
+                (torch.cat([point, -point] * 16), 0),
+            )
+        )
+        if not _close(one, again):
+            return not_applicable("the penalty of equal samples depends on the draw, so batches cannot be compared")
+        for value, where in ((two, "2 equal samples"), (seven, "7"), (opposite, "32 of two opposite gradients")):
+            if not _close(one, value):
+                return failed(
+                    f"slope {slope} everywhere, yet {one:.4g} for 32 equal samples and {value:.4g} for {where}"
+                )
+        seen = max(seen, abs(one))
+    return passed() if seen else not_applicable("the penalty is zero for slopes 0.5 and 8")
+
+
+def _on_cone(make: Make, setting: Setting, slope: float, x: Tensor, seed: int) -> float:
+    game = Game(make, setting, Cone(slope))
+    game.rng.manual_seed(seed)
+    return game.still_step(game.constant_batch(x.clone(), x.clone()))["penalty"].item()
+
+
+def _close(a: float, b: float) -> bool:
+    return abs(a - b) <= 1e-3 * max(abs(a), abs(b)) + 1e-6
+
+
+def one_draw_a_sample(make: Make, setting: Setting) -> Outcome:
+    """Where equal samples reach the critic changed at random, each is changed by a draw of its own."""
+    n = 16
+    first, second = (_what_the_critic_sees(make, setting, n, seed) for seed in (0, 1))
+    if len(first) != len(second):
+        return not_applicable("how often the critic is called depends on the draw")
+    drawn = 0
+    for one, other in zip(first, second, strict=True):
+        for rows, others in zip(one.split(n), other.split(n), strict=True):
+            random = rows[(rows != others).flatten(1).any(1)]
+            drawn += len(random)
+            if len(random) > 1 and len(random.unique(dim=0)) == 1:
+                return failed("one random draw serves the whole batch: draw for each sample")
+    return passed() if drawn else not_applicable("what the critic sees does not depend on a draw")
+
+
+def _what_the_critic_sees(make: Make, setting: Setting, n: int, seed: int) -> list[Tensor]:
+    game, seen = Game(make, setting), []
+    game.rng.manual_seed(seed)
+    game.critic.register_forward_pre_hook(lambda _, args: seen.append(args[0].detach().clone()))
+    batch = game.constant_batch(*(sign * setting.centre.expand(n, *setting.shape) for sign in (1, -1)))
+    game.still_step(batch)
+    return seen
+
+
+def penalty_is_differentiable(make: Make, setting: Setting) -> Outcome:
+    """The penalty's gradient with respect to the critic agrees with what the penalty does along it."""
+    if not Game(make, setting).penalised():
+        return not_applicable(NO_PENALTY)
+    for scale in SCALES:
+        if Game(make, setting, scale=scale).still_step()["penalty"] != 0:
+            return _against_differences(make, setting, scale)
+    return not_applicable("the penalty is zero, also for a critic scaled by 4")
+
+
+def _against_differences(make: Make, setting: Setting, scale: float) -> Outcome:
+    gradient = _penalty_gradient(make, setting, scale)
+    norm = torch.cat([g.flatten() for g in gradient]).norm().item()
+    if norm == 0:
+        rng = torch.Generator().manual_seed(0)
+        way = [torch.randn(g.shape, generator=rng) for g in gradient]
+        if _slope_along(make, setting, scale, way) == 0:
+            return not_applicable("the penalty does not depend on the critic")
+        return failed("no gradient from the penalty to the critic: is create_graph=True missing?")
+    measured = _slope_along(make, setting, scale, gradient)
+    # A constant factor held fixed on purpose may change the slope a little, a missing second derivative does so a lot.
+    if not 0.5 * norm < measured < 2 * norm:
+        return failed(f"along its gradient of norm {norm:.3g} the penalty changes by {measured:.3g} per unit length")
+    return passed()
+
+
+def _penalty_gradient(make: Make, setting: Setting, scale: float) -> list[Tensor]:
+    """The gradient that critic_step leaves, less that of the loss alone."""
+    both, alone = Game(make, setting, scale=scale), Game(make, setting, scale=scale)
+    both.still_step()
+    with parametrize.cached():
+        alone.objective.critic_loss(alone.critic, alone.batch()).backward()
+    pairs = zip(both.critic.parameters(), alone.critic.parameters(), strict=True)
+    return [_or_zero(one, one.grad) - _or_zero(other, other.grad) for one, other in pairs]
+
+
+def _or_zero(parameter: Tensor, gradient: Tensor | None) -> Tensor:
+    return torch.zeros_like(parameter) if gradient is None else gradient
+
+
+def _slope_along(make: Make, setting: Setting, scale: float, way: list[Tensor]) -> float:
+    """Central difference of the penalty that critic_step reports, per unit length of the way."""
+    length = torch.cat([w.flatten() for w in way]).norm()
+    games = [Game(make, setting, scale=scale) for _ in range(2)]
+    size = torch.cat([p.detach().flatten() for p in games[0].critic.parameters()]).norm()
+    step = 1e-4 * size / length
+    values = []
+    for game, sign in zip(games, (1, -1), strict=True):
+        with torch.no_grad():
+            for parameter, w in zip(game.critic.parameters(), way, strict=True):
+                parameter.add_(sign * step * w)
+        values.append(game.still_step()["penalty"].item())
+    return (values[0] - values[1]) / (2 * step * length).item()

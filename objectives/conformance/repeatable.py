@@ -1,0 +1,94 @@
+"""Does all randomness come from `batch.rng`, and does a checkpoint hold all state?"""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .report import Outcome, failed, passed
+from .trial import Game, Make, Scalars, Setting
+
+
+@contextmanager
+def global_streams_kept() -> Iterator[None]:
+    """The global generators of torch, numpy and random are afterwards as they were."""
+    others = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng(devices=()):
+            yield
+    finally:
+        random.setstate(others[0])
+        np.random.set_state(others[1])
+
+
+def _global_states() -> dict[str, bytes]:
+    return {
+        "torch's global generator": torch.get_rng_state().numpy().tobytes(),
+        "numpy's global generator": repr(np.random.get_state(legacy=False)).encode(),
+        "Python's random": repr(random.getstate()).encode(),
+    }
+
+
+def randomness_from_the_stream(make: Make, setting: Setting) -> Outcome:
+    """No global generator moves during a step, and equal streams give equal scalars."""
+    first = second = {}
+    for seed in (0, 1):
+        game = Game(make, setting)
+        torch.default_generator.manual_seed(seed)
+        np.random.seed(seed)
+        random.seed(seed)
+        before = _global_states()
+        first, second = second, game.play(3)
+        moved = [name for name, state in _global_states().items() if state != before[name]]
+        if moved:
+            return failed(f"draws from {' and '.join(moved)} instead of batch.rng")
+    different = _different(first, second)
+    return failed(f"two runs with equal batch.rng differ in {different}") if different else passed()
+
+
+def _different(one: Scalars, other: Scalars) -> str | None:
+    names = (name for name in one if not torch.allclose(one[name], other[name], rtol=1e-5, atol=1e-8))
+    return next(names, None)
+
+
+def state_in_buffers(make: Make, setting: Setting) -> Outcome:
+    """A game made anew and given the checkpoint of another one plays on with the same scalars."""
+    game = Game(make, setting)
+    game.play(5)
+    restored = Game(make, setting, seed=7)
+    try:
+        _restore_(restored, _checkpoint(game))
+    except RuntimeError as error:
+        return failed(f"the state cannot be loaded: {' '.join(str(error).split())[:120]}")
+    different = _different(game.play(2), restored.play(2))
+    return failed(f"after a checkpoint {different} differs: keep state in buffers") if different else passed()
+
+
+def _modules(game: Game) -> dict[str, object]:
+    names = ("objective", "critic", "generator", "critic_optimizer", "generator_optimizer")
+    return {name: getattr(game, name) for name in names}
+
+
+def _checkpoint(game: Game) -> dict[str, dict]:
+    copied = {name: _copied(part.state_dict()) for name, part in _modules(game).items()}  # pyright: ignore[reportAttributeAccessIssue]
+    return copied | {"streams": {"rng": game.rng.get_state(), "data": game.data.get_state(), "updates": game.updates}}
+
+
+def _copied(state: object) -> object:
+    if isinstance(state, Tensor):
+        return state.clone()
+    if isinstance(state, dict):
+        return {key: _copied(value) for key, value in state.items()}
+    return [_copied(value) for value in state] if isinstance(state, list) else state
+
+
+def _restore_(game: Game, checkpoint: dict[str, dict]) -> None:
+    for name, part in _modules(game).items():
+        part.load_state_dict(checkpoint[name])  # pyright: ignore[reportAttributeAccessIssue]
+    streams = checkpoint["streams"]
+    game.rng.set_state(streams["rng"])
+    game.data.set_state(streams["data"])
+    game.updates = streams["updates"]

@@ -1,0 +1,72 @@
+"""What the conformance kit says: an outcome a check, and the report that prints them. No checks here."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+class Status(Enum):
+    """How a check ended."""
+
+    PASS = "pass"
+    FAIL = "FAIL"
+    NOT_APPLICABLE = "n/a"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Status of one check, with its reason in one line."""
+
+    status: Status
+    reason: str
+
+
+def passed(reason: str = "") -> Outcome:
+    """The promise is kept."""
+    return Outcome(Status.PASS, reason)
+
+
+def failed(reason: str) -> Outcome:
+    """The promise is broken."""
+    return Outcome(Status.FAIL, reason)
+
+
+def not_applicable(reason: str) -> Outcome:
+    """The promise is not made, or cannot be judged here."""
+    return Outcome(Status.NOT_APPLICABLE, reason)
+
+
+@dataclass(frozen=True)
+class Result:
+    """One line of the report."""
+
+    check: str
+    status: Status
+    reason: str
+
+
+@dataclass
+class Report:
+    """The results of all checks of one objective, in the order in which they ran; `str` is what a terminal shows."""
+
+    objective: str
+    results: list[Result] = field(default_factory=list)
+
+    @property
+    def failures(self) -> list[Result]:
+        """The checks that failed."""
+        return [result for result in self.results if result.status is Status.FAIL]
+
+    @property
+    def ok(self) -> bool:
+        """Whether none failed."""
+        return not self.failures
+
+    def __str__(self) -> str:
+        width = max((len(result.check) for result in self.results), default=0)
+        lines = [f"{r.status.value:<4}  {r.check:<{width}}  {r.reason}".rstrip() for r in self.results]
+        count = {status: sum(r.status is status for r in self.results) for status in Status}
+        total = ", ".join(f"{count[status]} {word}" for status, word in zip(Status, WORDS, strict=True))
+        return "\n".join([self.objective, *(f"  {line}" for line in lines), total])
+
+
+WORDS = ("passed", "failed", "not applicable")

@@ -1,0 +1,178 @@
+"""The small games that the conformance kit plays: two kinds of data with a critic for each. No checks here."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+from torch.optim import SGD, Adam, Optimizer
+
+from ..base import Batch, Objective
+from ..game import critic_step, generator_step
+
+Make = Callable[[], Objective]
+Scalars = dict[str, Tensor]
+LATENT_DIM = 4
+
+
+class Critic(nn.Module):
+    """A plain chain of layers, [B, …] → [B]."""
+
+    def __init__(self, *layers: nn.Module) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x).squeeze(1)
+
+
+def linear_critic(norm: str) -> Critic:
+    """[B, 8] → [B]; `norm` is none, layer or batch, after the first layer."""
+    between = {"none": [], "layer": [nn.LayerNorm(32)], "batch": [nn.BatchNorm1d(32)]}[norm]
+    hidden = nn.Linear(8, 32), *between, nn.LeakyReLU(0.2), nn.Linear(32, 32), nn.LeakyReLU(0.2)
+    return Critic(*hidden, nn.Linear(32, 1))
+
+
+def convolutional_critic(norm: str) -> Critic:
+    """[B, 3, 8, 8] → [B]; `norm` is none, layer or batch, after the first layer."""
+    between = {"none": [], "layer": [nn.GroupNorm(1, 8)], "batch": [nn.BatchNorm2d(8)]}[norm]
+    hidden = nn.Conv2d(3, 8, 4, 2, 1), *between, nn.LeakyReLU(0.2), nn.Conv2d(8, 16, 3, 1, 1), nn.LeakyReLU(0.2)
+    return Critic(*hidden, nn.Flatten(), nn.Linear(256, 1))
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A kind of data: N(±centre, ¼² I), and how to build a critic for it, given the kind of its norm."""
+
+    name: str
+    centre: Tensor
+    build: Callable[[str], nn.Module]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one sample."""
+        return tuple(self.centre.shape)
+
+    def critic(self, norm: str = "none", *, seed: int = 0) -> nn.Module:
+        """An unprepared critic."""
+        with seeded(seed):
+            return self.build(norm)
+
+
+def _pattern() -> Tensor:
+    rng = torch.Generator().manual_seed(0)
+    return 0.5 * torch.randint(0, 2, (3, 8, 8), generator=rng).float() - 0.2
+
+
+# In few dimensions a penalty may hold an untrained critic in the wrong direction for a while.
+POINTS = Setting("points", torch.linspace(0.6, 0.2, 8), linear_critic)
+IMAGES = Setting("images", _pattern(), convolutional_critic)
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Torch's global generator at that seed, for the initialisation of networks; restored afterwards."""
+    with torch.random.fork_rng(devices=()):
+        torch.default_generator.manual_seed(seed)
+        yield
+
+
+class Game:
+    """An objective with a small critic and a linear generator, on real data at side·centre and fakes at −side·centre.
+
+    Two games made alike play alike. Fakes and real data are fresh tensors in every batch.
+
+    Args:
+        make: makes the objective.
+        setting: the data, and the critic where none is given.
+        critic: an unprepared critic to use instead.
+        seed: of the initialisation.
+        side: 1 or −1.
+        scale: factor on the unprepared critic's parameters.
+        dtype: of data and networks.
+        device: of data and networks.
+    """
+
+    def __init__(
+        self,
+        make: Make,
+        setting: Setting,
+        critic: nn.Module | None = None,
+        *,
+        seed: int = 0,
+        side: float = 1.0,
+        scale: float = 1.0,
+        dtype: torch.dtype = torch.float32,
+        device: str = "cpu",
+    ) -> None:
+        self.centre = side * setting.centre
+        self.placed = {"dtype": dtype, "device": device}
+        critic = setting.critic(seed=seed) if critic is None else critic
+        with seeded(seed), torch.no_grad():
+            self.objective = make().to(**self.placed)
+            for parameter in critic.parameters():
+                parameter.mul_(scale)
+            generator = self._make_generator()
+        with seeded(seed):
+            self.critic = self.objective.prepare_critic(critic).to(**self.placed)
+        self.generator = generator.to(**self.placed)
+        self.data = torch.Generator().manual_seed(1)
+        self.rng = torch.Generator("cuda" if device == "cuda" else "cpu").manual_seed(2)
+        self.updates = 0
+        self.critic_optimizer, self.generator_optimizer = self.adam(1e-2, self.critic), self.adam(2e-2, self.generator)
+
+    def _make_generator(self) -> nn.Module:
+        linear = nn.Linear(LATENT_DIM, self.centre.numel())
+        nn.init.normal_(linear.weight, std=0.125)  # samples as wide as the real ones
+        linear.bias.copy_(-self.centre.flatten())
+        return nn.Sequential(linear, nn.Unflatten(1, self.centre.shape))
+
+    @staticmethod
+    def adam(lr: float, module: nn.Module) -> Optimizer:
+        """Adam without a floor under its denominator: clipped critics give tiny gradients, of which the sign counts."""
+        return Adam(module.parameters(), lr=lr, betas=(0.5, 0.9), eps=1e-20, fused=True)
+
+    def latent(self, n: int = 16) -> Tensor:
+        """[n, LATENT_DIM]."""
+        return torch.randn(n, LATENT_DIM, generator=self.data).to(**self.placed)
+
+    def batch(self, n: int = 16) -> Batch:
+        """Fresh real samples and fakes."""
+        noise = torch.randn(n, *self.centre.shape, generator=self.data)
+        labels = torch.randint(0, 10, (n,), generator=self.data).to(self.placed["device"])
+        with torch.no_grad():
+            fake = self.generator(self.latent(n))
+        return Batch((self.centre + 0.25 * noise).to(**self.placed), fake, labels, self.updates, self.rng)
+
+    def constant_batch(self, real: Tensor, fake: Tensor) -> Batch:
+        """A batch of the given samples."""
+        return replace(self.batch(len(real)), real=real.to(**self.placed), fake=fake.to(**self.placed))
+
+    def critic_step(self, batch: Batch | None = None, optimizer: Optimizer | None = None) -> Scalars:
+        """One step of the critic, on a fresh batch where none is given."""
+        return critic_step(self.objective, self.critic, batch or self.batch(), optimizer or self.critic_optimizer)
+
+    def still_step(self, batch: Batch | None = None) -> Scalars:
+        """A step of length zero: gradients and scalars, but only the constraint changes the critic."""
+        return self.critic_step(batch, SGD(self.critic.parameters(), lr=0.0))
+
+    def generator_step(self, latent: Tensor | None = None, batch: Batch | None = None) -> Scalars:
+        """One step of the generator, on fresh latents where none are given."""
+        latent = self.latent() if latent is None else latent
+        batch = batch or self.batch(len(latent))
+        scalars = generator_step(self.objective, self.generator, self.critic, latent, batch, self.generator_optimizer)
+        self.updates += 1
+        return scalars
+
+    def play(self, rounds: int) -> Scalars:
+        """Rounds of one critic step and one generator step; the last scalars."""
+        scalars: Scalars = {}
+        for _ in range(rounds):
+            scalars = self.critic_step() | self.generator_step()
+        return scalars
+
+    def penalised(self) -> bool:
+        """Whether the objective has a penalty."""
+        with torch.enable_grad():
+            return self.objective.penalty(self.critic, self.batch()) is not None
