@@ -3,10 +3,13 @@
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import nn
+from torch.optim import Optimizer
 
 from .report import Outcome, failed, passed
 from .trial import Game, Make, Scalars, Setting
@@ -67,27 +70,24 @@ def state_in_buffers(make: Make, setting: Setting) -> Outcome:
     return failed(f"after a checkpoint {different} differs: keep state in buffers") if different else passed()
 
 
-def _modules(game: Game) -> dict[str, object]:
-    names = ("objective", "critic", "generator", "critic_optimizer", "generator_optimizer")
-    return {name: getattr(game, name) for name in names}
+def _parts(game: Game) -> dict[str, nn.Module | Optimizer]:
+    return {
+        "objective": game.objective,
+        "critic": game.critic,
+        "generator": game.generator,
+        "critic optimizer": game.critic_optimizer,
+        "generator optimizer": game.generator_optimizer,
+    }
 
 
-def _checkpoint(game: Game) -> dict[str, dict]:
-    copied = {name: _copied(part.state_dict()) for name, part in _modules(game).items()}  # pyright: ignore[reportAttributeAccessIssue]
-    return copied | {"streams": {"rng": game.rng.get_state(), "data": game.data.get_state(), "updates": game.updates}}
+def _checkpoint(game: Game) -> dict[str, dict[str, Any]]:
+    streams = {"rng": game.rng.get_state(), "data": game.data.get_state(), "updates": game.updates}
+    return deepcopy({name: part.state_dict() for name, part in _parts(game).items()}) | {"streams": streams}
 
 
-def _copied(state: object) -> object:
-    if isinstance(state, Tensor):
-        return state.clone()
-    if isinstance(state, dict):
-        return {key: _copied(value) for key, value in state.items()}
-    return [_copied(value) for value in state] if isinstance(state, list) else state
-
-
-def _restore_(game: Game, checkpoint: dict[str, dict]) -> None:
-    for name, part in _modules(game).items():
-        part.load_state_dict(checkpoint[name])  # pyright: ignore[reportAttributeAccessIssue]
+def _restore_(game: Game, checkpoint: dict[str, dict[str, Any]]) -> None:
+    for name, part in _parts(game).items():
+        part.load_state_dict(checkpoint[name])
     streams = checkpoint["streams"]
     game.rng.set_state(streams["rng"])
     game.data.set_state(streams["data"])

@@ -329,6 +329,8 @@ class ClipsBeforeTheStep(Clipped):
 
 @fails("constraint holds", "is out of bounds: constrain_ applied again changes it")
 class ClipsEveryOtherStep(Clipped):
+    calls: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("calls", torch.zeros((), dtype=torch.int64))
@@ -462,6 +464,8 @@ class SinglePrecisionProjection(Plain):
 @fails("autocast", "raises RuntimeError: expected dtype")
 class AveragesLogits(Plain):
     """lerp takes no two dtypes, and logits are in half precision under autocast."""
+
+    mean: Tensor
 
     def __init__(self) -> None:
         super().__init__()

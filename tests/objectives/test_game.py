@@ -134,7 +134,7 @@ def critic_with_state() -> nn.Module:
 @pytest.mark.parametrize("loss", ["hinge", "relativistic"])
 def test_game_generator_step_changes_nothing_of_the_critic(loss: str, make_batch) -> None:
     critic, generator = critic_with_state(), nn.Linear(2, 3).double()
-    critic[0].bias.requires_grad_(False)
+    critic.get_parameter("0.bias").requires_grad_(False)
     before, flags = snapshot(critic), [p.requires_grad for p in critic.parameters()]
     latent = torch.randn(64, 2, dtype=torch.float64)
     optimizer = torch.optim.SGD(generator.parameters(), lr=0.1)
@@ -161,7 +161,7 @@ def test_game_frozen_thaws_after_an_error() -> None:
         raise RuntimeError("stop")
     assert all(p.requires_grad for p in critic.parameters())
     assert all(module.training for module in critic.modules())
-    assert critic[1].track_running_stats
+    assert critic.get_submodule("1").track_running_stats
 
 
 def test_game_frozen_does_not_change_what_the_critic_computes(make_batch) -> None:
@@ -227,13 +227,14 @@ def test_game_minimax_optimum_is_the_density_ratio(mean: float, sd: float) -> No
     critic, batch = LogRatio(), Batch(real, fake, None, 0, torch.Generator())
     optimizer = torch.optim.Adam(critic.parameters(), lr=1.0)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 1000)
+    scalars: dict[str, Tensor] = {}
     for _ in range(1000):
         scalars = critic_step(Minimax(), critic, batch, optimizer)
         schedule.step()
     assert critic.coefficients.grad is not None
     assert critic.coefficients.grad.norm() < 1e-4  # the problem is convex: this is its optimum
     x = np.linspace(-12, 12, 20_001)
-    px, qx = p.pdf(x), q.pdf(x)
+    px, qx = stats.norm.pdf(x, mean, sd), stats.norm.pdf(x)
     with torch.no_grad():
         probability = critic(torch.from_numpy(x)[:, None]).sigmoid().numpy()
     seen = px + qx > 0.01

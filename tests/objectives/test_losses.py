@@ -11,7 +11,7 @@ from lipbench.objectives.losses import get_loss
 
 REAL = np.array([2.3, -0.4, 0.7])
 FAKE = np.array([-1.1, 0.9, 1.6])
-Reference = Callable[[np.ndarray, np.ndarray], float]
+Reference = Callable[[np.ndarray, np.ndarray], np.floating]
 
 
 def softplus(x: np.ndarray) -> np.ndarray:

@@ -55,12 +55,14 @@ def test_slopes_can_be_differentiated_once_more(make_batch) -> None:
 
 
 def test_slopes_at_a_flat_critic_are_zero_with_a_finite_derivative() -> None:
-    critic = nn.Sequential(nn.Linear(2, 1), nn.Flatten(0))
-    nn.init.zeros_(critic[0].weight)
+    layer = nn.Linear(2, 1)
+    nn.init.zeros_(layer.weight)
+    critic = nn.Sequential(layer, nn.Flatten(0))
     measured = slopes(critic, torch.randn(4, 2, generator=torch.Generator().manual_seed(0)))
     assert measured.tolist() == [0.0] * 4
     (measured - 1).square().mean().backward()
-    assert torch.isfinite(critic[0].weight.grad).all()
+    assert layer.weight.grad is not None
+    assert torch.isfinite(layer.weight.grad).all()
 
 
 def test_slopes_work_under_no_grad_and_leave_the_points_alone(make_batch, make_critic) -> None:

@@ -37,7 +37,7 @@ def test_weight_clipping_keeps_what_lies_within_the_bound(make_batch) -> None:
 
 def test_weight_clipping_leaves_frozen_parameters_alone(make_batch) -> None:
     critic, objective = critic_with_norms(), WeightClipping(clip=0.01)
-    frozen = critic[0].weight.requires_grad_(False)
+    frozen = critic.get_parameter("0.weight").requires_grad_(False)
     before = frozen.clone()
     critic_step(objective, critic, make_batch(), torch.optim.SGD(critic.parameters(), lr=0.1))
     assert torch.equal(frozen, before)
