@@ -218,3 +218,7 @@ def _jobs(jobs: int | None, device: str) -> int:
     if jobs is not None and jobs < 1:
         raise BadInput(f"--jobs {jobs}: must be 1 or more")
     return jobs or (1 if device.startswith("cuda") else len(os.sched_getaffinity(0)))
+
+
+if __name__ == "__main__":
+    main()

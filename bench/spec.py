@@ -1,9 +1,10 @@
 """The full specification of one run, its identity, and how a suite is turned into specifications."""
 
 import hashlib
+import inspect
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,8 @@ from ..models import ARCHITECTURES, Recipe
 from ..objectives import BadInput, unknown
 from .data import POINTS
 from .plugins import Found, bind_arguments, build_objective, find_objective
-from .recipes import RECIPES, Preset, preset
-from .suite import Named, Suite
+from .recipes import Preset, check_recipe, resolve_recipe
+from .suite import Named, Suite, label
 
 SCHEMA_VERSION = 1
 ROOT = Path(__file__).parent.parent
@@ -94,13 +95,16 @@ def code_version() -> str:
 
 def expand(suite: Suite, folder: Path, data_dir: Path | None = None) -> list[RunSpec]:
     """The runs of a suite, in the order they are to be made. Raises BadInput for what cannot be resolved."""
+    for entry in suite.recipe:
+        check_recipe(entry, _names(suite, folder), f"{suite.where}: recipe")
     specs = [_resolve(suite, folder, data_dir, *cell) for cell in suite.cells()]
     seen: dict[tuple[object, ...], RunSpec] = {}
     for spec in specs:
         key = (spec.objective, spec.dataset, spec.architecture, spec.recipe, spec.seed)
         if key in seen:
             raise BadInput(
-                f"suite '{suite.name}': {spec.objective} stands twice on {spec.dataset} with the same settings"
+                f"{suite.where}: two runs go by one name: {spec.objective} on {spec.dataset}, {spec.architecture}, "
+                f"recipe {spec.recipe}, seed {spec.seed}"
             )
         seen[key] = spec
     return specs
@@ -117,23 +121,23 @@ def _resolve(
     recipe: Named,
     seed: int,
 ) -> RunSpec:
-    where = f"suite '{suite.name}'"
+    where = suite.where
     target, given = _split(objective, f"{where}: objectives")
-    if loss is not None:
-        given = given | {"loss": loss}
-    found = find_objective(target, folder)
+    if loss is not None and "loss" in given:
+        raise BadInput(f"{where}: {target} has loss={given['loss']}, but 'losses' crosses every objective with its own")
+    found = _find(target, folder, where)
     is_points = dataset in POINTS
-    recipe_label, settings, skip = _recipe(recipe, found, is_points, where)
-    arguments = _arguments(found, given, settings, where)
-    label, spec = _architecture(architecture, settings, is_points, where)
+    recipe_label, settings, no_recipe = resolve_recipe(recipe, target, found.cls.name, is_points, f"{where}: recipe")
+    arguments, no_loss = _arguments(found, given, loss, settings, where)
+    architecture_label, architecture_spec = _architecture(architecture, settings, where)
     return RunSpec(
-        objective=_label(found.cls.name, given),
+        objective=label(found.cls.name, {k: arguments[k] for k in (*given, *(["loss"] if loss else []))}),
         objective_name=found.cls.name,
         arguments=arguments,
         source=found.source,
         dataset=dataset,
-        architecture=label,
-        architecture_spec=spec,
+        architecture=architecture_label,
+        architecture_spec=architecture_spec,
         recipe=recipe_label,
         recipe_spec=settings.recipe,
         seed=seed,
@@ -142,8 +146,21 @@ def _resolve(
         objective_target=target,
         folder=str(folder),
         data_dir=None if data_dir is None else str(data_dir),
-        skip=skip,
+        skip=no_recipe or no_loss,
     )
+
+
+def _names(suite: Suite, folder: Path) -> list[str]:
+    """What the suite's objectives may be called by: as they stand in it, and their own names."""
+    targets = [_split(entry, f"{suite.where}: objectives")[0] for entry in suite.objectives]
+    return list(dict.fromkeys(name for t in targets for name in (t, _find(t, folder, suite.where).cls.name)))
+
+
+def _find(target: str, folder: Path, where: str) -> Found:
+    try:
+        return find_objective(target, folder)
+    except BadInput as error:
+        raise BadInput(f"{where}: objectives: {error}") from error
 
 
 def _split(entry: Named, where: str) -> tuple[str, dict[str, Any]]:
@@ -155,84 +172,50 @@ def _split(entry: Named, where: str) -> tuple[str, dict[str, Any]]:
     return entry["name"], {k: v for k, v in entry.items() if k != "name"}
 
 
-def _label(name: str, settings: Mapping[str, Any]) -> str:
-    return f"{name}({', '.join(f'{k}={v}' for k, v in settings.items())})" if settings else name
+def _arguments(
+    found: Found, given: Mapping[str, Any], loss: str | None, settings: Preset, where: str
+) -> tuple[dict[str, Any], str | None]:
+    """Given ones, else the recipe's, else the defaults; and why a loss from 'losses' makes no sense with them.
+
+    The objective is built once here, so that bad values are told now.
+    """
+    crossed = {} if loss is None else {"loss": loss}
+    try:
+        return _built(found, {**settings.arguments, **given, **crossed}, where), None
+    except BadInput as error:
+        if loss is None:
+            raise
+        # Without the loss this raises again, unless the loss alone was wrong.
+        return _built(found, {**settings.arguments, **given}, where) | crossed, str(error).removeprefix(f"{where}: ")
 
 
-def _arguments(found: Found, given: Mapping[str, Any], settings: Preset, where: str) -> dict[str, Any]:
-    """Given ones, else the recipe's, else the defaults; it is built once here, so that bad values are told now."""
-    arguments = bind_arguments(found.cls, {**settings.arguments, **given}, where)
+def _built(found: Found, given: Mapping[str, Any], where: str) -> dict[str, Any]:
+    arguments = bind_arguments(found.cls, given, where)
     build_objective(found, arguments, where)
     return arguments
 
 
-def _recipe(entry: Named, found: Found, is_points: bool, where: str) -> tuple[str, Preset, str | None]:
-    """Label, settings, and why this objective is skipped under it."""
-    if isinstance(entry, dict) and not set(entry) & {f.name for f in fields(Recipe)}:
-        return _recipe_of_objective(entry, found, is_points, where)
-    if isinstance(entry, dict):
-        settings = {k: v for k, v in entry.items() if k != "name"}
-        return entry.get("name") or _label("custom", settings), _own(settings, found, is_points, where), None
-    if entry not in RECIPES:
-        raise BadInput(f"{where}: recipe: {unknown('recipe', entry, list(RECIPES))}")
-    known = preset(entry, found.cls.name, is_points)
-    if known is not None:
-        return entry, known, None
-    fallback = preset("matched", found.cls.name, is_points)
-    assert fallback is not None
-    return entry, fallback, f"recipe '{entry}' says nothing about {found.cls.name}: give its own, or use 'matched'"
-
-
-def _recipe_of_objective(
-    entry: dict[str, Any], found: Found, is_points: bool, where: str
-) -> tuple[str, Preset, str | None]:
-    """A mapping objective → recipe, with `default` for the others (`published` if it is not there)."""
-    own = entry.get(found.target, entry.get(found.cls.name, entry.get("default", "published")))
-    if not isinstance(own, str | dict) or (isinstance(own, dict) and not set(own) & {f.name for f in fields(Recipe)}):
-        allowed = ", ".join(f.name for f in fields(Recipe))
-        raise BadInput(f"{where}: recipe: {found.target}: must be the name of a recipe, or settings among {allowed}")
-    _, settings, skip = _recipe(own, found, is_points, where)
-    # One label for the whole mapping: it is one protocol, and its objectives belong into one table.
-    return entry.get("name", "own"), settings, skip if isinstance(own, str) else None
-
-
-def _own(settings: Mapping[str, Any], found: Found, is_points: bool, where: str) -> Preset:
-    base = preset("matched", found.cls.name, is_points)
-    assert base is not None
-    allowed = [f.name for f in fields(Recipe)]
-    for key in settings:
-        if key not in allowed:
-            raise BadInput(f"{where}: recipe: unknown key '{key}'; allowed: {', '.join(allowed)}")
-    try:
-        recipe = TypeAdapter(Recipe).validate_python({"batch": base.recipe.batch, **settings})
-    except ValidationError as error:
-        problem = error.errors()[0]
-        raise BadInput(f"{where}: recipe: {problem['loc'][0]}={problem['input']!r}: {problem['msg']}") from error
-    return Preset(recipe, base.arguments, base.architecture)
-
-
-def _architecture(entry: Named | None, settings: Preset, is_points: bool, where: str) -> tuple[str, dict[str, Any]]:
+def _architecture(entry: Named | None, settings: Preset, where: str) -> tuple[str, dict[str, Any]]:
     name, given = _split(entry if entry is not None else dict(settings.architecture), f"{where}: architectures")
     if name not in ARCHITECTURES:
         raise BadInput(f"{where}: architectures: {unknown('model', name, list(ARCHITECTURES))}")
     if name == settings.architecture["name"]:
         given = {k: v for k, v in settings.architecture.items() if k != "name"} | given
     bound = _bound(name, given, where)
+    shown = {k: bound[k] for k in given}
     if name == "mlp":
-        rest = {k: v for k, v in given.items() if k not in ("width", "depth")}
-        return _label(f"mlp-{bound['depth']}x{bound['width']}", rest), {"name": name, **bound}
-    return _label(name, given), {"name": name, **bound}
+        rest = {k: v for k, v in shown.items() if k not in ("width", "depth")}
+        return label(f"mlp-{bound['depth']}x{bound['width']}", rest), {"name": name, **bound}
+    return label(name, shown), {"name": name, **bound}
 
 
 def _bound(name: str, given: Mapping[str, Any], where: str) -> dict[str, Any]:
     """All settings of the architecture, defaults included, so that a changed default changes the identity."""
-    import inspect
-
     parameters = {k: p for k, p in inspect.signature(ARCHITECTURES[name]).parameters.items() if k != "shape"}
     bound = {k: p.default for k, p in parameters.items()}
     for key, value in given.items():
         if key not in parameters:
-            raise BadInput(f"{where}: architectures: {name} has no setting '{key}'; allowed: {', '.join(parameters)}")
+            raise BadInput(f"{where}: architectures: {name}: {unknown('setting', key, list(parameters))}")
         try:
             bound[key] = TypeAdapter(parameters[key].annotation).validate_python(value)
         except ValidationError as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
 
 from ..objectives import LOSSES, BadInput, unknown
 from .data import DATASETS
@@ -23,7 +23,11 @@ def _as_list(value: Any) -> Any:
 def _seeds(value: Any) -> Any:
     if isinstance(value, dict):
         return {dataset: _seeds(own) for dataset, own in value.items()}
-    return list(range(value)) if isinstance(value, int) and not isinstance(value, bool) and value > 0 else value
+    if isinstance(value, list):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        return list(range(value))
+    raise ValueError("must be how many seeds (≥ 1), or a list of seeds")
 
 
 def _architectures(value: Any) -> Any:
@@ -33,8 +37,8 @@ def _architectures(value: Any) -> Any:
 
 
 Named = str | dict[str, Any]
-Count = Annotated[int, Field(ge=1)]
-Seeds = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+Count = Annotated[int, Field(ge=1, strict=True)]
+Seeds = Annotated[list[Annotated[int, Field(ge=0, strict=True)]], Field(min_length=1)]
 
 
 class Evaluation(BaseModel):
@@ -46,10 +50,10 @@ class Evaluation(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     count: Count = 20
-    points: Annotated[int, Field(ge=10, le=5000)] = 1000
-    mode_points: Annotated[int, Field(ge=100)] = 10_000
-    images: Annotated[int, Field(ge=100)] = 1000
-    is_splits: Count = 1
+    points: Annotated[int, Field(ge=10, le=5000, strict=True)] = 1000
+    mode_points: Annotated[int, Field(ge=100, strict=True)] = 10_000
+    images: Annotated[int, Field(ge=100, strict=True)] = 1000
+    is_splits: Annotated[int, Field(ge=1, le=100, strict=True)] = 1
 
 
 class Suite(BaseModel):
@@ -59,7 +63,7 @@ class Suite(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    name: str = ""
+    name: Annotated[str, Field(pattern=r"^[^/\\]+$")] = ""
     description: str = ""
     objectives: Annotated[list[Named], BeforeValidator(_as_list), Field(min_length=1)]
     datasets: Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1)]
@@ -69,6 +73,12 @@ class Suite(BaseModel):
     steps: Count | dict[str, Count] = 3000
     seeds: Annotated[Seeds | dict[str, Seeds], BeforeValidator(_seeds)] = [0, 1, 2]
     evaluation: Evaluation = Evaluation()
+    _file: str | None = PrivateAttr(None)
+
+    @property
+    def where(self) -> str:
+        """What opens a message about this suite: its file, or its name if it has none."""
+        return self._file or f"suite '{self.name}'"
 
     def steps_on(self, dataset: str) -> int:
         """Generator updates on a dataset."""
@@ -95,6 +105,12 @@ class Suite(BaseModel):
                     yield dataset, objective, loss, architecture, recipe, seed
 
 
+def label(name: str, settings: Mapping[str, Any]) -> str:
+    """`name(key=value, …)`, as tables call something with settings; whole numbers without a point."""
+    shown = ", ".join(f"{key}={str(value).removesuffix('.0')}" for key, value in settings.items())
+    return f"{name}({shown})" if settings else name
+
+
 def suite_names() -> list[str]:
     """The suites that come with lipbench."""
     return sorted(p.name.removesuffix(".yaml") for p in SUITES.iterdir() if p.name.endswith(".yaml"))
@@ -113,7 +129,8 @@ def load_suite(target: str, overrides: list[str] | None = None) -> tuple[Suite, 
     try:
         suite = Suite.model_validate(content)
     except ValidationError as error:
-        raise BadInput(f"{path}: {_explain(error)}") from error
+        raise BadInput(f"{path}: {_explain(error, content)}") from error
+    suite._file = str(path)
     _check_names(suite, str(path))
     return suite, Path(str(path)).parent
 
@@ -155,19 +172,31 @@ def _override(content: dict[str, Any], override: str) -> None:
         raise BadInput(f"--set {override}: not valid YAML: {' '.join(str(error).split())}") from error
 
 
-def _explain(error: ValidationError) -> str:
-    """The first problem as one line: the key, what is wrong, what is allowed."""
-    problem = error.errors()[0]
-    keys = [str(part) for part in problem["loc"]]
+def _explain(error: ValidationError, content: dict[str, Any]) -> str:
+    """One problem as one line: the key, what is wrong, what is allowed."""
+    # Of the branches of a union, the one that got furthest into the file is the one that was meant.
+    problem = max(error.errors(), key=lambda e: len(_keys(e["loc"], content)))
+    keys = _keys(problem["loc"], content)
     if problem["type"] == "extra_forbidden":
         fields = Evaluation.model_fields if keys[0] == "evaluation" else Suite.model_fields
         close = difflib.get_close_matches(keys[-1], fields, n=1)
         hint = f" (did you mean '{close[0]}'?)" if close else ""
         return f"unknown key '{'.'.join(keys)}'{hint}; allowed: {', '.join(fields)}"
     if problem["type"] == "missing":
-        return f"key '{'.'.join(keys)}' is missing"
-    shown = ".".join(k for k in keys if k in Suite.model_fields or k in Evaluation.model_fields or k.isdigit())
-    return f"'{shown}' is {problem['input']!r}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
+        return f"key '{'.'.join(map(str, problem['loc']))}' is missing"
+    told = problem["msg"].removeprefix("Value error, ")
+    return f"'{'.'.join(keys)}' is {problem['input']!r}: {told[0].lower()}{told[1:]}"
+
+
+def _keys(location: tuple[int | str, ...], content: Any) -> list[str]:
+    """The part of a location that is in the file; the rest are branches of types."""
+    found: list[str] = []
+    for part in location:
+        inside: Any = dict(enumerate(content)) if isinstance(content, list) else content
+        if isinstance(inside, dict) and part in inside:
+            content = inside[part]
+            found.append(str(part))
+    return found
 
 
 def _check_names(suite: Suite, where: str) -> None:
@@ -178,6 +207,11 @@ def _check_names(suite: Suite, where: str) -> None:
             given = getattr(suite, key)
             if isinstance(given, Mapping) and dataset not in given:
                 raise BadInput(f"{where}: {key}: nothing for dataset '{dataset}'")
+    for key in ("steps", "seeds", "architectures"):
+        given = getattr(suite, key)
+        for dataset in given if isinstance(given, Mapping) else ():
+            if dataset not in DATASETS:
+                raise BadInput(f"{where}: {key}: {unknown('dataset', dataset, list(DATASETS))}")
     for loss in suite.losses or []:
         if loss not in LOSSES:
             raise BadInput(f"{where}: losses: {unknown('loss', loss, list(LOSSES))}")

@@ -1,0 +1,60 @@
+"""What an author of an objective does: the README's file, and a package with an entry point, run as they would be."""
+
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+TINY = ["steps=4", "seeds=1", "evaluation={count: 2, points: 50, mode_points: 200}"]
+
+
+def readme_block(heading: str, language: str) -> str:
+    """The first block of code in that language below the heading."""
+    section = (ROOT / "README.md").read_text(encoding="utf-8").split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    found = re.search(rf"```{language}\n(.*?)```", section, flags=re.DOTALL)
+    assert found is not None
+    return found.group(1)
+
+
+def call(*command: str, cwd: Path, **environment: str) -> str:
+    """What the command printed; fails the test, with all of it, on another exit status than 0."""
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, env={**os.environ, **environment})
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_readme_objective_is_short_conforms_and_runs_beside_ours(tmp_path: Path) -> None:
+    code, suite = readme_block("Add your objective", "python"), readme_block("Add your objective", "yaml")
+    assert len(code.splitlines()) < 25
+    (tmp_path / "my.py").write_text(code, encoding="utf-8")
+    (tmp_path / "mine.yaml").write_text(suite, encoding="utf-8")
+    lipbench = (sys.executable, "-m", "lipbench.bench.cli")
+    assert "0 failed" in call(*lipbench, "check", "my.py:MyObjective", cwd=tmp_path)
+    printed = call(*lipbench, "run", "mine.yaml", "--jobs", "1", "--set", *TINY, cwd=tmp_path, COLUMNS="200")
+    assert "zero-gp" in printed and "wgan-gp" in printed
+    assert (tmp_path / "results" / "mine" / "summary.csv").is_file()
+
+
+@pytest.mark.slow
+def test_plugin_package_is_listed_checked_and_run(tmp_path: Path) -> None:
+    environment = tmp_path / "env"
+    call(sys.executable, "-m", "venv", str(environment), cwd=tmp_path)
+    python = environment / "bin" / "python"
+    purelib = call(str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=tmp_path).strip()
+    # The packages of this environment, its editable ones too, are seen from the new one.
+    (Path(purelib) / "outer.pth").write_text(f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n")
+    package = str(ROOT / "tests" / "example_plugin")
+    source = tmp_path / "source"
+    call("cp", "-r", package, str(source), cwd=tmp_path)  # building leaves files beside the sources
+    call(str(python), "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", str(source), cwd=tmp_path)
+    lipbench = (str(python), "-m", "lipbench.bench.cli")
+    assert "lipbench-example" in call(*lipbench, "list", "objectives", cwd=tmp_path, COLUMNS="250")
+    assert "0 failed" in call(*lipbench, "check", "zero-gp", cwd=tmp_path)
+    suite = "objectives: [zero-gp, wgan-gp]\ndatasets: [8gaussians]\nrecipe: matched\n"
+    (tmp_path / "s.yaml").write_text(suite)
+    assert "zero-gp" in call(*lipbench, "run", "s.yaml", "--jobs", "1", "--set", *TINY, cwd=tmp_path, COLUMNS="200")
