@@ -1,6 +1,7 @@
 """The one Lightning module: draws samples, keeps counters and streams, and calls the two steps of the game."""
 
 import hashlib
+import os
 import time
 from copy import deepcopy
 from typing import Any, Protocol
@@ -14,6 +15,10 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from ..objectives import Batch, Objective, critic_step, generator_step
 from .networks import Networks, draw_latent
 from .recipe import Recipe
+
+# Lightning sets this when it is imported, so that processes may fork after they asked for GPUs. Adam asks at each of
+# its steps; where there is no GPU, that search costs 8 % of an iteration of small networks. lipbench spawns, not forks.
+os.environ.pop("PYTORCH_NVML_BASED_CUDA_CHECK", None)
 
 STREAMS = ("data", "latent", "objective", "evaluation")
 SCALARS = ("critic_loss", "penalty", "generator_loss")
