@@ -1,0 +1,114 @@
+"""Generators trained by the sweep's own machinery for studies: cells in, records of runs and rows out.
+
+No study and no recipe is named here; the counterpart for critics against fixed generators is critics.py.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..report.quantities import KNOWN
+from ..report.records import RunRecord
+from ..runner import records_of
+from ..suite import Evaluation, Named, Suite
+from ..train import Place
+from .contract import Row, Setting
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One condition of a study, trained once a seed.
+
+    Attributes:
+        labels: what tells it from other conditions, as columns of the study's rows.
+        dataset, objective, recipe, architecture: as a suite has them; the recipe's own architecture by default.
+    """
+
+    labels: Mapping[str, Any]
+    dataset: str
+    objective: Named
+    recipe: Named = "stability"
+    architecture: Named | None = None
+
+    def suite(self, steps: int, seeds: Sequence[int], evaluation: Evaluation) -> Suite:
+        """The suite that has this condition alone."""
+        return Suite(
+            objectives=[self.objective],
+            datasets=[self.dataset],
+            recipe=[self.recipe],
+            architectures=None if self.architecture is None else [self.architecture],
+            steps=steps,
+            seeds=list(seeds),
+            evaluation=evaluation,
+        )
+
+
+@dataclass(frozen=True)
+class CellRun:
+    """One run of a cell. A diverged run's missing values are the worst there are, never missing."""
+
+    cell: Cell
+    seed: int
+    record: RunRecord
+
+    @property
+    def about(self) -> Row:
+        """Labels and seed, for every row of this run."""
+        return {"seed": self.seed, **self.cell.labels}
+
+    def course(self, **columns: str) -> list[Row]:
+        """A row an evaluation: `step`, and each named column of the history (name in the row = name there).
+
+        What does not exist before the first update is left out there.
+        """
+        rows: list[Row] = []
+        for _, found in self.record.history.iterrows():
+            row = self.about | {"step": int(found["step"])}
+            missing_at_start = {new for new, old in columns.items() if not found["step"] and math.isnan(found[old])}
+            row |= {new: _told(old, found[old]) for new, old in columns.items() if new not in missing_at_start}
+            rows.append(row)
+        return rows
+
+    def ending(self, *metrics: str) -> Row:
+        """One row: how the run ended, its W1 floor, and `<metric>_tail`, `_tail_sd` and `_final` of each metric.
+
+        `tail` is the last fifth of the run. A standard deviation that does not exist (a run that stopped) is infinite.
+        """
+        row = self.about | {"run": self.record.id, "status": self.record.status}
+        row |= {"reason": self.record.result["reason"] or "", "updates": self.record.result["steps"]}
+        row |= {"seconds": round(float(self.record.result["seconds"]), 1), "floor": self.record.floors["w1"]}
+        for metric in metrics:
+            found = self.record.metrics[metric]
+            row |= {
+                f"{metric}_tail": _told(metric, found["tail_mean"]),
+                f"{metric}_final": _told(metric, found["final"]),
+            }
+            row[f"{metric}_tail_sd"] = math.inf if found["tail_sd"] is None else found["tail_sd"]
+        return row
+
+
+def runs_of(cells: Iterable[Cell], setting: Setting, steps: int, evaluation: Evaluation | None = None) -> list[CellRun]:
+    """The runs of these cells at every seed, cell by cell; those that `setting.runs` lacks are made first.
+
+    Raises:
+        RuntimeError: where a run failed or was skipped: a study has no use for a missing condition.
+    """
+    cells = list(cells)
+    suites = [cell.suite(steps, setting.seeds, evaluation or Evaluation()) for cell in cells]
+    records = iter(records_of(suites, Place(setting.runs), setting.jobs))
+    runs = [CellRun(cell, seed, next(records)) for cell in cells for seed in setting.seeds]
+    for run in runs:
+        if not run.record.measured:
+            raise RuntimeError(
+                f"run {run.record.id} was not measured: {run.record.status}: {run.record.result['reason']}"
+            )
+    return runs
+
+
+def _told(column: str, value: float | None) -> float:
+    """The value, or what a run counts as that has none."""
+    if value is not None and not math.isnan(value):
+        return float(value)
+    worst = KNOWN[column].worst if column in KNOWN else math.nan
+    return math.inf if math.isnan(worst) else worst

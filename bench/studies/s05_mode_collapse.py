@@ -1,0 +1,169 @@
+"""S5: whether a Lipschitz constraint keeps modes alive and samples good, in the common toy setting."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from .contract import Criterion, Part, Quantity, Row, Setting, Size, Study
+from .style import GREY, dots, label, legend, panels, threshold
+from .toy_games import (
+    CLIP,
+    CLIP_TIGHT,
+    COLORS,
+    COMPARISON,
+    COMPARISON_NOTE,
+    DATA,
+    GP,
+    GP_STRONG,
+    GRID,
+    MINIMAX,
+    MINIMAX_5,
+    NS,
+    RING,
+    SN,
+    comparison,
+    ending_rows,
+    relative,
+)
+
+SHARE, FACTOR = 1 / 3, 3.0
+SHOWN = ("w1", "modes", "mode_kl")
+
+
+def run(setting: Setting) -> list[Row]:
+    """The course of every run and how it ended."""
+    runs = comparison(setting)
+    return [row for one in runs for row in one.course(**{name: name for name in SHOWN})] + ending_rows(runs)
+
+
+def derive(measurements: pd.DataFrame) -> pd.DataFrame:
+    """Per run: mode-KL over the smaller median of minimax's and NS's (`collapse`), W1 over SN's median (`w1_to_sn`).
+
+    A constant divisor, so that the median over seeds of the ratio is the ratio of the medians.
+    """
+    ends = measurements[measurements["status"].notna()]
+    found = []
+    for _, block in ends.groupby(["dataset", "recipe"]):
+        medians = block.groupby("objective")[["mode_kl_tail", "w1_tail"]].median()
+        unconstrained = medians["mode_kl_tail"].reindex([MINIMAX, NS]).min()
+        reference = medians["w1_tail"].reindex([SN]).iloc[0]
+        collapse = relative(block["mode_kl_tail"], unconstrained)
+        found.append(block.assign(collapse=collapse, w1_to_sn=relative(block["w1_tail"], reference)))
+    return pd.concat(found)
+
+
+def plot(measurements: pd.DataFrame) -> Figure:
+    """Modes against time."""
+    figure, axes = panels("S5  Modes covered against time", columns=2, width=5.2, height=3.9)
+    courses = measurements[measurements["step"].notna() & (measurements["recipe"] == "common")]
+    for axis, (data, name) in zip(axes, DATA.items(), strict=True):
+        _draw_courses(axis, courses[courses["dataset"] == data], "modes")
+        label(axis, "generator updates", "modes covered (median over seeds, range)", name)
+        legend(axis, ncols=2, fontsize=7)
+    return figure
+
+
+def quality(measurements: pd.DataFrame) -> Figure:
+    """W1 against time."""
+    figure, axes = panels("S5  Wasserstein-1 distance against time", columns=2, width=5.2, height=3.9)
+    courses = measurements[measurements["step"].notna() & (measurements["recipe"] == "common")]
+    for axis, (data, name) in zip(axes, DATA.items(), strict=True):
+        _draw_courses(axis, courses[courses["dataset"] == data], "w1")
+        floor = measurements.loc[measurements["dataset"] == data, "floor"].max()
+        threshold(axis, floor, "floor: real against real")
+        axis.set_yscale("log")
+        label(axis, "generator updates", "exact W1, data units (median over seeds, range)", name)
+        legend(axis, ncols=2, fontsize=7)
+    return figure
+
+
+def _draw_courses(axis: Axes, courses: pd.DataFrame, measurement: str) -> None:
+    for name, color in COLORS.items():
+        course = courses[courses["objective"] == name].groupby("step")[measurement]
+        if len(course):
+            axis.plot(course.median(), color=color, linewidth=1.5, label=name)
+            axis.fill_between(course.min().index, course.min(), course.max(), color=color, alpha=0.12, linewidth=0)
+
+
+def collapse(measurements: pd.DataFrame) -> Figure:
+    """Every run's mode-KL on the grid, with the criterion's line."""
+    figure, (axis,) = panels("S5  Uneven modes on the grid, every seed", width=9.5, height=4.2)
+    ends = measurements[measurements["status"].notna() & (measurements["dataset"] == GRID)]
+    ends = ends[ends["recipe"] == "common"]
+    groups = {str(name): group["mode_kl_tail"].to_list() for name, group in ends.groupby("objective", sort=False)}
+    colors = [COLORS.get(name, GREY) for name in groups]
+    dots(axis, list(groups), list(groups.values()), colors)
+    axis.tick_params(axis="x", rotation=30)
+    unconstrained = ends.groupby("objective")["mode_kl_tail"].median().reindex([MINIMAX, NS]).min()
+    threshold(axis, SHARE * unconstrained, "⅓ of the smaller median of minimax and NS")
+    axis.set_yscale("log")
+    label(axis, "", "mode-KL over the last fifth of the run, nats")
+    legend(axis)
+    return figure
+
+
+def _collapse(name: str, recipe: str = "common") -> dict[str, object]:
+    where = {"dataset": GRID, "objective": name, "recipe": recipe}
+    setting = "" if recipe == "common" else f", {recipe} recipe"
+    text = f"mode-KL of {name} on the grid over the smaller median of minimax and NS{setting}"
+    return {"measurement": "collapse", "where": where, "reduce": "median", "text": text}
+
+
+def _part(name: str, title: str, *reported: Quantity) -> Part:
+    criterion = Criterion(**_collapse(name), op="<=", threshold=SHARE)  # pyright: ignore[reportArgumentType]
+    return Part(name=f"less mode collapse: {title}", criteria=(criterion,), reported=reported)
+
+
+def _reported(measurement: str, data: str, name: str, text: str) -> Quantity:
+    return Quantity(measurement=measurement, where=_common(data, name), reduce="median", text=text)
+
+
+def _common(data: str, name: str) -> dict[str, str]:
+    return {"dataset": data, "objective": name, "recipe": "common"}
+
+
+STUDY = Study(
+    id="S5",
+    claim="A Lipschitz constraint lessens mode collapse and improves the samples.",
+    document="Report 3.5, 3.3.2",
+    experiment="3×128 ReLU MLPs, latent 2, batch 256, Adam 5e-4 (0,.9) with n_critic 1 (minimax, NS, SN) or 5 (GP, "
+    "clipping by RMSprop 5e-4 at c = .1, 5e-5 at .01), on 8 and 25 Gaussians; mean of mode-KL and exact W1 over the "
+    "last fifth of the run.",
+    run=run,
+    derive=derive,
+    parts=(
+        _part(CLIP, "clipping, c = .1"),
+        _part(
+            CLIP_TIGHT,
+            "clipping, c = .01",
+            _reported("mode_kl_tail", GRID, MINIMAX, "mode-KL of minimax, nats"),
+            _reported("mode_kl_tail", GRID, NS, "mode-KL of NS, nats"),
+        ),
+        _part(GP, "GP, λ = .1", Quantity(**_collapse(GP_STRONG))),  # pyright: ignore[reportArgumentType]
+        _part(SN, "SN"),
+        Part(
+            name="better samples: a strong discriminator against SN",
+            criteria=(
+                Criterion(
+                    measurement="w1_to_sn",
+                    where=_common(RING, MINIMAX_5),
+                    reduce="median",
+                    text="W1 of minimax n=5 on the ring over the median of SN",
+                    op=">=",
+                    threshold=FACTOR,
+                ),
+            ),
+            reported=(
+                *(_reported("w1_tail", GRID, name, f"W1 on the grid, {name}") for name in (MINIMAX, NS, CLIP, GP, SN)),
+                _reported("floor", GRID, GP, "floor of W1 on the grid"),
+            ),
+        ),
+    ),
+    plot=plot,
+    pictures={"w1": quality, "mode_kl": collapse},
+    sizes={
+        "smoke": Size(seeds=1, options=COMPARISON["smoke"], note=COMPARISON_NOTE["smoke"]),
+        "quick": Size(seeds=3, options=COMPARISON["quick"], note=COMPARISON_NOTE["quick"]),
+        "full": Size(seeds=5, options=COMPARISON["full"], note=COMPARISON_NOTE["full"]),
+    },
+)

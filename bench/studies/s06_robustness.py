@@ -1,0 +1,219 @@
+"""S6: which objectives survive other hyper-parameters and other architectures."""
+
+import math
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from scipy import stats
+
+from ..recipes import SNGAN_SETTINGS
+from ..suite import Evaluation
+from .contract import Criterion, Part, Quantity, Row, Setting, Size, Study
+from .generators import Cell, runs_of
+from .style import BLUE, GREY, VERMILION, label, legend, panels, threshold
+from .toy_games import CLIP, COLORS, GP, GP_STRONG, MINIMAX, NS, SN, STEPS, ending_rows, game
+
+SETTINGS = {name[-1].upper(): name for name in SNGAN_SETTINGS}
+MILD, HARSH = ("A", "B", "C"), ("D", "E", "F")
+MODE_KL, FLOORS = 0.1, 4.0  # what success means
+ARCHITECTURES = 40
+ACTIVATIONS = ("relu", "leaky_relu", "tanh", "softplus", "elu")
+DEPTHS, WIDTHS = (2, 3, 4, 6, 8), (32, 64, 128, 256)
+
+
+def run(setting: Setting) -> list[Row]:
+    """How every run ended: settings A–F at every seed; at full scale random pairs of networks, one seed each."""
+    options = setting.options
+    cells = [
+        game(name, recipe=recipe, labels={"recipe": recipe, "setting": letter})
+        for letter, recipe in SETTINGS.items()
+        for name in options["objectives"]
+    ]
+    evaluation = Evaluation(count=options["evaluations"])
+    rows = [row | {"half": "settings"} for row in ending_rows(runs_of(cells, setting, options["steps"], evaluation))]
+    pairs = [cell for number in range(options["architectures"]) for cell in random_pair(number)]
+    for row in ending_rows(runs_of(pairs, one_seed(setting), options["steps"], evaluation)):
+        rows.append({k: v for k, v in row.items() if k != "seed"} | {"half": "architectures"})
+    return rows
+
+
+def one_seed(setting: Setting) -> Setting:
+    """The architectures are the replicates there."""
+    return Setting(setting.scale, (0,), setting.options, setting.folder, setting.runs, setting.jobs)
+
+
+def random_pair(number: int) -> list[Cell]:
+    """Architecture number `number` under NS and under GP.
+
+    Where the draw says norms, the critic has batch norm under NS and layer norm under GP, as in WGAN-GP's table.
+    """
+    rng = np.random.default_rng(number)
+    drawn = {"name": "mlp", "activation": str(rng.choice(ACTIVATIONS))}
+    drawn |= {"depth": int(rng.choice(DEPTHS)), "width": int(rng.choice(WIDTHS))}
+    of_generator, of_critic = (bool(rng.integers(2)) for _ in range(2))
+    drawn["norm"] = "batch" if of_generator else "none"
+    norms = {NS: "batch", GP: "layer"} if of_critic else {NS: "none", GP: "none"}
+    return [
+        game(name, architecture=drawn | {"critic_norm": norm}, labels={"network": number})
+        for name, norm in norms.items()
+    ]
+
+
+def succeeded(runs: pd.DataFrame) -> pd.Series:
+    """Not diverged, mode-KL ≤ .1 and W1 ≤ 4 × its floor over the last fifth of the run."""
+    good = (runs["mode_kl_tail"] <= MODE_KL) & (runs["w1_tail"] <= FLOORS * runs["floor"])
+    return good & (runs["status"] == "completed")
+
+
+def derive(measurements: pd.DataFrame) -> pd.DataFrame:
+    """Per seed and objective: settings that succeed, of all six and of each half, and the halves' difference
+    (`fewer_harsh`). Over all architectures: how often one objective alone succeeds, and the sign test's p.
+    """
+    settings = measurements[measurements["half"] == "settings"]
+    found: list[Row] = []
+    for (seed, name), runs in settings.groupby(["seed", "objective"]):  # pyright: ignore[reportGeneralTypeIssues]
+        good = succeeded(runs).set_axis(runs["setting"])
+        mild, harsh = (int(good.reindex(letters, fill_value=False).sum()) for letters in (MILD, HARSH))
+        row: Row = {"seed": seed, "objective": name, "successes": mild + harsh, "mild": mild, "harsh": harsh}
+        found.append(row | {"fewer_harsh": mild - harsh})
+    architectures = measurements[measurements["half"] == "architectures"]
+    return pd.DataFrame([*found, *([] if architectures.empty else [sign_test(architectures)])])
+
+
+def sign_test(runs: pd.DataFrame) -> Row:
+    """Architectures on which one objective alone succeeds, and the two-sided sign test between them."""
+    good = succeeded(runs).groupby([runs["network"], runs["objective"]]).first().unstack()
+    only_gp, only_ns = int((good[GP] & ~good[NS]).sum()), int((good[NS] & ~good[GP]).sum())
+    p = stats.binomtest(only_gp, only_gp + only_ns).pvalue if only_gp + only_ns else 1.0
+    both, neither = int((good[GP] & good[NS]).sum()), int((~good[GP] & ~good[NS]).sum())
+    row: Row = {"only_gp": only_gp, "only_ns": only_ns, "both": both, "neither": neither, "sign_p": float(p)}
+    return row | {"margin": only_gp - 5 * only_ns}
+
+
+def plot(measurements: pd.DataFrame) -> Figure:
+    """Bars: W1 and mode-KL of each objective under the settings A–F, with what success asks for."""
+    figure, axes = panels("S6  The grid under SN-GAN's settings A–F", columns=2, width=5.6, height=4.0)
+    runs = measurements[measurements["half"] == "settings"]
+    _bars(axes[0], runs.assign(value=runs["w1_tail"] / runs["floor"]))
+    threshold(axes[0], FLOORS, f"success: ≤ {FLOORS:g}")
+    label(axes[0], "setting", "W1 over its floor, last fifth of the run", "bars: median over seeds; dots: seeds")
+    _bars(axes[1], runs.assign(value=runs["mode_kl_tail"]))
+    threshold(axes[1], MODE_KL, f"success: ≤ {MODE_KL:g}")
+    label(axes[1], "setting", "mode-KL, nats, last fifth of the run", "crosses: diverged runs")
+    for axis in axes:
+        legend(axis, ncols=2)
+    return figure
+
+
+def _bars(axis: Axes, runs: pd.DataFrame) -> None:
+    names = [name for name in COLORS if name in set(runs["objective"])]
+    width, top = 0.8 / len(names), runs.loc[runs["value"] < math.inf, "value"].max()
+    for place, name in enumerate(names):
+        own = runs[runs["objective"] == name].groupby("setting")["value"]
+        centres = np.arange(len(own)) + (place - (len(names) - 1) / 2) * width
+        axis.bar(centres, own.median().clip(upper=2 * top), width * 0.9, color=COLORS[name], alpha=0.75, label=name)
+        for centre, (_, values) in zip(centres, own, strict=True):
+            ended = values[values < math.inf]
+            axis.scatter([centre] * len(ended), ended, s=7, color="black", zorder=3, linewidths=0)
+            axis.scatter(
+                [centre] * (len(values) - len(ended)), [top] * (len(values) - len(ended)), marker="x", color="red"
+            )
+    axis.set_yscale("log")
+    axis.set_xticks(range(len(SETTINGS)), list(SETTINGS))
+
+
+def successes(measurements: pd.DataFrame) -> Figure:
+    """How many of the six settings succeed, and on how many architectures, where those were run."""
+    rows = derive(measurements)
+    counts = rows[rows["objective"].notna()] if "objective" in rows else rows
+    figure, axes = panels("S6  How often training succeeds", columns=2 if "only_gp" in rows else 1)
+    names = [name for name in COLORS if name in set(counts["objective"])]
+    means = counts.groupby("objective")[["mild", "harsh"]].mean().reindex(names)
+    axes[0].bar(names, means["mild"], color=BLUE, label="A–C")
+    axes[0].bar(names, means["harsh"], bottom=means["mild"], color=VERMILION, label="D–F")
+    axes[0].set_ylim(0, len(SETTINGS))
+    label(axes[0], "", "settings that succeed, of 6 (mean over seeds)")
+    legend(axes[0])
+    if "only_gp" in rows:
+        found = rows[["both", "only_gp", "only_ns", "neither"]].dropna().iloc[0]
+        axes[1].bar(["both", "GP only", "NS only", "neither"], found, color=[GREY, BLUE, VERMILION, GREY])
+        label(axes[1], "", "random pairs of networks")
+    return figure
+
+
+def _successes(name: str) -> Quantity:
+    return Quantity(
+        measurement="successes", where={"objective": name}, reduce="median", text=f"settings that succeed, {name}"
+    )
+
+
+STUDY = Study(
+    id="S6",
+    claim="A Lipschitz constraint makes training robust to hyper-parameters and to the architecture.",
+    document="Report 3.5",
+    experiment="The grid. (a) SN-GAN's settings A–F (learning rate, betas, n_critic); (b) random pairs of MLPs "
+    "(activation, depth, norms, width), NS against GP λ = .1. Success: not diverged, and in the last fifth of the run "
+    "mode-KL ≤ .1 and W1 ≤ 4 × its floor.",
+    run=run,
+    derive=derive,
+    parts=(
+        Part(
+            name="(a) hyper-parameters",
+            criteria=(
+                Criterion(
+                    measurement="successes",
+                    where={"objective": SN},
+                    text="of the six settings succeed, SN",
+                    reduce="median",
+                    op=">=",
+                    threshold=5,
+                ),
+                Criterion(
+                    measurement="fewer_harsh",
+                    where={"objective": GP},
+                    text="settings that succeed among A–C less those among D–F, GP",
+                    reduce="median",
+                    op=">",
+                    threshold=0,
+                ),
+            ),
+            reported=(_successes(GP),),
+        ),
+        Part(
+            name="(b) architectures",
+            criteria=(
+                Criterion(
+                    measurement="margin", text='pairs with "only GP" less 5 × those with "only NS"', op=">", threshold=0
+                ),
+                Criterion(measurement="sign_p", text="sign test between the two, p", op="<", threshold=0.05),
+            ),
+        ),
+    ),
+    plot=plot,
+    pictures={"successes": successes},
+    sizes={
+        "smoke": Size(
+            seeds=1,
+            options={"steps": STEPS["smoke"], "objectives": (GP, SN), "architectures": 2, "evaluations": 2},
+            note=f"{STEPS['smoke']} of 3,000 updates, GP and SN, 2 of {ARCHITECTURES} architectures",
+        ),
+        "quick": Size(
+            seeds=3,
+            options={"steps": STEPS["quick"], "objectives": (GP, SN), "architectures": 0, "evaluations": 10},
+            note=f"{STEPS['quick']} of 3,000 updates, in which a low learning rate does not get far; GP and SN; "
+            "without (b) the architectures",
+        ),
+        "full": Size(
+            seeds=5,
+            options={
+                "steps": STEPS["full"],
+                "objectives": (MINIMAX, NS, CLIP, GP, GP_STRONG, SN),
+                "architectures": ARCHITECTURES,
+                "evaluations": 20,
+            },
+        ),
+    },
+    settings={"mode_kl": MODE_KL, "floors": FLOORS, "activations": ACTIVATIONS, "depths": DEPTHS, "widths": WIDTHS},
+)

@@ -1,0 +1,229 @@
+"""S10: the documents' advice on training WGANs: critic steps, learning rate, norms in the critic, strong critics."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from .batch_norm import PenaltyThroughBatchNorm
+from .contract import Criterion, Part, Quantity, Row, Setting, Size, Study
+from .generators import Cell, CellRun, runs_of
+from .ranks import spearman
+from .style import BLUE, GREEN, VERMILION, dots, label, legend, panels, threshold
+from .toy_games import GP, MINIMAX, STEPS, adjusted, game
+
+RATES = (5e-5, 1.5e-4, 5e-4, 1.5e-3, 5e-3, 1e-2)
+COMMON_RATE, COMMON_STEPS = 5e-4, 5
+NORMS = ("none", "batch", "layer")
+RHO, WORSE, STEADY = 0.8, 2.0, 1.2
+THROUGH = f"{PenaltyThroughBatchNorm.__module__}:{PenaltyThroughBatchNorm.__name__}"
+PLACES = ("real", "fake", "line")
+
+
+def run(setting: Setting) -> list[Row]:
+    """How every run ended; per evaluation the critic's estimate, its largest measured slope and exact W1."""
+    options = setting.options
+    cells = [*critic_steps(options["n_critic"], options["strong"]), *rates(options["rates"]), *norms()]
+    rows: list[Row] = []
+    for one in runs_of(cells, setting, options["steps"]):
+        rows.append(one.ending("w1", "modes"))
+        if one.cell.labels["factor"] == "n_critic" and one.cell.labels["objective"] == GP:
+            rows += estimates(one)
+    return rows
+
+
+def critic_steps(gp: tuple[int, ...], strong: int) -> Iterator[Cell]:
+    """GP with these n_critic; minimax with 1 and the largest."""
+    for n in sorted({*gp, strong}):
+        own = None if n == COMMON_STEPS else adjusted("wgan-gp", f"stability-{n}", n_critic=n)
+        yield game(GP, recipe=own, labels={"factor": "n_critic", "n_critic": n})
+    for n in (1, strong):
+        own = None if n == 1 else adjusted("minimax", f"stability-{n}", n_critic=n)
+        yield game(MINIMAX, recipe=own, labels={"factor": "n_critic", "n_critic": n})
+
+
+def rates(chosen: tuple[float, ...]) -> Iterator[Cell]:
+    """GP with these learning rates of both networks."""
+    for lr in chosen:
+        own = None if lr == COMMON_RATE else adjusted("wgan-gp", f"stability-lr{lr:g}", lr=lr)
+        yield game(GP, recipe=own, labels={"factor": "lr", "lr": lr})
+
+
+def norms() -> Iterator[Cell]:
+    """GP with each norm in the critic."""
+    for norm in NORMS:
+        normed = None if norm == "none" else {"name": "mlp", "critic_norm": norm}
+        cell = game(GP, architecture=normed, labels={"factor": "norm", "norm": norm})
+        # GP refuses batch norm, and the recipe knows its stand-in by no name.
+        through = {"objective": {"name": THROUGH, "weight": 0.1}, "recipe": adjusted("wgan-gp", "stability-gp")}
+        yield replace(cell, **through) if norm == "batch" else cell
+
+
+def estimates(one: CellRun) -> list[Row]:
+    """Per evaluation after the first update: the critic's estimate, W1, and the largest slope seen."""
+    slopes = {f"slope_{place}": f"slope_{place}_max" for place in PLACES}
+    rows = one.course(estimate="critic_estimate", w1="w1", **slopes)
+    return [
+        {k: v for k, v in row.items() if k not in slopes} | {"slope": max(row[k] for k in slopes)}
+        for row in rows
+        if row["step"]
+    ]
+
+
+def missed(course: pd.DataFrame) -> float:
+    """Σ |dual/K − W1| / Σ W1 over the evaluations: the share of W1 that the critic's estimate misses."""
+    if not np.isfinite(course[["estimate", "slope", "w1"]].to_numpy(float)).all():
+        return math.inf
+    return float((course["estimate"] / course["slope"] - course["w1"]).abs().sum() / course["w1"].sum())
+
+
+def derive(measurements: pd.DataFrame) -> pd.DataFrame:
+    """Per seed: errors of the estimate and their ratios, ρ of learning rate and unsteadiness, the worst norm, and W1
+    with a strong critic over W1 with a weak one.
+    """
+    found: list[Row] = []
+    for seed, runs in measurements.groupby("seed"):
+        row: Row = {"seed": seed}
+        courses = runs[runs["step"].notna()].groupby("n_critic")
+        errors = {int(n): missed(course) for n, course in courses}  # pyright: ignore[reportArgumentType]
+        row |= {f"error_{n}": error for n, error in errors.items()}
+        ends = runs[runs["status"].notna()]
+        found.append(row | _ratios(errors) | _steadiness(ends) | _norms(ends) | _strength(ends))
+    return pd.DataFrame(found)
+
+
+def _ratios(errors: dict[int, float]) -> Row:
+    most = max(n for n in errors if n <= 20)
+    return {"error_most": errors[most], "most_to_5": errors[most] / errors[5], "5_to_1": errors[5] / errors[1]}
+
+
+def _steadiness(ends: pd.DataFrame) -> Row:
+    own = ends[ends["factor"] == "lr"]
+    return {"rho": spearman(own["lr"], own["w1_tail_sd"])}
+
+
+def _norms(ends: pd.DataFrame) -> Row:
+    own = ends[ends["factor"] == "norm"].set_index("norm")["w1_tail"]
+    return {"bn_worst": int(own["batch"] > max(own["none"], own["layer"])), "ln_to_none": own["layer"] / own["none"]}
+
+
+def _strength(ends: pd.DataFrame) -> Row:
+    own = ends[ends["factor"] == "n_critic"].set_index(["objective", "n_critic"])["w1_tail"]
+    ratio = {name: own[name].sort_index() for name in (MINIMAX, GP)}
+    return {f"strong_{name.split()[0]}": float(w1.iloc[-1] / w1.iloc[0]) for name, w1 in ratio.items()}
+
+
+def plot(measurements: pd.DataFrame) -> Figure:
+    """One panel a piece of advice."""
+    figure, axes = panels("S10  One factor at a time from the common setting, on the grid", columns=4, width=3.6)
+    ends, errors = measurements[measurements["status"].notna()], derive(measurements)
+    steps = sorted(int(name[6:]) for name in errors.columns if name[6:].isdigit() and name.startswith("error_"))
+    dots(axes[0], [str(n) for n in steps], [errors[f"error_{n}"].to_list() for n in steps], [BLUE] * len(steps))
+    label(axes[0], "critic steps per update", "share of W1 missed by the estimate", "GP: does the critic know W1?")
+    rates = ends[ends["factor"] == "lr"]
+    _scatter(axes[1], rates["lr"], rates["w1_tail_sd"])
+    axes[1].set_xscale("log")
+    label(axes[1], "learning rate", "sd of W1 over the last fifth", "GP: is a low rate steadier?")
+    norms = ends[ends["factor"] == "norm"]
+    groups = [norms.loc[norms["norm"] == norm, "w1_tail"].to_list() for norm in NORMS]
+    dots(axes[2], list(NORMS), groups, (BLUE, VERMILION, GREEN))
+    label(axes[2], "norm in the critic", "W1 over the last fifth, data units", "GP: norms")
+    _draw_strength(axes[3], ends[ends["factor"] == "n_critic"])
+    for axis in axes[1:]:
+        axis.set_yscale("log")
+    return figure
+
+
+def _scatter(axis: Axes, x: pd.Series, y: pd.Series) -> None:
+    axis.scatter(x, y, s=16, color=BLUE, alpha=0.8, linewidths=0)
+    medians = y.groupby(x).median()
+    axis.plot(medians.index, medians, color=BLUE, linewidth=1.2)
+
+
+def _draw_strength(axis: Axes, runs: pd.DataFrame) -> None:
+    for name, color in ((MINIMAX, VERMILION), (GP, BLUE)):
+        own = runs[runs["objective"] == name]
+        axis.scatter(own["n_critic"], own["w1_tail"], s=16, color=color, alpha=0.8, linewidths=0)
+        medians = own.groupby("n_critic")["w1_tail"].median()
+        axis.plot(medians.index, medians, color=color, linewidth=1.2, label=name)
+    threshold(axis, runs["floor"].max(), "floor")
+    axis.set_xscale("log")
+    legend(axis)
+    label(axis, "critic steps per update", "W1 over the last fifth, data units", "a strong critic")
+
+
+def _criterion(measurement: str, op: str, bound: float, text: str, reduce: str = "median") -> Criterion:
+    return Criterion(measurement=measurement, op=op, threshold=bound, text=text, reduce=reduce)  # pyright: ignore[reportArgumentType]
+
+
+def _reported(measurement: str, text: str) -> Quantity:
+    return Quantity(measurement=measurement, reduce="median", text=text)
+
+
+STUDY = Study(
+    id="S10",
+    claim="Five critic steps estimate W better than one; lower learning rates are steadier; batch norm in the critic "
+    "hurts, layer norm does not; a strong discriminator overpowers a GAN, not a WGAN.",
+    document="Report 3.4, 3.5",
+    experiment="The grid, one factor at a time from the common setting under GP (λ = .1): n_critic 1, 5, 20; six "
+    "learning rates 5e-5 … 1e-2; norm in the critic none, batch, layer; n_critic 1 and 50, minimax against GP. The "
+    "estimate is mean D(real) − mean D(fake) over the largest slope measured on data, samples and lines.",
+    run=run,
+    derive=derive,
+    parts=(
+        Part(
+            name="more critic steps estimate W better",
+            criteria=(
+                _criterion("most_to_5", "<=", 1.0, "error of the estimate with the most critic steps over that with 5"),
+                _criterion("5_to_1", "<", 1.0, "error of the estimate with 5 critic steps over that with 1"),
+            ),
+            reported=(
+                _reported("error_1", "share of W1 missed with 1 step"),
+                _reported("error_5", "with 5"),
+                _reported("error_most", "with the most"),
+            ),
+        ),
+        Part(
+            name="a lower learning rate is steadier",
+            criteria=(_criterion("rho", ">=", RHO, "Spearman's ρ of learning rate and W1's sd in the last fifth"),),
+        ),
+        Part(
+            name="batch norm in the critic hurts, layer norm does not",
+            criteria=(
+                _criterion("bn_worst", ">", 0.5, "share of seeds in which batch norm has the largest W1", "mean"),
+            ),
+            reported=(_reported("ln_to_none", "W1 with layer norm over W1 without"),),
+        ),
+        Part(
+            name="a strong discriminator overpowers a GAN, not a WGAN",
+            criteria=(
+                _criterion("strong_minimax", ">=", WORSE, "W1 with the most critic steps over W1 with 1, minimax"),
+                _criterion("strong_GP", "<=", STEADY, "W1 with the most critic steps over W1 with 1, GP"),
+            ),
+        ),
+    ),
+    plot=plot,
+    sizes={
+        "smoke": Size(
+            seeds=1,
+            options={"steps": STEPS["smoke"], "n_critic": (1, 5, 6), "strong": 6, "rates": RATES[::5]},
+            note=f"{STEPS['smoke']} of 3,000 updates, n_critic up to 6, two rates",
+        ),
+        "quick": Size(
+            seeds=3,
+            options={
+                "steps": STEPS["quick"],
+                "n_critic": (1, 5, 10),
+                "strong": 10,
+                "rates": (5e-5, 5e-4, 1.5e-3, 1e-2),
+            },
+            note=f"{STEPS['quick']} of 3,000 updates; n_critic up to 10, not 20 and 50; four rates of six",
+        ),
+        "full": Size(seeds=5, options={"steps": STEPS["full"], "n_critic": (1, 5, 20), "strong": 50, "rates": RATES}),
+    },
+    settings={"rates": RATES, "rho": RHO, "worse": WORSE, "steady": STEADY},
+)

@@ -1,0 +1,114 @@
+"""S11: feature matching and minibatch discrimination, at the published weight and at ten times it."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from .contract import Criterion, Part, Quantity, Row, Setting, Size, Study
+from .generators import Cell, runs_of
+from .style import BLACK, BLUE, ORANGE, dots, label, panels, threshold
+from .toy_games import GRID, NS, STEPS, ending_rows, game
+
+FM, MD = "feature matching", "minibatch discrimination"
+REMEDIES = {FM: "feature-matching", MD: "minibatch-discrimination"}
+WEIGHTS = (1.0, 10.0)  # published, ten times that
+GAIN, KEPT = 3.0, 0.5
+
+
+def run(setting: Setting) -> list[Row]:
+    """How every run ended: NS alone, and with each remedy at each weight."""
+    arguments = {FM: {}, MD: setting.options["minibatch"]}
+    cells = [game(NS, labels={"weight": 0.0})]
+    for name, objective in REMEDIES.items():
+        for weight in WEIGHTS:
+            labels = {"objective": name, "dataset": GRID, "recipe": "common", "weight": weight}
+            chosen = {"name": objective, "weight": weight, **arguments[name]}
+            cells.append(Cell(labels, GRID, chosen))
+    return ending_rows(runs_of(cells, setting, setting.options["steps"]))
+
+
+def derive(measurements: pd.DataFrame) -> pd.DataFrame:
+    """Per seed and remedy: modes gained over NS at the published weight (`gain`) and at ten times it (`gain_10`), and
+    how far the latter is above half the former (`kept`).
+    """
+    modes = measurements.set_index(["seed", "objective", "weight"])["modes_tail"]
+    found: list[Row] = []
+    for seed in measurements["seed"].unique():
+        alone = modes[seed, NS, 0.0]
+        for name in REMEDIES:
+            gain, gain_10 = (float(modes[seed, name, weight] - alone) for weight in WEIGHTS)
+            row: Row = {"seed": seed, "objective": name, "gain": gain, "gain_10": gain_10}
+            found.append(row | {"kept": gain_10 - KEPT * gain})
+    return pd.DataFrame(found)
+
+
+def plot(measurements: pd.DataFrame) -> Figure:
+    """Modes and mode-KL of every run."""
+    figure, axes = panels("S11  Older remedies for mode collapse, on the grid", columns=2, width=5.2, height=3.9)
+    shown = [(NS, 0.0), *((name, weight) for name in REMEDIES for weight in WEIGHTS)]
+    names = [NS, *(f"{name.replace(' ', chr(10))}\n× {weight:g}" for name, weight in shown[1:])]
+    for axis, column in zip(axes, ("modes_tail", "mode_kl_tail"), strict=True):
+        found = measurements.set_index(["objective", "weight"])[column].sort_index()
+        groups = [found.loc[[place]].to_list() for place in shown]
+        dots(axis, names, groups, (BLACK, BLUE, BLUE, ORANGE, ORANGE))
+    alone = measurements.loc[measurements["objective"] == NS, "modes_tail"].median()
+    threshold(axes[0], alone + GAIN, f"{GAIN:g} more than the median of NS")
+    axes[0].legend(fontsize=8)
+    axes[1].set_yscale("log")
+    label(axes[0], "", "modes covered of 25, last fifth of the run", "every seed, bar at the median")
+    label(axes[1], "", "mode-KL, nats, last fifth of the run", "× 1: the published weight")
+    return figure
+
+
+def _part(name: str) -> Part:
+    where = {"objective": name}
+    return Part(
+        name=name,
+        criteria=(
+            Criterion(
+                measurement="gain",
+                where=where,
+                text="modes gained over NS at the published weight",
+                reduce="median",
+                op=">=",
+                threshold=GAIN,
+            ),
+            Criterion(
+                measurement="kept",
+                where=where,
+                text="modes gained at ten times the weight less half of those gained at the published one",
+                reduce="median",
+                op="<=",
+                threshold=0.0,
+            ),
+        ),
+        reported=(
+            Quantity(measurement="gain_10", where=where, text="gained at ten times the weight", reduce="median"),
+        ),
+    )
+
+
+STUDY = Study(
+    id="S11",
+    claim="Feature matching and minibatch discrimination help against mode collapse, but are fragile.",
+    document="Report 2.3",
+    experiment="The grid, common setting, each added to NS: λ = 1 and 10 for feature matching, the similarities' scale "
+    "1 and 10 for minibatch discrimination (100 kernels of dimension 5); modes over the last fifth of the run.",
+    run=run,
+    derive=derive,
+    parts=tuple(_part(name) for name in REMEDIES),
+    plot=plot,
+    sizes={
+        "smoke": Size(
+            seeds=1,
+            options={"steps": STEPS["smoke"], "minibatch": {"kernels": 3}},
+            note=f"{STEPS['smoke']} of 3,000 updates, 3 of 100 kernels",
+        ),
+        "quick": Size(
+            seeds=3,
+            options={"steps": STEPS["quick"], "minibatch": {"kernels": 10}},
+            note=f"{STEPS['quick']} of 3,000 updates, 10 of 100 kernels",
+        ),
+        "full": Size(seeds=5, options={"steps": STEPS["full"], "minibatch": {}}),
+    },
+    settings={"weights": WEIGHTS},
+)

@@ -1,0 +1,102 @@
+"""S14: whether objectives that train steadily are those that end with good samples; reads S5's runs."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from .contract import Criterion, Part, Quantity, Row, Setting, Size, Study
+from .ranks import spearman
+from .style import GREY, label, panels
+from .toy_games import COLORS, COMPARISON, COMPARISON_NOTE, CORE, DATA, GRID, comparison, ending_rows
+
+RHO = 0.5
+
+
+def run(setting: Setting) -> list[Row]:
+    """How every run of the comparison in the common setting ended."""
+    return [row for row in ending_rows(comparison(setting)) if row["recipe"] == "common"]
+
+
+def derive(measurements: pd.DataFrame) -> pd.DataFrame:
+    """Per data set and seed: Spearman's ρ over objectives of W1's tail sd and final W1 (`rho`).
+
+    Per run too: whether it is steadier than the median objective of its seed, and yet ends worse (`steady_poor`).
+    """
+    found: list[Row] = []
+    for (data, seed), block in measurements.groupby(["dataset", "seed"]):  # pyright: ignore[reportGeneralTypeIssues]
+        unsteady, poor = block["w1_tail_sd"], block["w1_final"]
+        found.append({"dataset": data, "seed": seed, "rho": spearman(unsteady, poor)})
+        flags = (unsteady < unsteady.median()) & (poor > poor.median())
+        for name, flag in zip(block["objective"], flags, strict=True):
+            found.append({"dataset": data, "seed": seed, "objective": name, "steady_poor": int(flag)})
+    return pd.DataFrame(found)
+
+
+def plot(measurements: pd.DataFrame) -> Figure:
+    """An objective's median tail sd and final W1, with its seeds as dots; the shaded quadrant is steady and poor."""
+    figure, axes = panels("S14  Is a steady objective a good one?", columns=2, width=5.0, height=4.2)
+    for axis, (data, name) in zip(axes, DATA.items(), strict=True):
+        _draw(axis, measurements[measurements["dataset"] == data])
+        label(axis, "sd of W1 over the last fifth, data units", "W1 at the end, data units", name)
+    return figure
+
+
+def _draw(axis: Axes, runs: pd.DataFrame) -> None:
+    finite = runs[np.isfinite(runs[["w1_tail_sd", "w1_final"]]).all(axis=1)]
+    medians = finite.groupby("objective")[["w1_tail_sd", "w1_final"]].median()
+    for name, (x, y) in zip(medians.index, medians.to_numpy(), strict=True):
+        color, own = COLORS.get(str(name), GREY), finite[finite["objective"] == name]
+        axis.scatter(own["w1_tail_sd"], own["w1_final"], s=9, color=color, alpha=0.5, linewidths=0)
+        axis.scatter(x, y, s=42, color=color, edgecolors="white", linewidths=0.8, zorder=3)
+        axis.annotate(str(name), (x, y), xytext=(5, 4), textcoords="offset points", fontsize=7.5, color=color)
+    axis.set_xscale("log")
+    axis.set_yscale("log")
+    (left, _), (_, top) = axis.get_xlim(), axis.get_ylim()
+    middle_x, middle_y = (float(medians[column].median()) for column in ("w1_tail_sd", "w1_final"))
+    axis.fill_between([left, middle_x], middle_y, top, color=GREY, alpha=0.12, linewidth=0, zorder=0)
+    axis.text(left, top, " steady, yet poor", va="top", fontsize=7.5, color=GREY)
+    axis.set_xlim(left=left)
+    axis.set_ylim(top=top)
+
+
+def _part(data: str) -> Part:
+    criterion = Criterion(
+        measurement="rho",
+        where={"dataset": data},
+        text="Spearman's ρ over objectives of W1's sd in the last fifth and final W1",
+        reduce="median",
+        op=">=",
+        threshold=RHO,
+    )
+    return Part(name=DATA[data], criteria=(criterion,), reported=_steady_poor() if data == GRID else ())
+
+
+def _steady_poor() -> tuple[Quantity, ...]:
+    return tuple(
+        Quantity(
+            measurement="steady_poor",
+            where={"dataset": GRID, "objective": name},
+            text=f"share of seeds steadier than the median objective, yet worse, {name}",
+            reduce="mean",
+        )
+        for name in CORE
+    )
+
+
+STUDY = Study(
+    id="S14",
+    claim="Steadier training gives better samples.",
+    document="Report 3.5",
+    experiment="S5's runs in the common setting: within a seed, the objectives ranked by the standard deviation of W1 "
+    "over the last fifth of the run and by W1 at its end.",
+    run=run,
+    derive=derive,
+    parts=tuple(_part(data) for data in DATA),
+    plot=plot,
+    sizes={
+        "smoke": Size(seeds=1, options=COMPARISON["smoke"], note=COMPARISON_NOTE["smoke"]),
+        "quick": Size(seeds=3, options=COMPARISON["quick"], note=COMPARISON_NOTE["quick"]),
+        "full": Size(seeds=5, options=COMPARISON["full"], note=COMPARISON_NOTE["full"]),
+    },
+)

@@ -1,0 +1,107 @@
+"""The games that the studies of trained generators share: the common toy setting's conditions, and how long they run.
+
+Specifications only. Two studies that ask for the same condition at the same length share its runs.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, replace
+from typing import Any
+
+import pandas as pd
+
+from ..recipes import STABILITY
+from ..suite import Named
+from .contract import Row, Scale, Setting
+from .generators import Cell, CellRun, runs_of
+from .style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
+
+RING, GRID = "8gaussians", "25gaussians"
+DATA = {RING: "ring of 8 Gaussians", GRID: "grid of 25 Gaussians"}
+STEPS: dict[Scale, int] = {"smoke": 4, "quick": 600, "full": 3000}
+
+
+def adjusted(objective: str, label: str, **changes: Any) -> Named:
+    """The objective's recipe of the common setting with these changes, under a label of its own."""
+    return {"name": label} | asdict(replace(STABILITY[objective].recipe, **changes))
+
+
+_FIVE = adjusted("minimax", "stability-5", n_critic=5)
+_TIGHT = adjusted("wgan-clip", "stability-lr5e-05", lr=5e-5)
+
+MINIMAX, MINIMAX_5, NS = "minimax", "minimax n=5", "NS"
+CLIP, CLIP_TIGHT, GP, GP_STRONG, SN = "clip .1", "clip .01", "GP .1", "GP 10", "SN"
+# label → objective and recipe; the labels are those of every table and picture.
+GAMES: dict[str, tuple[Named, Named]] = {
+    MINIMAX: ("minimax", "stability"),
+    MINIMAX_5: ("minimax", _FIVE),
+    NS: ("non-saturating", "stability"),
+    CLIP: ({"name": "wgan-clip", "clip": 0.1}, "stability"),
+    CLIP_TIGHT: ({"name": "wgan-clip", "clip": 0.01}, _TIGHT),
+    GP: ({"name": "wgan-gp", "weight": 0.1}, "stability"),
+    GP_STRONG: ({"name": "wgan-gp", "weight": 10.0}, "stability"),
+    SN: ({"name": "sn-gan", "loss": "non_saturating"}, "stability"),
+}
+CORE = tuple(GAMES)
+ZOO = tuple(name for name in STABILITY if name not in ("minimax", "non-saturating", "wgan-clip", "wgan-gp", "sn-gan"))
+COLORS = dict(zip(CORE, (VERMILION, ORANGE, BLACK, PURPLE, GREY, BLUE, SKY, GREEN), strict=True))
+
+# What the comparison of the common setting trains at each scale: the ring's conditions, the grid's, further recipes.
+_QUICK_RING = (MINIMAX, MINIMAX_5, NS, CLIP, GP, SN)
+_QUICK_GRID = (MINIMAX, NS, CLIP, CLIP_TIGHT, GP, GP_STRONG, SN)
+_FULL = (*CORE, *ZOO)
+COMPARISON: dict[Scale, dict[str, Any]] = {
+    "smoke": {"steps": STEPS["smoke"], RING: (MINIMAX_5, SN), GRID: (MINIMAX, NS, CLIP, CLIP_TIGHT, GP, SN)},
+    "quick": {"steps": STEPS["quick"], RING: _QUICK_RING, GRID: _QUICK_GRID},
+    "full": {"steps": STEPS["full"], RING: _FULL, GRID: _FULL, "recipes": ("published", "matched")},
+}
+COMPARISON_NOTE: dict[Scale, str] = {
+    "smoke": f"{STEPS['smoke']} of 3,000 updates, eight conditions",
+    "quick": f"{STEPS['quick']} of 3,000 updates; without the zoo, the published and the matched recipes; "
+    "minimax n=5 on the ring only, clip .01 and GP 10 on the grid only",
+    "full": "the published recipes too run for 3,000 updates",
+}
+
+
+def game(
+    name: str,
+    dataset: str = GRID,
+    *,
+    recipe: Named | None = None,
+    architecture: Named | None = None,
+    labels: Mapping[str, Any] | None = None,
+) -> Cell:
+    """The condition of that name (of GAMES, or an objective's) in the common setting.
+
+    `recipe` and `architecture` replace its own; `labels` go into its rows beside `objective`, `dataset` and `recipe`,
+    which says "common" unless a label does.
+    """
+    objective, own = GAMES.get(name, (name, "stability"))
+    named = {"objective": name, "dataset": dataset, "recipe": "common", **(labels or {})}
+    return Cell(named, dataset, objective, own if recipe is None else recipe, architecture)
+
+
+def comparison(setting: Setting) -> list[CellRun]:
+    """The runs behind "less mode collapse under a Lipschitz constraint", as `COMPARISON` has them at the scale."""
+    cells = [game(label, data) for data in DATA for label in setting.options[data]]
+    cells += [cell for recipe in setting.options.get("recipes", ()) for cell in _of_recipe(recipe)]
+    return runs_of(cells, setting, setting.options["steps"])
+
+
+def _of_recipe(recipe: str) -> Iterable[Cell]:
+    # The recipe decides on the arguments too: with both of these SN has the hinge loss, and clipping c = .01.
+    names = {MINIMAX: "minimax", NS: "non-saturating", CLIP_TIGHT: "wgan-clip", GP: "wgan-gp", "SN hinge": "sn-gan"}
+    for data in DATA:
+        for label, objective in names.items():
+            yield Cell({"objective": label, "dataset": data, "recipe": recipe}, data, objective, recipe)
+
+
+def ending_rows(runs: Iterable[CellRun]) -> list[Row]:
+    """A row a run: how it ended, and its W1 and modes."""
+    return [run.ending("w1", "modes", "mode_kl", "high_quality") for run in runs]
+
+
+def relative(values: pd.Series, divisor: float) -> pd.Series:
+    """values / divisor; infinite where the value is, whatever the divisor, and missing where there is no divisor."""
+    quotient = values / divisor
+    return quotient if math.isnan(divisor) else quotient.where(values < math.inf, math.inf)
