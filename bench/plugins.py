@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
@@ -122,9 +123,15 @@ def _recordable(value: Any) -> bool:
     return True
 
 
+@cache
+def _installed() -> tuple[EntryPoint, ...]:
+    # Some ten milliseconds a look, and a sweep looks once for each run.
+    return tuple(entry_points(group=GROUP))
+
+
 def _plugins() -> dict[str, EntryPoint]:
     found: dict[str, EntryPoint] = {}
-    for point in entry_points(group=GROUP):
+    for point in _installed():
         other = "built in" if point.name in BUILTINS else _provider(found[point.name]) if point.name in found else None
         if other is not None:
             raise BadInput(f"two objectives are called '{point.name}': {other}, and {_provider(point)}; uninstall one")

@@ -26,13 +26,15 @@ def forget_modules() -> Iterator[None]:
 
 
 @pytest.fixture
-def install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None]:
+def install(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., None]:
     """Pretends that packages with these entry points, name → value, are installed; importable from tmp_path."""
     monkeypatch.syspath_prepend(tmp_path)
+    request.addfinalizer(plugins._installed.cache_clear)
 
     def pretend(*points: tuple[str, str]) -> None:
         found = [EntryPoint(name, value, plugins.GROUP) for name, value in points]
         monkeypatch.setattr(plugins, "entry_points", lambda group: found if group == plugins.GROUP else [])
+        plugins._installed.cache_clear()
 
     return pretend
 
