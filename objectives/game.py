@@ -80,9 +80,10 @@ def frozen(module: nn.Module) -> Iterator[None]:
     State: power iterations of parametrisations and running statistics of norms. Freezing rather than detaching: the
     gradient still flows through the module to its input.
     """
+    modules = list(module.modules())
     thawed = [p for p in module.parameters() if p.requires_grad]
-    updating = [m for m in module.modules() if isinstance(m, parametrize.ParametrizationList) and m.training]
-    tracking = [m for m in module.modules() if isinstance(m, _NormBase) and m.training and m.track_running_stats]
+    updating = [m for m in modules if isinstance(m, parametrize.ParametrizationList) and m.training]
+    tracking = [m for m in modules if isinstance(m, _NormBase) and m.training and m.track_running_stats]
     try:
         for parameter in thawed:
             parameter.requires_grad_(False)
