@@ -3,13 +3,34 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import execute
+from . import (
+    execute,
+    s05_mode_collapse,
+    s06_robustness,
+    s07_loss_tracks_quality,
+    s08_cost,
+    s10_training_advice,
+    s11_older_remedies,
+    s14_steadiness,
+    s15_notebook,
+)
 from .contract import SCALES, Criterion, NotAtThisScale, Outcome, Part, Quantity, Row, Scale, Setting, Size, Study
 from .judge import Verdict, judge
 from .table import verdict_table, write_tables
 from .theory import THEORY
 
-STUDIES: dict[str, Study] = {**THEORY}
+# In the order of their numbers.
+STABILITY: tuple[Study, ...] = (
+    s05_mode_collapse.STUDY,
+    s06_robustness.STUDY,
+    s07_loss_tracks_quality.STUDY,
+    s08_cost.STUDY,
+    s10_training_advice.STUDY,
+    s11_older_remedies.STUDY,
+    s14_steadiness.STUDY,
+    s15_notebook.STUDY,
+)
+STUDIES: dict[str, Study] = {**THEORY, **{study.id: study for study in STABILITY}}
 
 
 def run_studies(
