@@ -5,14 +5,23 @@ from pathlib import Path
 
 from . import (
     execute,
+    s01_dirac,
+    s02_vanishing_gradient,
+    s03_clipped_weights,
+    s04_critic_values,
     s05_mode_collapse,
     s06_robustness,
     s07_loss_tracks_quality,
     s08_cost,
+    s09_penalty_places,
     s10_training_advice,
     s11_older_remedies,
+    s12_instance_noise,
+    s13_dual_estimate,
     s14_steadiness,
     s15_notebook,
+    s16_product_of_norms,
+    s17_normalised_layers,
 )
 from .contract import SCALES, Criterion, NotAtThisScale, Outcome, Part, Quantity, Row, Scale, Setting, Size, Study
 from .judge import Verdict, judge
@@ -21,14 +30,23 @@ from .theory import THEORY
 
 # In the order of their numbers.
 STABILITY: tuple[Study, ...] = (
+    s01_dirac.STUDY,
+    s02_vanishing_gradient.STUDY,
+    s03_clipped_weights.STUDY,
+    s04_critic_values.STUDY,
     s05_mode_collapse.STUDY,
     s06_robustness.STUDY,
     s07_loss_tracks_quality.STUDY,
     s08_cost.STUDY,
+    s09_penalty_places.STUDY,
     s10_training_advice.STUDY,
     s11_older_remedies.STUDY,
+    s12_instance_noise.STUDY,
+    s13_dual_estimate.STUDY,
     s14_steadiness.STUDY,
     s15_notebook.STUDY,
+    s16_product_of_norms.STUDY,
+    s17_normalised_layers.STUDY,
 )
 STUDIES: dict[str, Study] = {**THEORY, **{study.id: study for study in STABILITY}}
 

@@ -1,0 +1,118 @@
+"""S16: how steep critics are, against what the product of their layers' norms allows."""
+
+import pandas as pd
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor, nn
+
+from .contract import Criterion, Part, Quantity, Row, Setting, Size, Study
+from .critics import Trained, trained
+from .lipschitz import clipping_bound, largest_gradient, largest_pair_slope, layer_norms, product
+from .style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, label, legend, panels
+from .trainings import CLIP, CLIP_TIGHT, all_runs
+
+POINTS = 500
+KINDS = {
+    "wgan-clip": ("clipping", VERMILION),
+    "wgan-gp": ("GP", BLUE),
+    "sn-gan": ("SN", GREEN),
+    "minimax": ("none", ORANGE),
+    "instance-noise": ("noise", PURPLE),
+}
+
+
+def run(setting: Setting) -> list[Row]:
+    """Per trained critic of all these studies: its largest measured slope, the product of norms, and c's bound."""
+    runs = all_runs(setting.scale, setting.seeds)
+    results = trained(list(runs.values()), setting)
+    return [
+        {"study": key[0], "cell": " ".join(map(str, key[1:-1])), "seed": key[-1]} | measure(result)
+        for key, result in zip(runs, results, strict=True)
+    ]
+
+
+def measure(result: Trained) -> Row:
+    """Of one critic; `tightness` is the measured slope over the product, `bound_share` over c's bound."""
+    real, fake = result.run.samples(result.module, POINTS)
+    critic = result.run.critic(result.module).double()
+    slope = steepest(critic, real, fake)
+    bound = product(layer_norms(critic, tuple(real.shape[1:])))
+    clip = getattr(result.run.make_objective(), "clip", None)
+    row: Row = {"kind": KINDS[result.run.objective][0], "slope": slope, "product": bound, "tightness": slope / bound}
+    return row if clip is None else row | {"clip": clip, "bound_share": slope / clipping_bound(critic, clip)}
+
+
+def steepest(critic: nn.Module, real: Tensor, fake: Tensor) -> float:
+    """The largest slope found: gradients at samples and halfway between, and difference quotients of all pairs."""
+    both = torch.cat([real, fake])
+    with torch.no_grad():
+        values = critic(both)
+    return max(largest_gradient(critic, both, 0.5 * (real + fake)), largest_pair_slope(values, both))
+
+
+def plot(measurements: pd.DataFrame) -> Figure:
+    """Measured slope against the product of norms, a dot a critic."""
+    figure, (axis,) = panels("S16  Largest measured slope against ∏‖W‖₂: a dot a critic", width=6.4, height=4.6)
+    for name, color in KINDS.values():
+        shown = measurements[measurements["kind"] == name]
+        axis.scatter(shown["product"], shown["slope"], s=14, color=color, alpha=0.7, linewidths=0, label=name)
+    ends = [measurements[["slope", "product"]].min().min(), measurements["product"].max()]
+    axis.plot(ends, ends, color=BLACK, linewidth=1, label="slope = ∏‖W‖₂")
+    axis.fill_between(ends, ends, [10 * end for end in ends], color=GREY, alpha=0.15, linewidth=0)
+    axis.set(xscale="log", yscale="log")
+    legend(axis, loc="upper left")
+    label(axis, "∏‖W‖₂ over the layers", "largest measured slope", "no dot may lie in the grey part")
+    return figure
+
+
+def _slope(cell: str, study: str) -> Quantity:
+    where = {"study": study, "cell": cell}
+    return Quantity(measurement="slope", where=where, reduce="median", within="median", text=f"slope, {cell} ({study})")
+
+
+def _tightness(kind: str) -> Quantity:
+    where = {"kind": kind}
+    text = f"slope/product, median, {kind}"
+    return Quantity(measurement="tightness", where=where, reduce="median", within="median", text=text)
+
+
+NOTE = "the critics of S2, S3, S4, S9, S12 and S17 as they are at this scale"
+STUDY = Study(
+    id="S16",
+    claim="Clipped critics are k-Lipschitz, with k given by c and the architecture.",
+    document="Report 3.3.1",
+    experiment="Every critic that S2, S3, S4, S9, S12 and S17 train: the largest gradient at 500 real, 500 generated "
+    "and the points halfway, and the largest difference quotient over all pairs, against ∏‖W‖₂ (convolutions: power "
+    "iteration on the convolution) and against ∏ c·√(inputs·outputs).",
+    run=run,
+    parts=(
+        Part(
+            criteria=(
+                Criterion(
+                    measurement="tightness",
+                    text="measured slope over ∏‖W‖₂, max over all critics",
+                    op="<=",
+                    threshold=1 + 1e-6,
+                ),
+                Criterion(
+                    measurement="bound_share",
+                    text="measured slope over ∏ c·√(inputs·outputs), max over all clipped critics",
+                    op="<=",
+                    threshold=1 + 1e-6,
+                ),
+            ),
+            reported=(
+                *(_tightness(kind) for kind, _ in KINDS.values()),
+                *(_slope(f"{name} 8gaussians", "S4") for name in (CLIP, CLIP_TIGHT, "GP", "SN")),
+                *(_slope(name, "S2") for name in (CLIP, CLIP_TIGHT, "GP", "SN")),
+            ),
+        ),
+    ),
+    plot=plot,
+    sizes={
+        "smoke": Size(seeds=1, note=NOTE),
+        "quick": Size(seeds=3, note=NOTE),
+        "full": Size(seeds=5),
+    },
+    settings={"points": POINTS},
+)
