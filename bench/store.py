@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from filelock import FileLock, Timeout
@@ -57,8 +58,8 @@ class Store:
         self.runs, self.superseded = folder / "runs", folder / "superseded"
         try:
             self.runs.mkdir(parents=True, exist_ok=True)
-            write_text(folder / ".writable", "")
-            (folder / ".writable").unlink()
+            with TemporaryFile(dir=folder):  # of a name of its own: several workers try at the same time
+                pass
         except OSError as error:
             raise BadInput(f"--out {folder}: cannot write there: {error.strerror or error}") from error
 
