@@ -4,6 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from .canvas import grid
 from .contract import Criterion, Part, Quantity, Row, Setting, Size, Study
 from .style import GREY, dots, label, legend, panels, threshold
 from .toy_games import (
@@ -86,27 +87,29 @@ def _draw_courses(axis: Axes, courses: pd.DataFrame, measurement: str) -> None:
 
 
 def collapse(measurements: pd.DataFrame) -> Figure:
-    """Every run's mode-KL on the grid, with the criterion's line."""
-    figure, (axis,) = panels("S5  Uneven modes on the grid, every seed", width=9.5, height=4.2)
+    """Every run's mode-KL on the grid, with the criterion's line: the common setting, below it other recipes."""
     ends = measurements[measurements["status"].notna() & (measurements["dataset"] == GRID)]
-    ends = ends[ends["recipe"] == "common"]
+    recipes = [str(name) for name in ends["recipe"].unique()]
+    figure, axes = grid("S5  Uneven modes on the grid, every seed", len(recipes), 1, width=9.5, height=3.6)
+    for axis, recipe in zip(axes, recipes, strict=True):
+        _draw_collapse(axis, ends[ends["recipe"] == recipe])
+        label(axis, "", "mode-KL, last fifth of the run, nats", f"{recipe} recipe" if len(recipes) > 1 else "")
+        legend(axis)
+    return figure
+
+
+def _draw_collapse(axis: Axes, ends: pd.DataFrame) -> None:
     groups = {str(name): group["mode_kl_tail"].to_list() for name, group in ends.groupby("objective", sort=False)}
-    colors = [COLORS.get(name, GREY) for name in groups]
-    dots(axis, list(groups), list(groups.values()), colors)
+    dots(axis, list(groups), list(groups.values()), [COLORS.get(name, GREY) for name in groups])
     axis.tick_params(axis="x", rotation=30)
     unconstrained = ends.groupby("objective")["mode_kl_tail"].median().reindex([MINIMAX, NS]).min()
     threshold(axis, SHARE * unconstrained, "⅓ of the smaller median of minimax and NS")
     axis.set_yscale("log")
-    label(axis, "", "mode-KL over the last fifth of the run, nats")
-    legend(axis)
-    return figure
 
 
-def _collapse(name: str, recipe: str = "common") -> dict[str, object]:
-    where = {"dataset": GRID, "objective": name, "recipe": recipe}
-    setting = "" if recipe == "common" else f", {recipe} recipe"
-    text = f"mode-KL of {name} on the grid over the smaller median of minimax and NS{setting}"
-    return {"measurement": "collapse", "where": where, "reduce": "median", "text": text}
+def _collapse(name: str) -> dict[str, object]:
+    text = f"mode-KL of {name} on the grid over the smaller median of minimax and NS"
+    return {"measurement": "collapse", "where": _common(GRID, name), "reduce": "median", "text": text}
 
 
 def _part(name: str, title: str, *reported: Quantity) -> Part:
