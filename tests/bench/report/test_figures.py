@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
+from lipbench.bench.report import plots
 from lipbench.bench.report.blocks import Block, make_blocks, objective_order
 from lipbench.bench.report.canvas import RC, Panel, canvas, tick
 from lipbench.bench.report.curves import Style, styles
@@ -187,6 +189,17 @@ def test_draw_plots_yields_named_pngs_of_everything_there_is(sweep: Path, make_s
         tmp_path, objectives=("a",), datasets=("8gaussians",), seeds=1, statuses={("a", "8gaussians", 0): "failed"}
     )
     assert dict(draw_plots(*_load(tmp_path))) == {}
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="plots are drawn in forks on Linux only")
+def test_draw_plots_gives_the_same_in_several_processes(sweep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plots, "FIGURES", {"singular-values": FIGURES["singular-values"]})
+    inputs = _load(sweep)
+    alone = list(draw_plots(*inputs))
+    monkeypatch.setattr(plots, "_workers", lambda blocks: 2)
+    assert list(draw_plots(*inputs)) == alone
+    assert [name for name, _ in alone] == ["8gaussians-singular-values.png", "mnist5k-singular-values.png"]
 
 
 def test_slugs_are_distinct_and_safe_as_file_names(make_sweep: Make, tmp_path: Path) -> None:

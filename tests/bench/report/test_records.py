@@ -62,6 +62,12 @@ def test_record_cut_short_is_named(run: Path, name: str, share: float) -> None:
     assert "\n" not in str(error.value)
 
 
+def test_history_cut_inside_its_last_number_is_noticed(run: Path) -> None:
+    (run / "history.csv").write_bytes((run / "history.csv").read_bytes()[:-3])
+    with pytest.raises(BadInput, match=r"history.csv: a row is cut off"):
+        read_run(run)
+
+
 def test_history_cut_between_two_rows_is_noticed(run: Path) -> None:
     lines = (run / "history.csv").read_text().splitlines(keepends=True)
     (run / "history.csv").write_text("".join(lines[:16]))
