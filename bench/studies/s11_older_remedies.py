@@ -108,7 +108,7 @@ STUDY = Study(
             options={"steps": STEPS["quick"], "minibatch": {"kernels": 10}},
             note=f"{STEPS['quick']} of 3,000 updates, 10 of 100 kernels",
         ),
-        "full": Size(seeds=5, options={"steps": STEPS["full"], "minibatch": {}}),
+        "full": Size(seeds=5, options={"steps": STEPS["full"], "minibatch": {"kernels": 100}}),
     },
     settings={"weights": WEIGHTS},
 )
