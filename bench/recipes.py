@@ -47,7 +47,7 @@ PUBLISHED_POINTS: dict[str, Preset] = {
     "r3gan": Preset(Recipe("adam", 2e-4, (0.0, 0.9), n_critic=1, batch=256), architecture=_TOY_512),
     "gn-gan": Preset(Recipe("adam", 2e-4, (0.0, 0.9), n_critic=5, batch=256), architecture=_TOY_512),
     "orthogonal": Preset(Recipe("adam", 5e-4, (0.0, 0.9), n_critic=5, batch=256), architecture=_TOY_512),
-    "minibatch-discrimination": Preset(_ADAM_TOY, {"kernels": 16}, _TOY_512),  # 100 would take most of the time
+    "minibatch-discrimination": Preset(_ADAM_TOY, {"kernels": 8}, _TOY_512),  # 100 would take most of the time
     **{name: Preset(_ADAM_TOY, architecture=_TOY_512) for name in _UNCONSTRAINED},
 }
 
