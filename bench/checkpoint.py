@@ -2,24 +2,33 @@
 
 import hashlib
 import os
+import random
 import shutil
 import time
 import warnings
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
+import torch
 
 
 class Checkpointer(pl.Callback):
     """Writes a checkpoint when `seconds` have passed since the last, and finds the newest sound one.
 
-    `folder` holds `<updates>.ckpt`, each beside its `.sha256`; the two newest are kept.
+    `folder` holds `<updates>.ckpt`, each beside its `.sha256`; the two newest are kept. Beside what the module keeps, a
+    checkpoint holds the global random states, for plug-ins that draw from them against the contract.
     """
 
     def __init__(self, folder: Path, seconds: float) -> None:
         self.folder, self.seconds = folder, seconds
         self._last = time.monotonic()
+        self._random: dict[str, Any] | None = None
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if self._random is not None:  # as late as can be: what was built since the checkpoint was loaded may have drawn
+            _set_random_states(self._random)
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any, **kwargs: Any) -> None:
         if time.monotonic() - self._last >= self.seconds and not trainer.should_stop:
@@ -37,21 +46,54 @@ class Checkpointer(pl.Callback):
         os.replace(temporary, path)
         path.with_suffix(".sha256").write_text(digest)
         for old in sorted(self.folder.glob("*.ckpt"))[:-2]:
-            old.unlink()
-            old.with_suffix(".sha256").unlink(missing_ok=True)
+            _remove(old)
         return path
 
     def latest(self) -> Path | None:
-        """The newest checkpoint whose checksum is right; a warning names each damaged one that is passed over."""
+        """The newest checkpoint whose checksum is right; damaged ones are removed, and a warning names each."""
         for path in sorted(self.folder.glob("*.ckpt"), reverse=True):
             if _sound(path):
                 return path
-            warnings.warn(f"damaged checkpoint {path}: going on from the one before", stacklevel=2)
+            warnings.warn(f"damaged checkpoint {path}: going on from the one before, or from the start", stacklevel=2)
+            _remove(path)  # or it would count as the newest, and crowd out those that are written now
         return None
 
-    def clear(self) -> None:
-        """Removes all: the run is over."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+    def state_dict(self) -> dict[str, Any]:
+        """The global random states, in types that `weights_only` loads."""
+        return _random_states()
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """The counterpart of `state_dict`; takes effect when training starts."""
+        self._random = state_dict
+
+
+def clear(folder: Path) -> None:
+    """Removes all checkpoints in the folder: the run is over."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _random_states() -> dict[str, Any]:
+    numpy: Any = np.random.get_state(legacy=False)
+    return {
+        "python": random.getstate(),
+        "numpy": numpy | {"state": numpy["state"] | {"key": numpy["state"]["key"].tolist()}},
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [],
+    }
+
+
+def _set_random_states(states: dict[str, Any]) -> None:
+    numpy = states["numpy"]
+    random.setstate(states["python"])
+    np.random.set_state(numpy | {"state": numpy["state"] | {"key": np.array(numpy["state"]["key"], dtype=np.uint32)}})
+    torch.set_rng_state(states["torch"].cpu())
+    if states["cuda"]:
+        torch.cuda.set_rng_state_all([state.cpu() for state in states["cuda"]])
+
+
+def _remove(path: Path) -> None:
+    path.unlink()
+    path.with_suffix(".sha256").unlink(missing_ok=True)
 
 
 def _sound(path: Path) -> bool:

@@ -79,6 +79,9 @@ class Evaluator(pl.Callback):
         if not self.history:
             self._judge(module)
             self._evaluate(trainer, module)
+        elif trainer.loggers:  # a logger starts its files afresh
+            for row in self.history:
+                self._log(trainer, row)
         self._since = time.perf_counter()
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any, **kwargs: Any) -> None:
@@ -118,8 +121,11 @@ class Evaluator(pl.Callback):
         with stability.evaluating(module.generator, module.sampler, module.critic):
             row |= self._measure(module)
         self.history.append(row)
+        self._log(trainer, row)
+
+    def _log(self, trainer: pl.Trainer, row: dict[str, float]) -> None:
         for logger in trainer.loggers:
-            logger.log_metrics(row, step=step)
+            logger.log_metrics(row, step=int(row["step"]))
 
     def _measure(self, module: GAN) -> dict[str, float]:
         assert self.quality is not None

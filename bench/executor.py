@@ -1,9 +1,13 @@
 """Runs specifications in worker processes on this machine: persistent, one thread each on a CPU. No records here."""
 
 import multiprocessing
+import os
+import signal
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 from .spec import RunSpec
@@ -15,32 +19,70 @@ class Slot:
 
     def __init__(self) -> None:
         self._pool: ProcessPoolExecutor | None = None
+        self._process: BaseProcess | None = None
 
     def submit(self, spec: RunSpec, place: Place) -> "Future[dict[str, Any]]":
         """Starts the run; the process is made when it is first needed, or again after a death."""
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
-        return self._pool.submit(run, spec, place)
+            context = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_prepare_worker)
+        try:
+            future = self._pool.submit(run, spec, place)
+        except BrokenProcessPool:  # it died while it had nothing to do
+            self.discard()
+            return self.submit(spec, place)
+        # No public way to end a busy worker, or to ask how it ended, before Python 3.14.
+        self._process = next(iter((self._pool._processes or {}).values()), None)
+        return future
+
+    def death(self) -> str:
+        """How the worker died, in words; the next run gets a new one."""
+        code = None
+        if self._process is not None:
+            self._process.join(timeout=5)
+            code = self._process.exitcode
+        self.discard()
+        return f"the worker process died: {_cause(code)}"
 
     def discard(self) -> None:
-        """Forgets a broken pool."""
+        """Forgets the pool."""
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
-            self._pool = None
+        self._pool = self._process = None
 
     def close(self) -> None:
         """Ends the worker, at once if it is still busy: what it was at resumes from its checkpoint."""
-        if self._pool is None:
-            return
-        for process in (self._pool._processes or {}).values():  # no public way to end a busy worker before Python 3.14
-            process.terminate()
+        if self._process is not None:
+            self._process.kill()
         self.discard()
 
 
-def execute(specs: Sequence[RunSpec], place: Place, jobs: int) -> Iterator[tuple[RunSpec, dict[str, Any] | None]]:
-    """Yields (specification, result) as the runs end, `jobs` at a time; the result is None where the worker died.
+def _cause(code: int | None) -> str:
+    if code is None:
+        return "for a reason that is not known"
+    if code >= 0:
+        return f"exit status {code}"
+    name = signal.Signals(-code).name
+    return f"{name}, as when memory runs out" if name == "SIGKILL" else name
 
-    With jobs = 1 the runs are made in this process.
+
+def _prepare_worker() -> None:
+    """Ctrl-C is the parent's affair; and a worker dies with it, for others may open the results folder then."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+
+
+def _die_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+def execute(specs: Sequence[RunSpec], place: Place, jobs: int) -> Iterator[tuple[RunSpec, dict[str, Any] | str]]:
+    """Yields (specification, result) as the runs end, `jobs` at a time.
+
+    Where the worker died the result is a text: how it died. With jobs = 1 the runs are made in this process.
     """
     if jobs == 1:
         for spec in specs:
@@ -64,9 +106,8 @@ def execute(specs: Sequence[RunSpec], place: Place, jobs: int) -> Iterator[tuple
             slot.close()
 
 
-def _outcome(future: "Future[dict[str, Any]]", slot: Slot) -> dict[str, Any] | None:
+def _outcome(future: "Future[dict[str, Any]]", slot: Slot) -> dict[str, Any] | str:
     try:
         return future.result()
     except BrokenProcessPool:
-        slot.discard()
-        return None
+        return slot.death()

@@ -1,7 +1,5 @@
 """A sweep: what is still to be made, made in parallel, told as it goes, and reported. One run is train.py's affair."""
 
-import os
-import platform
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -15,15 +13,17 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from ..models import Unsuited
 from ..objectives import BadInput
 from .data import load
 from .executor import execute
+from .machine import machine
 from .report import report
 from .report.records import RunRecord, read_run
 from .spec import RunSpec, code_version, expand
 from .store import Store, write_json
 from .suite import Suite
-from .train import SCHEMA_VERSION, Place, record_failure
+from .train import SCHEMA_VERSION, Place, build_networks, record_failure
 
 
 @dataclass
@@ -57,19 +57,17 @@ def sweep(suite: Suite, folder: Path, place: Place, jobs: int, data_dir: Path | 
         BadInput: for anything in the suite that cannot be used, before the first run is made.
     """
     specs = expand(suite, folder, data_dir)
-    for dataset in suite.datasets:
-        load(dataset, data_dir)  # a missing folder is told now, not run by run
+    _check_networks(suite, specs, {dataset: load(dataset, data_dir).shape for dataset in suite.datasets})
     store = Store(place.folder)
     with store.lock():
         _tell_set_aside(store.set_aside({spec.id for spec in specs}), console)
         write_json(place.folder / "suite.json", _about(suite, place))
         tally, todo = _look(specs, store, console)
-        console.print(
-            f"{suite.name}: {len(specs)} runs, {len(todo)} to make, {jobs} at a time; results in {place.folder}"
-        )
+        plan = f"{suite.name}: {len(specs)} runs, {len(todo)} to make, {jobs} at a time"
+        _tell(f"{plan}; results in {place.folder}", console)
         _make(todo, place, jobs, tally, console)
         report(place.folder, console=console)
-    console.print(f"{tally}. Report: {place.folder}/report.html")
+    _tell(f"{tally}. Report: {place.folder}/report.html", console)
     return 1 if tally.made["failed"] + tally.kept["failed"] else 0
 
 
@@ -87,6 +85,18 @@ def records_of(suite: Suite | Sequence[Suite], place: Place, jobs: int, folder: 
     return [read_run(store.runs / spec.id) for spec in specs]
 
 
+def _check_networks(suite: Suite, specs: Sequence[RunSpec], shapes: dict[str, tuple[int, ...]]) -> None:
+    """A setting that no network can have is told now, not run by run; a shape that does not suit one skips its runs."""
+    for spec in {(spec.architecture, spec.dataset): spec for spec in specs}.values():
+        try:
+            with torch.device("meta"):
+                build_networks(spec, shapes[spec.dataset])
+        except Unsuited:
+            continue
+        except BadInput as error:
+            raise BadInput(f"{suite.where}: architectures: {spec.architecture_spec['name']}: {error}") from error
+
+
 def _look(specs: Sequence[RunSpec], store: Store, console: Console) -> tuple[Tally, list[RunSpec]]:
     """What is there, and what is to be made: the missing, the damaged and the failed."""
     tally, todo = Tally(), []
@@ -94,7 +104,7 @@ def _look(specs: Sequence[RunSpec], store: Store, console: Console) -> tuple[Tal
         try:
             status = store.status(spec.id)
         except BadInput as error:
-            console.print(f"runs again: {error}", markup=False, highlight=False)
+            _tell(f"runs again: {error}", console)
             store.drop(spec.id)
             status = None
         if status == "failed":
@@ -111,8 +121,8 @@ def _make(todo: Sequence[RunSpec], place: Place, jobs: int, tally: Tally, consol
         return
     with _progress(len(todo), console) as tell:
         for spec, result in execute(todo, place, jobs):
-            if result is None:
-                result = record_failure(spec, place, "the worker process died (killed, or out of memory)")
+            if isinstance(result, str):
+                result = record_failure(spec, place, result)
             tally.made[result["status"]] += 1
             tell(spec, result)
 
@@ -139,7 +149,7 @@ def _progress(total: int, console: Console) -> Iterator[Any]:
         if result["reason"] or not console.is_terminal:
             label = f"{spec.dataset} {spec.objective} {spec.recipe} seed {spec.seed}"
             line = f"[{done}/{total}] {label}: {_ending(result)}, {result['seconds']:.0f} s"
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
+            _tell(line, console)
 
     with bar:
         yield tell
@@ -156,11 +166,16 @@ def _ending(result: dict[str, Any]) -> str:
 
 def _tell_set_aside(names: list[str], console: Console) -> None:
     if names:
-        console.print(
+        _tell(
             f"{len(names)} finished runs belong to another suite, or to another version of the code or of a plug-in: "
             "moved to superseded/, out of the tables",
-            highlight=False,
+            console,
         )
+
+
+def _tell(line: str, console: Console) -> None:
+    """One line, as it is: paths are not to be wrapped, and brackets in them are no markup."""
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _about(suite: Suite, place: Place) -> dict[str, Any]:
@@ -173,25 +188,3 @@ def _about(suite: Suite, place: Place) -> dict[str, Any]:
         "command": "lipbench " + " ".join(sys.argv[1:]),
         "machine": machine(place.device),
     }
-
-
-def machine(device: str) -> dict[str, Any]:
-    """What the numbers were measured on."""
-    return {
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "device": torch.cuda.get_device_name(device) if device.startswith("cuda") else "cpu",
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-    }
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    names = (
-        [x.partition(":")[2].strip() for x in info.read_text().splitlines() if x.startswith("model name")]
-        if info.exists()
-        else []
-    )
-    return names[0] if names else platform.processor() or platform.machine()

@@ -28,8 +28,9 @@ def sample_run(folder: Path, n: int, out: Path, seed: int) -> Path:
         else:
             shown = samples if samples.dim() == 2 else to_uint8(samples)
             picture(shown.numpy(), real if samples.dim() == 2 else None).save(out)
-    except OSError as error:
-        raise BadInput(f"--out {out}: cannot be written ({error.strerror or error})") from error
+    except (OSError, RuntimeError) as error:  # torch raises the latter for a folder that is not there
+        why = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise BadInput(f"--out {out}: cannot be written ({why})") from error
     return out
 
 
@@ -41,9 +42,10 @@ def _draw(folder: Path, n: int, seed: int):
     record = read_run(folder)
     real = read_samples(folder / "samples.npz", "real")["real"]
     settings = {k: v for k, v in record.spec["architecture_spec"].items() if k != "name"}
-    networks = ARCHITECTURES[record.spec["architecture_spec"]["name"]](tuple(real.shape[1:]), **settings)
+    with torch.device("meta"):  # nothing is drawn for weights that are replaced at once
+        networks = ARCHITECTURES[record.spec["architecture_spec"]["name"]](tuple(real.shape[1:]), **settings)
     try:
-        networks.generator.load_state_dict(load_file(weights))
+        networks.generator.load_state_dict(load_file(weights), assign=True)
     except (SafetensorError, RuntimeError) as error:
         raise BadInput(
             f"{weights}: damaged or of another architecture ({' '.join(str(error).split())[:200]})"

@@ -100,7 +100,8 @@ class Store:
 
     def set_aside(self, wanted: set[str]) -> list[str]:
         """Moves finished runs that are not wanted (another suite, other code) out of the tables; nothing is deleted."""
-        strangers = [p for p in self.runs.iterdir() if not p.name.startswith(".") and p.name not in wanted]
+        finished = [p for p in self.runs.iterdir() if p.is_dir() and not p.name.startswith(".")]
+        strangers = [p for p in finished if p.name not in wanted]
         for path in strangers:
             self.superseded.mkdir(exist_ok=True)
             shutil.rmtree(self.superseded / path.name, ignore_errors=True)

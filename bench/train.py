@@ -1,15 +1,16 @@
 """One run from its specification to its record: builds, trains, measures, writes. Knows nothing of other runs."""
 
+import errno
 import logging
-import os
-import platform
-import resource
-import sys
+import random
+import signal
+import threading
 import time
 import traceback
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,17 @@ import numpy as np
 import pandas as pd
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 from safetensors.torch import save_file
 
-from ..models import ARCHITECTURES, GAN, stream_seed, to_uint8
-from .checkpoint import Checkpointer
+from ..models import ARCHITECTURES, GAN, Networks, Unsuited, stream_seed, to_uint8
+from ..objectives import BadInput, Objective
+from .checkpoint import Checkpointer, clear
 from .data import Dataset, load
 from .evaluation import SNAPSHOT, Evaluator
+from .machine import device_name, peak_memory_mb, reset_peak_memory, versions
 from .metrics import stability
 from .plugins import build_objective, find_objective
 from .report.quantities import KNOWN
@@ -31,9 +36,10 @@ from .report.samples import write_picture
 from .spec import SCHEMA_VERSION, RunSpec
 from .store import Store, write_json, write_text
 
+RESUME = "resume"  # the folder of a run's checkpoints while it is under way
+FULL = (errno.ENOSPC, errno.EDQUOT)
 TAIL = 0.2  # the share of a run, at its end, over which tail mean and sd are taken
 LOGGERS = {"csv": CSVLogger, "tensorboard": TensorBoardLogger}
-VERSIONS = ("lipbench", "torch", "torchvision", "pytorch-lightning", "torchmetrics", "POT", "numpy", "scipy")
 
 
 @dataclass(frozen=True)
@@ -52,15 +58,32 @@ def run(spec: RunSpec, place: Place) -> dict[str, Any]:
 
     Returns:
         The content of result.json.
+
+    Raises:
+        BadInput: if the disk is full: the run goes on from its checkpoint another time.
+        KeyboardInterrupt: if the process is told to stop (SIGINT, SIGTERM), likewise.
     """
+    try:
+        return _run(spec, place)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise BadInput(f"--out {place.folder}: {error.strerror}; the same command goes on from here") from error
+
+
+def _run(spec: RunSpec, place: Place) -> dict[str, Any]:
     store = Store(place.folder)
     folder = store.partial(spec.id)
     torch.set_num_threads(place.threads)
     start = time.perf_counter()
-    write_json(folder / "spec.json", spec.record() | {"device": _device_name(place.device), "threads": place.threads})
+    write_json(folder / "spec.json", spec.record() | {"device": device_name(place.device), "threads": place.threads})
     try:
         result = _skip_or_train(spec, place, folder)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
+        if isinstance(error, OSError) and error.errno in FULL:
+            raise
+        if isinstance(error, SIGTERMException) or isinstance(error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from error  # Lightning turns both signals into an exit
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         result = {"status": "failed", "reason": reason, "traceback": traceback.format_exc()}
     return _finish(store, spec, result, time.perf_counter() - start)
@@ -74,9 +97,11 @@ def record_failure(spec: RunSpec, place: Place, reason: str) -> dict[str, Any]:
 
 
 def _finish(store: Store, spec: RunSpec, result: dict[str, Any], seconds: float) -> dict[str, Any]:
-    about = {"run": spec.id, "schema_version": SCHEMA_VERSION, "seconds": seconds, "versions": _versions()}
+    about = {"run": spec.id, "schema_version": SCHEMA_VERSION, "seconds": seconds, "versions": versions()}
     result = _EMPTY | result | about
-    write_json(store.partial(spec.id) / "result.json", result)
+    folder = store.partial(spec.id)
+    write_json(folder / "result.json", result)
+    clear(folder / RESUME)
     store.finish(spec.id)
     return result
 
@@ -97,23 +122,34 @@ _EMPTY: dict[str, Any] = {
 
 def build(spec: RunSpec, data: Dataset) -> GAN:
     """The Lightning module of a run; initial weights depend on its seed alone."""
-    settings = {k: v for k, v in spec.architecture_spec.items() if k != "name"}
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(stream_seed(spec.seed, "weights"))
-        networks = ARCHITECTURES[spec.architecture_spec["name"]](data.shape, **settings)
-        found = find_objective(spec.objective_target, Path(spec.folder))
-        objective = build_objective(found, spec.arguments, spec.objective)
-        return GAN(networks, objective, spec.recipe_spec, data, steps=spec.steps, seed=spec.seed)
+        networks = build_networks(spec, data.shape)
+        return GAN(networks, _objective(spec), spec.recipe_spec, data, steps=spec.steps, seed=spec.seed)
+
+
+def build_networks(spec: RunSpec, shape: tuple[int, ...]) -> Networks:
+    """The run's architecture for samples of this shape. Raises BadInput for a setting that is not allowed."""
+    settings = {k: v for k, v in spec.architecture_spec.items() if k != "name"}
+    return ARCHITECTURES[spec.architecture_spec["name"]](shape, **settings)
+
+
+def _objective(spec: RunSpec) -> Objective:
+    found = find_objective(spec.objective_target, Path(spec.folder))
+    if found.source != spec.source:
+        raise BadInput(f"{spec.objective_target}: the file has changed since the sweep began; run the suite again")
+    return build_objective(found, spec.arguments, spec.objective)
 
 
 def skip_reason(spec: RunSpec, data: Dataset) -> str | None:
     """Why this run makes no sense, or None."""
     if spec.skip is not None:
         return spec.skip
-    settings = {k: v for k, v in spec.architecture_spec.items() if k != "name"}
-    networks = ARCHITECTURES[spec.architecture_spec["name"]](data.shape, **settings)
-    found = find_objective(spec.objective_target, Path(spec.folder))
-    return build_objective(found, spec.arguments, spec.objective).skip_reason(networks.critic, data.shape)
+    try:
+        networks = build_networks(spec, data.shape)
+    except Unsuited as reason:
+        return str(reason)
+    return _objective(spec).skip_reason(networks.critic, data.shape)
 
 
 def _skip_or_train(spec: RunSpec, place: Place, folder: Path) -> dict[str, Any]:
@@ -121,8 +157,8 @@ def _skip_or_train(spec: RunSpec, place: Place, folder: Path) -> dict[str, Any]:
     reason = skip_reason(spec, data)
     if reason is not None:
         return {"status": "skipped", "reason": reason}
-    _reset_peak_memory(place.device)
-    torch.manual_seed(stream_seed(spec.seed, "global"))  # for plug-ins that break the contract: at least repeatable
+    reset_peak_memory(place.device)
+    _seed_globally(stream_seed(spec.seed, "global"))
     module = build(spec, data)
     evaluator = Evaluator(data, spec.evaluation, spec.steps)
     _fit(module, evaluator, place, folder)
@@ -132,25 +168,42 @@ def _skip_or_train(spec: RunSpec, place: Place, folder: Path) -> dict[str, Any]:
     return _result(spec, module, evaluator, place)
 
 
+def _seed_globally(seed: int) -> None:
+    """For plug-ins that draw from the global streams against the contract: they shall be repeatable at least."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+
+
 def _fit(module: GAN, evaluator: Evaluator, place: Place, folder: Path) -> None:
-    checkpointer = Checkpointer(folder / "resume", place.checkpoint_seconds)
+    checkpointer = Checkpointer(folder / RESUME, place.checkpoint_seconds)
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", module="pytorch_lightning"
-        )  # advice on data loaders and checkpoints of others
+    with _interruptible(), warnings.catch_warnings():
+        # Advice on data loaders, on checkpoints of others, and that a logger starts afresh.
+        warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
         trainer = pl.Trainer(
             accelerator="gpu" if place.device.startswith("cuda") else "cpu",
             devices=[int(place.device.partition(":")[2] or 0)] if place.device.startswith("cuda") else 1,
             max_epochs=1,
             logger=[_logger(name, folder) for name in place.loggers],
             callbacks=[evaluator, checkpointer],
+            plugins=[LightningEnvironment()],  # a run is one process, whatever queue it was started from
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
         )
         trainer.fit(module, Ticks(module), ckpt_path=checkpointer.latest(), weights_only=True)
-    checkpointer.clear()
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Puts the handler of Ctrl-C back, which Lightning leaves off after the first one."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, handler)
 
 
 class Ticks:
@@ -159,7 +212,7 @@ class Ticks:
     def __init__(self, module: GAN) -> None:
         self.module = module
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[int]:
         return iter(range(self.module.updates, self.module.steps))
 
 
@@ -176,7 +229,7 @@ def _result(spec: RunSpec, module: GAN, evaluator: Evaluator, place: Place) -> d
         "protocol": evaluator.quality.protocol,
         "seconds_per_iteration": evaluator.train_seconds / max(1, module.updates),
         "seconds_per_critic_step": module.critic_seconds / module.timed_steps if module.timed_steps else None,
-        "peak_memory_mb": _peak_memory_mb(place.device),
+        "peak_memory_mb": peak_memory_mb(place.device),
         "layers": {
             "singular_values": stability.singular_values(module.critic),
             "weight_histogram": stability.weight_histograms(module.critic),
@@ -227,32 +280,3 @@ def _write_weights(folder: Path, module: GAN) -> None:
     for name, network in (("generator", module.sampler), ("critic", module.critic)):
         state = {k: v.detach().cpu().contiguous().clone() for k, v in network.state_dict().items()}
         save_file(state, folder / "checkpoint" / f"{name}.safetensors")
-
-
-def _reset_peak_memory(device: str) -> None:
-    if device.startswith("cuda"):
-        torch.cuda.reset_peak_memory_stats(device)
-    elif os.access("/proc/self/clear_refs", os.W_OK):
-        Path("/proc/self/clear_refs").write_text("5")  # Linux: restarts the process's high-water mark
-
-
-def _peak_memory_mb(device: str) -> float:
-    """Of the device on a GPU, of the whole process on a CPU (2^20 bytes)."""
-    if device.startswith("cuda"):
-        return torch.cuda.max_memory_allocated(device) / 2**20
-    status = Path("/proc/self/status")
-    if status.exists():
-        line = next(x for x in status.read_text().splitlines() if x.startswith("VmHWM"))
-        return int(line.split()[1]) / 2**10
-    unit = 1 if sys.platform == "darwin" else 2**10
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
-
-
-def _device_name(device: str) -> str:
-    if device.startswith("cuda"):
-        return torch.cuda.get_device_name(device)
-    return f"cpu ({platform.machine()})"
-
-
-def _versions() -> dict[str, str]:
-    return {name: version(name) for name in VERSIONS} | {"python": platform.python_version()}

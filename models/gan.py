@@ -67,7 +67,6 @@ class GAN(pl.LightningModule):
         self.critic_seconds = 0.0  # of the last iteration in each chunk
         self.timed_steps = 0
         self.streams: dict[str, torch.Generator] = {}
-        self._stream_states: dict[str, Tensor] = {}  # of a checkpoint, until the stream is used
         self.scalars = torch.zeros(CHUNK, len(SCALARS))
         self._optimizers: tuple[Optimizer, Optimizer] | None = None
 
@@ -114,11 +113,7 @@ class GAN(pl.LightningModule):
     def stream(self, name: str) -> torch.Generator:
         """The named random stream, on the device of training; made at its first use, or restored from a checkpoint."""
         if name not in self.streams:
-            rng = self.streams[name] = torch.Generator(self.device)
-            if name in self._stream_states:
-                rng.set_state(self._stream_states.pop(name).cpu())
-            else:
-                rng.manual_seed(stream_seed(self.seed, name))
+            self.streams[name] = torch.Generator(self.device).manual_seed(stream_seed(self.seed, name))
         return self.streams[name]
 
     def draw_batch(self) -> Batch:
@@ -163,7 +158,7 @@ class GAN(pl.LightningModule):
             "critic_seconds": self.critic_seconds,
             "timed_steps": self.timed_steps,
             "scalars": self.scalars.cpu(),
-            "streams": self._stream_states | {name: rng.get_state() for name, rng in self.streams.items()},
+            "streams": {name: rng.get_state() for name, rng in self.streams.items()},
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -171,5 +166,6 @@ class GAN(pl.LightningModule):
         game = checkpoint["game"]
         self.updates, self.scalars = game["updates"], game["scalars"]
         self.critic_seconds, self.timed_steps = game["critic_seconds"], game["timed_steps"]
-        # Lightning loads before it moves the module to its device, and a stream lives on that device.
-        self.streams, self._stream_states = {}, dict(game["streams"])
+        for name, state in game["streams"].items():
+            self.streams[name] = torch.Generator(self.device)
+            self.streams[name].set_state(state.cpu())

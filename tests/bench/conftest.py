@@ -1,9 +1,18 @@
 """What the tests of runs and sweeps share: plug-in files, tiny suites, and a place to make runs in."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from lipbench.bench.checkpoint import Checkpointer
+from lipbench.bench.report.records import RunRecord, read_run
+from lipbench.bench.spec import expand
+from lipbench.bench.suite import Suite
+from lipbench.bench.train import Place, run
 
 HEAD = """
 import torch
@@ -25,3 +34,69 @@ def write_plugin(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+SMALL: dict[str, Any] = {
+    "name": "small",
+    "objectives": ["wgan-gp"],
+    "datasets": ["8gaussians"],
+    "architectures": [{"name": "mlp", "width": 8, "depth": 2}],
+    "recipe": {"name": "fast", "lr": 0.01, "n_critic": 2, "batch": 16},
+    "steps": 6,
+    "seeds": [0],
+    "evaluation": {"count": 2, "points": 50, "mode_points": 100, "images": 100},
+}
+
+
+@pytest.fixture
+def make_suite() -> Callable[..., Suite]:
+    """A suite of runs that take a moment each; keyword arguments replace its keys."""
+
+    def make(**content: Any) -> Suite:
+        return Suite.model_validate(SMALL | content)
+
+    return make
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    """A results folder; no checkpoint is written."""
+    return Place(tmp_path / "out", checkpoint_seconds=1e9)
+
+
+@pytest.fixture
+def careful(place: Place) -> Place:
+    """The same with a checkpoint after every iteration."""
+    return replace(place, checkpoint_seconds=0)
+
+
+@pytest.fixture
+def make_run(make_suite: Callable[..., Suite], place: Place, tmp_path: Path) -> Callable[..., RunRecord]:
+    """Makes the one run of a tiny suite, in a folder `out` beside its plug-ins, and reads its record."""
+
+    def make(where: Place = place, /, **content: Any) -> RunRecord:
+        (spec,) = expand(make_suite(**content), tmp_path)
+        run(spec, where)
+        return read_run(where.folder / "runs" / spec.id)
+
+    return make
+
+
+@pytest.fixture
+def interrupt_at() -> Callable[[int], AbstractContextManager[None]]:
+    """Within it, Ctrl-C is pressed once a run has made that many generator updates and its checkpoint is written."""
+
+    @contextmanager
+    def interrupt(step: int) -> Iterator[None]:
+        written = Checkpointer.on_train_batch_end
+
+        def press(self: Checkpointer, trainer: Any, module: Any, *rest: Any, **more: Any) -> None:
+            written(self, trainer, module, *rest, **more)
+            if module.updates == step:
+                raise KeyboardInterrupt
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Checkpointer, "on_train_batch_end", press)
+            yield
+
+    return interrupt

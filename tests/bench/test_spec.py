@@ -222,6 +222,12 @@ def test_spec_names_an_architecture_and_records_all_its_settings(
     assert all(value is not None for value in spec.architecture_spec.values())
 
 
+def test_spec_architecture_without_settings_is_of_the_recipes_size() -> None:
+    assert one(architectures=["mlp"], recipe="published").architecture == "mlp-3x512"
+    assert one(architectures=["mlp"], recipe="matched").architecture == "mlp-3x128"
+    assert one(architectures=["mlp"], recipe="matched", datasets=["mnist5k"]).architecture == "mlp-3x128"
+
+
 @pytest.mark.parametrize(
     ("content", "line"),
     [

@@ -291,27 +291,6 @@ def test_gan_checkpoint_brings_back_counters_streams_and_average(make_gan: MakeG
         assert not torch.equal(drawn[0], fresh)
 
 
-def test_gan_checkpoint_keeps_streams_that_nobody_has_used_since_it_was_loaded(make_gan: MakeGAN, fit: Fit) -> None:
-    original, first, second = make_gan(), {}, {}
-    fit(original, 2)
-    original.on_save_checkpoint(first)
-    restored = make_gan()
-    restored.on_load_checkpoint(first)
-    restored.on_save_checkpoint(second)
-    assert first["game"]["streams"].keys() == second["game"]["streams"].keys()
-    assert all(torch.equal(state, second["game"]["streams"][name]) for name, state in first["game"]["streams"].items())
-
-
-def test_gan_streams_wait_for_the_device_after_a_checkpoint_is_loaded(make_gan: MakeGAN, fit: Fit) -> None:
-    """Lightning loads a checkpoint before it moves the module: a generator made then would lie on the CPU."""
-    original, checkpoint = make_gan(), {}
-    fit(original, 1)
-    original.on_save_checkpoint(checkpoint)
-    restored = make_gan()
-    restored.on_load_checkpoint(checkpoint)
-    assert not restored.streams
-
-
 def test_gan_times_the_critic_steps_once_in_each_chunk(make_gan: MakeGAN, fit: Fit) -> None:
     gan = make_gan(n_critic=2, steps=2 * CHUNK)
     fit(gan, 2 * CHUNK - 1)

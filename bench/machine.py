@@ -1,0 +1,69 @@
+"""What the numbers of a run are measured on: processor or GPU, memory, versions. Nothing here changes a run."""
+
+import os
+import platform
+import resource
+import sys
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+VERSIONS = ("lipbench", "torch", "torchvision", "pytorch-lightning", "torchmetrics", "POT", "numpy", "scipy")
+
+
+def machine(device: str) -> dict[str, Any]:
+    """What the numbers of a sweep were measured on."""
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "device": torch.cuda.get_device_name(device) if device.startswith("cuda") else "cpu",
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+    }
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    names = (
+        [x.partition(":")[2].strip() for x in info.read_text().splitlines() if x.startswith("model name")]
+        if info.exists()
+        else []
+    )
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def reset_peak_memory(device: str) -> None:
+    """Starts the measurement of `peak_memory_mb` afresh, where the system can; a process may make many runs."""
+    if device.startswith("cuda"):
+        torch.cuda.reset_peak_memory_stats(device)
+    elif os.access("/proc/self/clear_refs", os.W_OK):
+        Path("/proc/self/clear_refs").write_text("5")  # Linux: restarts the process's high-water mark
+
+
+def peak_memory_mb(device: str) -> float:
+    """Of the device on a GPU, of the whole process on a CPU (2^20 bytes)."""
+    if device.startswith("cuda"):
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(x for x in status.read_text().splitlines() if x.startswith("VmHWM"))
+        return int(line.split()[1]) / 2**10
+    unit = 1 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
+
+
+def device_name(device: str) -> str:
+    """What `cpu` or `cuda:N` is."""
+    if device.startswith("cuda"):
+        return torch.cuda.get_device_name(device)
+    return f"cpu ({platform.machine()})"
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Of the packages that a run's numbers may depend on, and of Python."""
+    return {name: version(name) for name in VERSIONS} | {"python": platform.python_version()}
