@@ -1,0 +1,184 @@
+"""What an iteration of the Lightning module costs beside a raw loop that does the same work.
+
+Both run in one process in alternating blocks, so that whatever else the machine does hits both alike.
+"""
+
+import logging
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+
+from ...models import GAN, Networks, Recipe, dcgan, mlp
+from ...objectives import GradientPenalty, Objective, SpectralNorm
+from ..data import load
+from ..report.statistics import estimate
+from ..train import Ticks
+from .raw import RawLoop, gradient_penalty_iteration, spectral_norm_iteration, with_spectral_norm
+from .table import Goal, Row
+
+SEED = 0
+
+
+@dataclass(frozen=True)
+class Case:
+    """Something to train, written twice: as lipbench's module and as a raw loop.
+
+    Attributes:
+        name: in the table.
+        dataset: one that comes with lipbench.
+        networks: from the shape of a sample.
+        recipe: Adam, without decay and average.
+        objective: of lipbench's module.
+        raw: the iteration of the raw loop.
+        prepare: the networks as the raw loop wants them.
+        size: iterations in a block.
+        share: blocks as a share of those asked for, for the costly ones.
+        goal: for the ratio of wall-clock times.
+    """
+
+    name: str
+    dataset: str
+    networks: Callable[[tuple[int, ...]], Networks]
+    recipe: Recipe
+    objective: Callable[[], Objective]
+    raw: Callable[[RawLoop], None]
+    prepare: Callable[[Networks], Networks] = lambda networks: networks
+    size: int = 50
+    share: float = 1.0
+    goal: Goal | None = None
+
+
+def _mlp(shape: tuple[int, ...]) -> Networks:
+    return mlp(shape, width=64, depth=3)
+
+
+_TOY = Recipe("adam", 1e-4, (0.5, 0.9), n_critic=5, batch=256)
+_IMAGES = Recipe("adam", 1e-4, (0.0, 0.9), n_critic=5, batch=64)
+_GP = (GradientPenalty, gradient_penalty_iteration)
+_SN = (SpectralNorm, spectral_norm_iteration, with_spectral_norm)
+
+CASES = (
+    Case("wgan-gp, MLP 3×64", "8gaussians", _mlp, _TOY, *_GP, goal=Goal("≤", 1.08)),
+    Case("sn-gan, MLP 3×64", "8gaussians", _mlp, _TOY, *_SN),
+    Case("wgan-gp, DCGAN 28×28", "mnist5k", dcgan, _IMAGES, *_GP, size=1, share=0.3),
+    Case("sn-gan, DCGAN 28×28", "mnist5k", dcgan, _IMAGES, *_SN, size=1, share=0.3),
+)
+
+
+@dataclass
+class Blocks:
+    """Seconds per iteration of each block: wall clock, and time of this process on a processor."""
+
+    wall: list[float] = field(default_factory=list)
+    processor: list[float] = field(default_factory=list)
+
+
+class Interleave(pl.Callback):
+    """After every block of the fit, outside its time, a block of the raw loop. The first pair warms up.
+
+    A block of the fit lasts from the end of the raw one to the end of its last iteration, so that all that Lightning
+    does between iterations is in it.
+    """
+
+    def __init__(self, raw: RawLoop, size: int) -> None:
+        self.raw, self.size = raw, size
+        self.lipbench, self.other = Blocks(), Blocks()
+        self._since = (0.0, 0.0)
+        self._warm = False
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._since = _now()
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any, **kwargs: Any) -> None:
+        if pl_module.updates % self.size:  # pyright: ignore[reportOperatorIssue]
+            return
+        self._note(self.lipbench)
+        self.raw.run(self.size)
+        self._note(self.other)
+        self._warm = True
+
+    def _note(self, blocks: Blocks) -> None:
+        wall, processor = _now()
+        if self._warm:
+            blocks.wall.append((wall - self._since[0]) / self.size)
+            blocks.processor.append((processor - self._since[1]) / self.size)
+        self._since = _now()
+
+
+def _now() -> tuple[float, float]:
+    return time.perf_counter(), time.process_time()
+
+
+def build(case: Case, steps: int) -> tuple[GAN, RawLoop]:
+    """The two of a case, with the same initial weights, data and random streams."""
+    data, recipe = load(case.dataset), case.recipe
+    with _same_start():
+        gan = GAN(case.networks(data.shape), case.objective(), recipe, data, steps=steps, seed=SEED)
+    with _same_start():
+        raw = RawLoop(
+            case.prepare(case.networks(data.shape)),
+            data,
+            case.raw,
+            batch=recipe.batch,
+            n_critic=recipe.n_critic,
+            lr=recipe.lr,
+            betas=recipe.betas,
+            seed=SEED,
+        )
+    return gan, raw
+
+
+@contextmanager
+def _same_start() -> Iterator[None]:
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(SEED)
+        yield
+
+
+def interleave(gan: GAN, raw: RawLoop, size: int) -> Interleave:
+    """Trains both for `gan.steps` iterations, a multiple of `size`, in turns; the trainer is that of a run."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+    turns = Interleave(raw, size)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="pytorch_lightning")
+        trainer = pl.Trainer(
+            accelerator="cpu",
+            devices=1,
+            max_epochs=1,
+            logger=[],
+            callbacks=[turns],
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+        trainer.fit(gan, Ticks(gan))
+    return turns
+
+
+def measure(case: Case, blocks: int) -> Iterator[Row]:
+    """The rows of a case from so many pairs of blocks: both costs, and the ratio of each pair."""
+    gan, raw = build(case, (blocks + 1) * case.size)
+    turns = interleave(gan, raw, case.size)
+    part = f"iteration: {case.name}"
+    for name, timed in (("raw PyTorch loop", turns.other), ("lipbench in Lightning", turns.lipbench)):
+        yield Row(part, name, "ms", estimate([1e3 * seconds for seconds in timed.wall]))
+    yield Row(part, "lipbench / raw", "×", _ratio(turns.lipbench.wall, turns.other.wall), case.goal)
+    processor = _ratio(turns.lipbench.processor, turns.other.processor)
+    yield Row(part, "lipbench / raw, time on the processor", "×", processor)
+
+
+def _ratio(a: list[float], b: list[float]) -> Any:
+    return estimate([x / y for x, y in zip(a, b, strict=True)])
+
+
+def rows(repeats: int, size: int | None = None) -> Iterator[Row]:
+    """All cases, with `repeats` pairs of blocks in the cheap ones; `size` shortens the blocks."""
+    for case in CASES:
+        shortened = case if size is None else replace(case, size=min(size, case.size))
+        yield from measure(shortened, max(3, round(repeats * case.share)))

@@ -1,0 +1,258 @@
+"""The performance table: that both loops do the same work, who runs what in which turn, what a row says. No timings."""
+
+import csv
+from collections.abc import Iterator
+from concurrent.futures import Future
+from copy import deepcopy
+from dataclasses import replace
+from importlib.metadata import version
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from lipbench.bench.perf import __main__ as perf
+from lipbench.bench.perf import evaluation, iteration, sweeps
+from lipbench.bench.perf.table import COLUMNS, Goal, Row, csv_text, machine, markdown
+from lipbench.bench.report.statistics import Estimate
+from lipbench.bench.train import Place
+from lipbench.models import Networks, dcgan
+
+SMALL = 2  # iterations in a block
+
+
+def small_dcgan(shape: tuple[int, ...]) -> Networks:
+    return dcgan(shape, channels=4)
+
+
+def small(case: iteration.Case) -> iteration.Case:
+    """The same case on fewer channels and images."""
+    if case.networks is not dcgan:
+        return replace(case, size=SMALL)
+    return replace(case, networks=small_dcgan, recipe=replace(case.recipe, batch=8), size=SMALL)
+
+
+def named(cases: tuple[iteration.Case, ...]) -> list[str]:
+    return [case.name for case in cases]
+
+
+def equal(a: nn.Module, b: nn.Module) -> bool:
+    ours, theirs = a.state_dict(), b.state_dict()
+    return ours.keys() == theirs.keys() and all(torch.equal(ours[key], theirs[key]) for key in ours)
+
+
+@pytest.mark.parametrize("case", iteration.CASES, ids=named(iteration.CASES))
+def test_iteration_both_loops_end_with_the_same_weights(case: iteration.Case) -> None:
+    """Bit for bit: otherwise the ratio would compare different work."""
+    case = small(case)
+    gan, raw = iteration.build(case, 3 * SMALL)
+    start = deepcopy(gan.generator), deepcopy(gan.critic)
+    iteration.interleave(gan, raw, SMALL)
+    assert gan.updates == 3 * SMALL
+    for first, ours, theirs in zip(start, (gan.generator, gan.critic), (raw.generator, raw.critic), strict=True):
+        assert not equal(first, ours)
+        assert equal(ours, theirs)
+
+
+def test_iteration_goal_is_on_the_case_that_the_goal_names() -> None:
+    (case,) = (case for case in iteration.CASES if case.goal is not None)
+    assert case.name == "wgan-gp, MLP 3×64"
+    assert (case.recipe.batch, case.recipe.n_critic, case.goal) == (256, 5, Goal("≤", 1.08))
+    gan, _ = iteration.build(case, 1)
+    assert [layer.out_features for layer in gan.critic.modules() if isinstance(layer, nn.Linear)] == [64, 64, 64, 1]
+
+
+class Clock:
+    """Stands in for the two clocks: the module under test moves it."""
+
+    def __init__(self) -> None:
+        self.wall, self.processor = 0.0, 0.0
+
+    def __call__(self) -> tuple[float, float]:
+        return self.wall, self.processor
+
+
+def test_iteration_interleave_times_each_block_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first pair is left out, and neither side's time holds the other's."""
+    case, clock = small(iteration.CASES[0]), Clock()
+    monkeypatch.setattr(iteration, "_now", clock)
+    gan, raw = iteration.build(case, 4 * SMALL)
+    step, raw_step = gan.training_step, raw.step
+
+    def slow(*args: Any) -> None:
+        step(*args)
+        clock.wall, clock.processor = clock.wall + 3, clock.processor + 2
+
+    def quick(loop: Any) -> None:
+        raw_step(loop)
+        clock.wall, clock.processor = clock.wall + 5, clock.processor + 1
+
+    monkeypatch.setattr(gan, "training_step", slow)
+    monkeypatch.setattr(raw, "step", quick)
+    turns = iteration.interleave(gan, raw, SMALL)
+    assert (turns.lipbench.wall, turns.lipbench.processor) == ([3] * 3, [2] * 3)
+    assert (turns.other.wall, turns.other.processor) == ([5] * 3, [1] * 3)
+
+
+def test_iteration_rows_of_a_case() -> None:
+    rows = list(iteration.measure(small(iteration.CASES[0]), 3))
+    assert [row.unit for row in rows] == ["ms", "ms", "×", "×"]
+    assert [row.goal is not None for row in rows] == [False, False, True, False]
+    assert all(row.estimate.n == 3 and row.estimate.value > 0 for row in rows)
+
+
+def test_training_does_not_search_for_gpus_at_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lightning's setting would have every step of Adam open the driver's library."""
+    searches: list[bool] = []
+    monkeypatch.setattr(torch.cuda, "_raw_device_count_nvml", lambda: searches.append(True) or -1)
+    _, raw = iteration.build(small(iteration.CASES[0]), 2)
+    raw.run(2)
+    assert not searches
+    monkeypatch.setenv("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
+    raw.run(2)
+    assert len(searches) >= 12 or torch.cuda.is_initialized() or torch.version.cuda is None
+
+
+class Desk:
+    """A worker that notes what it is given and says it is done."""
+
+    def __init__(self, name: str, log: list[tuple[str, int, int]], status: str = "completed") -> None:
+        self.name, self.log, self.status = name, log, status
+
+    def submit(self, spec: Any, place: Place) -> "Future[dict[str, Any]]":
+        self.log.append((self.name, spec.seed, place.threads))
+        done: Future[dict[str, Any]] = Future()
+        done.set_result({"status": self.status, "reason": "of a reason"})
+        return done
+
+
+def test_sweeps_throughput_gives_the_same_runs_to_one_and_to_two_workers(tmp_path: Path) -> None:
+    log: list[tuple[str, int, int]] = []
+    runs = sweeps.specs(2, datasets=["8gaussians"], steps=1)
+    seconds = sweeps.throughput([Desk("a", log), Desk("b", log)], runs, tmp_path, rounds=2)
+    warm_up, rounds = log[:4], log[4:]
+    assert {(name, threads) for name, _, threads in warm_up} == {("a", 1), ("b", 1)}
+    one = [("a", 0, 1), ("a", 1, 1), ("a", 0, 1), ("b", 1, 1), ("a", 0, 2), ("a", 1, 2)]
+    assert rounds == one * 2
+    assert {name: len(values) for name, values in seconds.items()} == {
+        "one job × one thread": 2,
+        "two jobs × one thread": 2,
+        "one job × two threads": 2,
+    }
+
+
+def test_sweeps_throughput_rows_compare_round_by_round() -> None:
+    seconds = {
+        "one job × one thread": [10.0, 20.0, 40.0],
+        "two jobs × one thread": [5.0, 12.5, 20.0],
+        "one job × two threads": [4.0, 10.0, 16.0],
+    }
+    rows = {row.measured: row for row in sweeps.throughput_rows("load", seconds)}
+    assert rows["one job × one thread"].estimate.value == 6  # 2 runs in 20 s, a minute
+    speedup = rows["two jobs × one thread / one job × one thread"]
+    assert (speedup.estimate.value, speedup.met) == (2.0, "yes")
+    assert speedup.estimate.low == 1.6
+    against_threads = rows["two jobs × one thread / one job × two threads"]
+    assert (against_threads.estimate.value, against_threads.met) == (0.8, "no")
+
+
+def test_sweeps_a_failed_run_is_not_a_measurement(tmp_path: Path) -> None:
+    runs = sweeps.specs(1, datasets=["8gaussians"], steps=1)
+    with pytest.raises(RuntimeError, match="failed: of a reason"):
+        sweeps.overhead(Desk("a", [], "failed"), runs, tmp_path)
+
+
+def test_sweeps_overhead_leaves_out_the_run_that_starts_the_worker(tmp_path: Path) -> None:
+    log: list[tuple[str, int, int]] = []
+    runs = sweeps.specs(4, datasets=["8gaussians"], architectures=[sweeps.SMALLEST["8gaussians"]], **sweeps.IDLE)
+    assert len(sweeps.overhead(Desk("a", log), runs, tmp_path)) == 3
+    assert [seed for _, seed, _ in log] == [0, 1, 2, 3]
+
+
+def test_evaluation_rows_are_of_points_and_images() -> None:
+    rows = list(evaluation.rows(3, n=64, n_modes=100))
+    assert [row.measured for row in rows] == [
+        "exact W1, 64 points a side",
+        "W1 of 64 and modes of 100 points",
+        "FD(mnist-cnn) and IS, 64 images",
+    ]
+    assert all(row.estimate.value > 0 and row.estimate.n == 3 for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("sign", "value", "met"), [("≤", 1.08, "yes"), ("≤", 1.0801, "no"), ("≥", 1.8, "yes"), ("≥", 1.7999, "no")]
+)
+def test_row_says_whether_the_goal_is_met(sign: Any, value: float, met: str) -> None:
+    goal = Goal(sign, 1.08 if sign == "≤" else 1.8)
+    row = Row("part", "ratio", "×", Estimate(value, None, None, 1), goal)
+    assert row.met == met
+    assert row.cells()[-2:] == [f"{sign} {goal.bound:g}", met]
+
+
+def test_row_shows_enough_digits_to_tell_a_missed_goal() -> None:
+    row = Row("part", "ratio", "×", Estimate(1.084, 1.0712, 1.0999, 9), Goal("≤", 1.08))
+    assert row.cells() == ["part", "ratio", "1.084 ×", "[1.071, 1.100]", "≤ 1.08", "no"]
+
+
+ROWS = [
+    Row("a | b", "cost", "ms", Estimate(1.23456789, 1.2, 1.3, 60)),
+    Row("c", "ratio", "×", Estimate(1.5, None, None, 2), Goal("≥", 1.8)),
+]
+
+
+def test_csv_has_a_line_per_row_and_all_digits() -> None:
+    lines = list(csv.DictReader(StringIO(csv_text(ROWS))))
+    assert tuple(lines[0]) == COLUMNS
+    assert float(lines[0]["median"]) == 1.23456789
+    assert (lines[0]["goal"], lines[0]["met"]) == ("", "")
+    assert (lines[1]["low"], lines[1]["n"], lines[1]["goal"], lines[1]["met"]) == ("", "2", "≥ 1.8", "no")
+
+
+def test_markdown_holds_the_rows_and_the_machine() -> None:
+    about = machine({"processor": "abacus", "cores": 2}, "python -m lipbench.bench.perf --quick", (1.5, 0.25, 0.125))
+    text = markdown(ROWS, about)
+    assert r"| a \| b | cost | 1.235 ms | [1.200, 1.300] |  |  |" in text
+    assert "| c | ratio | 1.500 × |  | ≥ 1.8 | no |" in text
+    assert "| processor | abacus |" in text
+    assert "| command | python -m lipbench.bench.perf --quick |" in text
+    assert "| load at the start | 1.50, 0.25, 0.12 (1, 5, 15 minutes) |" in text
+    assert f"| pytorch-lightning | {version('pytorch-lightning')} |" in text
+
+
+def test_main_writes_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    asked: list[tuple[int, bool]] = []
+
+    def measure(repeats: int, quick: bool) -> Iterator[Row]:
+        asked.append((repeats, quick))
+        yield from ROWS
+
+    monkeypatch.setattr(perf, "measure", measure)
+    perf.main(["--out", str(tmp_path / "new"), "--repeats", "7"])
+    perf.main(["--out", str(tmp_path / "new"), "--quick"])
+    assert asked == [(7, False), (3, True)]
+    assert (tmp_path / "new" / "perf.csv").read_text() == csv_text(ROWS)
+    assert "≥ 1.8" in (tmp_path / "new" / "perf.md").read_text()
+    assert "What lipbench costs" in capsys.readouterr().out
+
+
+def test_main_tells_bad_input_in_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.setattr(perf, "measure", lambda *_: iter(ROWS))
+    (tmp_path / "file").write_text("")
+    for arguments, told in ((["--repeats", "2"], "--repeats 2"), (["--out", str(tmp_path / "file")], "--out")):
+        with pytest.raises(SystemExit) as stop:
+            perf.main(arguments)
+        assert stop.value.code == 2
+        assert told in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.slow
+def test_main_measures_everything(tmp_path: Path) -> None:
+    perf.main(["--quick", "--out", str(tmp_path)])
+    lines = list(csv.DictReader(StringIO((tmp_path / "perf.csv").read_text())))
+    parts = {line["part"].partition(":")[0] for line in lines}
+    assert parts == {"iteration", "evaluation", "sweep"}
+    assert sum(line["goal"] != "" for line in lines) == 7
+    assert all(float(line["median"]) > 0 for line in lines)
