@@ -13,6 +13,7 @@ from .report import Outcome, failed, not_applicable, passed
 from .trial import Game, Make, Setting
 
 TOLERANCE = 1.05  # one power iteration a step follows the norm at a small distance
+NEAR = 0.2  # samples that all but overlap ask for slopes beyond any bound near 1
 
 
 def constraint_holds(make: Make, setting: Setting) -> Outcome:
@@ -84,12 +85,18 @@ def _parametrizes_every_layer(game: Game, parametrized: list[str]) -> str | None
     return f"the weights of {', '.join(free)} are not parametrised, those of the other layers are" if free else None
 
 
-def _trained(make: Make, setting: Setting) -> Game:
-    """A game whose critic started ten times too large and has been trained: a bound must survive both."""
-    game = Game(make, setting, scale=10.0)
-    optimizer = game.adam(1e-2, game.critic)
-    for _ in range(40):
+def _steepened(game: Game) -> Game:
+    """Trains the critic at the largest rate of the published recipes."""
+    optimizer = game.adam(1e-3, game.critic)
+    for _ in range(100):
         game.critic_step(optimizer=optimizer)
+    return game
+
+
+def _settled(game: Game) -> Game:
+    """Lets the constraint catch up with the critic: power iterations follow a moving weight at some distance."""
+    for _ in range(50):
+        game.still_step()
     return game
 
 
@@ -103,23 +110,23 @@ def _largest_slope(game: Game) -> float:
 
 def bound_on_linear_layers(make: Make, setting: Setting) -> Outcome:
     """Measured slopes of a trained critic of linear layers keep the claimed bound."""
-    game = _trained(make, setting)
+    game = Game(make, setting, side=NEAR)
     bound = game.objective.lipschitz_bound
     if bound is None:
         return not_applicable("no lipschitz_bound is claimed")
-    largest = _largest_slope(game)
+    largest = _largest_slope(_steepened(game))
     said = f"largest slope {largest:.3g}, claimed bound {bound:g}"
     return passed(said) if largest <= TOLERANCE * bound else failed(said)
 
 
 def bound_on_convolutions(make: Make, setting: Setting) -> Outcome:
     """The same with convolutions; that only a convolution's operator breaks the bound is reported, no failure."""
-    game = _trained(make, setting)
+    game = Game(make, setting, side=NEAR)
     bound = game.objective.lipschitz_bound
     if bound is None:
         return not_applicable("no lipschitz_bound is claimed")
-    largest = _largest_slope(game)
-    matrices, operators = _norms(game)
+    largest = _largest_slope(_steepened(game))
+    matrices, operators = _norms(_settled(game))
     said = f"largest slope {largest:.3g}, claimed bound {bound:g}, product of the layers' norms {operators:.3g}"
     limit = TOLERANCE * bound
     if max(largest, operators) <= limit:

@@ -370,6 +370,19 @@ class ClaimsTooMuch(SpectralNorm):
         return super().prepare_critic(critic)
 
 
+@fails("bound on linear layers", "claimed bound 1")
+class NormalisesOnce(Plain):
+    """At the start, when it is true, and never again."""
+
+    lipschitz_bound = 1.0
+
+    def prepare_critic(self, critic: nn.Module) -> nn.Module:
+        for name, parameter in critic.named_parameters():
+            if name.endswith("weight"):
+                parameter.data.div_(torch.linalg.matrix_norm(parameter.data.flatten(1), 2))
+        return critic
+
+
 class LargestEntry(nn.Module):
     def forward(self, weight: Tensor) -> Tensor:
         return weight / weight.abs().max()
