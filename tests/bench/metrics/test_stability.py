@@ -139,9 +139,10 @@ def test_weight_histograms_count_every_weight_once_around_zero() -> None:
 
 
 def test_weight_histograms_leave_out_what_is_not_finite_and_bear_zeros() -> None:
-    critic = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
-    critic[0].weight.data[0, 0] = math.nan
-    critic[1].weight.data.zero_()
+    broken, zeros = nn.Linear(2, 2), nn.Linear(2, 2)
+    critic = nn.Sequential(broken, zeros)
+    broken.weight.data[0, 0] = math.nan
+    zeros.weight.data.zero_()
     found = stability.weight_histograms(critic, bins=3)
     assert list(found) == ["1"]
     assert found["1"]["counts"] == [0, 4, 0]
