@@ -31,9 +31,9 @@ def rows(repeats: int, n: int = 1000, n_modes: int = 10_000) -> Iterator[Row]:
     rng = torch.Generator().manual_seed(0)
     points, images = load("8gaussians"), load("mnist5k")
     a, b = points.held_out(n, rng), points.held_out(n, rng)
-    yield _row(f"exact W1, {n} points a side", lambda: wasserstein1(a, b), repeats)
+    yield _row(f"W1, {n} points a side", lambda: wasserstein1(a, b), repeats)
     metrics, fake = PointMetrics(points, rng, n, n_modes), points.held_out(max(n, n_modes), rng)
-    yield _row(f"W1 of {n} and modes of {n_modes} points", lambda: metrics(fake), repeats)
+    yield _row(f"W1 of {n}, modes of {n_modes} points", lambda: metrics(fake), repeats)
     assert images.extractor is not None
     reference, generated = images.held_out(n, rng), images.sample(n, rng)
     image_metrics = ImageMetrics(reference, load_extractor(images.extractor), n_fake=n, split=images.held_out_from)

@@ -170,7 +170,7 @@ def measure(case: Case, blocks: int) -> Iterator[Row]:
         yield Row(part, name, "ms", estimate([1e3 * seconds for seconds in timed.wall]))
     yield Row(part, "lipbench / raw", "×", _ratio(turns.lipbench.wall, turns.other.wall), case.goal)
     processor = _ratio(turns.lipbench.processor, turns.other.processor)
-    yield Row(part, "lipbench / raw, time on the processor", "×", processor)
+    yield Row(part, "lipbench / raw, processor time", "×", processor)
 
 
 def _ratio(a: list[float], b: list[float]) -> Any:

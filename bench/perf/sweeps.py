@@ -69,9 +69,9 @@ def throughput(workers: Sequence[Worker], runs: Sequence[RunSpec], folder: Path,
     places = [Place(folder / str(i), threads=1) for i in range(len(workers))]
     double = Place(folder / "0", threads=2)
     ways: dict[str, Callable[[], float]] = {
-        "one job × one thread": lambda: one_after_the_other(workers[0], runs, places[0]),
-        "two jobs × one thread": lambda: side_by_side(workers, runs, places),
-        "one job × two threads": lambda: one_after_the_other(workers[0], runs, double),
+        "1 job × 1 thread": lambda: one_after_the_other(workers[0], runs, places[0]),
+        "2 jobs × 1 thread": lambda: side_by_side(workers, runs, places),
+        "1 job × 2 threads": lambda: one_after_the_other(workers[0], runs, double),
     }
     for worker, place in zip(workers, places, strict=True):  # starts the processes and fills their caches
         one_after_the_other(worker, runs, place)
@@ -84,13 +84,13 @@ def throughput(workers: Sequence[Worker], runs: Sequence[RunSpec], folder: Path,
 
 def throughput_rows(label: str, seconds: dict[str, list[float]], runs: int = 2) -> Iterator[Row]:
     """Runs per minute of each way, and how many times those of two jobs come to."""
-    part = f"sweep: {label}"
+    part = f"sweep: runs of {label}"
     for name, values in seconds.items():
-        yield Row(part, name, "runs/min", estimate([60 * runs / value for value in values]))
-    two = seconds["two jobs × one thread"]
-    for name, goal in (("one job × one thread", Goal("≥", 1.8)), ("one job × two threads", Goal("≥", 1.0))):
+        yield Row(part, name, "/min", estimate([60 * runs / value for value in values]))
+    two = seconds["2 jobs × 1 thread"]
+    for name, goal in (("1 job × 1 thread", Goal("≥", 1.8)), ("1 job × 2 threads", Goal("≥", 1.0))):
         ratios = [slow / fast for slow, fast in zip(seconds[name], two, strict=True)]
-        yield Row(part, f"two jobs × one thread / {name}", "×", estimate(ratios), goal)
+        yield Row(part, f"2 jobs / {name}", "×", estimate(ratios), goal)
 
 
 def overhead(worker: Worker, runs: Sequence[RunSpec], folder: Path) -> list[float]:
@@ -108,8 +108,7 @@ def rows(rounds: int, steps: int | None = None) -> Iterator[Row]:
         for dataset, network in SMALLEST.items():
             runs = specs(1 + 3 * rounds, datasets=[dataset], architectures=[network], **IDLE)
             found = estimate(overhead(workers[0], runs, Path(folder)))
-            name = f"a run of one iteration on {dataset}, handed over to recorded"
-            yield Row("sweep: overhead", name, "s", found, Goal("≤", 0.3))
+            yield Row("sweep: overhead of a run", f"one iteration on {dataset}", "s", found, Goal("≤", 0.3))
 
 
 @contextmanager

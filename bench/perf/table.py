@@ -6,9 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from io import StringIO
+from itertools import groupby
 from typing import Any, Literal
 
+from rich import box
 from rich.table import Table
+from rich.text import Text
 
 from ..report.quantities import number
 from ..report.statistics import Estimate
@@ -81,10 +84,13 @@ def machine(about: Mapping[str, Any], command: str, load: Sequence[float]) -> di
 
 
 def printed(rows: Sequence[Row]) -> Table:
-    """The table for a terminal; a line between parts."""
-    table = Table(*HEADINGS, title="What lipbench costs")
-    for row, following in zip(rows, [*rows[1:], None], strict=True):
-        table.add_row(*row.cells(), end_section=following is not None and following.part != row.part)
+    """The table for a terminal of 80 columns; each part under its name."""
+    table = Table(*HEADINGS[1:], title="What lipbench costs", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for part, group in groupby(rows, key=lambda row: row.part):
+        table.add_row(Text(part, style="bold", no_wrap=True, overflow="ellipsis"))
+        for row in group:
+            table.add_row(*map(Text, row.cells()[1:]))
+        table.add_section()
     return table
 
 

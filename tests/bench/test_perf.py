@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 import torch
+from rich.console import Console
 from torch import nn
 
 from lipbench.bench.perf import __main__ as perf
 from lipbench.bench.perf import evaluation, iteration, sweeps
-from lipbench.bench.perf.table import COLUMNS, Goal, Row, csv_text, machine, markdown
+from lipbench.bench.perf.table import COLUMNS, Goal, Row, csv_text, machine, markdown, printed
 from lipbench.bench.report.statistics import Estimate
 from lipbench.bench.train import Place
 from lipbench.models import Networks, dcgan
@@ -138,24 +139,24 @@ def test_sweeps_throughput_gives_the_same_runs_to_one_and_to_two_workers(tmp_pat
     one = [("a", 0, 1), ("a", 1, 1), ("a", 0, 1), ("b", 1, 1), ("a", 0, 2), ("a", 1, 2)]
     assert rounds == one * 2
     assert {name: len(values) for name, values in seconds.items()} == {
-        "one job × one thread": 2,
-        "two jobs × one thread": 2,
-        "one job × two threads": 2,
+        "1 job × 1 thread": 2,
+        "2 jobs × 1 thread": 2,
+        "1 job × 2 threads": 2,
     }
 
 
 def test_sweeps_throughput_rows_compare_round_by_round() -> None:
     seconds = {
-        "one job × one thread": [10.0, 20.0, 40.0],
-        "two jobs × one thread": [5.0, 12.5, 20.0],
-        "one job × two threads": [4.0, 10.0, 16.0],
+        "1 job × 1 thread": [10.0, 20.0, 40.0],
+        "2 jobs × 1 thread": [5.0, 12.5, 20.0],
+        "1 job × 2 threads": [4.0, 10.0, 16.0],
     }
     rows = {row.measured: row for row in sweeps.throughput_rows("load", seconds)}
-    assert rows["one job × one thread"].estimate.value == 6  # 2 runs in 20 s, a minute
-    speedup = rows["two jobs × one thread / one job × one thread"]
+    assert rows["1 job × 1 thread"].estimate.value == 6  # 2 runs in 20 s, a minute
+    speedup = rows["2 jobs / 1 job × 1 thread"]
     assert (speedup.estimate.value, speedup.met) == (2.0, "yes")
     assert speedup.estimate.low == 1.6
-    against_threads = rows["two jobs × one thread / one job × two threads"]
+    against_threads = rows["2 jobs / 1 job × 2 threads"]
     assert (against_threads.estimate.value, against_threads.met) == (0.8, "no")
 
 
@@ -175,8 +176,8 @@ def test_sweeps_overhead_leaves_out_the_run_that_starts_the_worker(tmp_path: Pat
 def test_evaluation_rows_are_of_points_and_images() -> None:
     rows = list(evaluation.rows(3, n=64, n_modes=100))
     assert [row.measured for row in rows] == [
-        "exact W1, 64 points a side",
-        "W1 of 64 and modes of 100 points",
+        "W1, 64 points a side",
+        "W1 of 64, modes of 100 points",
         "FD(mnist-cnn) and IS, 64 images",
     ]
     assert all(row.estimate.value > 0 and row.estimate.n == 3 for row in rows)
@@ -201,6 +202,16 @@ ROWS = [
     Row("a | b", "cost", "ms", Estimate(1.23456789, 1.2, 1.3, 60)),
     Row("c", "ratio", "×", Estimate(1.5, None, None, 2), Goal("≥", 1.8)),
 ]
+
+
+def test_printed_fits_a_narrow_terminal_with_each_part_once() -> None:
+    console = Console(width=80, file=StringIO())
+    with console.capture() as said:
+        console.print(printed([*ROWS, ROWS[1]]))
+    lines = [line.rstrip() for line in said.get().splitlines()]
+    assert [line.strip() for line in lines].count("c") == 1
+    assert sum("1.500 ×" in line and "≥ 1.8" in line and line.endswith("no") for line in lines) == 2
+    assert max(map(len, lines)) <= 80
 
 
 def test_csv_has_a_line_per_row_and_all_digits() -> None:
