@@ -43,7 +43,7 @@ def test_readme_objective_is_short_conforms_and_runs_beside_ours(tmp_path: Path)
 @pytest.mark.slow
 def test_plugin_package_is_listed_checked_and_run(tmp_path: Path) -> None:
     environment = tmp_path / "env"
-    call(sys.executable, "-m", "venv", str(environment), cwd=tmp_path)
+    call(sys.executable, "-m", "venv", "--without-pip", str(environment), cwd=tmp_path)
     python = environment / "bin" / "python"
     purelib = call(str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=tmp_path).strip()
     # The packages of this environment, its editable ones too, are seen from the new one.
@@ -51,7 +51,8 @@ def test_plugin_package_is_listed_checked_and_run(tmp_path: Path) -> None:
     package = str(ROOT / "tests" / "example_plugin")
     source = tmp_path / "source"
     call("cp", "-r", package, str(source), cwd=tmp_path)  # building leaves files beside the sources
-    call(str(python), "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", str(source), cwd=tmp_path)
+    pip = (sys.executable, "-m", "pip", "--python", str(python))
+    call(*pip, "install", "-q", "--no-deps", "--no-build-isolation", str(source), cwd=tmp_path)
     lipbench = (str(python), "-m", "lipbench.bench.cli")
     assert "lipbench-example" in call(*lipbench, "list", "objectives", cwd=tmp_path, COLUMNS="250")
     assert "0 failed" in call(*lipbench, "check", "zero-gp", cwd=tmp_path)
