@@ -1,6 +1,7 @@
 """What `lipbench list` prints: every name that a suite or a command may use, with a line about it."""
 
 from collections.abc import Callable
+from functools import partial
 
 import yaml
 
@@ -8,6 +9,7 @@ from ..models import ARCHITECTURES
 from ..objectives import LOSSES
 from .data import DATASETS
 from .metrics.extractors import EXTRACTORS
+from .metrics.images import label
 from .plugins import find_objective, objective_names
 from .recipes import RECIPES
 from .suite import SUITES, suite_names
@@ -29,6 +31,13 @@ def _objectives() -> Rows:
     return [(n, f"{find_objective(n).cls.reference} ({where})") for n, where in names]
 
 
+def _datasets() -> Rows:
+    """A data set kept in files is one function with its source, which has a citation in place of a docstring."""
+    cited = {name: make.args[0].citation for name, make in DATASETS.items() if isinstance(make, partial)}
+    abouts = {name: f"{citation}; downloaded, or --data DIR" for name, citation in cited.items()}
+    return [(name, abouts.get(name) or _first_line(make)) for name, make in DATASETS.items()]
+
+
 def _suites() -> Rows:
     contents = {name: yaml.safe_load((SUITES / f"{name}.yaml").read_text(encoding="utf-8")) for name in suite_names()}
     return [(name, content.get("description", "")) for name, content in contents.items()]
@@ -42,11 +51,11 @@ def _studies() -> Rows:
 
 _KINDS: dict[str, Callable[[], Rows]] = {
     "objectives": _objectives,
-    "datasets": lambda: [(name, _first_line(make)) for name, make in DATASETS.items()],
+    "datasets": _datasets,
     "models": lambda: [(name, _first_line(make)) for name, make in ARCHITECTURES.items()],
-    "recipes": lambda: [(name, "") for name in RECIPES],
+    "recipes": lambda: list(RECIPES.items()),
     "suites": _suites,
     "studies": _studies,
-    "extractors": lambda: [(name, "") for name in EXTRACTORS],
+    "extractors": lambda: [(name, f"gives {label('fd', name)} and {label('is', name)}") for name in EXTRACTORS],
     "losses": lambda: [(name, _first_line(loss.critic)) for name, loss in LOSSES.items()],
 }

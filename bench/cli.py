@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import re
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -11,6 +12,7 @@ from typing import Any, Literal
 from docstring_parser import parse
 from jsonargparse import ArgumentParser
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from ..objectives import BadInput
@@ -52,6 +54,8 @@ def run(
     where = _device(device)
     at_once = _jobs(jobs, where)
     threads = 1 if at_once > 1 or where == "cpu" else os.cpu_count() or 1
+    if not checkpoint_seconds >= 0:
+        raise BadInput(f"--checkpoint_seconds {checkpoint_seconds}: must be 0 or more")
     place = Place(out or Path("results") / loaded.name, where, threads, tuple(logger or ()), checkpoint_seconds)
     return sweep(loaded, folder, place, at_once, data, Console())
 
@@ -102,17 +106,13 @@ def check(objective: str, *, set: list[str] | None = None) -> int:
         objective: a name, pkg.mod:Class, or path/file.py:Class.
         set: KEY=VALUE arguments of its constructor.
     """
-    import yaml
-
     from ..objectives.conformance import check_objective
-    from .plugins import bind_arguments, find_objective
+    from .plugins import bind_arguments, build_objective, find_objective
+    from .suite import key_value
 
     found = find_objective(objective)
-    pairs = [pair.partition("=") for pair in set or []]
-    for key, sign, _ in pairs:
-        if not sign:
-            raise BadInput(f"--set {key}: must be KEY=VALUE")
-    arguments = bind_arguments(found.cls, {key: yaml.safe_load(value) for key, _, value in pairs}, "--set")
+    arguments = bind_arguments(found.cls, dict(key_value(pair) for pair in set or []), "--set")
+    build_objective(found, arguments, "--set")  # a value that is refused is no fault of the objective
     result = check_objective(found.cls, **arguments)
     print(result)
     return 0 if result.ok else 1
@@ -144,7 +144,7 @@ def list_(kind: Kind) -> int:
 
     table = Table("name", "about")
     for name, about in catalogue(kind):
-        table.add_row(name, about)
+        table.add_row(escape(name), escape(about))  # brackets of a formula are no markup
     Console().print(table)
     return 0
 
@@ -156,6 +156,18 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "logger": {"flag": "--logger", "nargs": "+", "default": [], "choices": ["csv", "tensorboard"]},
     "ids": {"flag": "ids", "nargs": "+", "metavar": "ID"},
     "force": {"flag": "--force", "action": "store_true"},
+}
+
+
+# What jsonargparse says, and what a user understands.
+PLAIN = {
+    r"Parser key \"(\w+)\": ": r"argument \1: ",
+    r"(are required|unrecognized arguments): \w+\.": r"\1: ",
+    r"Expected a typing\.Literal\[(.*?)\]\. Got value: (.*)": r"must be one of \1, not '\2'",
+    r"Does not validate against any of the Union .*?Expected an? <class '(\w+)'>.* Given value: (.*)": (
+        r"must be of type \1, not '\2'"
+    ),
+    r"Expected an? <class '(\w+)'>\. Got value: (.*)": r"must be of type \1, not '\2'",
 }
 
 
@@ -197,7 +209,9 @@ class Parser(ArgumentParser):
     def error(self, message: str, ex: Exception | None = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Exit status 2."""
         prog = self.prog.replace(" [options]", "")
-        told = " ".join(message.replace("Parser key ", "argument ").replace("typing.Literal", "one of ").split())
+        told = " ".join(message.split())
+        for pattern, words in PLAIN.items():
+            told = re.sub(pattern, words, told)
         print(f"{prog}: {told}; see {prog} --help", file=sys.stderr)
         sys.exit(2)
 
@@ -207,17 +221,25 @@ def _device(device: str) -> str:
 
     if device == "auto":
         return "cuda:0" if torch.cuda.is_available() else "cpu"
-    if device != "cpu" and not device.startswith("cuda"):
+    if device == "cpu":
+        return device
+    if not re.fullmatch(r"cuda(:\d+)?", device):
         raise BadInput(f"--device {device}: must be auto, cpu, cuda or cuda:N")
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise BadInput(f"--device {device}: no GPU can be used here")
+    available = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if int(device.partition(":")[2] or 0) >= available:
+        raise BadInput(f"--device {device}: {available or 'no'} GPUs can be used here")
     return device
 
 
 def _jobs(jobs: int | None, device: str) -> int:
     if jobs is not None and jobs < 1:
         raise BadInput(f"--jobs {jobs}: must be 1 or more")
-    return jobs or (1 if device.startswith("cuda") else len(os.sched_getaffinity(0)))
+    return jobs or (1 if device.startswith("cuda") else _cores())
+
+
+def _cores() -> int:
+    """Those that this process may use, where the system can tell."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 if __name__ == "__main__":

@@ -156,20 +156,26 @@ def _read(path: Any) -> dict[str, Any]:
     return content
 
 
-def _override(content: dict[str, Any], override: str) -> None:
-    key, sign, value = override.partition("=")
+def key_value(text: str) -> tuple[str, Any]:
+    """What `--set KEY=VALUE` means; the value is YAML. Raises BadInput."""
+    key, sign, value = text.partition("=")
     if not sign:
-        raise BadInput(f"--set {override}: must be KEY=VALUE, e.g. --set steps=60")
+        raise BadInput(f"--set {text}: must be KEY=VALUE, e.g. --set steps=60")
+    try:
+        return key, yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise BadInput(f"--set {text}: not valid YAML: {' '.join(str(error).split())}") from error
+
+
+def _override(content: dict[str, Any], override: str) -> None:
+    key, value = key_value(override)
     *outer, last = key.split(".")
     place = content
     for part in outer:
         place = place.setdefault(part, {})
         if not isinstance(place, dict):
             raise BadInput(f"--set {override}: '{part}' is not a mapping")
-    try:
-        place[last] = yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise BadInput(f"--set {override}: not valid YAML: {' '.join(str(error).split())}") from error
+    place[last] = value
 
 
 def _explain(error: ValidationError, content: dict[str, Any]) -> str:

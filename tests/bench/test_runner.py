@@ -1,0 +1,398 @@
+"""Sweeps: what is made and what is kept, that nothing finished is lost or mixed, and what a failing run does."""
+
+import csv
+import io
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from rich.console import Console
+
+from lipbench.bench import runner, train
+from lipbench.bench.executor import _cause
+from lipbench.bench.report.records import RunRecord, read_runs
+from lipbench.bench.runner import records_of, sweep
+from lipbench.bench.store import Store
+from lipbench.bench.suite import Suite
+from lipbench.bench.train import Place
+from lipbench.models import GAN
+from lipbench.objectives import BadInput
+
+MakeSuite = Callable[..., Suite]
+Sweep = Callable[..., int]
+WritePlugin = Callable[..., Path]
+BOTH: dict[str, Any] = {"objectives": ["minimax", "wgan-gp"], "steps": 2, "evaluation": {"count": 1, "points": 50}}
+FAILS = "def penalty(self, critic, batch):\n    if batch.step == 3:\n        raise ZeroDivisionError('on purpose')"
+
+
+@pytest.fixture
+def printed() -> io.StringIO:
+    return io.StringIO()
+
+
+@pytest.fixture
+def sweep_tiny(make_suite: MakeSuite, place: Place, tmp_path: Path, printed: io.StringIO) -> Sweep:
+    """Sweeps a tiny suite whose plug-ins lie in tmp_path, into tmp_path/out."""
+
+    def make(where: Place = place, jobs: int = 1, terminal: bool = False, /, **content: Any) -> int:
+        printed.seek(0)
+        printed.truncate()
+        console = Console(file=printed, force_terminal=terminal, width=80)
+        return sweep(make_suite(**BOTH | content), tmp_path, where, jobs, None, console)
+
+    return make
+
+
+@pytest.fixture
+def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without tables and plots."""
+    monkeypatch.setattr(runner, "report", lambda folder, console: None)
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The objectives of the iterations that are made."""
+    made: list[str] = []
+    step = GAN.training_step
+
+    def count(self: GAN, *arguments: Any) -> None:
+        made.append(self.objective.name)
+        step(self, *arguments)
+
+    monkeypatch.setattr(GAN, "training_step", count)
+    return made
+
+
+def by_objective(place: Place) -> dict[str, RunRecord]:
+    return {record.objective: record for record in read_runs(place.folder)}
+
+
+def table(place: Place) -> list[dict[str, str]]:
+    """runs.csv without its times."""
+    rows = csv.DictReader(io.StringIO((place.folder / "runs.csv").read_text(encoding="utf-8")))
+    return [{k: v for k, v in row.items() if "seconds" not in k and k != "peak_memory_mb"} for row in rows]
+
+
+def test_sweep_leaves_records_tables_plots_and_a_page(sweep_tiny: Sweep, place: Place, printed: io.StringIO) -> None:
+    assert sweep_tiny() == 0
+    names = {p.name for p in place.folder.iterdir() if not p.name.startswith(".")}
+    tables = {"runs.csv", "summary.csv", "summary.md", "summary.tex"}
+    assert names == tables | {"runs", "suite.json", "plots", "report.html"}
+    assert {r.status for r in read_runs(place.folder)} == {"completed"}
+    about = json.loads((place.folder / "suite.json").read_text())
+    assert about["suite"]["objectives"] == ["minimax", "wgan-gp"]
+    assert about["machine"]["cores"] == os.cpu_count()
+    lines = printed.getvalue().splitlines()
+    assert lines[0] == f"small: 2 runs, 2 to make, 1 at a time; results in {place.folder}"
+    assert lines[1].startswith("[1/2] 8gaussians minimax fast seed 0: completed, ")
+    assert lines[2].startswith("[2/2] 8gaussians wgan-gp fast seed 0: completed, ")
+    assert lines[-1] == f"2 completed (0 of them from before). Report: {place.folder}/report.html"
+
+
+def test_sweep_again_makes_nothing_and_leaves_the_same_tables(
+    sweep_tiny: Sweep, place: Place, trained: list[str], printed: io.StringIO
+) -> None:
+    sweep_tiny()
+    files = {p: p.stat().st_mtime_ns for p in (place.folder / "runs").rglob("*")}
+    before = {name: (place.folder / name).read_bytes() for name in ("runs.csv", "summary.csv", "summary.md")}
+    trained.clear()
+    assert sweep_tiny() == 0
+    assert not trained
+    assert {p: p.stat().st_mtime_ns for p in (place.folder / "runs").rglob("*")} == files
+    assert {name: (place.folder / name).read_bytes() for name in before} == before
+    assert "2 runs, 0 to make" in printed.getvalue()
+    assert "2 completed (2 of them from before)" in printed.getvalue()
+
+
+@pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize("name", ["history.csv", "result.json", "samples.npz", "spec.json"])
+def test_sweep_makes_a_record_that_was_cut_in_half_again_and_says_so(
+    sweep_tiny: Sweep, place: Place, trained: list[str], printed: io.StringIO, name: str
+) -> None:
+    sweep_tiny()
+    before = by_objective(place)
+    path = before["wgan-gp"].folder / name
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    trained.clear()
+    assert sweep_tiny() == 0
+    assert set(trained) == {"wgan-gp"}
+    assert f"runs again: damaged record {path}" in printed.getvalue()
+    again = by_objective(place)
+    assert again.keys() == before.keys()
+    for name, record in again.items():
+        assert record.history.drop(columns="seconds").equals(before[name].history.drop(columns="seconds"))
+        assert record.metrics == before[name].metrics
+
+
+@pytest.mark.usefixtures("quiet")
+def test_sweep_of_a_changed_suite_sets_runs_aside_and_brings_them_back(
+    sweep_tiny: Sweep, place: Place, trained: list[str], printed: io.StringIO
+) -> None:
+    sweep_tiny()
+    first = {record.id for record in read_runs(place.folder)}
+    assert sweep_tiny(steps=3) == 0
+    assert "2 finished runs belong to another suite" in printed.getvalue()
+    assert {p.name for p in (place.folder / "superseded").iterdir()} == first
+    assert not first & {record.id for record in read_runs(place.folder)}
+    trained.clear()
+    assert sweep_tiny() == 0
+    assert not trained
+    assert {record.id for record in read_runs(place.folder)} == first
+
+
+@pytest.mark.usefixtures("quiet")
+def test_sweep_adds_seeds_to_what_is_there(sweep_tiny: Sweep, place: Place, trained: list[str]) -> None:
+    sweep_tiny()
+    trained.clear()
+    assert sweep_tiny(seeds=[0, 1]) == 0
+    assert len(trained) == 4
+    assert sorted((r.objective, r.seed) for r in read_runs(place.folder)) == [
+        ("minimax", 0), ("minimax", 1), ("wgan-gp", 0), ("wgan-gp", 1),
+    ]  # fmt: skip
+
+
+@pytest.mark.usefixtures("quiet")
+def test_sweep_makes_the_runs_of_a_changed_plugin_again(
+    sweep_tiny: Sweep, write_plugin: WritePlugin, place: Place, trained: list[str]
+) -> None:
+    write_plugin("x = 1")
+    sweep_tiny(objectives=["minimax", "my.py:Mine"])
+    write_plugin("x = 2")
+    trained.clear()
+    sweep_tiny(objectives=["minimax", "my.py:Mine"])
+    assert set(trained) == {"mine"}
+    assert len(list((place.folder / "superseded").iterdir())) == 1
+
+
+def test_sweep_in_a_folder_where_another_is_at_work_is_refused(sweep_tiny: Sweep, place: Place) -> None:
+    with Store(place.folder).lock(), pytest.raises(BadInput, match="another sweep is at work in this folder"):
+        sweep_tiny()
+    assert not read_names(place)
+
+
+def read_names(place: Place) -> list[str]:
+    return [p.name for p in (place.folder / "runs").iterdir()]
+
+
+def test_sweep_goes_on_after_a_run_that_fails_and_its_status_says_so(
+    sweep_tiny: Sweep, write_plugin: WritePlugin, place: Place, trained: list[str], printed: io.StringIO
+) -> None:
+    write_plugin(FAILS)
+    content = {"objectives": ["my.py:Mine", "minimax"], "steps": 5}
+    assert sweep_tiny(**content) == 1
+    records = by_objective(place)
+    assert {name: r.status for name, r in records.items()} == {"mine": "failed", "minimax": "completed"}
+    assert records["mine"].result["reason"] == "ZeroDivisionError: on purpose"
+    assert "my.py" in records["mine"].result["traceback"]
+    told = printed.getvalue()
+    assert "[1/2] 8gaussians mine fast seed 0: failed (ZeroDivisionError: on purpose), " in told
+    assert "1 completed, 1 failed" in told
+    assert {row["objective"]: row["status"] for row in table(place)} == {"mine": "failed", "minimax": "completed"}
+    trained.clear()
+    assert sweep_tiny(**content) == 1
+    assert set(trained) == {"mine"}
+
+
+def test_sweep_whose_runs_all_fail_still_reports(sweep_tiny: Sweep, write_plugin: WritePlugin, place: Place) -> None:
+    write_plugin(FAILS)
+    assert sweep_tiny(objectives=["my.py:Mine"], steps=5) == 1
+    assert [row["status"] for row in table(place)] == ["failed"]
+    assert (place.folder / "report.html").exists()
+
+
+def test_sweep_shows_skipped_runs_with_their_reason(
+    sweep_tiny: Sweep, write_plugin: WritePlugin, place: Place, printed: io.StringIO
+) -> None:
+    write_plugin()
+    content = {"objectives": ["minimax", "my.py:Mine"], "recipe": "published", "seeds": [0]}
+    assert sweep_tiny(**content) == 0
+    rows = {row["objective"]: row for row in table(place)}
+    reason = "recipe 'published' says nothing about mine on points: give its own, or use 'matched'"
+    assert (rows["mine"]["status"], rows["mine"]["reason"]) == ("skipped", reason)
+    assert rows["minimax"]["status"] == "completed"
+    assert f"skipped ({reason})" in printed.getvalue()
+    assert sweep_tiny(**content) == 0
+    assert "0 to make" in printed.getvalue()
+
+
+@pytest.mark.usefixtures("quiet")
+def test_sweep_skips_networks_that_do_not_suit_the_data(sweep_tiny: Sweep, place: Place) -> None:
+    assert sweep_tiny(objectives=["minimax"], architectures=["dcgan", {"name": "mlp", "width": 8}]) == 0
+    assert {r.spec["architecture"]: r.status for r in read_runs(place.folder)} == {
+        "dcgan": "skipped", "mlp-3x8": "completed",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        ({"architectures": [{"name": "mlp", "width": 0}]}, r"suite 'small': architectures: mlp: width=0: must be .*"),
+        (
+            {"architectures": {"8gaussians": {"name": "mlp", "activation": "rellu"}}},
+            r"suite 'small': architectures: mlp: unknown activation 'rellu' \(did you mean 'relu'\?\); known: .*",
+        ),
+        ({"objectives": ["minmax"]}, r"suite 'small': objectives: unknown objective 'minmax' .*"),
+    ],
+)
+def test_sweep_tells_what_cannot_be_used_before_anything_is_written(
+    sweep_tiny: Sweep, place: Place, content: dict[str, Any], line: str
+) -> None:
+    with pytest.raises(BadInput, match=line):
+        sweep_tiny(**content)
+    assert not place.folder.exists()
+
+
+def test_sweep_tells_that_a_data_folder_is_missing_before_anything_is_written(
+    make_suite: MakeSuite, place: Place, tmp_path: Path
+) -> None:
+    with pytest.raises(BadInput, match=f"mnist: there is no folder {tmp_path / 'absent'}"):
+        sweep(make_suite(datasets=["mnist"]), tmp_path, place, 1, tmp_path / "absent", Console(file=io.StringIO()))
+    assert not place.folder.exists()
+
+
+@pytest.mark.usefixtures("quiet")
+def test_sweep_that_is_interrupted_goes_on_from_where_it_was(
+    sweep_tiny: Sweep, careful: Place, interrupt_at: Any, trained: list[str]
+) -> None:
+    with interrupt_at(3), pytest.raises(KeyboardInterrupt):
+        sweep_tiny(careful, steps=5)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert sweep_tiny(careful, steps=5) == 0
+    assert trained == ["minimax"] * 5 + ["wgan-gp"] * 5
+
+
+@pytest.mark.usefixtures("quiet")
+def test_sweep_on_a_full_disk_stops_and_goes_on_another_time(
+    sweep_tiny: Sweep, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "_write_weights", full)
+        with pytest.raises(BadInput, match="No space left on device; the same command goes on from here"):
+            sweep_tiny()
+    assert sweep_tiny() == 0
+    assert len(read_runs(place.folder)) == 2
+
+
+@pytest.mark.usefixtures("quiet")
+def test_sweep_on_a_terminal_shows_a_bar_and_only_trouble_in_words(
+    sweep_tiny: Sweep, write_plugin: WritePlugin, printed: io.StringIO
+) -> None:
+    write_plugin(FAILS)
+    sweep_tiny(Place(write_plugin().parent / "out"), 1, True, objectives=["minimax"])
+    assert "2/2" not in printed.getvalue()
+    assert "1/1" in printed.getvalue()
+    assert "[1/1]" not in printed.getvalue()
+    write_plugin(FAILS)
+    sweep_tiny(Place(write_plugin(FAILS).parent / "out"), 1, True, objectives=["my.py:Mine"], steps=5)
+    assert "[1/1] 8gaussians mine fast seed 0: failed (ZeroDivisionError: on purpose)" in printed.getvalue()
+
+
+def test_records_of_studies_come_in_the_order_of_the_cells(make_suite: MakeSuite, place: Place, trained: Any) -> None:
+    suites = [make_suite(**BOTH | {"objectives": [name], "steps": 2, "name": name}) for name in ("wgan-gp", "minimax")]
+    records = records_of(suites, place, 1)
+    assert [r.objective for r in records] == ["wgan-gp", "minimax"]
+    trained.clear()
+    again = records_of([*suites, make_suite(**BOTH | {"objectives": ["minimax"], "steps": 1})], place, 1)
+    assert [r.id for r in again[:2]] == [r.id for r in records]
+    assert trained == ["minimax"]
+    assert not (place.folder / "superseded").exists()
+    assert not (place.folder / "suite.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        (3, "exit status 3"),
+        (-9, "SIGKILL, as when memory runs out"),
+        (-11, "SIGSEGV"),
+        (None, "for a reason that is not known"),
+    ],
+)
+def test_cause_of_a_death_is_told_in_words(code: int | None, told: str) -> None:
+    assert _cause(code) == told
+
+
+@pytest.mark.usefixtures("quiet")
+def test_sweep_survives_a_worker_that_dies_and_makes_the_same_records_as_one_process(
+    sweep_tiny: Sweep, write_plugin: WritePlugin, place: Place, printed: io.StringIO
+) -> None:
+    write_plugin("def penalty(self, critic, batch):\n    import os\n    os._exit(7)")
+    assert sweep_tiny(place, 2, objectives=["my.py:Mine", "minimax"]) == 1
+    records = by_objective(place)
+    assert {name: r.status for name, r in records.items()} == {"mine": "failed", "minimax": "completed"}
+    assert records["mine"].result["reason"] == "the worker process died: exit status 7"
+    assert "mine fast seed 0: failed (the worker process died: exit status 7)" in printed.getvalue()
+    assert not [name for name in read_names(place) if name.startswith(".")]
+    alone = replace(place, folder=place.folder.parent / "alone")
+    sweep_tiny(alone, 1, objectives=["minimax"])
+    (one,) = read_runs(alone.folder)
+    assert one.history.drop(columns="seconds").equals(records["minimax"].history.drop(columns="seconds"))
+
+
+COMMAND = "import sys; from lipbench.bench.cli import main; main(sys.argv[1:])"
+
+
+def start(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
+    """The command line in a process of its own, in a group of its own."""
+    command = [sys.executable, "-c", COMMAND, "run", "small.yaml", "--checkpoint_seconds", "0.2", *arguments]
+    outputs: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    return subprocess.Popen(command, cwd=folder, text=True, start_new_session=True, **outputs)
+
+
+@pytest.fixture
+def suite_file(tmp_path: Path, make_suite: MakeSuite) -> Path:
+    """Three runs of some seconds each."""
+    content = make_suite(objectives=["minimax", "wgan-gp", "sn-gan"], steps=400).model_dump()
+    content = {k: v for k, v in content.items() if v is not None} | {"evaluation": {"count": 8, "points": 50}}
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    return tmp_path / "small.yaml"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_sweep_that_is_killed_again_and_again_leaves_the_same_tables(suite_file: Path, jobs: str) -> None:
+    """SIGKILL to the parent alone, at ten random moments; its workers must end with it."""
+    folder, moments = suite_file.parent, random.Random(0)
+    undisturbed = start(folder, "--out", "undisturbed", "--jobs", jobs)
+    assert undisturbed.wait() == 0, undisturbed.stdout
+    for _ in range(10):
+        process = start(folder, "--out", "killed", "--jobs", jobs)
+        time.sleep(moments.uniform(2, 12))
+        process.kill()
+        process.wait()
+    last = start(folder, "--out", "killed", "--jobs", jobs)
+    told, _ = last.communicate()
+    assert last.returncode == 0, told
+    assert table(Place(folder / "killed")) == table(Place(folder / "undisturbed"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_sweep_that_is_told_to_stop_ends_with_one_line_and_its_workers_with_it(suite_file: Path, how: int) -> None:
+    process = start(suite_file.parent, "--out", "out", "--jobs", "2", "--set", "steps=1000000")
+    deadline = time.monotonic() + 120
+    while not list((suite_file.parent / "out" / "runs").glob(".*/resume/*.ckpt")):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    os.killpg(process.pid, how) if how == signal.SIGINT else process.send_signal(how)
+    told, _ = process.communicate(timeout=60)
+    assert process.returncode == (130 if how == signal.SIGINT else -signal.SIGTERM), told
+    if how == signal.SIGINT:
+        assert told.splitlines()[-1] == "lipbench: stopped; the same command goes on from here"
+        assert "Traceback" not in told
+    while subprocess.run(["pgrep", "-g", str(process.pid)], capture_output=True).returncode == 0:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
