@@ -76,6 +76,7 @@ def plot(measurements: pd.DataFrame) -> Figure:
         shown = bars[bars["critic"] == name]
         axis.bar(shown["left"], shown["share"], width=shown["width"], align="edge", color=color)
         axis.ticklabel_format(axis="x", scilimits=(-2, 3))
+        axis.set_yscale("log")  # the few large weights of an unclipped critic would not be seen otherwise
         label(axis, "weight", "share of weights" if axis is axes[1] else "", name)
     return figure
 
