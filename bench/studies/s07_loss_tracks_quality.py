@@ -1,6 +1,7 @@
 """S7: whether what the critic maximises tells how good the generator is."""
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..suite import Evaluation
@@ -8,10 +9,11 @@ from .canvas import grid
 from .contract import Criterion, Part, Quantity, Row, Setting, Size, Study
 from .generators import runs_of
 from .ranks import spearman
-from .style import label
-from .toy_games import CLIP_TIGHT, COLORS, GP_STRONG, GRID, NS, SN, game
+from .style import BLUE, GREEN, PURPLE, VERMILION, label
+from .toy_games import CLIP_TIGHT, GP_STRONG, GRID, NS, SN, game
 
 NAMES = (CLIP_TIGHT, GP_STRONG, NS, SN)
+COLORS = dict(zip(NAMES, (PURPLE, BLUE, VERMILION, GREEN), strict=True))
 OFFSET, POINTS, EVALUATIONS, GAIN = 3.0, 400, 50, 0.3
 
 
@@ -40,25 +42,26 @@ def derive(measurements: pd.DataFrame) -> pd.DataFrame:
 
 
 def plot(measurements: pd.DataFrame) -> Figure:
-    """Estimate against exact W1 in the order of training, the first seed; above them both against time."""
-    names = [name for name in NAMES if name in set(measurements["objective"])]
-    figure, axes = grid("S7  What the critic maximises, and exact W1", 2, len(names), width=3.1, height=2.9)
+    """Above, estimate and exact W1 against time, a line a seed; below, one against the other in the order of time."""
+    figure, axes = grid("S7  What the critic maximises, and exact W1", 2, len(NAMES), width=3.1, height=2.9)
     rho = derive(measurements).groupby("objective")["rho"].median()
-    for column, name in enumerate(names):
+    for column, name in enumerate(NAMES):
         own = measurements[measurements["objective"] == name]
-        above, below = axes[column], axes[len(names) + column]
-        for _, course in own.groupby("seed"):
-            above.plot(course["step"], course["w1"], color="black", linewidth=0.9)
-        other = above.twinx()
-        for _, course in own.groupby("seed"):
-            other.plot(course["step"], course["estimate"], color=COLORS[name], linewidth=0.9)
-        other.tick_params(labelsize=8, colors=COLORS[name])
-        label(above, "generator updates", "exact W1 (black)" if column == 0 else "", f"{name}: coloured, the estimate")
-        points = below.scatter(own["w1"], own["estimate"], s=9, c=own["step"], cmap="viridis", linewidths=0)
+        above, below = axes[column], axes[len(NAMES) + column]
+        _draw_courses(above, own, COLORS[name])
+        label(above, "generator updates", "exact W1 (dashed)" if column == 0 else "", f"{name}: the estimate in colour")
+        below.scatter(own["w1"], own["estimate"], s=9, c=own["step"], cmap="viridis", linewidths=0)
         label(below, "exact W1, data units", "estimate" if column == 0 else "", f"median ρ = {rho[name]:.2f}")
-        if column == len(names) - 1:
-            figure.colorbar(points, ax=below, label="generator updates")
+    figure.colorbar(axes[-1].collections[0], ax=axes, label="generator updates", shrink=0.5)
     return figure
+
+
+def _draw_courses(axis: Axes, courses: pd.DataFrame, color: str) -> None:
+    other = axis.twinx()
+    for _, course in courses.groupby("seed"):
+        axis.plot(course["step"], course["w1"], color="black", linestyle="--", linewidth=0.8)
+        other.plot(course["step"], course["estimate"], color=color, linewidth=0.9)
+    other.tick_params(labelsize=8, colors=color)
 
 
 def _above_ns(name: str) -> Criterion:
