@@ -120,7 +120,7 @@ class Game:
         self.data = torch.Generator().manual_seed(1)
         self.rng = torch.Generator("cuda" if device == "cuda" else "cpu").manual_seed(2)
         self.updates = 0
-        self.critic_optimizer, self.generator_optimizer = self.adam(1e-2, self.critic), self.adam(2e-2, self.generator)
+        self.critic_optimizer, self.generator_optimizer = self.adam(1e-2, self.critic), self.adam(3e-2, self.generator)
 
     def _make_generator(self) -> nn.Module:
         linear = nn.Linear(LATENT_DIM, self.centre.numel())
