@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
 from typing import Any
 
@@ -25,9 +26,10 @@ class Slot:
         """Starts the run; the process is made when it is first needed, or again after a death."""
         if self._pool is None:
             context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_prepare_worker)
+            self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_watch_parent)
         try:
-            future = self._pool.submit(run, spec, place)
+            with _deaf_to_ctrl_c():
+                future = self._pool.submit(run, spec, place)
         except BrokenProcessPool:  # it died while it had nothing to do
             self.discard()
             return self.submit(spec, place)
@@ -66,9 +68,18 @@ def _cause(code: int | None) -> str:
     return f"{name}, as when memory runs out" if name == "SIGKILL" else name
 
 
-def _prepare_worker() -> None:
-    """Ctrl-C is the parent's affair; and a worker dies with it, for others may open the results folder then."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """A process started within never sees Ctrl-C, which is the parent's affair; the parent sees it afterwards."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _watch_parent() -> None:
+    """A worker ends with its parent, however that ends, for others may open the results folder then."""
     threading.Thread(target=_die_with_parent, daemon=True).start()
 
 
