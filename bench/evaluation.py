@@ -56,7 +56,8 @@ def _w1_floor(dataset: str, n: int, device: str) -> float:
 class Evaluator(pl.Callback):
     """Evaluates at step 0 and at `count` evenly spaced steps; fetches the scalars every CHUNK iterations.
 
-    After the run: `history` (a row an evaluation), `divergence`, `snapshots`, `quality`, `train_seconds`.
+    After the run: `history` (a row an evaluation), `divergence`, `snapshots`, `quality`, `train_seconds` (without
+    evaluations), and `seconds_before`, the time that went into the run before it was last resumed.
     """
 
     def __init__(self, data: Dataset, evaluation: dict[str, int], steps: int) -> None:
@@ -67,9 +68,10 @@ class Evaluator(pl.Callback):
         self.snapshots: list[tuple[int, Tensor]] = []
         self.divergence = Divergence(steps)
         self.train_seconds = 0.0
+        self.seconds_before = 0.0
         self.quality: Quality | None = None
         self.spread_of_real = 1.0
-        self._since = 0.0
+        self._since = self._start = time.perf_counter()
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         module = _gan(pl_module)
@@ -168,16 +170,19 @@ class Evaluator(pl.Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """For a checkpoint: lists, numbers and tensors only."""
+        now = time.perf_counter()
         return {
             "history": self.history,
             "snapshots": self.snapshots,
             "divergence": self.divergence.state(),
-            "train_seconds": self.train_seconds,
+            "train_seconds": self.train_seconds + now - self._since,
+            "seconds": self.seconds_before + now - self._start,
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """The counterpart of `state_dict`."""
         self.history, self.train_seconds = state_dict["history"], state_dict["train_seconds"]
+        self.seconds_before = state_dict["seconds"]
         self.snapshots = [tuple(pair) for pair in state_dict["snapshots"]]
         self.divergence = Divergence(**state_dict["divergence"])
 

@@ -82,11 +82,11 @@ class RunSpec:
 
 @cache
 def code_version() -> str:
-    """sha256 over the sources that decide what a run computes; tables and plots are not among them."""
+    """sha256 over the sources that decide what a run computes; tables, plots and the conformance kit do not."""
     digest = hashlib.sha256()
-    for path in sorted(
-        p for room in ("objectives", "models", "bench/data", "bench/metrics") for p in (ROOT / room).rglob("*.py")
-    ):
+    rooms = ("objectives", "models", "bench/data", "bench/metrics")
+    sources = sorted(path for room in rooms for path in (ROOT / room).rglob("*.py"))
+    for path in (p for p in sources if "conformance" not in p.relative_to(ROOT).parts):
         digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())
     for name in ("train.py", "evaluation.py"):
         digest.update((ROOT / "bench" / name).read_bytes())

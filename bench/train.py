@@ -97,8 +97,8 @@ def record_failure(spec: RunSpec, place: Place, reason: str) -> dict[str, Any]:
 
 
 def _finish(store: Store, spec: RunSpec, result: dict[str, Any], seconds: float) -> dict[str, Any]:
-    about = {"run": spec.id, "schema_version": SCHEMA_VERSION, "seconds": seconds, "versions": versions()}
-    result = _EMPTY | result | about
+    about = {"run": spec.id, "schema_version": SCHEMA_VERSION, "versions": versions()}
+    result = _EMPTY | result | about | {"seconds": seconds + result.get("seconds", 0.0)}
     folder = store.partial(spec.id)
     write_json(folder / "result.json", result)
     clear(folder / RESUME)
@@ -224,6 +224,7 @@ def _result(spec: RunSpec, module: GAN, evaluator: Evaluator, place: Place) -> d
     assert evaluator.quality is not None
     return evaluator.divergence.verdict() | {
         "steps": module.updates,
+        "seconds": evaluator.seconds_before,
         "metrics": summarise(pd.DataFrame(evaluator.history), spec.steps),
         "floors": evaluator.quality.floors,
         "protocol": evaluator.quality.protocol,

@@ -135,6 +135,24 @@ def test_checkpoint_after_the_last_step_leaves_only_the_record_to_be_written(
     assert_same(stopped, make_run(elsewhere(careful), **content))
 
 
+def test_checkpoint_brings_back_the_time_that_went_into_a_run(
+    make_run: MakeRun, careful: Place, interrupt_at: InterruptAt, game: Any
+) -> None:
+    """An hour, as far as the checkpoint knows, lies before the stop."""
+    content = game("power iteration")
+    with interrupt_at(4), pytest.raises(KeyboardInterrupt):
+        make_run(careful, **content)
+    newest = checkpoints(careful)[-1]
+    checkpoint = torch.load(newest, weights_only=True)
+    assert checkpoint["callbacks"]["Evaluator"]["seconds"] > checkpoint["callbacks"]["Evaluator"]["train_seconds"] > 0
+    checkpoint["callbacks"]["Evaluator"] |= {"seconds": 3600.0, "train_seconds": 800.0}
+    torch.save(checkpoint, newest)
+    newest.with_suffix(".sha256").write_text(hashlib.sha256(newest.read_bytes()).hexdigest())
+    result = make_run(careful, **content).result
+    assert 3600 < result["seconds"] < 3700
+    assert 100 < result["seconds_per_iteration"] < 110
+
+
 def test_checkpoint_brings_back_what_was_known_of_divergence(
     make_run: MakeRun, careful: Place, interrupt_at: InterruptAt, write_plugin: WritePlugin
 ) -> None:

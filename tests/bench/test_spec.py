@@ -111,7 +111,7 @@ def test_spec_id_is_a_readable_file_name() -> None:
 def test_code_version_follows_the_sources_that_decide_what_a_run_computes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for room in ("objectives", "models", "bench/data", "bench/metrics", "bench/report"):
+    for room in ("objectives", "objectives/conformance", "models", "bench/data", "bench/metrics", "bench/report"):
         (tmp_path / room).mkdir(parents=True)
         (tmp_path / room / "a.py").write_text("a")
     for name in ("train.py", "evaluation.py", "cli.py"):
@@ -125,7 +125,7 @@ def test_code_version_follows_the_sources_that_decide_what_a_run_computes(
     try:
         start = version()
         assert version() == start
-        for path in ("bench/report/a.py", "bench/cli.py"):
+        for path in ("bench/report/a.py", "bench/cli.py", "objectives/conformance/a.py"):
             (tmp_path / path).write_text("changed")
         assert version() == start
         seen = {start}
