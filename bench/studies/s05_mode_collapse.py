@@ -5,14 +5,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .canvas import grid
-from .contract import Criterion, Part, Quantity, Row, Setting, Size, Study
+from .contract import Criterion, Part, Quantity, Row, Setting, Study
 from .style import GREY, dots, label, legend, panels, threshold
 from .toy_games import (
     CLIP,
     CLIP_TIGHT,
     COLORS,
     COMPARISON,
-    COMPARISON_NOTE,
     DATA,
     GP,
     GP_STRONG,
@@ -164,9 +163,5 @@ STUDY = Study(
     ),
     plot=plot,
     pictures={"w1": quality, "mode_kl": collapse},
-    sizes={
-        "smoke": Size(seeds=1, options=COMPARISON["smoke"], note=COMPARISON_NOTE["smoke"]),
-        "quick": Size(seeds=3, options=COMPARISON["quick"], note=COMPARISON_NOTE["quick"]),
-        "full": Size(seeds=5, options=COMPARISON["full"], note=COMPARISON_NOTE["full"]),
-    },
+    sizes=COMPARISON,
 )

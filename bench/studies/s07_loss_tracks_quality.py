@@ -101,7 +101,7 @@ STUDY = Study(
     plot=plot,
     sizes={
         "smoke": Size(seeds=1, options={"steps": 50}, note="50 of 1,500 updates"),
-        "quick": Size(seeds=3, options={"steps": 750}, note="750 of 1,500 updates"),
+        "quick": Size(seeds=3, options={"steps": 1500}),
         "full": Size(seeds=5, options={"steps": 1500}),
     },
     settings={"dataset": GRID, "offset": OFFSET, "points": POINTS, "evaluations": EVALUATIONS},

@@ -14,8 +14,9 @@ from .contract import Criterion, Part, Quantity, Row, Setting, Size, Study
 from .generators import Cell, CellRun, runs_of
 from .ranks import spearman
 from .style import BLUE, GREEN, VERMILION, dots, label, legend, panels, threshold
-from .toy_games import GP, MINIMAX, STEPS, adjusted, game
+from .toy_games import GP, MINIMAX, SMOKE_STEPS, STEPS, adjusted, game
 
+QUICK_STEPS = 600
 RATES = (5e-5, 1.5e-4, 5e-4, 1.5e-3, 5e-3, 1e-2)
 COMMON_RATE, COMMON_STEPS = 5e-4, 5
 NORMS = ("none", "batch", "layer")
@@ -210,20 +211,20 @@ STUDY = Study(
     sizes={
         "smoke": Size(
             seeds=1,
-            options={"steps": STEPS["smoke"], "n_critic": (1, 5, 6), "strong": 6, "rates": RATES[::5]},
-            note=f"{STEPS['smoke']} of 3,000 updates, n_critic up to 6, two rates",
+            options={"steps": SMOKE_STEPS, "n_critic": (1, 5, 6), "strong": 6, "rates": RATES[::5]},
+            note=f"{SMOKE_STEPS} of 3,000 updates, n_critic up to 6, two rates",
         ),
         "quick": Size(
             seeds=3,
             options={
-                "steps": STEPS["quick"],
+                "steps": QUICK_STEPS,
                 "n_critic": (1, 5, 10),
                 "strong": 10,
                 "rates": (5e-5, 5e-4, 1.5e-3, 1e-2),
             },
-            note=f"{STEPS['quick']} of 3,000 updates; n_critic up to 10, not 20 and 50; four rates of six",
+            note=f"{QUICK_STEPS} of 3,000 updates; n_critic up to 10, not 20 and 50; four rates of six",
         ),
-        "full": Size(seeds=5, options={"steps": STEPS["full"], "n_critic": (1, 5, 20), "strong": 50, "rates": RATES}),
+        "full": Size(seeds=5, options={"steps": STEPS, "n_critic": (1, 5, 20), "strong": 50, "rates": RATES}),
     },
     settings={"rates": RATES, "rho": RHO, "worse": WORSE, "steady": STEADY},
 )

@@ -5,12 +5,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .contract import Criterion, Part, Quantity, Row, Setting, Size, Study
+from .contract import Criterion, Part, Quantity, Row, Setting, Study
 from .ranks import spearman
 from .style import GREY, label, panels
-from .toy_games import COLORS, COMPARISON, COMPARISON_NOTE, CORE, DATA, GRID, comparison, ending_rows
+from .toy_games import COLORS, COMPARISON, CORE, DATA, GRID, comparison, ending_rows
 
 RHO = 0.5
+FEWEST = 5  # with fewer objectives a rank correlation says nothing
 
 
 def run(setting: Setting) -> list[Row]:
@@ -19,14 +20,15 @@ def run(setting: Setting) -> list[Row]:
 
 
 def derive(measurements: pd.DataFrame) -> pd.DataFrame:
-    """Per data set and seed: Spearman's ρ over objectives of W1's tail sd and final W1 (`rho`).
+    """Per data set and seed: Spearman's ρ over objectives of W1's tail sd and final W1 (`rho`), where there are enough.
 
     Per run too: whether it is steadier than the median objective of its seed, and yet ends worse (`steady_poor`).
     """
     found: list[Row] = []
     for (data, seed), block in measurements.groupby(["dataset", "seed"]):  # pyright: ignore[reportGeneralTypeIssues]
         unsteady, poor = block["w1_tail_sd"], block["w1_final"]
-        found.append({"dataset": data, "seed": seed, "rho": spearman(unsteady, poor)})
+        if len(block) >= FEWEST:
+            found.append({"dataset": data, "seed": seed, "rho": spearman(unsteady, poor)})
         flags = (unsteady < unsteady.median()) & (poor > poor.median())
         for name, flag in zip(block["objective"], flags, strict=True):
             found.append({"dataset": data, "seed": seed, "objective": name, "steady_poor": int(flag)})
@@ -94,9 +96,5 @@ STUDY = Study(
     derive=derive,
     parts=tuple(_part(data) for data in DATA),
     plot=plot,
-    sizes={
-        "smoke": Size(seeds=1, options=COMPARISON["smoke"], note=COMPARISON_NOTE["smoke"]),
-        "quick": Size(seeds=3, options=COMPARISON["quick"], note=COMPARISON_NOTE["quick"]),
-        "full": Size(seeds=5, options=COMPARISON["full"], note=COMPARISON_NOTE["full"]),
-    },
+    sizes=COMPARISON,
 )

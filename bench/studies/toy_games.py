@@ -12,13 +12,14 @@ import pandas as pd
 
 from ..recipes import STABILITY
 from ..suite import Named
-from .contract import Row, Scale, Setting
+from .contract import Row, Scale, Setting, Size
 from .generators import Cell, CellRun, runs_of
 from .style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
 
 RING, GRID = "8gaussians", "25gaussians"
 DATA = {RING: "ring of 8 Gaussians", GRID: "grid of 25 Gaussians"}
-STEPS: dict[Scale, int] = {"smoke": 4, "quick": 600, "full": 3000}
+STEPS = 3000  # generator updates
+SMOKE_STEPS = 4
 
 
 def adjusted(objective: str, label: str, **changes: Any) -> Named:
@@ -47,19 +48,23 @@ ZOO = tuple(name for name in STABILITY if name not in ("minimax", "non-saturatin
 COLORS = dict(zip(CORE, (VERMILION, ORANGE, BLACK, PURPLE, GREY, BLUE, SKY, GREEN), strict=True))
 
 # What the comparison of the common setting trains at each scale: the ring's conditions, the grid's, further recipes.
-_QUICK_RING = (MINIMAX, MINIMAX_5, NS, CLIP, GP, SN)
-_QUICK_GRID = (MINIMAX, NS, CLIP, CLIP_TIGHT, GP, GP_STRONG, SN)
+_QUICK = {RING: (MINIMAX_5, SN), GRID: (MINIMAX, NS, CLIP, CLIP_TIGHT, GP, SN)}
 _FULL = (*CORE, *ZOO)
-COMPARISON: dict[Scale, dict[str, Any]] = {
-    "smoke": {"steps": STEPS["smoke"], RING: (MINIMAX_5, SN), GRID: (MINIMAX, NS, CLIP, CLIP_TIGHT, GP, SN)},
-    "quick": {"steps": STEPS["quick"], RING: _QUICK_RING, GRID: _QUICK_GRID},
-    "full": {"steps": STEPS["full"], RING: _FULL, GRID: _FULL, "recipes": ("published", "matched")},
-}
-COMPARISON_NOTE: dict[Scale, str] = {
-    "smoke": f"{STEPS['smoke']} of 3,000 updates, eight conditions",
-    "quick": f"{STEPS['quick']} of 3,000 updates; without the zoo, the published and the matched recipes; "
-    "minimax n=5 on the ring only, clip .01 and GP 10 on the grid only",
-    "full": "the published recipes too run for 3,000 updates",
+COMPARISON: dict[Scale, Size] = {
+    "smoke": Size(
+        seeds=1, options={"steps": SMOKE_STEPS, **_QUICK}, note=f"{SMOKE_STEPS} of 3,000 updates, eight conditions"
+    ),
+    "quick": Size(
+        seeds=3,
+        options={"steps": STEPS, **_QUICK},
+        note="six objectives on the grid, two on the ring; GP at λ = .1 only; without the zoo, the published and the "
+        "matched recipes",
+    ),
+    "full": Size(
+        seeds=5,
+        options={"steps": STEPS, RING: _FULL, GRID: _FULL, "recipes": ("published", "matched")},
+        note="the published recipes too run for 3,000 updates",
+    ),
 }
 
 
