@@ -70,7 +70,8 @@ def _draw(axis: Axes, shown: pd.DataFrame) -> None:
         if cell.empty:
             continue
         medians = cell.groupby("dimension")["error"].median()
-        axis.plot(medians.index, medians, color=color, linewidth=1.3, label=place.replace("ot_line", "OT line"))
+        name = place.replace("ot_line", "OT line")
+        axis.plot(medians.index, medians, "_-", color=color, linewidth=1.3, markersize=12, label=name)
         axis.scatter(cell["dimension"], cell["error"], color=color, s=9, alpha=0.6, linewidths=0)
     dimensions = sorted(shown["dimension"].unique())
     axis.set_xscale("log", base=2)

@@ -36,7 +36,7 @@ def plot(measurements: pd.DataFrame) -> Figure:
     dots(axis, list(TOY_CELLS), groups, list(COLORS.values()))
     threshold(axis, 1.0, "the dual's bound")
     axis.axhline(0.5, color="black", linestyle=":", linewidth=1, label="criterion for GP and SN")
-    legend(axis, loc="lower left")
+    legend(axis, loc="upper left", bbox_to_anchor=(0.0, 0.9))
     label(axis, "", "(E f(real) − E f(fake)) / (K · W1)", "K: the largest slope over all pairs of the 2,000 points")
     return figure
 
