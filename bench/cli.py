@@ -79,6 +79,7 @@ def study(
     out: Path = Path("results/stability"),
     jobs: int | None = None,
     seeds: int | None = None,
+    set: list[str] | None = None,
     force: bool = False,
 ) -> int:
     """Put the documents' claims to the test, with a verdict table.
@@ -89,13 +90,25 @@ def study(
         out: results folder.
         jobs: runs made at once (default: one per core).
         seeds: number of seeds, in place of each study's own.
+        set: KEY=VALUE, in place of the studies' option of that name at this scale; the table says so.
         force: run again what is complete.
     """
     from .studies import STUDIES
     from .studies.execute import choose, run_studies
+    from .suite import key_value
 
+    options = dict(key_value(pair) for pair in set or [])
+    chosen = choose(ids, STUDIES)
     return run_studies(
-        choose(ids, STUDIES), scale, out, _jobs(jobs, "cpu"), seeds=seeds, force=force, console=Console()
+        chosen,
+        scale,
+        out,
+        _jobs(jobs, "cpu"),
+        seeds=seeds,
+        options=options,
+        force=force,
+        console=Console(),
+        catalogue=STUDIES,
     )
 
 

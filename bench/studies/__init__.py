@@ -1,7 +1,8 @@
 """The documents' claims put to the test: one short file a study, one contract, one table of verdicts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from . import (
     execute,
@@ -58,6 +59,7 @@ def run_studies(
     jobs: int = 1,
     *,
     seeds: int | None = None,
+    options: Mapping[str, Any] | None = None,
     force: bool = False,
 ) -> int:
     """Runs studies by id ("all" for every one) and prints their verdicts; see `execute.run_studies`.
@@ -69,7 +71,9 @@ def run_studies(
         BadInput: for an unknown id or scale, or a folder that cannot be written.
     """
     chosen = execute.choose(ids, STUDIES)
-    return execute.run_studies(chosen, scale, Path(out), jobs, seeds=seeds, force=force, catalogue=STUDIES)
+    return execute.run_studies(
+        chosen, scale, Path(out), jobs, seeds=seeds, options=options, force=force, catalogue=STUDIES
+    )
 
 
 __all__ = [

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
@@ -29,6 +30,7 @@ class Job:
     out: Path
     jobs: int
     seeds: int | None
+    options: Mapping[str, Any]
     force: bool
     console: Console
 
@@ -44,6 +46,7 @@ def run_studies(
     jobs: int = 1,
     *,
     seeds: int | None = None,
+    options: Mapping[str, Any] | None = None,
     force: bool = False,
     console: Console | None = None,
     catalogue: Mapping[str, Study] | None = None,
@@ -56,6 +59,7 @@ def run_studies(
         out: `<out>/<id>/` gets a study's record and plot, `<out>/verdicts.{csv,md,tex}` the table of all records there.
         jobs: processes that a study may use; the studies themselves run one after the other.
         seeds: how many, in place of the study's own number.
+        options: in place of the studies' own at this scale (`Size.options`); the table says which.
         force: run again what is complete.
         console: where progress and the table are printed; standard output by default.
         catalogue: all studies whose records may lie in the folder, for the table; `studies` by default.
@@ -64,12 +68,14 @@ def run_studies(
         The exit status: 1 if a study raised (it is recorded as failed and the others go on), else 0.
 
     Raises:
-        BadInput: for a scale that is not known, or a folder that cannot be written.
+        BadInput: for a scale or an option that is not known, or a folder that cannot be written.
     """
     if scale not in SCALES:
         raise unknown("scale", scale, list(SCALES))
     _make(out)
-    job = Job(scale, out, jobs, seeds, force, console or Console())
+    job = Job(scale, out, jobs, seeds, options or {}, force, console or Console())
+    for study in studies.values():
+        _check_options(study, job)
     with one_thread():
         records = [settle(study, job) for study in studies.values()]
     write_tables(verdict_table(out, catalogue or studies), out)
@@ -97,7 +103,7 @@ def settle(study: Study, job: Job) -> Record:
     record = Record(study.id, job.scale, "completed", code=code_sha(study))
     if isinstance(size, str):
         return _leave(study, replace(record, status="skipped", reason=size), job)
-    size = size if job.seeds is None else replace(size, seeds=job.seeds)
+    size = _asked(size, job)
     record = replace(record, seeds=tuple(range(size.seeds)), note=size.note, specification=specification(study, size))
     found = None if job.force else _current(study, record, job)
     return found if found is not None else _run(study, record, size, job)
@@ -109,6 +115,24 @@ def redraw(study: Study, folder: Path) -> pd.DataFrame:
     for stem, picture in {PLOT.removesuffix(".png"): study.plot, **study.pictures}.items():
         picture(measurements).savefig(folder / f"{stem}.png")
     return measurements
+
+
+def _check_options(study: Study, job: Job) -> None:
+    size = study.sizes.get(job.scale)
+    known = list(size.options) if isinstance(size, Size) else []
+    for key in job.options:
+        if key not in known:
+            raise BadInput(f"{study.id} at scale {job.scale}: {unknown('option', key, known)}")
+
+
+def _asked(size: Size, job: Job) -> Size:
+    """The size with what the user wants otherwise, which its note then says."""
+    size = size if job.seeds is None else replace(size, seeds=job.seeds)
+    if not job.options:
+        return size
+    told = ", ".join(f"{key} = {value}" for key, value in job.options.items())
+    note = f"{size.note}; {told}" if size.note else told
+    return replace(size, options={**size.options, **job.options}, note=note)
 
 
 @contextmanager
@@ -143,7 +167,8 @@ def _current(study: Study, wanted: Record, job: Job) -> Record | None:
     except BadInput as error:
         job.say(study, f"runs again: {error}")
         return None
-    same = (found.scale, found.seeds, found.code) == (wanted.scale, wanted.seeds, wanted.code)
+    asked = (wanted.scale, wanted.seeds, wanted.note, wanted.code)
+    same = (found.scale, found.seeds, found.note, found.code) == asked
     if not same or found.status != "completed":
         return None
     job.say(study, "complete already")

@@ -130,6 +130,21 @@ def test_run_repeats_at_another_scale_or_number_of_seeds(tmp_path: Path, change:
     assert "complete already" not in run(GOOD, out=tmp_path, **change)[1]
 
 
+def test_run_takes_options_in_place_of_the_study_s_own_and_says_so(tmp_path: Path) -> None:
+    run(GOOD, out=tmp_path)
+    _, printed = run(GOOD, out=tmp_path, options={"factor": 10.0})
+    assert "complete already" not in printed
+    assert "complete already" in run(GOOD, out=tmp_path, options={"factor": 10.0})[1]
+    row = verdict_table(tmp_path, {"X1": GOOD}).iloc[0]
+    assert row["scale"] == "quick (factor = 10.0)" and row["verdict"] == "not reproduced"
+
+
+def test_run_refuses_an_option_that_a_study_does_not_have_before_any_runs(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"X1 at scale quick: unknown option 'steps'.*factor"):
+        run(GOOD, out=tmp_path, options={"steps": 3})
+    assert not (tmp_path / "X1").exists()
+
+
 def test_run_repeats_after_a_change_of_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(GOOD, out=tmp_path)
     monkeypatch.setattr(execute, "code_sha", lambda study: "another")
