@@ -15,7 +15,8 @@ from ..models import ARCHITECTURES, Recipe
 from ..objectives import BadInput, unknown
 from .data import POINTS
 from .plugins import Found, bind_arguments, build_objective, find_objective
-from .recipes import Preset, check_recipe, resolve_recipe
+from .recipes import Preset
+from .resolve import check_recipe, resolve_recipe
 from .suite import Named, Suite, label
 
 SCHEMA_VERSION = 1

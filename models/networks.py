@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ..objectives import BadInput, unknown
+from ..objectives.layers import MaxMin
 
 
 class Unsuited(BadInput):
@@ -32,15 +33,6 @@ def draw_latent(networks: Networks, n: int, rng: torch.Generator, dtype: torch.d
     if networks.latent == "uniform":
         return torch.rand(size, generator=rng, device=rng.device, dtype=dtype).mul_(2).sub_(1)
     return torch.randn(size, generator=rng, device=rng.device, dtype=dtype)
-
-
-class MaxMin(nn.Module):
-    """Sorts neighbouring pairs of features: 1-Lipschitz, gradient-norm preserving (Anil et al. 2019, section 4.2)."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The same shape; dimension 1 must be even."""
-        a, b = x.unflatten(1, (-1, 2)).unbind(2)
-        return torch.stack([torch.maximum(a, b), torch.minimum(a, b)], dim=2).flatten(1, 2)
 
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {

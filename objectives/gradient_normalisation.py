@@ -4,9 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from .base import Objective
-from .layers import BENDS, SHAPES, leaves
+from .layers import BENDS, SHAPES, WEIGHTED, leaves
 from .slopes import mixes_samples
-from .spectral_norm import WEIGHTED
 
 
 class GradientNormalisation(Objective):

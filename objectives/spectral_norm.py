@@ -4,8 +4,7 @@ from torch import nn
 from torch.nn.utils import parametrizations
 
 from .base import Objective
-
-WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+from .layers import WEIGHTED
 
 
 class SpectralNorm(Objective):

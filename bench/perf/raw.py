@@ -13,7 +13,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 from torch.optim import Adam
 
 from ...models import Networks, RealData, stream_seed
-from ...objectives.spectral_norm import WEIGHTED
+from ...objectives.layers import WEIGHTED
 
 
 class RawLoop:

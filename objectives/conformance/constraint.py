@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from ..base import Objective
+from ..layers import WEIGHTED
 from ..slopes import slopes
-from ..spectral_norm import WEIGHTED
 from .report import Outcome, failed, not_applicable, passed
 from .trial import Game, Make, Setting
 

@@ -9,7 +9,7 @@ from scipy import stats
 from torch import nn
 
 from lipbench.models import draw_latent, mlp
-from lipbench.models.networks import ACTIVATIONS, MaxMin
+from lipbench.models.networks import ACTIVATIONS
 from lipbench.objectives import BadInput
 
 
@@ -88,11 +88,6 @@ def test_mlp_critic_without_norm_treats_each_sample_by_itself() -> None:
 def test_mlp_takes_every_activation(activation: str) -> None:
     networks = mlp((2,), width=6, activation=activation)
     assert networks.critic(networks.generator(torch.randn(4, 2))).isfinite().all()
-
-
-def test_maxmin_sorts_neighbouring_pairs() -> None:
-    x = torch.tensor([[1.0, 3.0, -2.0, -5.0], [0.5, -0.5, 7.0, 8.0]])
-    assert MaxMin()(x).tolist() == [[3.0, 1.0, -2.0, -5.0], [0.5, -0.5, 8.0, 7.0]]
 
 
 @pytest.mark.parametrize(("latent", "law"), [("normal", "norm"), ("uniform", stats.uniform(-1, 2).cdf)])

@@ -12,8 +12,8 @@ from torch.nn.utils import parametrizations, parametrize
 
 from lipbench.objectives import Batch, GradientPenalty, Objective, SpectralNorm
 from lipbench.objectives.conformance import CHECKS, assert_conforms, check_objective
+from lipbench.objectives.layers import WEIGHTED
 from lipbench.objectives.slopes import POINTS
-from lipbench.objectives.spectral_norm import WEIGHTED
 
 Broken = type[Objective]
 BROKEN: list[tuple[str, Broken, str]] = []

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import _SpectralNorm
 
 from lipbench.objectives import Batch, SpectralNorm, critic_step, generator_step
-from lipbench.objectives.spectral_norm import WEIGHTED
+from lipbench.objectives.layers import WEIGHTED
 
 
 def convolutional_critic() -> nn.Module:

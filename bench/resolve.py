@@ -1,0 +1,88 @@
+"""What a suite writes under `recipe`, checked and turned into settings. The named recipes are in recipes.py."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from ..models import Recipe
+from ..objectives import BadInput, unknown
+from .recipes import RECIPES, SETTINGS, Preset, matched, preset
+from .suite import Named, label
+
+
+def check_recipe(entry: Named, objectives: Sequence[str], where: str) -> None:
+    """Every key of a suite's recipe stands for something: a setting, or one of the objectives. Raises BadInput if not.
+
+    Args:
+        entry: a name, settings, or a mapping objective → recipe.
+        objectives: what the suite's objectives may be called by.
+        where: opens the message.
+    """
+    if isinstance(entry, str) or set(entry) == {"name"}:
+        return
+    allowed = ["name", *SETTINGS] if set(entry) & set(SETTINGS) else ["name", "default", *objectives, *SETTINGS]
+    for key in entry:
+        if key not in allowed:
+            raise BadInput(f"{where}: {unknown('key', key, allowed)}")
+    name = entry.get("name", "own")
+    if not isinstance(name, str) or name in RECIPES:
+        raise BadInput(f"{where}: name={name!r}: must be a text that is no recipe of lipbench's ({', '.join(RECIPES)})")
+
+
+def resolve_recipe(
+    entry: Named, target: str, objective: str, is_points: bool, where: str
+) -> tuple[str, Preset, str | None]:
+    """Label and settings of a suite's recipe for one objective, and why the objective is skipped under it.
+
+    Args:
+        entry: a name, settings, or a mapping objective → recipe, with `default` for the others (or `published`).
+        target: what the suite calls the objective.
+        objective: the objective's own name.
+        is_points: whether the data are points.
+        where: opens the message of a BadInput.
+    """
+    if isinstance(entry, dict) and set(entry) == {"name"}:
+        entry = entry["name"]
+    if isinstance(entry, str):
+        return entry, *_named(entry, objective, is_points, where)
+    if set(entry) & set(SETTINGS):
+        given = {k: v for k, v in entry.items() if k != "name"}
+        settings = _own(given, objective, is_points, where)
+        shown = {k: getattr(settings.recipe, k) for k in given}
+        return entry.get("name") or label("custom", shown), settings, None
+    own = entry.get(target, entry.get(objective, entry.get("default", "published")))
+    # One label for the whole mapping: it is one protocol, and its objectives belong into one table.
+    name = entry.get("name", "own")
+    if isinstance(own, str):
+        return name, *_named(own, objective, is_points, where)
+    if not isinstance(own, dict) or not set(own) & set(SETTINGS):
+        raise BadInput(f"{where}: {target}: must be the name of a recipe, or settings among {', '.join(SETTINGS)}")
+    return name, _own(own, objective, is_points, f"{where}: {target}"), None
+
+
+def _named(recipe: str, objective: str, is_points: bool, where: str) -> tuple[Preset, str | None]:
+    if recipe not in RECIPES:
+        raise BadInput(f"{where}: {unknown('recipe', recipe, list(RECIPES))}")
+    known = preset(recipe, objective, is_points)
+    if known is not None:
+        return known, None
+    data = "points" if is_points else "images"
+    reason = f"recipe '{recipe}' says nothing about {objective} on {data}: give its own, or use 'matched'"
+    return matched(objective, is_points), reason
+
+
+def _own(settings: Mapping[str, Any], objective: str, is_points: bool, where: str) -> Preset:
+    """Settings of a suite; what they leave out is a Recipe's default, batch and networks those of `matched`."""
+    base = matched(objective, is_points)
+    for key in settings:
+        if key not in SETTINGS:
+            raise BadInput(f"{where}: {unknown('key', key, list(SETTINGS))}")
+    try:
+        recipe = TypeAdapter(Recipe).validate_python({"batch": base.recipe.batch, **settings})
+    except ValidationError as error:
+        problem = error.errors()[0]
+        told = problem["msg"].removeprefix("Value error, ").removeprefix("recipe: ")
+        key = f"{problem['loc'][0]}={problem['input']!r}: " if problem["loc"] else ""
+        raise BadInput(f"{where}: {key}{told}") from error
+    return Preset(recipe, base.arguments, base.architecture)
