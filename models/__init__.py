@@ -7,8 +7,16 @@ from .gan import CHUNK, GAN, SCALARS, STREAMS, RealData, stream_seed
 from .mlp import mlp
 from .networks import Networks, Unsuited, draw_latent
 from .recipe import Recipe
+from .resnet import sngan_resnet, wgangp_resnet
+from .sngan_cnn import sngan_cnn
 
-ARCHITECTURES: dict[str, Callable[..., Networks]] = {"mlp": mlp, "dcgan": dcgan}
+ARCHITECTURES: dict[str, Callable[..., Networks]] = {
+    "mlp": mlp,
+    "dcgan": dcgan,
+    "sngan-cnn": sngan_cnn,
+    "sngan-resnet": sngan_resnet,
+    "wgangp-resnet": wgangp_resnet,
+}
 
 __all__ = [
     "ARCHITECTURES",

@@ -1,0 +1,179 @@
+"""The residual networks of SN-GAN (Miyato et al. 2018, tables 4, 5) and WGAN-GP (Gulrajani et al. 2017, appendix F).
+
+Batch norm in the generators alone. Weights start Glorot-uniform, with gain √2 in the 3×3 convolutions of the blocks, as
+in both papers' programs; biases at zero.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from math import sqrt
+
+from torch import Tensor, nn
+
+from .networks import Networks, positive
+from .sngan_cnn import square
+
+
+class ResidualBlock(nn.Module):
+    """x ↦ shortcut(x) + residual(x); the shortcut is the identity where `shortcut` is empty."""
+
+    def __init__(self, residual: list[nn.Module], shortcut: list[nn.Module]) -> None:
+        super().__init__()
+        self.residual, self.shortcut = nn.Sequential(*residual), nn.Sequential(*shortcut)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C, H, W] → [B, C', H', W']."""
+        return self.shortcut(x) + self.residual(x)
+
+
+class SumPool(nn.Module):
+    """Sum over all places: [B, C, H, W] → [B, C]."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C, H, W] → [B, C]."""
+        return x.sum(dim=(2, 3))
+
+
+class MeanPool(nn.Module):
+    """Mean over all places: [B, C, H, W] → [B, C]."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C, H, W] → [B, C]."""
+        return x.mean(dim=(2, 3))
+
+
+def _conv(inputs: int, outputs: int, size: int = 3, gain: float = 1.0) -> nn.Conv2d:
+    layer = nn.Conv2d(inputs, outputs, size, padding=size // 2)
+    nn.init.xavier_uniform_(layer.weight, gain)
+    assert layer.bias is not None
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+def _inner(inputs: int, outputs: int) -> nn.Conv2d:
+    return _conv(inputs, outputs, gain=sqrt(2))
+
+
+def _dense(inputs: int, outputs: int) -> nn.Linear:
+    layer = nn.Linear(inputs, outputs)
+    nn.init.xavier_uniform_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+def up_block(inputs: int, outputs: int) -> ResidualBlock:
+    """Of a generator: doubles the side by nearest neighbours, before the first convolution."""
+    residual = [nn.BatchNorm2d(inputs), nn.ReLU(), nn.Upsample(scale_factor=2), _inner(inputs, outputs)]
+    residual += [nn.BatchNorm2d(outputs), nn.ReLU(), _inner(outputs, outputs)]
+    return ResidualBlock(residual, [nn.Upsample(scale_factor=2), _conv(inputs, outputs, 1)])
+
+
+def first_block(inputs: int, outputs: int) -> ResidualBlock:
+    """Of a critic: no activation before the pixels; halves the side by averaging."""
+    residual = [_inner(inputs, outputs), nn.ReLU(), _inner(outputs, outputs), nn.AvgPool2d(2)]
+    return ResidualBlock(residual, [nn.AvgPool2d(2), _conv(inputs, outputs, 1)])
+
+
+def block(inputs: int, outputs: int, down: bool) -> ResidualBlock:
+    """Of a critic: halves the side by averaging at its end if `down`; hidden channels as the inputs'."""
+    residual = [nn.ReLU(), _inner(inputs, inputs), nn.ReLU(), _inner(inputs, outputs)]
+    shortcut: list[nn.Module] = [_conv(inputs, outputs, 1)] if down or inputs != outputs else []
+    pool: list[nn.Module] = [nn.AvgPool2d(2)] if down else []
+    return ResidualBlock(residual + pool, shortcut + pool)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The blocks of a pair, in multiples of `channels`.
+
+    `up` are the channels of the generator's first map and after each up-block; `critic` after each block, of which the
+    first `down` halve the side.
+    """
+
+    up: tuple[int, ...]
+    critic: tuple[int, ...]
+    down: int
+
+
+class ResNetGenerator(nn.Module):
+    """Latents [B, latent_dim] to images [B, C, S, S] in [−1, 1]: dense, up-blocks, batch norm, ReLU, 3×3, tanh."""
+
+    def __init__(self, colours: int, side: int, widths: list[int], latent_dim: int) -> None:
+        super().__init__()
+        smallest = side >> (len(widths) - 1)
+        self.project = _dense(latent_dim, widths[0] * smallest**2)
+        blocks = [up_block(a, b) for a, b in pairwise(widths)]
+        head = [nn.BatchNorm2d(widths[-1]), nn.ReLU(), _conv(widths[-1], colours), nn.Tanh()]
+        self.layers = nn.Sequential(nn.Unflatten(1, (widths[0], smallest, smallest)), *blocks, *head)
+
+    def forward(self, latent: Tensor) -> Tensor:
+        """[B, latent_dim] → [B, C, S, S]."""
+        return self.layers(self.project(latent))
+
+
+class ResNetCritic(nn.Module):
+    """Images [B, C, S, S] to logits [B]: blocks, ReLU, a global pool, dense."""
+
+    def __init__(self, colours: int, widths: list[int], down: int, pool: nn.Module) -> None:
+        super().__init__()
+        pairs = enumerate(pairwise(widths), start=1)
+        blocks = [block(a, b, down=i < down) for i, (a, b) in pairs]
+        first = first_block(colours, widths[0])
+        self.layers = nn.Sequential(first, *blocks, nn.ReLU(), pool, _dense(widths[-1], 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C, S, S] → [B]."""
+        return self.layers(x).squeeze(1)
+
+
+# Side → plan. 32: table 4, in units of 128; 48: table 5, in units of 64; 64: the authors' program, cut from 128 pixels.
+SNGAN_PLANS = {
+    32: Plan((2, 2, 2, 2), (1, 1, 1, 1), 2),
+    48: Plan((8, 4, 2, 1), (1, 2, 4, 8, 16), 4),
+    64: Plan((16, 8, 4, 2, 1), (1, 2, 4, 8, 16), 5),
+}
+SNGAN_CHANNELS = {32: 128, 48: 64, 64: 64}
+WGANGP_PLAN = Plan((1, 1, 1, 1), (1, 1, 1, 1), 2)
+
+
+def _networks(colours: int, side: int, plan: Plan, channels: int, latent_dim: int, pool: nn.Module) -> Networks:
+    positive("channels", channels)
+    up, critic = ([channels * multiple for multiple in widths] for widths in (plan.up, plan.critic))
+    return Networks(
+        ResNetGenerator(colours, side, up, positive("latent_dim", latent_dim)),
+        ResNetCritic(colours, critic, plan.down, pool),
+        latent_dim,
+    )
+
+
+def sngan_resnet(shape: tuple[int, ...], *, channels: int | None = None, latent_dim: int = 128) -> Networks:
+    """SN-GAN's residual networks (Miyato et al. 2018, tables 4 and 5) for 32, 48 or 64 pixels; sum pooling.
+
+    Args:
+        shape: (1 or 3, 32 | 48 | 64, the same).
+        channels: of the critic's first block; None for the paper's: 128 at 32 pixels, 64 otherwise.
+        latent_dim: dimension of the normal latent; the paper's 128.
+
+    Raises:
+        BadInput: for a value that is not allowed.
+        Unsuited: for another shape.
+    """
+    colours, side = square("sngan-resnet", shape, tuple(SNGAN_PLANS))
+    chosen = SNGAN_CHANNELS[side] if channels is None else channels
+    return _networks(colours, side, SNGAN_PLANS[side], chosen, latent_dim, SumPool())
+
+
+def wgangp_resnet(shape: tuple[int, ...], *, channels: int = 128, latent_dim: int = 128) -> Networks:
+    """WGAN-GP's residual networks for CIFAR-10 (Gulrajani et al. 2017, appendix F), 32 pixels; mean pooling.
+
+    Args:
+        shape: (1 or 3, 32, 32).
+        channels: of every block; the paper's 128.
+        latent_dim: dimension of the normal latent; the paper's 128.
+
+    Raises:
+        BadInput: for a value that is not allowed.
+        Unsuited: for another shape.
+    """
+    colours, side = square("wgangp-resnet", shape, (32,))
+    return _networks(colours, side, WGANGP_PLAN, channels, latent_dim, MeanPool())

@@ -1,0 +1,91 @@
+"""SN-GAN's standard CNN (Miyato et al. 2018, appendix B, table 3) for 32, 48 and 64 pixels. No residual networks."""
+
+from torch import Tensor, nn
+
+from .networks import Networks, Unsuited, choice, positive
+
+SIDES = (32, 48, 64)  # the paper's are 32 and 48; 64 has the same layers on larger maps
+VARIANTS = ("table", "code")
+SLOPE = 0.1  # of every leaky ReLU
+
+
+def _initialise(module: nn.Module) -> None:
+    """N(0, 0.02²) weights and no bias at the start, as in the authors' code."""
+    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+        nn.init.normal_(module.weight, std=0.02)
+        assert module.bias is not None
+        nn.init.zeros_(module.bias)
+
+
+class SNGANGenerator(nn.Module):
+    """Latents [B, latent_dim] to images [B, C, S, S] in [−1, 1]; table 3 (a), with M_g = S / 8."""
+
+    def __init__(self, colours: int, side: int, channels: int, latent_dim: int, variant: str) -> None:
+        super().__init__()
+        width = 8 * channels
+        self.project = nn.Linear(latent_dim, width * (side // 8) ** 2)
+        layers: list[nn.Module] = [nn.Unflatten(1, (width, side // 8, side // 8))]
+        if variant == "code":
+            layers += [nn.BatchNorm2d(width), nn.ReLU()]
+        for _ in range(3):
+            layers += [nn.ConvTranspose2d(width, width // 2, 4, 2, 1), nn.BatchNorm2d(width // 2), nn.ReLU()]
+            width //= 2
+        self.layers = nn.Sequential(*layers, nn.Conv2d(width, colours, 3, 1, 1), nn.Tanh())
+        self.apply(_initialise)
+
+    def forward(self, latent: Tensor) -> Tensor:
+        """[B, latent_dim] → [B, C, S, S]."""
+        return self.layers(self.project(latent))
+
+
+class SNGANCritic(nn.Module):
+    """Images [B, C, S, S] to logits [B]; table 3 (b): pairs of a 3×3 and a strided 4×4 convolution, dense head."""
+
+    def __init__(self, colours: int, side: int, channels: int, variant: str) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        inputs = colours
+        for width in (channels, 2 * channels, 4 * channels):
+            strided = 2 * width if variant == "code" else width
+            layers += [nn.Conv2d(inputs, width, 3, 1, 1), nn.LeakyReLU(SLOPE)]
+            layers += [nn.Conv2d(width, strided, 4, 2, 1), nn.LeakyReLU(SLOPE)]
+            inputs = strided
+        layers += [nn.Conv2d(inputs, 8 * channels, 3, 1, 1), nn.LeakyReLU(SLOPE)]
+        self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Linear(8 * channels * (side // 8) ** 2, 1))
+        self.apply(_initialise)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C, S, S] → [B]."""
+        return self.layers(x).squeeze(1)
+
+
+def square(name: str, shape: tuple[int, ...], sides: tuple[int, ...]) -> tuple[int, int]:
+    """Colours and side of images of `shape`. Raises Unsuited if they are not (1 or 3, S, S) with S in `sides`."""
+    if len(shape) != 3 or shape[0] not in (1, 3) or shape[1] != shape[2] or shape[1] not in sides:
+        allowed = ", ".join(map(str, sides))
+        raise Unsuited(f"{name}: samples of shape {tuple(shape)}: must be (1 or 3, S, S) with S one of {allowed}")
+    return shape[0], shape[1]
+
+
+def sngan_cnn(shape: tuple[int, ...], *, channels: int = 64, variant: str = "table", latent_dim: int = 128) -> Networks:
+    """SN-GAN's standard CNN (Miyato et al. 2018, table 3) for 32, 48 or 64 pixels; batch norm in the generator alone.
+
+    Args:
+        shape: (1 or 3, 32 | 48 | 64, the same).
+        channels: feature maps at the largest resolution; the paper's 64.
+        variant: `table`, the paper's layers; or `code`, those of the authors' program and of most others: batch norm
+            and ReLU after the generator's dense layer too, and strided convolutions that double the channels.
+        latent_dim: dimension of the normal latent; the paper's 128.
+
+    Raises:
+        BadInput: for a value that is not allowed.
+        Unsuited: for another shape.
+    """
+    colours, side = square("sngan-cnn", shape, SIDES)
+    positive("channels", channels)
+    choice("variant", variant, VARIANTS)
+    return Networks(
+        SNGANGenerator(colours, side, channels, positive("latent_dim", latent_dim), variant),
+        SNGANCritic(colours, side, channels, variant),
+        latent_dim,
+    )
