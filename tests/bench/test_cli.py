@@ -76,7 +76,7 @@ KNOWN: dict[str, Any] = {
     "recipes": RECIPES,
     "suites": suite_names(),
     "studies": STUDIES,
-    "extractors": ["mnist-cnn"],
+    "extractors": ["mnist-cnn", "efficientnet-lite0", "inception"],
     "losses": LOSSES,
 }
 
