@@ -54,30 +54,30 @@ def sliced_wasserstein1(x: Tensor, y: Tensor, n_projections: int = 128, seed: in
 
 
 def mode_coverage(samples: Tensor, mixture: Mixture) -> dict[str, float]:
-    """Modes covered, share of high-quality samples, and KL over modes, of samples [n, d] (VEEGAN, PacGAN).
+    """Modes covered and share of high-quality samples (Srivastava et al. 2017), and KL over modes (Lin et al. 2018).
 
-    high_quality: share of the n samples within 3σ (Euclidean) of the nearest centre.
+    high_quality: share of the n samples [n, d] within 3σ (Euclidean) of the nearest centre.
     modes: centres with at least 20 of 10,000 high-quality samples, for other n at least 0.2 % of n.
-    mode_kl: KL(share of the high-quality samples per mode ‖ uniform) in nats. Without any such sample it is undefined
-    and log K is returned, its largest value (all in one mode): finite, and never better than any other outcome.
-    Samples that are not finite are not of high quality.
+    mode_kl: KL(share of the samples per mode ‖ uniform) in nats, every sample in its nearest mode, of high quality or
+    not: it asks where the samples are, not how sharp. Without any finite sample it is undefined and log K is returned,
+    its largest value (all in one mode). Samples that are not finite are in no mode.
     """
-    counts = _high_quality_per_mode(samples, mixture)
-    total, k = counts.sum(), len(counts)
-    covered = counts * 1000 >= COVERED_PER_MILLE * len(samples)
-    share = counts / total if total > 0 else torch.eye(k, dtype=torch.float64)[0]
-    return {
-        "modes": int(covered.sum()),
-        "high_quality": total.item() / len(samples),
-        "mode_kl": max(0.0, torch.xlogy(share, share * k).sum().item()),  # rounding can leave −1e-17
-    }
-
-
-def _high_quality_per_mode(samples: Tensor, mixture: Mixture) -> Tensor:
     # In single precision the matrix products within cdist are off by about 1e-5 at a distance of 3σ.
     distance = torch.cdist(samples.detach().double().cpu(), mixture.centres.double().cpu())
     nearest, mode = distance.min(dim=1)
-    return torch.bincount(mode[nearest <= RADIUS_SIGMAS * mixture.sigma], minlength=len(mixture.centres)).double()
+    k = len(mixture.centres)
+    sharp = torch.bincount(mode[nearest <= RADIUS_SIGMAS * mixture.sigma], minlength=k)
+    return {
+        "modes": int((sharp * 1000 >= COVERED_PER_MILLE * len(samples)).sum()),
+        "high_quality": sharp.sum().item() / len(samples),
+        "mode_kl": _kl_to_uniform(torch.bincount(mode[nearest.isfinite()], minlength=k).double()),
+    }
+
+
+def _kl_to_uniform(counts: Tensor) -> float:
+    total, k = counts.sum(), len(counts)
+    share = counts / total if total > 0 else torch.eye(k, dtype=torch.float64)[0]
+    return max(0.0, torch.xlogy(share, share * k).sum().item())  # rounding can leave −1e-17
 
 
 def w1_floor(dataset: Dataset, n: int, draws: int = 21, seed: int = 0, device: torch.device | str = "cpu") -> float:
@@ -136,7 +136,8 @@ class PointMetrics:
         }
         if self.dataset.mixture is not None:
             rule = {"n_fake": self.n_modes, "radius_sigmas": RADIUS_SIGMAS, "covered_from_per_mille": COVERED_PER_MILLE}
-            protocol |= {metric: dict(rule) for metric in ("modes", "high_quality", "mode_kl")}
+            protocol |= {metric: dict(rule) for metric in ("modes", "high_quality")}
+            protocol["mode_kl"] = {"n_fake": self.n_modes, "samples": "all, each in its nearest mode"}
         return protocol
 
 

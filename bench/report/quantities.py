@@ -41,7 +41,7 @@ _QUALITY = (
     Quantity("w1", "W1", "data units", "lower", True, "exact Wasserstein-1 distance to fresh real points", math.inf),
     Quantity("modes", "modes", "count", "higher", True, "modes that enough samples fall into", 0.0),
     Quantity("high_quality", "high quality", "share", "higher", True, "samples within 3σ of a mode", 0.0),
-    Quantity("mode_kl", "mode KL", "nats", "lower", True, "KL divergence of the samples' mode frequencies", math.inf),
+    Quantity("mode_kl", "mode KL", "nats", "lower", True, "KL of the samples' shares of their nearest modes to even ones", math.inf),
     Quantity(
         "fd", "FD", "", "lower", True, "Fréchet distance of features of samples to those of real images", math.inf
     ),

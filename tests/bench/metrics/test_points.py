@@ -129,25 +129,32 @@ def test_mode_coverage_counts_a_mode_from_its_threshold(n: int, enough: int) -> 
 
 
 def test_mode_coverage_share_and_kl_equal_scipy() -> None:
-    result = mode_coverage(at_modes([700, 30, 5], 1000), THREE)
-    assert result["high_quality"] == pytest.approx(0.735, abs=1e-12)
+    result = mode_coverage(at_modes([700, 30, 5], 735), THREE)
+    assert result["high_quality"] == 1
     assert result["mode_kl"] == pytest.approx(entropy([700, 30, 5], [1, 1, 1]), abs=1e-12)
     assert result["modes"] == 3
 
 
+def test_mode_coverage_kl_counts_every_sample_in_its_nearest_mode() -> None:
+    near = torch.tensor([[4.0, 1.0]] * 60 + [[6.0, 1.0]] * 30 + [[1.0, 12.0]] * 10)  # none within 3σ
+    result = mode_coverage(near, THREE)
+    assert result["high_quality"] == 0 and result["modes"] == 0
+    assert result["mode_kl"] == pytest.approx(entropy([60, 30, 10], [1, 1, 1]), abs=1e-12)
+
+
 def test_mode_coverage_kl_of_an_empty_mode_is_finite() -> None:
-    assert mode_coverage(at_modes([600, 200, 0], 900), THREE)["mode_kl"] == pytest.approx(
+    assert mode_coverage(at_modes([600, 200, 0], 800), THREE)["mode_kl"] == pytest.approx(
         0.75 * log(0.75 * 3) + 0.25 * log(0.25 * 3), abs=1e-12
     )
 
 
 def test_mode_coverage_kl_runs_from_zero_to_log_k() -> None:
     assert mode_coverage(at_modes([50, 50, 50], 150), THREE)["mode_kl"] == pytest.approx(0, abs=1e-12)
-    assert mode_coverage(at_modes([0, 90, 0], 150), THREE)["mode_kl"] == pytest.approx(log(3), abs=1e-12)
+    assert mode_coverage(at_modes([0, 90, 0], 90), THREE)["mode_kl"] == pytest.approx(log(3), abs=1e-12)
 
 
-def test_mode_coverage_without_high_quality_samples_is_the_worst_and_finite() -> None:
-    worst = mode_coverage(at_modes([0, 0, 0], 200), THREE)
+def test_mode_coverage_without_finite_samples_is_the_worst_and_finite() -> None:
+    worst = mode_coverage(torch.full((200, 2), torch.nan), THREE)
     assert worst == {"modes": 0, "high_quality": 0, "mode_kl": pytest.approx(log(3), abs=1e-12)}
 
 
@@ -171,7 +178,9 @@ def test_mode_coverage_radius_is_exact_to_five_digits(factor: float, share: floa
 def test_mode_coverage_takes_samples_that_are_not_finite_as_of_low_quality() -> None:
     samples = at_modes([40, 40, 20], 100)
     samples[:10], samples[40] = float("nan"), float("inf")
-    assert mode_coverage(samples, THREE)["high_quality"] == pytest.approx(0.89, abs=1e-12)
+    result = mode_coverage(samples, THREE)
+    assert result["high_quality"] == pytest.approx(0.89, abs=1e-12)
+    assert result["mode_kl"] == pytest.approx(entropy([30, 39, 20], [1, 1, 1]), abs=1e-12)
 
 
 @pytest.mark.parametrize(("name", "k"), [("8gaussians", 8), ("25gaussians", 25), ("ring5", 5)])
@@ -182,9 +191,9 @@ def test_mode_coverage_of_real_samples_is_that_of_the_mixture(name: str, k: int)
     within = 1 - np.exp(-4.5)  # of a Gaussian in the plane, within 3σ
     assert result["modes"] == k
     assert result["high_quality"] == pytest.approx(within, abs=4 * sqrt(within * (1 - within) / n))
-    # 2n·KL is χ² with K − 1 degrees of freedom (Wilks), over the samples within 3σ.
+    # 2n·KL is χ² with K − 1 degrees of freedom (Wilks).
     degrees = k - 1
-    assert 2 * n * within * result["mode_kl"] == pytest.approx(degrees, abs=4 * sqrt(2 * degrees))
+    assert 2 * n * result["mode_kl"] == pytest.approx(degrees, abs=4 * sqrt(2 * degrees))
 
 
 def metrics(dataset: Dataset, seed: int = 0, **sizes: int) -> PointMetrics:
