@@ -80,6 +80,8 @@ def study(
     jobs: int | None = None,
     seeds: int | None = None,
     set: list[str] | None = None,
+    data: Path | None = None,
+    device: str = "auto",
     force: bool = False,
 ) -> int:
     """Put the documents' claims to the test, with a verdict table.
@@ -88,9 +90,11 @@ def study(
         ids: studies (`lipbench list studies`), or all.
         scale: quick, full, or smoke for the image studies.
         out: results folder.
-        jobs: runs made at once (default: one per core).
+        jobs: runs made at once (default: one per core, on a GPU one).
         seeds: number of seeds, in place of each study's own.
         set: KEY=VALUE, in place of the studies' option of that name at this scale; the table says so.
+        data: folder of the data sets that are kept in files.
+        device: of the image studies: auto, cpu, cuda or cuda:N; the others stay on the CPU.
         force: run again what is complete.
     """
     from .studies import STUDIES
@@ -109,6 +113,9 @@ def study(
         force=force,
         console=Console(),
         catalogue=STUDIES,
+        device=device if device == "auto" else _device(device),
+        data=data,
+        gpu_jobs=_jobs(jobs, "cuda"),
     )
 
 

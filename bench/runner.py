@@ -71,13 +71,15 @@ def sweep(suite: Suite, folder: Path, place: Place, jobs: int, data_dir: Path | 
     return 1 if tally.made["failed"] + tally.kept["failed"] else 0
 
 
-def records_of(suite: Suite | Sequence[Suite], place: Place, jobs: int, folder: Path = Path()) -> list[RunRecord]:
+def records_of(
+    suite: Suite | Sequence[Suite], place: Place, jobs: int, folder: Path = Path(), data_dir: Path | None = None
+) -> list[RunRecord]:
     """The records of the suites' runs, in the order of their cells; the missing are made first. For studies: no tables.
 
     Several suites may share one results folder, and a run: those of others stay where they are.
     """
     suites = [suite] if isinstance(suite, Suite) else suite
-    specs = [spec for one in suites for spec in expand(one, folder)]
+    specs = [spec for one in suites for spec in expand(one, folder, data_dir)]
     store = Store(place.folder)
     with store.lock():
         tally, todo = _look(list({spec.id: spec for spec in specs}.values()), store, Console())

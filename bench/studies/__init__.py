@@ -6,6 +6,8 @@ from typing import Any
 
 from . import (
     execute,
+    g03_four_way,
+    g04_loss_tracks_fid,
     s01_dirac,
     s02_vanishing_gradient,
     s03_clipped_weights,
@@ -49,7 +51,11 @@ STABILITY: tuple[Study, ...] = (
     s16_product_of_norms.STUDY,
     s17_normalised_layers.STUDY,
 )
-STUDIES: dict[str, Study] = {**THEORY, **{study.id: study for study in STABILITY}}
+IMAGES: tuple[Study, ...] = (
+    g03_four_way.STUDY,
+    g04_loss_tracks_fid.STUDY,
+)
+STUDIES: dict[str, Study] = {**THEORY, **{study.id: study for study in (*STABILITY, *IMAGES)}}
 
 
 def run_studies(
@@ -61,6 +67,8 @@ def run_studies(
     seeds: int | None = None,
     options: Mapping[str, Any] | None = None,
     force: bool = False,
+    device: str = "auto",
+    data: Path | None = None,
 ) -> int:
     """Runs studies by id ("all" for every one) and prints their verdicts; see `execute.run_studies`.
 
@@ -72,7 +80,16 @@ def run_studies(
     """
     chosen = execute.choose(ids, STUDIES)
     return execute.run_studies(
-        chosen, scale, Path(out), jobs, seeds=seeds, options=options, force=force, catalogue=STUDIES
+        chosen,
+        scale,
+        Path(out),
+        jobs,
+        seeds=seeds,
+        options=options,
+        force=force,
+        catalogue=STUDIES,
+        device=device,
+        data=data,
     )
 
 

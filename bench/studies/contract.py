@@ -44,6 +44,9 @@ class Setting:
         folder: an empty folder of this study; files left there (an animation) are kept beside the records.
         runs: a folder that survives an interruption and that all studies share, for records of trained runs.
         jobs: processes that the study may use.
+        device: where image studies train: "auto" (a GPU where there is one), "cpu", or "cuda:N". Toys stay on the CPU.
+        data: folder of the data sets that are kept in files.
+        gpu_jobs: runs that may be made at once on a GPU.
     """
 
     scale: Scale
@@ -52,6 +55,9 @@ class Setting:
     folder: Path
     runs: Path
     jobs: int = 1
+    device: str = "auto"
+    data: Path | None = None
+    gpu_jobs: int = 1
 
 
 @dataclass(frozen=True)

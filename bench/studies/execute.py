@@ -33,6 +33,9 @@ class Job:
     options: Mapping[str, Any]
     force: bool
     console: Console
+    device: str = "auto"
+    data: Path | None = None
+    gpu_jobs: int = 1
 
     def say(self, study: Study, text: str) -> None:
         """A line of progress."""
@@ -50,6 +53,9 @@ def run_studies(
     force: bool = False,
     console: Console | None = None,
     catalogue: Mapping[str, Study] | None = None,
+    device: str = "auto",
+    data: Path | None = None,
+    gpu_jobs: int = 1,
 ) -> int:
     """Runs the studies that have no complete record of this scale and code, then writes and prints the table.
 
@@ -63,6 +69,9 @@ def run_studies(
         force: run again what is complete.
         console: where progress and the table are printed; standard output by default.
         catalogue: all studies whose records may lie in the folder, for the table; `studies` by default.
+        device: see `Setting`.
+        data: likewise.
+        gpu_jobs: likewise.
 
     Returns:
         The exit status: 1 if a study raised (it is recorded as failed and the others go on), else 0.
@@ -73,7 +82,7 @@ def run_studies(
     if scale not in SCALES:
         raise unknown("scale", scale, list(SCALES))
     _make(out)
-    job = Job(scale, out, jobs, seeds, options or {}, force, console or Console())
+    job = Job(scale, out, jobs, seeds, options or {}, force, console or Console(), device, data, gpu_jobs)
     for study in studies.values():
         _check_options(study, job)
     with one_thread():
@@ -179,7 +188,9 @@ def _run(study: Study, record: Record, size: Size, job: Job) -> Record:
     """Runs the experiment in a draft folder, judges and draws it, and leaves the record whatever happens."""
     draft, start = _draft(study, job), time.perf_counter()
     measurements = pd.DataFrame()
-    setting = Setting(job.scale, record.seeds, size.options, draft, job.out / "runs", job.jobs)
+    runs = job.out / "runs"
+    where = (job.device, job.data, job.gpu_jobs)
+    setting = Setting(job.scale, record.seeds, size.options, draft, runs, job.jobs, *where)
     try:
         measurements = frame(study.run(setting))
         record = replace(record, seconds=time.perf_counter() - start, rows=len(measurements))

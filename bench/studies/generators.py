@@ -71,13 +71,13 @@ class CellRun:
         return rows
 
     def ending(self, *metrics: str) -> Row:
-        """One row: how the run ended, its W1 floor, and `<metric>_tail`, `_tail_sd` and `_final` of each metric.
+        """One row: how the run ended, the first metric's floor, `<metric>_tail`, `_tail_sd` and `_final` of each.
 
         `tail` is the last fifth of the run. A standard deviation that does not exist (a run that stopped) is infinite.
         """
         row = self.about | {"run": self.record.id, "status": self.record.status}
         row |= {"reason": self.record.result["reason"] or "", "updates": self.record.result["steps"]}
-        row |= {"seconds": round(float(self.record.result["seconds"]), 1), "floor": self.record.floors["w1"]}
+        row |= {"seconds": round(float(self.record.result["seconds"]), 1), "floor": self.record.floors[metrics[0]]}
         for metric in metrics:
             found = self.record.metrics[metric]
             row |= {
@@ -88,7 +88,14 @@ class CellRun:
         return row
 
 
-def runs_of(cells: Iterable[Cell], setting: Setting, steps: int, evaluation: Evaluation | None = None) -> list[CellRun]:
+def runs_of(
+    cells: Iterable[Cell],
+    setting: Setting,
+    steps: int,
+    evaluation: Evaluation | None = None,
+    *,
+    device: str = "cpu",
+) -> list[CellRun]:
     """The runs of these cells at every seed, cell by cell; those that `setting.runs` lacks are made first.
 
     Raises:
@@ -96,7 +103,8 @@ def runs_of(cells: Iterable[Cell], setting: Setting, steps: int, evaluation: Eva
     """
     cells = list(cells)
     suites = [cell.suite(steps, setting.seeds, evaluation or Evaluation()) for cell in cells]
-    records = iter(records_of(suites, Place(setting.runs), setting.jobs))
+    jobs = setting.jobs if device == "cpu" else setting.gpu_jobs
+    records = iter(records_of(suites, Place(setting.runs, device), jobs, data_dir=setting.data))
     runs = [CellRun(cell, seed, next(records)) for cell in cells for seed in setting.seeds]
     for run in runs:
         if not run.record.measured:

@@ -1,0 +1,115 @@
+"""The games that the image studies share: their conditions, how long they run, and on which device.
+
+Specifications only. Studies that ask for the same condition at the same length share its runs.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from ..data import load
+from ..suite import Evaluation, Named
+from .contract import NotAtThisScale, Row, Scale, Setting, Size
+from .generators import Cell, CellRun, runs_of
+from .style import BLUE, GREEN, ORANGE, PURPLE, VERMILION
+
+STEPS = 20_000  # generator updates
+MINIMAX, NS, CLIP, GP, SN = "minimax", "NS", "clip", "GP", "SN"
+# Each as its paper trains it on images, by the recipe `published`: clipping at .01, λ = 10, the hinge loss under SN.
+GAMES: dict[str, Named] = {
+    MINIMAX: "minimax",
+    NS: "non-saturating",
+    CLIP: "wgan-clip",
+    GP: "wgan-gp",
+    SN: "sn-gan",
+}
+COLORS = dict(zip(GAMES, (VERMILION, ORANGE, PURPLE, BLUE, GREEN), strict=True))
+
+NEEDS_A_GPU = "needs a GPU: `make reproduce-gpu`, or --scale full (--scale smoke runs the code)"
+ON_IMAGES = "CIFAR-10, SN-GAN's CNN, batch 64"
+SMALL: Mapping[str, Any] = {
+    "dataset": "mnist5k",
+    "architecture": {"name": "dcgan", "channels": 8},
+    "steps": 20,
+    "evaluations": 4,
+    "images": 100,
+}
+LARGE: Mapping[str, Any] = {
+    "dataset": "cifar10",
+    "architecture": "sngan-cnn",
+    "steps": STEPS,
+    "evaluations": 20,
+    "images": 5000,
+}
+
+
+def sizes(smoke: Mapping[str, Any] | None = None, full: Mapping[str, Any] | None = None) -> dict[Scale, Size | str]:
+    """The sizes of an image study, with options beside the common ones."""
+    small, large = {**SMALL, **(smoke or {})}, {**LARGE, **(full or {})}
+    note = f"{small['steps']} of {large['steps']:,} updates, MNIST images and a small DCGAN"
+    return {
+        "smoke": Size(seeds=1, options=small, note=note),
+        "quick": NEEDS_A_GPU,
+        "full": Size(seeds=3, options=large),
+    }
+
+
+def game(
+    name: str,
+    options: Mapping[str, Any],
+    *,
+    objective: Named | None = None,
+    recipe: Named = "published",
+    labels: Mapping[str, Any] | None = None,
+) -> Cell:
+    """The condition of that name (of `GAMES`), on the data set and with the networks that the options say.
+
+    `objective` and `recipe` replace its own; `labels` go into its rows beside `objective` and `dataset`.
+    """
+    dataset, networks = options["dataset"], options["architecture"]
+    about = {"objective": name, "dataset": dataset, **(labels or {})}
+    return Cell(about, dataset, GAMES[name] if objective is None else objective, recipe, networks)
+
+
+def image_runs(cells: list[Cell], setting: Setting) -> list[CellRun]:
+    """The runs of these cells, on the study's device.
+
+    Raises:
+        NotAtThisScale: see `device_of`.
+        BadInput: where the data set is not there.
+    """
+    device, options = device_of(setting), setting.options
+    load(options["dataset"], setting.data)  # once, before as many runs fail as there are cells
+    evaluation = Evaluation(count=options["evaluations"], images=options["images"])
+    return runs_of(cells, setting, options["steps"], evaluation, device=device)
+
+
+def comparison(setting: Setting) -> list[CellRun]:
+    """The comparison of all objectives that several image studies read."""
+    return image_runs([game(name, setting.options) for name in GAMES], setting)
+
+
+def device_of(setting: Setting) -> str:
+    """Where this study trains.
+
+    Raises:
+        NotAtThisScale: at full scale where there is no GPU, unless a device was asked for.
+    """
+    if setting.device != "auto":
+        return setting.device
+    if torch.cuda.is_available():
+        return "cuda:0"
+    if setting.scale == "full":
+        raise NotAtThisScale("needs a GPU; --device cpu runs it all the same, for days")
+    return "cpu"
+
+
+def ending(one: CellRun) -> Row:
+    """How the run ended: `CellRun.ending` of FD, its best value, and what this distance is called (`metric`)."""
+    row = one.ending("fd", "is")
+    best = one.record.metrics["fd"]["best"]
+    return row | {
+        "fd_best": float("inf") if best is None else float(best),
+        "metric": one.record.protocol["fd"]["label"],
+    }

@@ -1,0 +1,97 @@
+"""Whether what the critic maximises tracks the quality of the samples: rows of rank correlations, and their picture.
+
+Which objectives and which quality are compared is the studies' affair.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from .canvas import grid
+from .contract import Criterion, Part, Quantity, Row
+from .generators import CellRun
+from .ranks import spearman
+from .style import label
+
+GAIN = 0.3
+
+
+def courses(runs: Sequence[CellRun], quality: str) -> list[Row]:
+    """Per evaluation after the first update: the value that the critic maximises, the gap of its outputs, quality."""
+    rows = [row for one in runs for row in one.course(loss="critic_loss", gap="critic_estimate", **{quality: quality})]
+    return [row | {"estimate": -row["loss"]} for row in rows if row["step"]]
+
+
+def correlations(measurements: pd.DataFrame, quality: str, reference: str) -> pd.DataFrame:
+    """Per seed and objective Spearman's ρ over time of estimate and quality (`rho`), and how much it is above the
+    median of the objective `reference` (`above`).
+
+    A constant is taken off, so that the median over seeds is the difference of the medians.
+    """
+    found = [
+        {"seed": seed, "objective": name, "rho": spearman(course["estimate"], course[quality])}
+        | {"rho_of_gap": spearman(course["gap"], course[quality])}
+        for (seed, name), course in measurements.groupby(["seed", "objective"])  # pyright: ignore[reportGeneralTypeIssues]
+    ]
+    rows = pd.DataFrame(found)
+    return rows.assign(above=rows["rho"] - rows.loc[rows["objective"] == reference, "rho"].median())
+
+
+def draw(
+    measurements: pd.DataFrame, rho: pd.Series, title: str, quality: str, axis_label: str, colors: Mapping[str, str]
+) -> Figure:
+    """Above, estimate and quality against time, a line a seed; below, one against the other in the order of time."""
+    figure, axes = grid(title, 2, len(colors), width=3.1, height=2.9)
+    name_of_quality = axis_label.partition(",")[0]
+    for column, (name, color) in enumerate(colors.items()):
+        own = measurements[measurements["objective"] == name]
+        above, below = axes[column], axes[len(colors) + column]
+        _draw_courses(above, own, quality, color)
+        left = f"{name_of_quality} (dashed)" if column == 0 else ""
+        label(above, "generator updates", left, f"{name}: the estimate in colour")
+        below.scatter(own[quality], own["estimate"], s=9, c=own["step"], cmap="viridis", linewidths=0)
+        for axis in (above, below):
+            axis.xaxis.set_major_locator(MaxNLocator(4))
+            axis.ticklabel_format(useOffset=False)
+        label(below, axis_label, "estimate" if column == 0 else "", f"median ρ = {rho[name]:.2f}")
+    figure.colorbar(axes[-1].collections[0], ax=axes, label="generator updates", shrink=0.5)
+    return figure
+
+
+def _draw_courses(axis: Axes, shown: pd.DataFrame, quality: str, color: str) -> None:
+    other = axis.twinx()
+    for _, course in shown.groupby("seed"):
+        axis.plot(course["step"], course[quality], color="black", linestyle="--", linewidth=0.8)
+        other.plot(course["step"], course["estimate"], color=color, linewidth=0.9)
+    other.tick_params(labelsize=8, colors=color)
+    other.ticklabel_format(useOffset=False)
+
+
+def part(wasserstein: Sequence[str], reference: str, others: Sequence[str]) -> Part:
+    """The Wasserstein critics' ρ is above the median of `reference`'s by GAIN; the ρ of `others` is reported too."""
+    discriminators = (reference, *others)
+    return Part(
+        criteria=tuple(_above(name, reference) for name in wasserstein),
+        reported=(
+            *(_rho(name) for name in (*wasserstein, *discriminators)),
+            *(_rho(name, "rho_of_gap", "ρ of mean D(real) − mean D(fake)") for name in discriminators),
+        ),
+    )
+
+
+def _above(name: str, reference: str) -> Criterion:
+    return Criterion(
+        measurement="above",
+        where={"objective": name},
+        text=f"ρ of {name} less the median ρ of {reference}",
+        reduce="median",
+        op=">=",
+        threshold=GAIN,
+    )
+
+
+def _rho(name: str, measurement: str = "rho", text: str = "ρ") -> Quantity:
+    return Quantity(measurement=measurement, where={"objective": name}, reduce="median", text=f"{text}, {name}")

@@ -1,0 +1,77 @@
+"""Where image studies train, what they train, and that each runs from end to end at smoke."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from lipbench.bench.spec import expand
+from lipbench.bench.studies import STUDIES, NotAtThisScale, Setting, Size, image_games, judge, store
+from lipbench.bench.suite import Evaluation
+
+IMAGES = [name for name in STUDIES if name.startswith("G")]
+
+
+def setting(scale: str, folder: Path, **other: object) -> Setting:
+    return Setting(scale, (0,), {}, folder, folder / "runs", **other)  # pyright: ignore[reportArgumentType]
+
+
+def test_full_scale_wants_a_gpu_unless_a_device_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    full = setting("full", tmp_path)
+    with pytest.raises(NotAtThisScale, match="needs a GPU"):
+        image_games.device_of(full)
+    assert image_games.device_of(replace(full, device="cpu")) == "cpu"
+    assert image_games.device_of(setting("smoke", tmp_path)) == "cpu"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert image_games.device_of(full) == "cuda:0"
+    assert image_games.device_of(replace(full, device="cpu")) == "cpu"
+    assert image_games.device_of(replace(full, device="cuda:1")) == "cuda:1"
+
+
+def test_comparison_is_the_four_ways_as_published() -> None:
+    """NUMBERS' recipes on images, with SN-GAN's CNN for all."""
+    specs = {
+        name: expand(image_games.game(name, image_games.LARGE).suite(10, [0], Evaluation()), Path())[0]
+        for name in image_games.GAMES
+    }
+    assert {spec.architecture for spec in specs.values()} == {"sngan-cnn"}
+    assert {spec.recipe_spec.batch for spec in specs.values()} == {64}
+    assert {name: spec.recipe_spec.n_critic for name, spec in specs.items()} == {
+        "minimax": 1,
+        "NS": 1,
+        "clip": 5,
+        "GP": 5,
+        "SN": 1,
+    }
+    assert specs["clip"].arguments["clip"] == 0.01
+    assert specs["GP"].arguments["weight"] == 10.0
+    assert specs["SN"].arguments["loss"] == "hinge"
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_sizes_are_twenty_thousand_updates_three_seeds_on_a_gpu(name: str) -> None:
+    sizes = STUDIES[name].sizes
+    assert isinstance(sizes["quick"], str)
+    assert isinstance(sizes["full"], Size) and isinstance(sizes["smoke"], Size)
+    assert sizes["full"].seeds == 3
+    assert sizes["full"].options["dataset"] == "cifar10" and sizes["full"].options["architecture"] == "sngan-cnn"
+    assert sizes["smoke"].seeds < STUDIES[name].min_seeds
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", IMAGES)
+def test_image_studies_run_at_smoke(name: str, tmp_path: Path) -> None:
+    size = STUDIES[name].sizes["smoke"]
+    assert isinstance(size, Size)
+    found = Setting("smoke", (0,), size.options, tmp_path, tmp_path / "runs", device="cpu")
+    measurements = store.frame(STUDIES[name].run(found))
+    verdict = judge(STUDIES[name], measurements)
+    assert {str(part.outcome) for part in verdict.parts} == {"inconclusive"}
+    assert not any(math.isnan(finding.estimate.value) for part in verdict.parts for finding in part.findings)
+    for picture in (STUDIES[name].plot, *STUDIES[name].pictures.values()):
+        picture(measurements).savefig(tmp_path / "plot.png", dpi=40)

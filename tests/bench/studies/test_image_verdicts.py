@@ -1,0 +1,106 @@
+"""Raw records of the image studies on both sides of every criterion; the pictures are drawn from the same records."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from scipy import stats
+
+from lipbench.bench.studies import STUDIES, Outcome, judge, store
+
+Rows = list[dict[str, Any]]
+REPRODUCED, NOT, OPEN, FALSE = Outcome.REPRODUCED, Outcome.NOT_REPRODUCED, Outcome.INCONCLUSIVE, Outcome.FALSE
+SEEDS = (0, 1, 2)
+
+
+def end(seed: int, objective: str, **other: Any) -> dict[str, Any]:
+    row = {"seed": seed, "objective": objective, "dataset": "cifar10", "status": "completed", "metric": "FID"}
+    row |= {"floor": 5.0, "fd_tail": 40.0, "fd_tail_sd": 1.0, "fd_final": 40.0, "fd_best": 40.0}
+    return row | other
+
+
+def outcomes(name: str, rows: Rows, folder: Path | None = None) -> list[Outcome]:
+    measurements = store.frame(rows)
+    if folder is not None:
+        draw(name, measurements, folder)
+    return [part.outcome for part in judge(STUDIES[name], measurements).parts]
+
+
+def draw(name: str, measurements: pd.DataFrame, folder: Path) -> None:
+    for stem, picture in {"plot": STUDIES[name].plot, **STUDIES[name].pictures}.items():
+        picture(measurements).savefig(folder / f"{stem}.png", dpi=40)
+
+
+def comparison(**changes: tuple[float, float]) -> Rows:
+    """Objective → (FD of the tail, final over best); by the medians SN 20, GP 30, clip 40, the first two get worse."""
+    levels = {"minimax": (25.0, 1.31), "NS": (31.0, 1.0), "clip": (40.0, 1.0), "GP": (30.0, 1.0), "SN": (20.0, 1.1)}
+    rows: Rows = []
+    for name, (tail, worsening) in {**levels, **changes}.items():
+        for seed, factor in enumerate((0.5, 1.0, 40.0)):
+            rows.append(end(seed, name, fd_tail=tail * factor, fd_best=10.0, fd_final=10.0 * worsening))
+            course = {"seed": seed, "objective": name}
+            rows += [course | {"step": step, "fd": fd} for step, fd in ((0, 99.0), (1000, tail))]
+    return rows
+
+
+def test_g3_reproduced(tmp_path: Path) -> None:
+    assert outcomes("G3", comparison(), tmp_path) == [REPRODUCED] * 4
+
+
+@pytest.mark.parametrize(
+    ("changes", "part"),
+    [
+        ({"SN": (30.0, 1.1)}, 0),
+        ({"clip": (29.9, 1.0)}, 0),
+        ({"minimax": (25.0, 1.3)}, 1),
+        ({"NS": (30.0, 1.0)}, 2),
+        ({"SN": (20.0, 1.11)}, 3),
+    ],
+)
+def test_g3_each_part_has_its_own_threshold(changes: dict[str, tuple[float, float]], part: int) -> None:
+    assert outcomes("G3", comparison(**changes)) == [NOT if place == part else REPRODUCED for place in range(4)]
+
+
+def test_g3_either_fault_of_an_unconstrained_game_is_enough() -> None:
+    assert outcomes("G3", comparison(minimax=(30.1, 1.0), NS=(1.0, 1.31))) == [REPRODUCED] * 4
+
+
+def test_g3_a_diverged_run_counts_as_the_worst() -> None:
+    rows = comparison()
+    for row in rows:
+        if row["seed"] > 0 and "status" in row and row["objective"] in ("SN", "minimax"):
+            row |= {"status": "diverged", "fd_tail": math.inf, "fd_final": math.inf}
+    assert outcomes("G3", rows) == [NOT, REPRODUCED, REPRODUCED, NOT]
+
+
+def tracking(gp: Sequence[float], clip: Sequence[float]) -> Rows:
+    """Courses of five evaluations; NS has ρ = .1 (median over seeds), GP and clip the given orders of estimates."""
+    rows: Rows = []
+    for seed, ns in enumerate(([3, 1, 5, 2, 4], [2, 4, 1, 5, 3], [5, 4, 3, 2, 1])):
+        for name, estimates in {"NS": ns, "GP": gp, "clip": clip, "SN": [1, 2, 3, 4, 5], "minimax": ns}.items():
+            about = {"seed": seed, "objective": name, "metric": "FD(x)"}
+            rows += [
+                about | {"step": place, "fd": 10.0 * place, "estimate": value, "gap": -value}
+                for place, value in enumerate(estimates, start=1)
+            ]
+    return rows
+
+
+def test_g4_wants_both_rank_correlations_three_tenths_above_the_median_of_ns(tmp_path: Path) -> None:
+    above, below = [2, 1, 4, 5, 3], [2, 5, 1, 3, 4]
+    rho: list[Any] = [stats.spearmanr(order, range(5)).statistic for order in (above, below, [2, 4, 1, 5, 3])]  # pyright: ignore[reportAttributeAccessIssue]
+    assert rho[0] - rho[2] >= 0.3 > rho[1] - rho[2]
+    assert outcomes("G4", tracking(above, above), tmp_path) == [REPRODUCED]
+    assert outcomes("G4", tracking(above, below)) == outcomes("G4", tracking(below, above)) == [NOT]
+
+
+MADE = {"G3": comparison, "G4": lambda: tracking([2, 1, 4, 5, 3], [2, 1, 4, 5, 3])}
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_image_studies_say_nothing_with_fewer_than_three_seeds(name: str) -> None:
+    rows = [row for row in MADE[name]() if row["seed"] < 2]
+    assert set(outcomes(name, rows)) == {OPEN}
