@@ -2,6 +2,7 @@
 
 import time
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,38 +14,36 @@ from ..models import CHUNK, GAN, draw_latent, stream_seed, to_uint8
 from .data import Dataset, load
 from .metrics import stability
 from .metrics.divergence import Divergence
-from .metrics.extractors import load_extractor
 from .metrics.images import ImageMetrics
 from .metrics.points import PointMetrics, w1_floor
+from .metrics.protocols import image_metrics
 
 PROBE = 256  # samples behind slopes, the critic's estimate and the spread
 SNAPSHOT = {True: 512, False: 64}  # samples kept for pictures: points, images
 
 
 class Quality:
-    """The sample metrics of one run: W1 and modes on points, FD and IS on images, with protocol and floors.
-
-    Images: the reference and the floor's other side are two disjoint, fixed draws of held-out reals of the same size:
-    `images`, or half of a smaller held-out set.
+    """The sample metrics of one run, with protocol and floors: W1 and modes on points, on images what
+    `protocols.image_metrics` says; `weights` are inception's.
     """
 
-    def __init__(self, data: Dataset, evaluation: dict[str, int], rng: torch.Generator) -> None:
+    def __init__(
+        self, data: Dataset, evaluation: dict[str, Any], rng: torch.Generator, weights: Path | None = None
+    ) -> None:
         self.n_fake: int
         if data.is_points:
             points = PointMetrics(data, rng, n=evaluation["points"], n_modes=evaluation["mode_points"])
             self.n_fake, self.measure, self.protocol = points.n_fake, points, points.protocol
             self.floors = {"w1": _w1_floor(data.name, points.n, str(rng.device))}
             return
-        assert data.extractor is not None and data.test is not None
-        n = min(evaluation["images"], len(data.test) // 2)
-        fixed = torch.Generator(rng.device).manual_seed(0)  # the same reference for every run on these data
-        reference, other = data.held_out(2 * n, fixed).split(n)
-        extractor = load_extractor(data.extractor)
-        images = ImageMetrics(
-            reference, extractor, n_fake=n, splits=evaluation["is_splits"], split=data.held_out_from, device=rng.device
-        )
-        self.n_fake, self.measure, self.protocol = n, images, images.protocol
-        self.floors = images.floor(reference, other)
+        images, self.floors = image_metrics(data, evaluation, rng.device, weights)
+        self.n_fake, self.measure, self.protocol = images.n_fake, images, images.protocol
+
+    def fresh(self, rng: torch.Generator) -> PointMetrics | ImageMetrics:
+        """The same metrics with their reals, where fresh ones are drawn, from another stream."""
+        if isinstance(self.measure, ImageMetrics):
+            return self.measure
+        return PointMetrics(self.measure.dataset, rng, n=self.measure.n, n_modes=self.measure.n_modes)
 
 
 @cache
@@ -60,8 +59,8 @@ class Evaluator(pl.Callback):
     evaluations), and `seconds_before`, the time that went into the run before it was last resumed.
     """
 
-    def __init__(self, data: Dataset, evaluation: dict[str, int], steps: int) -> None:
-        self.data, self.evaluation, self.steps = data, evaluation, steps
+    def __init__(self, data: Dataset, evaluation: dict[str, Any], steps: int, weights: Path | None = None) -> None:
+        self.data, self.evaluation, self.steps, self.weights = data, evaluation, steps, weights
         count = min(evaluation["count"], steps)
         self.schedule = {round(steps * i / count) for i in range(count + 1)}
         self.history: list[dict[str, float]] = []
@@ -75,7 +74,7 @@ class Evaluator(pl.Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         module = _gan(pl_module)
-        self.quality = Quality(self.data, self.evaluation, module.stream("evaluation"))
+        self.quality = Quality(self.data, self.evaluation, module.stream("evaluation"), self.weights)
         fixed = torch.Generator(module.device).manual_seed(0)
         self.spread_of_real = stability.mean_distance(self.data.held_out(PROBE, fixed))
         if not self.history:
@@ -133,7 +132,7 @@ class Evaluator(pl.Callback):
         assert self.quality is not None
         rng = module.stream("evaluation")
         with torch.no_grad():
-            fake = self._generate(module, max(PROBE, self.quality.n_fake))
+            fake = generate(module, max(PROBE, self.quality.n_fake), rng)
             self._snapshot(module)
         found = self.quality.measure(fake[: self.quality.n_fake])
         real, probe = self.data.held_out(PROBE, rng), fake[:PROBE]
@@ -151,10 +150,6 @@ class Evaluator(pl.Callback):
             self.divergence.gradient(module.updates, norm)
             self.divergence.spread(module.updates, spread)
         return found
-
-    def _generate(self, module: GAN, n: int, batch: int = 1000) -> Tensor:
-        sizes = [min(batch, n - start) for start in range(0, n, batch)]
-        return torch.cat([module.sampler(module.draw_latent(size, "evaluation")) for size in sizes])
 
     def _snapshot(self, module: GAN) -> None:
         """Samples from latents that stay the same through the run."""
@@ -185,6 +180,12 @@ class Evaluator(pl.Callback):
         self.seconds_before = state_dict["seconds"]
         self.snapshots = [tuple(pair) for pair in state_dict["snapshots"]]
         self.divergence = Divergence(**state_dict["divergence"])
+
+
+def generate(module: GAN, n: int, rng: torch.Generator, batch: int = 1000) -> Tensor:
+    """[n, …] samples of the generator that is evaluated, from latents of this stream, so many at a time."""
+    sizes = [min(batch, n - start) for start in range(0, n, batch)]
+    return torch.cat([module.sampler(draw_latent(module.networks, size, rng)) for size in sizes])
 
 
 def _gan(module: pl.LightningModule) -> GAN:

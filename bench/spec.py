@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from ..models import ARCHITECTURES, Recipe
 from ..objectives import BadInput, unknown
-from .data import POINTS
+from .data import found_name, kind_of
 from .plugins import Found, bind_arguments, build_objective, find_objective
 from .recipes import Preset
 from .resolve import check_recipe, resolve_recipe
@@ -89,7 +89,7 @@ def code_version() -> str:
     sources = sorted(path for room in rooms for path in (ROOT / room).rglob("*.py"))
     for path in (p for p in sources if "conformance" not in p.relative_to(ROOT).parts):
         digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())
-    for name in ("train.py", "evaluation.py"):
+    for name in ("train.py", "evaluation.py", "fresh.py"):
         digest.update((ROOT / "bench" / name).read_bytes())
     return digest.hexdigest()[:16]
 
@@ -127,8 +127,8 @@ def _resolve(
     if loss is not None and "loss" in given:
         raise BadInput(f"{where}: {target} has loss={given['loss']}, but 'losses' crosses every objective with its own")
     found = _find(target, folder, where)
-    is_points = dataset in POINTS
-    recipe_label, settings, no_recipe = resolve_recipe(recipe, target, found.cls.name, is_points, f"{where}: recipe")
+    kind = kind_of(dataset)
+    recipe_label, settings, no_recipe = resolve_recipe(recipe, target, found.cls.name, kind, f"{where}: recipe")
     arguments, no_loss = _arguments(found, given, loss, settings, where)
     architecture_label, architecture_spec = _architecture(architecture, settings, where)
     return RunSpec(
@@ -136,7 +136,7 @@ def _resolve(
         objective_name=found.cls.name,
         arguments=arguments,
         source=found.source,
-        dataset=dataset,
+        dataset=found_name(dataset, data_dir),
         architecture=architecture_label,
         architecture_spec=architecture_spec,
         recipe=recipe_label,

@@ -2,16 +2,28 @@
 
 import difflib
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    model_validator,
+)
 
 from ..objectives import LOSSES, BadInput, unknown
-from .data import DATASETS
+from .data import check_name
+from .metrics.extractors import EXTRACTORS
+from .metrics.images import METRICS
+from .metrics.protocols import PRESETS
 
 SUITES = resources.files(__name__.rpartition(".")[0]) / "suites"
 
@@ -36,6 +48,15 @@ def _architectures(value: Any) -> Any:
     return value if value is None else _as_list(value)
 
 
+def _known(kind: str, names: Collection[str]) -> AfterValidator:
+    def check(value: str) -> str:
+        if value not in names:
+            raise unknown(kind, value, list(names))
+        return value
+
+    return AfterValidator(check)
+
+
 Named = str | dict[str, Any]
 Count = Annotated[int, Field(ge=1, strict=True)]
 Seeds = Annotated[list[Annotated[int, Field(ge=0, strict=True)]], Field(min_length=1)]
@@ -45,15 +66,37 @@ class Evaluation(BaseModel):
     """How often and on how many samples a run is evaluated; part of its identity.
 
     `count` evaluations follow the one at step 0, evenly spaced; `points` go into W1, `mode_points` into mode coverage,
-    `images` into FD and IS.
+    `images` into the metrics of images, `metrics`, on the features of `extractor` (the data set's own if None): fakes
+    against `reals` (None: all) of the set `split`; without a split, as many against as many held-out ones. The
+    Inception Score is the mean over `is_splits` parts of `is_images` (None: `images`). KID (`kid_subsets` of
+    `kid_subset_size`), precision and recall take at most `held_images` a side. `protocol` names a preset of these keys
+    (metrics/protocols.py); those given beside it come first. At the end the generator is evaluated `repeats` times
+    more, on fresh samples: the noise of an evaluation; 0 leaves that out.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    protocol: Annotated[str, _known("protocol", PRESETS)] | None = None
     count: Count = 20
     points: Annotated[int, Field(ge=10, le=5000, strict=True)] = 1000
     mode_points: Annotated[int, Field(ge=100, strict=True)] = 10_000
     images: Annotated[int, Field(ge=100, strict=True)] = 1000
+    reals: Annotated[int, Field(ge=100, strict=True)] | None = None
+    split: Literal["train", "test"] | None = None
+    extractor: Annotated[str, _known("extractor", EXTRACTORS)] | None = None
+    metrics: Annotated[list[Annotated[str, _known("image metric", METRICS)]], Field(min_length=1)] = list(METRICS)
+    is_images: Annotated[int, Field(ge=100, strict=True)] | None = None
     is_splits: Annotated[int, Field(ge=1, le=100, strict=True)] = 1
+    held_images: Annotated[int, Field(ge=100, strict=True)] = 10_000
+    kid_subsets: Annotated[int, Field(ge=1, strict=True)] = 100
+    kid_subset_size: Annotated[int, Field(ge=2, strict=True)] = 1000
+    repeats: Annotated[int, Field(ge=0, le=100, strict=True)] = 3
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_preset(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or not isinstance(given.get("protocol"), str):
+            return given
+        return PRESETS.get(given["protocol"], {}) | given
 
 
 class Suite(BaseModel):
@@ -156,15 +199,15 @@ def _read(path: Any) -> dict[str, Any]:
     return content
 
 
-def key_value(text: str) -> tuple[str, Any]:
-    """What `--set KEY=VALUE` means; the value is YAML. Raises BadInput."""
+def key_value(text: str, option: str = "--set", example: str = "steps=60") -> tuple[str, Any]:
+    """What `--set KEY=VALUE` means, or another option like it; the value is YAML. Raises BadInput."""
     key, sign, value = text.partition("=")
     if not sign:
-        raise BadInput(f"--set {text}: must be KEY=VALUE, e.g. --set steps=60")
+        raise BadInput(f"{option} {text}: must be KEY=VALUE, e.g. {option} {example}")
     try:
         return key, yaml.safe_load(value)
     except yaml.YAMLError as error:
-        raise BadInput(f"--set {text}: not valid YAML: {' '.join(str(error).split())}") from error
+        raise BadInput(f"{option} {text}: not valid YAML: {' '.join(str(error).split())}") from error
 
 
 def _override(content: dict[str, Any], override: str) -> None:
@@ -207,8 +250,7 @@ def _keys(location: tuple[int | str, ...], content: Any) -> list[str]:
 
 def _check_names(suite: Suite, where: str) -> None:
     for dataset in suite.datasets:
-        if dataset.partition(":")[0] not in DATASETS:
-            raise BadInput(f"{where}: datasets: {unknown('dataset', dataset, list(DATASETS))}")
+        _check_dataset(dataset, f"{where}: datasets")
         for key in ("steps", "seeds"):
             given = getattr(suite, key)
             if isinstance(given, Mapping) and dataset not in given:
@@ -216,8 +258,14 @@ def _check_names(suite: Suite, where: str) -> None:
     for key in ("steps", "seeds", "architectures"):
         given = getattr(suite, key)
         for dataset in given if isinstance(given, Mapping) else ():
-            if dataset not in DATASETS:
-                raise BadInput(f"{where}: {key}: {unknown('dataset', dataset, list(DATASETS))}")
+            _check_dataset(dataset, f"{where}: {key}")
     for loss in suite.losses or []:
         if loss not in LOSSES:
             raise BadInput(f"{where}: losses: {unknown('loss', loss, list(LOSSES))}")
+
+
+def _check_dataset(name: str, where: str) -> None:
+    try:
+        check_name(name)
+    except BadInput as error:
+        raise BadInput(f"{where}: {error}") from error

@@ -28,6 +28,7 @@ from ..objectives import BadInput, Objective
 from .checkpoint import Checkpointer, clear
 from .data import Dataset, load
 from .evaluation import SNAPSHOT, Evaluator
+from .fresh import measure_again
 from .machine import device_name, peak_memory_mb, reset_peak_memory, versions
 from .metrics import stability
 from .plugins import build_objective, find_objective
@@ -113,6 +114,8 @@ _EMPTY: dict[str, Any] = {
     "metrics": None,
     "floors": None,
     "protocol": None,
+    "evaluation_noise": None,
+    "bias": None,
     "traceback": None,
     "seconds_per_iteration": None,
     "seconds_per_critic_step": None,
@@ -228,6 +231,7 @@ def _result(spec: RunSpec, module: GAN, evaluator: Evaluator, place: Place) -> d
         "metrics": summarise(pd.DataFrame(evaluator.history), spec.steps),
         "floors": evaluator.quality.floors,
         "protocol": evaluator.quality.protocol,
+        **measure_again(module, evaluator.quality, spec.evaluation["repeats"]),
         "seconds_per_iteration": evaluator.train_seconds / max(1, module.updates),
         "seconds_per_critic_step": module.critic_seconds / module.timed_steps if module.timed_steps else None,
         "peak_memory_mb": peak_memory_mb(place.device),

@@ -1,26 +1,45 @@
-"""Image metrics, Fréchet distance and Inception Score, computed by torchmetrics on the features of one extractor.
+"""Image metrics from one pass of one extractor: Fréchet distance, Inception Score, KID, precision and recall.
 
-Here: sampling, batching, protocol and labels. Not here: networks and weights (extractors.py).
+Here: sampling, batching, protocol and labels. Not here: networks and weights (extractors.py), formulas (features.py).
 """
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torchmetrics.image.fid import FrechetInceptionDistance
-from torchmetrics.image.inception import InceptionScore
+from torch import Tensor
 
 from ...objectives import BadInput, unknown
+from .bias import PARTS, by_size, extrapolated
 from .extractors import Extractor
+from .features import (
+    NEIGHBOURS,
+    Gaussian,
+    Moments,
+    coverage,
+    inception_score,
+    kernel_distance,
+    radii,
+    subsets,
+)
+from .features import frechet_distance as between
+from .reference import Reference, Sample, cached, fingerprint, refer
 
-BATCH = 128  # images per pass of the extractor: larger ones are not faster on a CPU
-LABELS = {"fd": ("FID", "FD"), "is": ("IS", "IS")}  # metric -> (with Inception, with anything else)
+BATCH = {"cpu": 128, "cuda": 512}  # images per pass of the extractor: larger ones are not faster
+CHUNK = 4096  # features that are held before they enter the sums
+LABELS = {  # metric -> (with Inception, with anything else)
+    "fd": ("FID", "FD"),
+    "is": ("IS", "IS"),
+    "kid": ("KID", "KID"),
+    "precision": ("precision", "precision"),
+    "recall": ("recall", "recall"),
+}
+METRICS = tuple(LABELS)
 
 
 def label(metric: str, extractor: str) -> str:
-    """How a table calls `metric` ("fd" or "is"): "FID" and "IS" for inception alone, else "FD(mnist-cnn)" and so on."""
+    """How a table calls a metric of `LABELS`: "FID" or "precision" for inception alone, else "FD(mnist-cnn)" and so on."""
     if metric not in LABELS:
         raise unknown("image metric", metric, list(LABELS))
     inception, other = LABELS[metric]
@@ -36,95 +55,130 @@ def eight_bit(images: Tensor) -> Tensor:
     return levels.float() / 127.5 - 1
 
 
-class _Identity(nn.Module):
-    """Stands in for the network inside torchmetrics' metrics, which then take features for images."""
-
-    def __init__(self, num_features: int) -> None:
-        super().__init__()
-        self.num_features = num_features
-
-    def forward(self, features: Tensor) -> Tensor:
-        return features
+def frechet_distance(real: Tensor, fake: Tensor) -> float:
+    """Fréchet distance between Gaussian fits to features `real` [N, D] and `fake` [M, D] (Heusel et al. 2017)."""
+    return between(_fit(real), _fit(fake), samples=fake)
 
 
-def _frechet(real: Tensor) -> FrechetInceptionDistance:
-    """Torchmetrics' distance to the features `real` [N, D], float64; `real` stays when it is reset."""
-    metric = FrechetInceptionDistance(_Identity(real.shape[1]), reset_real_features=False, sync_on_compute=False)
-    metric.update(real, real=True)
-    return metric
+def _fit(features: Tensor) -> Gaussian:
+    moments = Moments()
+    moments.add(features)
+    return moments.gaussian()
 
 
-@contextmanager
-def _own_shuffle() -> Iterator[None]:
-    """InceptionScore shuffles with the global CPU generator: give it a fixed one, and put the global state back."""
-    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
-        torch.default_generator.manual_seed(0)  # torch.manual_seed would seed the GPUs too
-        warnings.filterwarnings("ignore", "Metric `InceptionScore` will save all extracted features")
-        warnings.filterwarnings("ignore", r"std\(\): degrees of freedom", UserWarning)  # with one split; not used
-        yield
+@dataclass(frozen=True)
+class Sizes:
+    """What is measured on how many images; all of it goes into the protocol.
 
+    Attributes:
+        n_fake: fakes behind fd, kid, precision and recall.
+        n_real: reference images, drawn from the pool once, without replacement and always the same; None for all.
+        n_scored: fakes behind the Inception Score; None for n_fake.
+        splits: parts over which the Inception Score is averaged. Parts of a few hundred images lower the score by
+            their size alone, so the default is one.
+        held: images of either side, at most, behind kid, precision and recall, whose features are kept.
+        subsets: pairs of subsets behind kid.
+        subset_size: images in each, at most.
+        metrics: of `METRICS`.
+    """
 
-def inception_score(logits: Tensor, splits: int) -> float:
-    """exp(E KL(p(y|x) || p(y))), Salimans et al. 2016, of logits [N, K]; mean over `splits` parts, shuffled."""
-    with _own_shuffle():
-        metric = InceptionScore(_Identity(logits.shape[1]), splits=splits, sync_on_compute=False)
-        metric.update(logits)
-        return metric.compute()[0].item()
+    n_fake: int
+    n_real: int | None = None
+    n_scored: int | None = None
+    splits: int = 1
+    held: int = 10_000
+    subsets: int = 100
+    subset_size: int = 1000
+    metrics: tuple[str, ...] = METRICS
+
+    @property
+    def n_generated(self) -> int:
+        """Fakes that an evaluation needs."""
+        return max(self.n_fake, self.scored if "is" in self.metrics else 0)
+
+    @property
+    def scored(self) -> int:
+        return self.n_scored or self.n_fake
+
+    def check(self, available: int) -> None:
+        """BadInput if they make no sense, or need more than the `available` reals."""
+        n_real = available if self.n_real is None else self.n_real
+        if not 2 <= n_real <= available:
+            raise BadInput(f"image metrics: n_real = {n_real}, allowed are 2 to {available}, the reals at hand")
+        if self.n_fake < 2:
+            raise BadInput(f"image metrics: n_fake = {self.n_fake}, allowed are 2 or more")
+        if not 1 <= self.splits <= self.scored:
+            raise BadInput(f"image metrics: splits = {self.splits}, allowed are 1 to n_fake = {self.scored}")
+        least = min(self.held, n_real, self.n_fake)
+        if {"precision", "recall"} & set(self.metrics) and least <= NEIGHBOURS:
+            raise BadInput(
+                f"image metrics: precision and recall of {least} images, needed are {NEIGHBOURS + 1} or more"
+            )
 
 
 class ImageMetrics:
-    """Fréchet distance "fd" (lower is better) and Inception Score "is" (higher) of fake images against fixed reals.
+    """Metrics of fake images against fixed reals: "fd", "kid" (lower is better), "is", "precision", "recall" (higher).
 
-    Statistics are float64 and on the CPU. Nothing global is changed: not the random state, not the precision settings.
+    Statistics are float64. Nothing global is changed: not the random state, not the precision settings.
 
     Args:
         reals: the pool of reference images [N, C, H, W], uint8 or float in [-1, 1].
         extractor: from `load_extractor`.
-        n_fake: fakes in every evaluation.
-        n_real: images drawn from the pool, once, without replacement and always the same; all of them if None.
-        splits: parts over which the Inception Score is averaged. Parts of a few hundred images lower the score by
-            their size alone, so the default is one.
+        sizes: what is measured on how many images.
         split: where `reals` comes from ("train", "test"), for the protocol.
         device: where the extractor runs.
 
     Raises:
-        BadInput: fewer reals than `n_real`; `n_real` or `n_fake` below 2; `splits` not in 1 … `n_fake`.
+        BadInput: sizes that make no sense, or fewer reals than `sizes.n_real`.
     """
 
     def __init__(
         self,
         reals: Tensor,
         extractor: Extractor,
+        sizes: Sizes,
         *,
-        n_fake: int,
-        n_real: int | None = None,
-        splits: int = 1,
         split: str = "train",
         device: torch.device | str = "cpu",
     ) -> None:
-        n_real = len(reals) if n_real is None else n_real
-        _check_sizes(len(reals), n_real, n_fake, splits)
-        self.n_real, self.n_fake, self.splits, self.split = n_real, n_fake, splits, split
+        sizes.check(len(reals))
+        self.sizes, self.split = sizes, split
+        self.n_real = len(reals) if sizes.n_real is None else sizes.n_real
+        self.n_fake = sizes.n_generated
         self.extractor = extractor.to(device)
         self.device = torch.device(device)
         # sorted by class in some sets, so the first n_real would not do
-        chosen = torch.randperm(len(reals), generator=torch.Generator().manual_seed(0))[:n_real]
-        self._fd = _frechet(self.features(reals[chosen.to(reals.device)])[0])
+        chosen = torch.randperm(len(reals), generator=torch.Generator().manual_seed(0))[: self.n_real]
+        self.reference = self._reference(reals[chosen.to(reals.device)])
 
     def __call__(self, fakes: Tensor) -> dict[str, float]:
-        """{"fd", "is"} of fakes [n_fake, C, H, W], uint8 or float in [-1, 1]; both nan if a pixel is not finite.
+        """Every metric of fakes [n_fake, C, H, W], uint8 or float in [-1, 1]; all nan if a pixel is not finite.
 
         Raises:
             BadInput: another number of fakes than the protocol says.
         """
+        return self.with_bias(fakes, sizes=False)[0]
+
+    def with_bias(self, fakes: Tensor, sizes: bool = True) -> tuple[dict[str, float], dict[str, dict[str, Any]]]:
+        """As a call, and {"fd": `bias.extrapolated`} from the same features: its dependence on the number of images.
+
+        The second is empty without `sizes`, where a pixel is not finite, and where a quarter of the images is no more
+        than there are features: the bias is not linear in 1/size there.
+        """
         if len(fakes) != self.n_fake:
             raise BadInput(f"image metrics: got {len(fakes)} fake images, the protocol says n_fake = {self.n_fake}")
         if not torch.isfinite(fakes).all():
-            return {"fd": float("nan"), "is": float("nan")}
-        return self._scores(self._fd, fakes)
+            return dict.fromkeys(self.sizes.metrics, float("nan")), {}
+        sample = self.sample(fakes, self.sizes.n_fake)
+        scores = self._scores(self.reference, sample, self.sizes.splits)
+        known, found = self.reference.sample.features.double().cpu(), sample.features.double().cpu()
+        n, dim = min(len(known), len(found)), found.shape[1]
+        if not sizes or "fd" not in scores or n // max(PARTS) <= dim:
+            return scores, {}
+        return scores, {"fd": extrapolated(by_size(known[:n], found[:n], frechet_distance))}
 
     def floor(self, held_out_a: Tensor, held_out_b: Tensor) -> dict[str, float]:
-        """What perfect fakes would get: "fd" between two disjoint, equally large held-out sets, "is" of the second.
+        """What perfect fakes would get: the metrics between two disjoint, equally large held-out sets, "is" of the second.
 
         Draw the two at random: the halves of MNIST's test set, as they lie in the file, come from different writers.
 
@@ -134,41 +188,77 @@ class ImageMetrics:
         if len(held_out_a) != len(held_out_b):
             sizes = f"{len(held_out_a)} and {len(held_out_b)}"
             raise BadInput(f"image metrics: the floor needs as many reals on both sides, got {sizes}")
-        return self._scores(_frechet(self.features(held_out_a)[0]), held_out_b)
+        return self._scores(self._reference(held_out_a), self._seen(held_out_b), self.sizes.splits)
+
+    def floor_of(self, reals: Tensor) -> dict[str, float]:
+        """The metrics of real images outside the reference, against it; "is" over parts as large as the protocol's."""
+        splits = max(1, round(len(reals) * self.sizes.splits / self.sizes.scored))
+        return self._scores(self.reference, self._seen(reals), splits)
 
     @property
     def protocol(self) -> dict[str, dict[str, str | int]]:
         """Per metric, all that two values must share to stand in one column."""
-        name = self.extractor.name
+        name, sizes = self.extractor.name, self.sizes
         shared: dict[str, str | int] = {
             "extractor": name,
             "sha256": self.extractor.sha256,
             "resize": self.extractor.resize,
             "levels": 256,
-            "n_fake": self.n_fake,
         }
-        return {
-            "fd": {"label": label("fd", name), **shared, "n_real": self.n_real, "split": self.split},
-            "is": {"label": label("is", name), **shared, "is_splits": self.splits},
+        both: dict[str, str | int] = {"n_fake": sizes.n_fake, "n_real": self.n_real, "split": self.split}
+        held = both | {"n_fake": min(sizes.held, sizes.n_fake), "n_real": min(sizes.held, self.n_real)}
+        balls = held | {"neighbours": NEIGHBOURS}
+        own: dict[str, dict[str, str | int]] = {
+            "fd": both,
+            "is": {"n_fake": sizes.scored, "is_splits": sizes.splits},
+            "kid": held | {"subsets": sizes.subsets, "subset_size": sizes.subset_size},
+            "precision": balls,
+            "recall": balls,
         }
+        return {key: {"label": label(key, name), **shared, **own[key]} for key in METRICS if key in sizes.metrics}
 
-    def features(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Features [N, D] and logits [N, K], float64 on the CPU, of images [N, C, H, W]; one pass, batch by batch."""
-        parts = [self.extractor(eight_bit(batch.to(self.device))) for batch in images.split(BATCH)]
-        features, logits = (torch.cat(part).cpu().double() for part in zip(*parts, strict=True))
-        return features, logits
+    def sample(self, images: Tensor, fitted: int | None = None) -> Sample:
+        """What the metrics need of images [N, C, H, W], in one pass: logits of all, the rest of the first `fitted`.
 
-    def _scores(self, frechet: FrechetInceptionDistance, images: Tensor) -> dict[str, float]:
-        features, logits = self.features(images)
-        frechet.reset()
-        frechet.update(features, real=False)
-        return {"fd": frechet.compute().item(), "is": inception_score(logits, self.splits)}
+        Batch by batch: sums over all, and no more features than `sizes.held`, whatever N is.
+        """
+        fitted, moments, held, logits = fitted or len(images), Moments(), [], []
+        for start, features, scores in self._chunks(images):
+            if start < fitted:
+                moments.add(features[: fitted - start])
+            held.append(features[: max(0, min(self.sizes.held, fitted) - start)])
+            logits.append(scores)
+        return Sample(moments.gaussian(), torch.cat(held), torch.cat(logits))
 
+    def _chunks(self, images: Tensor) -> Iterator[tuple[int, Tensor, Tensor]]:
+        """Index of the first, features and logits of up to CHUNK images at a time."""
+        batch = BATCH.get(self.device.type, 512)
+        for i, chunk in enumerate(images.split(CHUNK)):
+            parts = [self.extractor(eight_bit(part.to(self.device))) for part in chunk.split(batch)]
+            features, logits = (torch.cat(part) for part in zip(*parts, strict=True))
+            yield i * CHUNK, features, logits
 
-def _check_sizes(available: int, n_real: int, n_fake: int, splits: int) -> None:
-    if not 2 <= n_real <= available:
-        raise BadInput(f"image metrics: n_real = {n_real}, allowed are 2 to {available}, the reals at hand")
-    if n_fake < 2:
-        raise BadInput(f"image metrics: n_fake = {n_fake}, allowed are 2 or more")
-    if not 1 <= splits <= n_fake:
-        raise BadInput(f"image metrics: splits = {splits}, allowed are 1 to n_fake = {n_fake}")
+    def _scores(self, reference: Reference, fake: Sample, splits: int) -> dict[str, float]:
+        real, sizes, seen = reference.sample, self.sizes, fake.features
+        pairs = subsets(len(real.features), len(seen), sizes.subsets, sizes.subset_size)
+        all_of_them = seen if len(seen) == fake.gaussian.n else None
+        formulas: dict[str, Callable[[], float]] = {
+            "fd": lambda: between(real.gaussian, fake.gaussian, reference.root, all_of_them),
+            "is": lambda: inception_score(fake.logits, splits),
+            "kid": lambda: kernel_distance(real.features, seen, pairs),
+            "precision": lambda: coverage(seen, real.features, reference.balls()),
+            "recall": lambda: coverage(real.features, seen, radii(seen)),
+        }
+        return {name: formulas[name]() for name in METRICS if name in sizes.metrics}
+
+    def _reference(self, reals: Tensor) -> Reference:
+        balls = "precision" in self.sizes.metrics
+        return self._kept(reals, lambda: refer(self.sample(reals), balls), balls=balls)
+
+    def _seen(self, reals: Tensor) -> Sample:
+        return self._kept(reals, lambda: Reference(self.sample(reals)), logits=True).sample
+
+    def _kept(self, reals: Tensor, make: Callable[[], Reference], **what: bool) -> Reference:
+        extractor = {"extractor": self.extractor.sha256, "resize": self.extractor.resize}
+        key = fingerprint(reals, **extractor, held=self.sizes.held, device=self.device.type, **what)
+        return cached(key, make, self.device)

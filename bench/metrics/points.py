@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ...objectives import BadInput
 from ..data import Dataset, Mixture
+from .bias import by_size
 
 MAX_EXACT = 5000  # points a side; memory and time of exact transport grow with n² and about n^2.5
 RADIUS_SIGMAS = 3.0
@@ -115,9 +116,24 @@ class PointMetrics:
 
     def __call__(self, fake: Tensor) -> dict[str, float]:
         """{"w1"} of the points [≥ n_fake, 2], and {"modes", "high_quality", "mode_kl"} where the modes are known."""
+        return self._measured(fake, self._real(fake))
+
+    def with_bias(self, fake: Tensor) -> tuple[dict[str, float], dict[str, dict[str, Any]]]:
+        """As a call, and {"w1": {"sizes", "values"}}: its dependence on the number of points.
+
+        W1 falls towards its limit by no one law in the size, so none is fitted to it.
+        """
+        real = self._real(fake)
+        found = by_size(real, fake[: self.n], wasserstein1)
+        return self._measured(fake, real), {"w1": {"sizes": sorted(found), "values": [found[m] for m in sorted(found)]}}
+
+    def _real(self, fake: Tensor) -> Tensor:
         if len(fake) < self.n_fake:
             raise ValueError(f"{len(fake)} generated points, {self.n_fake} are needed")
-        metrics = {"w1": wasserstein1(fake[: self.n], self.dataset.held_out(self.n, self._rng))}
+        return self.dataset.held_out(self.n, self._rng)
+
+    def _measured(self, fake: Tensor, real: Tensor) -> dict[str, float]:
+        metrics = {"w1": wasserstein1(fake[: self.n], real)}
         if self.dataset.mixture is not None:
             metrics |= mode_coverage(fake[: self.n_modes], self.dataset.mixture)
         return metrics

@@ -114,7 +114,7 @@ def test_code_version_follows_the_sources_that_decide_what_a_run_computes(
     for room in ("objectives", "objectives/conformance", "models", "bench/data", "bench/metrics", "bench/report"):
         (tmp_path / room).mkdir(parents=True)
         (tmp_path / room / "a.py").write_text("a")
-    for name in ("train.py", "evaluation.py", "cli.py"):
+    for name in ("train.py", "evaluation.py", "fresh.py", "cli.py"):
         (tmp_path / "bench" / name).write_text("b")
     monkeypatch.setattr(module_under_test, "ROOT", tmp_path)
 
@@ -128,11 +128,11 @@ def test_code_version_follows_the_sources_that_decide_what_a_run_computes(
         for path in ("bench/report/a.py", "bench/cli.py", "objectives/conformance/a.py"):
             (tmp_path / path).write_text("changed")
         assert version() == start
-        seen = {start}
-        for path in ("objectives/a.py", "models/a.py", "bench/data/a.py", "bench/metrics/a.py", "bench/train.py"):
+        seen, rooms = {start}, ("objectives", "models", "bench/data", "bench/metrics")
+        for path in (*(f"{room}/a.py" for room in rooms), "bench/train.py", "bench/fresh.py"):
             (tmp_path / path).write_text("changed")
             seen.add(version())
-        assert len(seen) == 6
+        assert len(seen) == 7
     finally:
         code_version.cache_clear()
 
