@@ -109,7 +109,8 @@ def judge_part(part: Part, rows: pd.DataFrame, min_seeds: int) -> PartVerdict:
     disputed; one undecided: inconclusive.
     """
     findings = tuple(find(criterion, rows, min_seeds) for criterion in part.criteria)
-    reported = tuple(estimate(quantity, rows) for quantity in part.reported)
+    # What the scale leaves out is left out here too.
+    reported = tuple(estimate(quantity, rows) for quantity in part.reported if not select(rows, quantity).empty)
     return PartVerdict(part, _outcome(part, findings), findings, reported)
 
 

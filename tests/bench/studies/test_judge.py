@@ -186,3 +186,11 @@ def test_judge_reads_the_derived_rows() -> None:
     study = replace(study_of(Part(criteria=(BELOW,))), derive=lambda rows: rows.assign(error=rows["error"] / 10.0))
     assert judge(study, errors(2.0, 3.0, 4.0)).outcome == Outcome.REPRODUCED
     assert judge(study, errors(20.0, 30.0, 40.0)).outcome == Outcome.NOT_REPRODUCED
+
+
+def test_quantities_that_a_scale_leaves_out_are_not_reported() -> None:
+    made, left_out = (Quantity(measurement=name, text=name, reduce="median") for name in ("made", "left_out"))
+    criterion = Criterion(measurement="made", text="made", reduce="median", op=">", threshold=0.0)
+    study = replace(STUDIES["T1"], parts=(Part(criteria=(criterion,), reported=(made, left_out)),), derive=lambda m: m)
+    rows = pd.DataFrame({"seed": [0, 1, 2], "made": [1.0, 2.0, 4.0]})
+    assert [e.quantity.text for e in judge(study, rows).parts[0].reported] == ["made"]
