@@ -5,10 +5,11 @@ suite writes under `recipe` is read in resolve.py.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from ..models import Recipe
+from .data import Kind
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,24 @@ PUBLISHED_IMAGES: dict[str, Preset] = {
     "instance-noise": Preset(_ADAM_DCGAN, architecture=_DCGAN),
 }
 
+# From 32 pixels on, SN-GAN's standard CNN and what its authors trained it with; the others as on digits.
+_CNN = {"name": "sngan-cnn"}
+_SNGAN_A = Recipe("adam", 1e-4, (0.5, 0.9), n_critic=5, batch=64)  # SN-GAN's setting A: that of WGAN-GP's own code
+PUBLISHED_PHOTOS: dict[str, Preset] = {
+    **{name: replace(known, architecture=_CNN) for name, known in PUBLISHED_IMAGES.items()},
+    "wgan-gp": Preset(_SNGAN_A, {"weight": 10.0}, _CNN),
+    "wgan-lp": Preset(_SNGAN_A, {"weight": 10.0}, _CNN),
+}
+
+# `published-resnet`: the residual networks of three papers. Two of them update the generator with a batch of 128; here
+# it has the critic's 64.
+_RESNET = Recipe("adam", 2e-4, (0.0, 0.9), n_critic=5, batch=64, decay="linear")
+RESNET: dict[str, Preset] = {
+    "sn-gan": Preset(_RESNET, {"loss": "hinge"}, {"name": "sngan-resnet"}),  # Miyato et al. 2018, appendix B.2
+    "wgan-gp": Preset(_RESNET, {"weight": 10.0}, {"name": "wgangp-resnet"}),  # Gulrajani et al. 2017, appendix F
+    "gn-gan": Preset(PUBLISHED_IMAGES["gn-gan"].recipe, architecture={"name": "sngan-resnet"}),  # authors' code
+}
+
 # `matched`: the same optimiser, n_critic, batch and networks for all.
 _MATCHED_POINTS = Recipe("adam", 5e-4, (0.0, 0.9), n_critic=5, batch=256)
 _MATCHED_IMAGES = Recipe("adam", 2e-4, (0.0, 0.9), n_critic=5, batch=64)
@@ -120,9 +139,17 @@ SNGAN_SETTINGS: dict[str, tuple[float, float, float, int]] = {
     "sngan-f": (1e-3, 0.9, 0.999, 5),
 }
 
-_TOYS_ONLY = {"stability": STABILITY, "notebook": NOTEBOOK}
+_PUBLISHED = {"points": PUBLISHED_POINTS, "digits": PUBLISHED_IMAGES, "photos": PUBLISHED_PHOTOS}
+_MATCHED = {
+    "points": (_MATCHED_POINTS, _TOY_128),
+    "digits": (_MATCHED_IMAGES, _DCGAN),
+    "photos": (_MATCHED_IMAGES, _CNN),
+}
+# Recipes that know one kind of data alone.
+_ONLY = {"stability": ("points", STABILITY), "notebook": ("points", NOTEBOOK), "published-resnet": ("photos", RESNET)}
 RECIPES = {
-    "published": "each objective as its paper trains it",
+    "published": "each objective as its paper trains it; from 32 pixels on, SN-GAN's standard CNN",
+    "published-resnet": "sn-gan, wgan-gp and gn-gan with their papers' residual networks, from 32 pixels on",
     "matched": "the same optimiser, n_critic, batch and networks for all",
     "stability": "the common setting of the stability studies, on points",
     "notebook": "the course notebook's ring of five Gaussians, on points",
@@ -134,27 +161,26 @@ RECIPES = {
 SETTINGS = tuple(f.name for f in fields(Recipe))
 
 
-def preset(recipe: str, objective: str, is_points: bool) -> Preset | None:
-    """The named recipe for an objective on points or images; None where it says nothing about that objective."""
-    common = matched(objective, is_points)
+def preset(recipe: str, objective: str, kind: Kind) -> Preset | None:
+    """The named recipe for an objective on that kind of data; None where it says nothing about it."""
+    common = matched(objective, kind)
     if recipe == "matched":
         return common
     if recipe in SNGAN_SETTINGS:
         lr, beta1, beta2, n_critic = SNGAN_SETTINGS[recipe]
         settings = Recipe("adam", lr, (beta1, beta2), n_critic, batch=common.recipe.batch)
         return Preset(settings, common.arguments, common.architecture)
-    if recipe in _TOYS_ONLY:
-        return _TOYS_ONLY[recipe].get(objective) if is_points else None
-    return (PUBLISHED_POINTS if is_points else PUBLISHED_IMAGES).get(objective)
+    if recipe in _ONLY:
+        only, presets = _ONLY[recipe]
+        return presets.get(objective) if kind == only else None
+    return _PUBLISHED[kind].get(objective)
 
 
-def _matched_arguments(objective: str, is_points: bool) -> Mapping[str, Any]:
-    """The constraint's own hyper-parameters stay the published ones: only the optimisation is matched."""
-    published = (PUBLISHED_POINTS if is_points else PUBLISHED_IMAGES).get(objective)
-    return {} if published is None else published.arguments
+def matched(objective: str, kind: Kind) -> Preset:
+    """The recipe `matched`, which stands in where another one says nothing.
 
-
-def matched(objective: str, is_points: bool) -> Preset:
-    """The recipe `matched`, which stands in where another one says nothing."""
-    recipe = _MATCHED_POINTS if is_points else _MATCHED_IMAGES
-    return Preset(recipe, _matched_arguments(objective, is_points), _TOY_128 if is_points else _DCGAN)
+    The constraint's own hyper-parameters stay the published ones: only the optimisation is matched.
+    """
+    published = _PUBLISHED[kind].get(objective)
+    recipe, architecture = _MATCHED[kind]
+    return Preset(recipe, {} if published is None else published.arguments, architecture)

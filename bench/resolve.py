@@ -7,6 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from ..models import Recipe
 from ..objectives import BadInput, unknown
+from .data import Kind
 from .recipes import RECIPES, SETTINGS, Preset, matched, preset
 from .suite import Named, label
 
@@ -30,51 +31,48 @@ def check_recipe(entry: Named, objectives: Sequence[str], where: str) -> None:
         raise BadInput(f"{where}: name={name!r}: must be a text that is no recipe of lipbench's ({', '.join(RECIPES)})")
 
 
-def resolve_recipe(
-    entry: Named, target: str, objective: str, is_points: bool, where: str
-) -> tuple[str, Preset, str | None]:
+def resolve_recipe(entry: Named, target: str, objective: str, kind: Kind, where: str) -> tuple[str, Preset, str | None]:
     """Label and settings of a suite's recipe for one objective, and why the objective is skipped under it.
 
     Args:
         entry: a name, settings, or a mapping objective → recipe, with `default` for the others (or `published`).
         target: what the suite calls the objective.
         objective: the objective's own name.
-        is_points: whether the data are points.
+        kind: of data.
         where: opens the message of a BadInput.
     """
     if isinstance(entry, dict) and set(entry) == {"name"}:
         entry = entry["name"]
     if isinstance(entry, str):
-        return entry, *_named(entry, objective, is_points, where)
+        return entry, *_named(entry, objective, kind, where)
     if set(entry) & set(SETTINGS):
         given = {k: v for k, v in entry.items() if k != "name"}
-        settings = _own(given, objective, is_points, where)
+        settings = _own(given, objective, kind, where)
         shown = {k: getattr(settings.recipe, k) for k in given}
         return entry.get("name") or label("custom", shown), settings, None
     own = entry.get(target, entry.get(objective, entry.get("default", "published")))
     # One label for the whole mapping: it is one protocol, and its objectives belong into one table.
     name = entry.get("name", "own")
     if isinstance(own, str):
-        return name, *_named(own, objective, is_points, where)
+        return name, *_named(own, objective, kind, where)
     if not isinstance(own, dict) or not set(own) & set(SETTINGS):
         raise BadInput(f"{where}: {target}: must be the name of a recipe, or settings among {', '.join(SETTINGS)}")
-    return name, _own(own, objective, is_points, f"{where}: {target}"), None
+    return name, _own(own, objective, kind, f"{where}: {target}"), None
 
 
-def _named(recipe: str, objective: str, is_points: bool, where: str) -> tuple[Preset, str | None]:
+def _named(recipe: str, objective: str, kind: Kind, where: str) -> tuple[Preset, str | None]:
     if recipe not in RECIPES:
         raise BadInput(f"{where}: {unknown('recipe', recipe, list(RECIPES))}")
-    known = preset(recipe, objective, is_points)
+    known = preset(recipe, objective, kind)
     if known is not None:
         return known, None
-    data = "points" if is_points else "images"
-    reason = f"recipe '{recipe}' says nothing about {objective} on {data}: give its own, or use 'matched'"
-    return matched(objective, is_points), reason
+    reason = f"recipe '{recipe}' says nothing about {objective} on {kind}: give its own, or use 'matched'"
+    return matched(objective, kind), reason
 
 
-def _own(settings: Mapping[str, Any], objective: str, is_points: bool, where: str) -> Preset:
+def _own(settings: Mapping[str, Any], objective: str, kind: Kind, where: str) -> Preset:
     """Settings of a suite; what they leave out is a Recipe's default, batch and networks those of `matched`."""
-    base = matched(objective, is_points)
+    base = matched(objective, kind)
     for key in settings:
         if key not in SETTINGS:
             raise BadInput(f"{where}: {unknown('key', key, list(SETTINGS))}")

@@ -27,38 +27,49 @@ def told(recipe: Any) -> str:
 
 
 @pytest.mark.parametrize(
-    ("objective", "points", "recipe", "arguments"),
+    ("objective", "kind", "recipe", "arguments"),
     [
-        ("minimax", False, ("adam", 2e-4, (0.5, 0.999), 1, 64), {}),
-        ("wgan-clip", False, ("rmsprop", 5e-5, None, 5, 64), {"clip": 0.01}),
-        ("wgan-gp", False, ("adam", 1e-4, (0.0, 0.9), 5, 64), {"weight": 10}),
-        ("sn-gan", False, ("adam", 2e-4, (0.5, 0.999), 1, 64), {"loss": "hinge"}),
-        ("minimax", True, ("adam", 1e-4, (0.5, 0.9), 1, 256), {}),
-        ("non-saturating", True, ("adam", 1e-4, (0.5, 0.9), 1, 256), {}),
-        ("wgan-clip", True, ("rmsprop", 5e-5, None, 5, 256), {"clip": 0.01}),
-        ("wgan-gp", True, ("adam", 1e-4, (0.5, 0.9), 5, 256), {"weight": 0.1}),
-        ("sn-gan", True, ("adam", 2e-4, (0.0, 0.9), 5, 256), {"loss": "hinge"}),
+        ("minimax", "digits", ("adam", 2e-4, (0.5, 0.999), 1, 64), {}),
+        ("wgan-clip", "digits", ("rmsprop", 5e-5, None, 5, 64), {"clip": 0.01}),
+        ("wgan-gp", "digits", ("adam", 1e-4, (0.0, 0.9), 5, 64), {"weight": 10}),
+        ("sn-gan", "digits", ("adam", 2e-4, (0.5, 0.999), 1, 64), {"loss": "hinge"}),
+        ("minimax", "photos", ("adam", 2e-4, (0.5, 0.999), 1, 64), {}),
+        ("wgan-clip", "photos", ("rmsprop", 5e-5, None, 5, 64), {"clip": 0.01}),
+        ("wgan-gp", "photos", ("adam", 1e-4, (0.5, 0.9), 5, 64), {"weight": 10}),
+        ("sn-gan", "photos", ("adam", 2e-4, (0.5, 0.999), 1, 64), {"loss": "hinge"}),
+        ("minimax", "points", ("adam", 1e-4, (0.5, 0.9), 1, 256), {}),
+        ("non-saturating", "points", ("adam", 1e-4, (0.5, 0.9), 1, 256), {}),
+        ("wgan-clip", "points", ("rmsprop", 5e-5, None, 5, 256), {"clip": 0.01}),
+        ("wgan-gp", "points", ("adam", 1e-4, (0.5, 0.9), 5, 256), {"weight": 0.1}),
+        ("sn-gan", "points", ("adam", 2e-4, (0.0, 0.9), 5, 256), {"loss": "hinge"}),
     ],
 )
 def test_recipe_published_has_the_numbers_of_the_papers(
-    objective: str, points: bool, recipe: tuple[Any, ...], arguments: dict[str, Any]
+    objective: str, kind: Any, recipe: tuple[Any, ...], arguments: dict[str, Any]
 ) -> None:
-    found = preset("published", objective, points)
+    found = preset("published", objective, kind)
     assert found is not None
     optimizer, lr, betas, n_critic, batch = recipe
     told = found.recipe
     assert (told.optimizer, told.lr, told.n_critic, told.batch) == (optimizer, lr, n_critic, batch)
     assert betas is None or told.betas == betas
     assert found.arguments == arguments
-    assert found.architecture == ({"name": "mlp", "width": 512} if points else {"name": "dcgan"})
+    assert (
+        found.architecture
+        == {
+            "points": {"name": "mlp", "width": 512},
+            "digits": {"name": "dcgan"},
+            "photos": {"name": "sngan-cnn"},
+        }[kind]
+    )
 
 
-@pytest.mark.parametrize("points", [True, False])
-def test_recipe_matched_is_one_for_all(points: bool) -> None:
-    found = [preset("matched", name, points) for name in (*BUILTINS, "somebodys")]
+@pytest.mark.parametrize("kind", ["points", "digits", "photos"])
+def test_recipe_matched_is_one_for_all(kind: Any) -> None:
+    found = [preset("matched", name, kind) for name in (*BUILTINS, "somebodys")]
     assert len({p.recipe for p in found if p is not None}) == 1
     assert len({str(p.architecture) for p in found if p is not None}) == 1
-    expected = Recipe("adam", 5e-4, (0.0, 0.9), 5, 256) if points else Recipe("adam", 2e-4, (0.0, 0.9), 5, 64)
+    expected = Recipe("adam", 5e-4, (0.0, 0.9), 5, 256) if kind == "points" else Recipe("adam", 2e-4, (0.0, 0.9), 5, 64)
     assert found[0] is not None
     assert found[0].recipe == expected
 
@@ -75,7 +86,7 @@ def test_recipe_matched_is_one_for_all(points: bool) -> None:
     ],
 )
 def test_recipe_sngan_settings_are_those_of_table_1(setting: str, lr: float, betas: Any, n: int) -> None:
-    found = preset(f"sngan-{setting}", "sn-gan", False)
+    found = preset(f"sngan-{setting}", "sn-gan", "digits")
     assert found is not None
     assert found.recipe == Recipe("adam", lr, betas, n, 64)
     assert f"{lr:g}" in RECIPES[f"sngan-{setting}"]
@@ -84,7 +95,7 @@ def test_recipe_sngan_settings_are_those_of_table_1(setting: str, lr: float, bet
 def test_recipe_of_the_stability_studies_is_their_common_setting() -> None:
     """3 × 128, batch 256, Adam 5e-4 (0.0, .9), n_critic 5 for GP and clipping (RMSprop 5e-4 at c = .1), else 1."""
     names = ("minimax", "non-saturating", "wgan-gp", "wgan-clip", "sn-gan")
-    found = {name: preset("stability", name, True) for name in names}
+    found = {name: preset("stability", name, "points") for name in names}
     recipes = {name: p.recipe for name, p in found.items() if p is not None}
     assert recipes.pop("wgan-clip") == Recipe("rmsprop", 5e-4, n_critic=5, batch=256)
     assert {n: r.n_critic for n, r in recipes.items()} == {"minimax": 1, "non-saturating": 1, "wgan-gp": 5, "sn-gan": 1}
@@ -97,7 +108,7 @@ def test_recipe_of_the_stability_studies_is_their_common_setting() -> None:
 @pytest.mark.parametrize("name", ["stability", "notebook"])
 def test_recipe_for_points_says_nothing_about_images(name: str) -> None:
     (spec,) = runs(name, ["sn-gan"], ["mnist5k"])
-    assert spec.skip == f"recipe '{name}' says nothing about sn-gan on images: give its own, or use 'matched'"
+    assert spec.skip == f"recipe '{name}' says nothing about sn-gan on digits: give its own, or use 'matched'"
 
 
 def test_recipe_by_name_may_be_written_as_an_entry() -> None:

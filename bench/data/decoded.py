@@ -1,0 +1,164 @@
+"""Pictures of any format, decoded once to one size into uint8 files that every run maps into memory. No data set here.
+
+The mapped files are shared by the processes of a sweep, and the system reads only what is asked for: sets that are
+larger than the memory work, at the speed of the disk.
+"""
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import struct
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from .files import cache
+
+VERSION = 1  # of the decoding; a change makes the cached files stale
+CHUNK = 512  # pictures decoded at a time
+UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
+
+
+@dataclass(frozen=True)
+class Format:
+    """What every picture is turned into.
+
+    Attributes:
+        size: side in pixels; None leaves pictures as they are: they must be squares of one size then.
+        crop: `center` for the largest centred square, `none` for the whole picture, stretched; or a side in pixels of
+            a centred square.
+        channels: 1 for grey, 3 for RGB.
+    """
+
+    size: int | None
+    crop: str | int = "center"
+    channels: int = 3
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An encoded picture: its name, which set it belongs to, its class (-1 for none), and its bytes."""
+
+    name: str
+    held_out: bool
+    label: int
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """Pictures [N, C, H, W] uint8 to train on and held out, mapped from files; labels of the former; names left out."""
+
+    train: Tensor
+    test: Tensor
+    labels: Tensor
+    unreadable: tuple[str, ...]
+
+
+def decode(content: bytes, form: Format) -> np.ndarray:
+    """An encoded picture as uint8 [C, H, W]: turned as its EXIF says, cropped, and resized bilinearly, antialiased.
+
+    Raises one of UNREADABLE.
+    """
+    with Image.open(io.BytesIO(content)) as opened:
+        image = ImageOps.exif_transpose(opened).convert("RGB" if form.channels == 3 else "L")
+    if form.crop != "none":
+        side = min(image.size) if form.crop == "center" else int(form.crop)
+        left, top = (image.width - side) // 2, (image.height - side) // 2
+        image = image.crop((left, top, left + side, top + side))
+    if form.size is not None and image.size != (form.size, form.size):
+        image = image.resize((form.size, form.size), Image.Resampling.BILINEAR)
+    pixels = np.asarray(image)
+    return np.ascontiguousarray(pixels.reshape(image.height, image.width, -1).transpose(2, 0, 1))
+
+
+def decoded(name: str, fingerprint: Sequence[object], form: Format, pictures: Iterable[Picture]) -> Decoded:
+    """All pictures in one format, from the cache where they have been decoded before.
+
+    Args:
+        name: opens the cached folder's name.
+        fingerprint: whatever the content depends on, besides the format: paths, sizes, times of change.
+        form: size, crop and channels.
+        pictures: read only if they are not in the cache.
+
+    Raises:
+        ValueError: pictures without a `form.size` of their own are not squares of one size.
+    """
+    told = json.dumps([VERSION, name, asdict(form), list(fingerprint)], default=str)
+    folder = cache() / "decoded" / f"{name}-{hashlib.sha256(told.encode()).hexdigest()[:16]}"
+    if not folder.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        _fill(folder, form, pictures)
+    about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
+    train, test = (_map(folder / f"{part}.bin", about[part]) for part in ("train", "test"))
+    labels = torch.from_numpy(np.fromfile(folder / "labels.bin", dtype=np.int64))
+    return Decoded(train, test, labels, tuple(about["unreadable"]))
+
+
+def _map(path: Path, shape: list[int]) -> Tensor:
+    if not shape[0]:
+        return torch.empty(shape, dtype=torch.uint8)
+    # Copy-on-write: torch warns about memory that it may not write to, and nobody writes.
+    return torch.from_numpy(np.memmap(path, dtype=np.uint8, mode="c", shape=tuple(shape)))
+
+
+def _fill(folder: Path, form: Format, pictures: Iterable[Picture]) -> None:
+    """Into a folder of its own, renamed when it is whole: processes in parallel never see half of one."""
+    scratch = Path(tempfile.mkdtemp(dir=folder.parent))
+    try:
+        _write(scratch, form, pictures)
+        if not folder.is_dir():
+            os.replace(scratch, folder)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _write(folder: Path, form: Format, pictures: Iterable[Picture]) -> None:
+    counts, unreadable, labels, shape = [0, 0], list[str](), list[int](), tuple[int, ...]()
+    with open(folder / "train.bin", "wb") as train, open(folder / "test.bin", "wb") as test:
+        files: tuple[BinaryIO, BinaryIO] = (train, test)
+        for picture, pixels in _decode_all(pictures, form):
+            if pixels is None:
+                unreadable.append(picture.name)
+                continue
+            shape = shape or pixels.shape
+            _check_shape(picture.name, pixels.shape, shape)
+            files[picture.held_out].write(pixels.tobytes())
+            counts[picture.held_out] += 1
+            if not picture.held_out:
+                labels.append(picture.label)
+    np.array(labels, dtype=np.int64).tofile(folder / "labels.bin")
+    about = {"train": [counts[0], *shape], "test": [counts[1], *shape], "unreadable": sorted(unreadable)}
+    (folder / "about.json").write_text(json.dumps(about), encoding="utf-8")
+
+
+def _check_shape(name: str, shape: tuple[int, ...], first: tuple[int, ...]) -> None:
+    if shape != first or shape[1] != shape[2]:
+        size = f"{shape[2]}×{shape[1]}"
+        raise ValueError(f"{name} has {size} pixels, and pictures are not all squares of one size: give a size")
+
+
+def _decode_all(pictures: Iterable[Picture], form: Format) -> Iterator[tuple[Picture, np.ndarray | None]]:
+    """Each with its pixels, in order, or None; decoded by threads, a chunk at a time."""
+
+    def attempt(picture: Picture) -> np.ndarray | None:
+        try:
+            return decode(picture.content, form)
+        except UNREADABLE:
+            return None
+
+    source = iter(pictures)
+    with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
+        while chunk := list(islice(source, CHUNK)):
+            yield from zip(chunk, pool.map(attempt, chunk), strict=True)

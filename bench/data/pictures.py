@@ -1,0 +1,167 @@
+"""A user's own pictures: `folder:PATH?size=64`, a folder or an archive of them. Decoding is in decoded.py."""
+
+import hashlib
+import os
+import tarfile
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import parse_qsl
+
+from ...objectives import BadInput, unknown
+from .dataset import Dataset
+from .decoded import Decoded, Format, Picture, decoded
+
+PREFIX = "folder:"
+OPTIONS: dict[str, Callable[[str], Any]] = {
+    "size": lambda text: _whole(text, 1),
+    "crop": lambda text: text if text in ("center", "none") else _whole(text, 1),
+    "channels": lambda text: {"1": 1, "3": 3}[text],
+}
+ALLOWED = {
+    "size": "the side in pixels, e.g. size=64",
+    "crop": "center (the largest centred square), none (stretched), or a side in pixels",
+    "channels": "1 (grey) or 3 (RGB)",
+}
+SPLITS = {"train": False, "test": True, "val": True, "valid": True}  # folder -> held out
+SHARE = 5  # without such folders, one picture in five is held out, by a hash of its name
+ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
+SHOWN = 5  # unreadable files that are named
+
+
+def folder(name: str, data_dir: Path | None = None) -> Dataset:
+    """The pictures in a folder or .tar(.gz, .xz, …) archive, at any depth; `name` is `folder:PATH?OPTION=VALUE&…`.
+
+    Subfolders `train` and `test` are the split if both are there; else one picture in five, chosen by a hash of its
+    name, is held out. The other subfolders are the classes, if every picture lies in one.
+
+    Raises BadInput for an option that is not known, a folder that is missing, and one without two pictures to train on.
+    """
+    path, form = parse(name)
+    where = path if path.is_absolute() or data_dir is None else data_dir / path
+    return read_pictures(name, where, form, f"pictures in {path}")
+
+
+def parse(name: str) -> tuple[Path, Format]:
+    """Path and format from `folder:PATH?size=…&crop=…&channels=…`. Raises BadInput."""
+    path, _, query = name.removeprefix(PREFIX).partition("?")
+    if not path:
+        raise BadInput(f"{name}: a path must follow, e.g. folder:photos?size=64")
+    given: dict[str, Any] = {"size": None}
+    for key, text in parse_qsl(query, keep_blank_values=True):
+        if key not in OPTIONS:
+            raise BadInput(f"{name}: {unknown('option', key, list(OPTIONS))}")
+        try:
+            given[key] = OPTIONS[key](text)
+        except (ValueError, KeyError) as error:
+            raise BadInput(f"{name}: {key}={text}: must be {ALLOWED[key]}") from error
+    return Path(path).expanduser(), Format(**given)
+
+
+def read_pictures(name: str, where: Path, form: Format, source: str, extractor: str | None = None) -> Dataset:
+    """The pictures at `where` as a Dataset. Raises BadInput."""
+    if not where.exists():
+        raise BadInput(f"{name}: there is no folder or archive {where}")
+    try:
+        found = decoded("folder", [where.resolve(), *_fingerprint(where)], form, _pictures(name, where))
+    except ValueError as error:
+        raise BadInput(f"{name}: {error}, e.g. {name.partition('?')[0]}?size=64") from error
+    if len(found.train) < 2:
+        raise BadInput(f"{name}: {len(found.train)} readable pictures to train on in {where}: must be 2 or more")
+    about = f"{source}: {len(found.train)} to train on, {len(found.test)} held out{_left_out(found)}"
+    labels = found.labels if (found.labels >= 0).all() else None
+    test = found.test if len(found.test) else None
+    default = extractor or ("mnist-cnn" if form.channels == 1 else "inception")
+    return Dataset(name, tuple(found.train.shape[1:]), found.train, test, labels, None, default, about)
+
+
+class _Layout:
+    """What the names of pictures say about split and class, below the folder that they have in common."""
+
+    def __init__(self, names: list[str]) -> None:
+        common = os.path.commonpath([os.path.dirname(name) for name in names])
+        self.depth = len(PurePosixPath(common).parts)
+        self.split = {self._within(name)[0] for name in names} >= {"train", "test"}
+        folders = {self._folder(name) for name in names}
+        self.classes = sorted(folders) if len(folders) > 1 and "" not in folders else []
+
+    def _within(self, name: str) -> tuple[str, ...]:
+        return PurePosixPath(name).parts[self.depth :]
+
+    def _folder(self, name: str) -> str:
+        """The folders between the split and the picture."""
+        return "/".join(self._within(name)[1 if self.split else 0 : -1])
+
+    def held_out(self, name: str) -> bool:
+        top = self._within(name)[0]
+        if self.split and top in SPLITS:
+            return SPLITS[top]
+        return hashlib.sha256(name.encode()).digest()[0] % SHARE == 0
+
+    def pictures(self, contents: Iterator[tuple[str, bytes]]) -> Iterator[Picture]:
+        for name, content in contents:
+            label = self.classes.index(self._folder(name)) if self.classes else -1
+            yield Picture(name, self.held_out(name), label, content)
+
+
+def _pictures(name: str, where: Path) -> Iterator[Picture]:
+    names = _names(name, where)
+    if not names:
+        raise BadInput(f"{name}: no pictures in {where}; looked for {', '.join(ENDINGS)}")
+    yield from _Layout(names).pictures(_contents(where, names))
+
+
+def _is_picture(name: str) -> bool:
+    return PurePosixPath(name).suffix.lower() in ENDINGS
+
+
+def _files(where: Path) -> list[Path]:
+    return sorted(path for path in where.rglob("*") if _is_picture(path.name) and path.is_file())
+
+
+def _fingerprint(where: Path) -> list[object]:
+    """What changes when the pictures do: names, sizes and times, or those of the archive alone."""
+    stats = ((path, path.stat()) for path in (_files(where) if where.is_dir() else [where]))
+    return [(path.name if path == where else path.relative_to(where), s.st_size, s.st_mtime_ns) for path, s in stats]
+
+
+def _names(name: str, where: Path) -> list[str]:
+    if where.is_dir():
+        return [path.relative_to(where).as_posix() for path in _files(where)]
+    try:
+        with tarfile.open(where) as archive:
+            return sorted(member.name for member in archive if member.isfile() and _is_picture(member.name))
+    except (tarfile.TarError, OSError, EOFError) as error:
+        raise BadInput(f"{name}: {where} is no folder and no .tar archive that can be read ({error})") from error
+
+
+def _contents(where: Path, names: list[str]) -> Iterator[tuple[str, bytes]]:
+    """In the order of the names from a folder, in the archive's own from an archive."""
+    if where.is_dir():
+        for name in names:
+            try:
+                yield name, (where / name).read_bytes()
+            except OSError:
+                yield name, b""  # counted among those that cannot be read
+        return
+    with tarfile.open(where) as archive:
+        for member in archive:
+            if member.isfile() and _is_picture(member.name):
+                opened = archive.extractfile(member)
+                assert opened is not None
+                yield member.name, opened.read()
+
+
+def _left_out(found: Decoded) -> str:
+    if not found.unreadable:
+        return ""
+    more = len(found.unreadable) - SHOWN
+    named = ", ".join(found.unreadable[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+    return f"; {len(found.unreadable)} cannot be read as pictures and are left out: {named}"
+
+
+def _whole(text: str, least: int) -> int:
+    value = int(text)
+    if value < least:
+        raise ValueError(text)
+    return value
