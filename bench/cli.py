@@ -1,7 +1,6 @@
 """The command line: parses, calls, and turns a user's mistake into one line and exit status 2. No logic of its own."""
 
 import inspect
-import os
 import re
 import sys
 from collections.abc import Sequence
@@ -31,33 +30,46 @@ def run(
     device: str = "auto",
     logger: list[Literal["csv", "tensorboard"]] | None = None,
     checkpoint_seconds: float = 60.0,
+    retries: int = 0,
+    time_limit: float | None = None,
+    executor: Literal["local", "ray", "slurm"] = "local",
+    address: str | None = None,
+    gpus_per_run: float = 0.0,
+    slurm: list[str] | None = None,
 ) -> int:
     """Run or resume a suite, then report on it.
 
     Args:
         suite: name of a suite (`lipbench list suites`) or path of a .yaml file.
         out: results folder (default: results/<suite's name>).
-        jobs: runs made at once (default: one per core on a CPU, one on a GPU).
+        jobs: runs made at once on this machine (default: one per core on a CPU, one per GPU).
         seeds: number of seeds, in place of the suite's.
         set: KEY=VALUE overrides of the suite, e.g. steps=60 or evaluation.count=5.
         data: folder of the data sets that are kept in files (mnist, fashion-mnist).
-        device: auto, cpu, cuda or cuda:N.
+        device: auto, cpu, cuda (every GPU, in turn) or cuda:N.
         logger: Lightning loggers to keep in each run's folder besides the records.
         checkpoint_seconds: time between two checkpoints of a run, from which an interrupted one goes on.
+        retries: further attempts at a run whose process died or ran out of memory or time.
+        time_limit: seconds an attempt at a run may take; then it is killed.
+        executor: where runs are made: processes here (local), a Ray cluster, or a Slurm queue.
+        address: of the Ray cluster (default: RAY_ADDRESS, else a new one on this machine).
+        gpus_per_run: GPUs for each run on Ray (a fraction is fine) or Slurm.
+        slurm: KEY=VALUE parameters of submitit, e.g. slurm_partition=gpu timeout_min=600.
     """
+    from .executors import Limits, Options, choose
     from .runner import sweep
     from .suite import load_suite
     from .train import Place
 
     overrides = [*(set or []), *([f"seeds={seeds}"] if seeds is not None else [])]
     loaded, folder = load_suite(suite, overrides)
-    where = _device(device)
-    at_once = _jobs(jobs, where)
-    threads = 1 if at_once > 1 or where == "cpu" else os.cpu_count() or 1
     if not checkpoint_seconds >= 0:
         raise BadInput(f"--checkpoint_seconds {checkpoint_seconds}: must be 0 or more")
-    place = Place(out or Path("results") / loaded.name, where, threads, tuple(logger or ()), checkpoint_seconds)
-    return sweep(loaded, folder, place, at_once, data, Console())
+    limits = Limits(retries, time_limit)
+    choice = choose(executor, Options(jobs, device, limits, address, gpus_per_run, slurm or ()))
+    where = out or Path("results") / loaded.name
+    place = Place(where, choice.device, choice.threads, tuple(logger or ()), checkpoint_seconds)
+    return sweep(loaded, folder, place, choice.executor, data, Console())
 
 
 def report(folder: Path) -> int:
@@ -97,6 +109,7 @@ def study(
         device: of the image studies: auto, cpu, cuda or cuda:N; the others stay on the CPU.
         force: run again what is complete.
     """
+    from .devices import find_devices, jobs_on
     from .studies import STUDIES
     from .studies.execute import choose, run_studies
     from .suite import key_value
@@ -107,15 +120,15 @@ def study(
         chosen,
         scale,
         out,
-        _jobs(jobs, "cpu"),
+        jobs_on(["cpu"], jobs),
         seeds=seeds,
         options=options,
         force=force,
         console=Console(),
         catalogue=STUDIES,
-        device=device if device == "auto" else _device(device),
+        device=device if device == "auto" else find_devices(device)[0],
         data=data,
-        gpu_jobs=_jobs(jobs, "cuda"),
+        gpu_jobs=jobs_on(["cuda:0"], jobs),
     )
 
 
@@ -175,6 +188,7 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "set": {"flag": "--set", "nargs": "+", "default": [], "metavar": "KEY=VALUE"},
     "logger": {"flag": "--logger", "nargs": "+", "default": [], "choices": ["csv", "tensorboard"]},
     "ids": {"flag": "ids", "nargs": "+", "metavar": "ID"},
+    "slurm": {"flag": "--slurm", "nargs": "+", "default": [], "metavar": "KEY=VALUE"},
     "force": {"flag": "--force", "action": "store_true"},
 }
 
@@ -194,7 +208,8 @@ PLAIN = {
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point; exits with 0, 1 if a run failed or a check did not pass, 2 for a mistake in what was asked for."""
     try:
-        chosen = _parser().parse_args(list(sys.argv[1:] if arguments is None else arguments))
+        given = sys.argv[1:] if arguments is None else arguments
+        chosen = _parser().parse_args([_underscored(argument) for argument in given])
         status = COMMANDS[chosen.command](**vars(chosen[chosen.command]))
     except BadInput as error:
         print(f"lipbench: {error}", file=sys.stderr)
@@ -203,6 +218,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print("lipbench: stopped; the same command goes on from here", file=sys.stderr)
         sys.exit(130)
     sys.exit(status)
+
+
+def _underscored(argument: str) -> str:
+    """Options may be written with dashes: --time-limit is --time_limit."""
+    option, sign, value = argument.partition("=")
+    return f"--{option[2:].replace('-', '_')}{sign}{value}" if option.startswith("--") else argument
 
 
 def _parser() -> "Parser":
@@ -234,32 +255,6 @@ class Parser(ArgumentParser):
             told = re.sub(pattern, words, told)
         print(f"{prog}: {told}; see {prog} --help", file=sys.stderr)
         sys.exit(2)
-
-
-def _device(device: str) -> str:
-    import torch
-
-    if device == "auto":
-        return "cuda:0" if torch.cuda.is_available() else "cpu"
-    if device == "cpu":
-        return device
-    if not re.fullmatch(r"cuda(:\d+)?", device):
-        raise BadInput(f"--device {device}: must be auto, cpu, cuda or cuda:N")
-    available = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if int(device.partition(":")[2] or 0) >= available:
-        raise BadInput(f"--device {device}: {available or 'no'} GPUs can be used here")
-    return device
-
-
-def _jobs(jobs: int | None, device: str) -> int:
-    if jobs is not None and jobs < 1:
-        raise BadInput(f"--jobs {jobs}: must be 1 or more")
-    return jobs or (1 if device.startswith("cuda") else _cores())
-
-
-def _cores() -> int:
-    """Those that this process may use, where the system can tell."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ def machine(device: str) -> dict[str, Any]:
     return {
         "processor": _processor(),
         "cores": os.cpu_count(),
-        "device": torch.cuda.get_device_name(device) if device.startswith("cuda") else "cpu",
+        "device": torch.cuda.get_device_name(device) if device != "cpu" and torch.cuda.is_available() else device,
         "system": platform.platform(),
         "python": platform.python_version(),
         "torch": torch.__version__,

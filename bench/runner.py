@@ -2,8 +2,8 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -11,17 +11,18 @@ from typing import Any
 
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from ..models import Unsuited
 from ..objectives import BadInput
 from .data import load
-from .executor import execute
+from .executors import Ended, Executor, LocalExecutor
+from .executors.worker import finished, forget_locks
 from .machine import machine
+from .progress import Progress, TimeLeft, say
 from .report import report
 from .report.records import RunRecord, read_run
 from .spec import RunSpec, code_version, expand
-from .store import Store, write_json
+from .store import Store, telling_full_disk, write_json
 from .suite import Suite
 from .train import SCHEMA_VERSION, Place, build_networks, record_failure
 
@@ -39,14 +40,16 @@ class Tally:
         return f"{told or 'no runs'} ({sum(self.kept.values())} of them from before)"
 
 
-def sweep(suite: Suite, folder: Path, place: Place, jobs: int, data_dir: Path | None, console: Console) -> int:
+def sweep(
+    suite: Suite, folder: Path, place: Place, executor: Executor | int, data_dir: Path | None, console: Console
+) -> int:
     """Makes the runs of a suite that are not there yet, and reports on all of them.
 
     Args:
         suite: what to compare.
         folder: where the suite file lies, for plug-ins given by a relative path.
         place: where and how runs are made; its folder gets the results.
-        jobs: worker processes.
+        executor: makes the runs; a number stands for so many worker processes here.
         data_dir: where data sets kept in files are looked for.
         console: gets the progress and the tables.
 
@@ -58,21 +61,29 @@ def sweep(suite: Suite, folder: Path, place: Place, jobs: int, data_dir: Path | 
     """
     specs = expand(suite, folder, data_dir)
     _check_networks(suite, specs, {dataset: load(dataset, data_dir).shape for dataset in suite.datasets})
+    executor = LocalExecutor(executor) if isinstance(executor, int) else executor
     store = Store(place.folder)
-    with store.lock():
+    with telling_full_disk(place.folder), store.lock():
         _tell_set_aside(store.set_aside({spec.id for spec in specs}), console)
         write_json(place.folder / "suite.json", _about(suite, place))
-        tally, todo = _look(specs, store, console)
-        plan = f"{suite.name}: {len(specs)} runs, {len(todo)} to make, {jobs} at a time"
-        _tell(f"{plan}; results in {place.folder}", console)
-        _make(todo, place, jobs, tally, console)
+        left = TimeLeft(executor.slots)
+        tally, todo = _look(specs, store, left, console)
+        say(
+            f"{suite.name}: {len(specs)} runs, {len(todo)} to make, {executor.where}; results in {place.folder}",
+            console,
+        )
+        _make(todo, place, executor, tally, left, console)
         report(place.folder, console=console)
-    _tell(f"{tally}. Report: {place.folder}/report.html", console)
+    say(f"{tally}. Report: {place.folder}/report.html", console)
     return 1 if tally.made["failed"] + tally.kept["failed"] else 0
 
 
 def records_of(
-    suite: Suite | Sequence[Suite], place: Place, jobs: int, folder: Path = Path(), data_dir: Path | None = None
+    suite: Suite | Sequence[Suite],
+    place: Place,
+    executor: Executor | int,
+    folder: Path = Path(),
+    data_dir: Path | None = None,
 ) -> list[RunRecord]:
     """The records of the suites' runs, in the order of their cells; the missing are made first. For studies: no tables.
 
@@ -80,10 +91,11 @@ def records_of(
     """
     suites = [suite] if isinstance(suite, Suite) else suite
     specs = [spec for one in suites for spec in expand(one, folder, data_dir)]
-    store = Store(place.folder)
-    with store.lock():
-        tally, todo = _look(list({spec.id: spec for spec in specs}.values()), store, Console())
-        _make(todo, place, jobs, tally, Console())
+    executor = LocalExecutor(executor) if isinstance(executor, int) else executor
+    store, left = Store(place.folder), TimeLeft(executor.slots)
+    with telling_full_disk(place.folder), store.lock():
+        tally, todo = _look(list({spec.id: spec for spec in specs}.values()), store, left, Console())
+        _make(todo, place, executor, tally, left, Console())
     return [read_run(store.runs / spec.id) for spec in specs]
 
 
@@ -99,85 +111,63 @@ def _check_networks(suite: Suite, specs: Sequence[RunSpec], shapes: dict[str, tu
             raise BadInput(f"{suite.where}: architectures: {spec.architecture_spec['name']}: {error}") from error
 
 
-def _look(specs: Sequence[RunSpec], store: Store, console: Console) -> tuple[Tally, list[RunSpec]]:
+def _look(specs: Sequence[RunSpec], store: Store, left: TimeLeft, console: Console) -> tuple[Tally, list[RunSpec]]:
     """What is there, and what is to be made: the missing, the damaged and the failed."""
     tally, todo = Tally(), []
     for spec in specs:
-        try:
-            status = store.status(spec.id)
-        except BadInput as error:
-            _tell(f"runs again: {error}", console)
-            store.drop(spec.id)
-            status = None
-        if status == "failed":
-            store.drop(spec.id)
-        if status in (None, "failed"):
+        record = _found(spec, store, console)
+        if record is None:
             todo.append(spec)
-        else:
-            tally.kept[str(status)] += 1
+            continue
+        tally.kept[record.status] += 1
+        if record.measured:
+            left.learn(spec, record.result["seconds"])
     return tally, todo
 
 
-def _make(todo: Sequence[RunSpec], place: Place, jobs: int, tally: Tally, console: Console) -> None:
+def _found(spec: RunSpec, store: Store, console: Console) -> RunRecord | None:
+    """The record of a run that need not be made again."""
+    try:
+        record = store.find(spec.id)
+    except BadInput as error:
+        say(f"runs again: {error}", console)
+        store.drop(spec.id)
+        return None
+    if record is not None and record.status == "failed":
+        store.drop(spec.id)
+        return None
+    return record
+
+
+def _make(
+    todo: Sequence[RunSpec], place: Place, executor: Executor, tally: Tally, left: TimeLeft, console: Console
+) -> None:
     if not todo:
         return
-    with _progress(len(todo), console) as tell:
-        for spec, result in execute(todo, place, jobs):
-            if isinstance(result, str):
-                result = record_failure(spec, place, result)
-            tally.made[result["status"]] += 1
-            tell(spec, result)
+    progress = Progress(todo, console, left)
+    with progress.shown(), closing(executor.execute(todo, place)) as events:
+        for event in events:
+            result = _result(event, place) if isinstance(event, Ended) else None
+            if result is not None:
+                tally.made[result["status"]] += 1
+            progress.tell(event, result)
+    forget_locks(place.folder)
 
 
-@contextmanager
-def _progress(total: int, console: Console) -> Iterator[Any]:
-    """One bar with the time left on a terminal, a line per finished run elsewhere; trouble is told in both."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    bar = Progress(*columns, console=console, disable=not console.is_terminal)
-    task = bar.add_task("runs", total=total)
-    done = 0
-
-    def tell(spec: RunSpec, result: dict[str, Any]) -> None:
-        nonlocal done
-        done += 1
-        bar.advance(task)
-        if result["reason"] or not console.is_terminal:
-            label = f"{spec.dataset} {spec.objective} {spec.recipe} seed {spec.seed}"
-            line = f"[{done}/{total}] {label}: {_ending(result)}, {result['seconds']:.0f} s"
-            _tell(line, console)
-
-    with bar:
-        yield tell
-
-
-def _ending(result: dict[str, Any]) -> str:
-    """How a run ended, in words."""
-    if result["reason"] is None:
-        return result["status"]
-    at = "" if result["diverged_at"] is None else f" at step {result['diverged_at']}"
-    recovered = ", recovered" if result["recovered"] else ""
-    return f"{result['status']} ({result['reason']}{at}{recovered})"
+def _result(event: Ended, place: Place) -> dict[str, Any]:
+    """What the run left, or the record of its failure; a worker may have died after it had finished its run."""
+    if isinstance(event.outcome, dict):
+        return event.outcome
+    return finished(place, event.spec.id) or record_failure(event.spec, place, event.outcome)
 
 
 def _tell_set_aside(names: list[str], console: Console) -> None:
     if names:
-        _tell(
+        say(
             f"{len(names)} finished runs belong to another suite, or to another version of the code or of a plug-in: "
             "moved to superseded/, out of the tables",
             console,
         )
-
-
-def _tell(line: str, console: Console) -> None:
-    """One line, as it is: paths are not to be wrapped, and brackets in them are no markup."""
-    console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _about(suite: Suite, place: Place) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 Reading records for tables is bench/report's; this room writes them and says which runs are there.
 """
 
+import errno
 import json
 import os
 import shutil
@@ -15,7 +16,29 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from ..objectives import BadInput
-from .report.records import read_run
+from .report.records import RunRecord, read_run
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def disk_is_full(error: BaseException | None) -> bool:
+    """Whether this is what an exception comes from."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in FULL:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+@contextmanager
+def telling_full_disk(folder: Path) -> Iterator[None]:
+    """What a full disk makes impossible within becomes a BadInput: one line, and nothing that was finished is lost."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, BadInput) or not disk_is_full(error):
+            raise
+        raise BadInput(f"--out {folder}: {os.strerror(errno.ENOSPC)}; the same command goes on from here") from error
 
 
 def write_text(path: Path, text: str) -> None:
@@ -76,23 +99,32 @@ class Store:
 
     def partial(self, run: str) -> Path:
         """The folder of a run under way, made if it is missing."""
-        path = self.runs / f".{run}.partial"
+        path = self.unfinished(run)
         path.mkdir(exist_ok=True)
         return path
+
+    def unfinished(self, run: str) -> Path:
+        """Where a run under way is, or would be."""
+        return self.runs / f".{run}.partial"
 
     def finish(self, run: str) -> Path:
         """Puts a run's finished record in its place."""
         final = self.runs / run
         if final.exists():
             shutil.rmtree(final)
-        os.replace(self.runs / f".{run}.partial", final)
+        os.replace(self.unfinished(run), final)
         return final
 
     def status(self, run: str) -> str | None:
         """The status of a finished run, None if there is none. Raises BadInput that names the file if it is damaged."""
+        record = self.find(run)
+        return None if record is None else record.status
+
+    def find(self, run: str) -> RunRecord | None:
+        """The record of a finished run. Raises as `status`."""
         self._bring_back(run)
         final = self.runs / run
-        return read_run(final).status if final.exists() else None
+        return read_run(final) if final.exists() else None
 
     def drop(self, run: str) -> None:
         """Removes a finished run's record, so that it is made again."""

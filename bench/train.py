@@ -1,7 +1,7 @@
 """One run from its specification to its record: builds, trains, measures, writes. Knows nothing of other runs."""
 
-import errno
 import logging
+import platform
 import random
 import signal
 import threading
@@ -21,7 +21,7 @@ import torch
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger
 from pytorch_lightning.utilities.exceptions import SIGTERMException
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from ..models import ARCHITECTURES, GAN, Networks, Unsuited, stream_seed, to_uint8
 from ..objectives import BadInput, Objective
@@ -33,13 +33,13 @@ from .machine import device_name, peak_memory_mb, reset_peak_memory, versions
 from .metrics import stability
 from .plugins import build_objective, find_objective
 from .report.quantities import KNOWN
+from .report.records import TAIL
 from .report.samples import write_picture
 from .spec import SCHEMA_VERSION, RunSpec
-from .store import Store, write_json, write_text
+from .store import Store, disk_is_full, telling_full_disk, write_json, write_text
 
 RESUME = "resume"  # the folder of a run's checkpoints while it is under way
-FULL = (errno.ENOSPC, errno.EDQUOT)
-TAIL = 0.2  # the share of a run, at its end, over which tail mean and sd are taken
+ATTEMPTS = "attempts"  # a file in there, a line for every time the run was begun
 LOGGERS = {"csv": CSVLogger, "tensorboard": TensorBoardLogger}
 
 
@@ -62,27 +62,27 @@ def run(spec: RunSpec, place: Place) -> dict[str, Any]:
 
     Raises:
         BadInput: if the disk is full: the run goes on from its checkpoint another time.
+        MemoryError: if memory runs out: it may go on from its checkpoint, once others have left some.
         KeyboardInterrupt: if the process is told to stop (SIGINT, SIGTERM), likewise.
     """
-    try:
+    with telling_full_disk(place.folder):
         return _run(spec, place)
-    except OSError as error:
-        if error.errno not in FULL:
-            raise
-        raise BadInput(f"--out {place.folder}: {error.strerror}; the same command goes on from here") from error
 
 
 def _run(spec: RunSpec, place: Place) -> dict[str, Any]:
     store = Store(place.folder)
     folder = store.partial(spec.id)
+    _count_attempt(folder)
     torch.set_num_threads(place.threads)
     start = time.perf_counter()
     write_json(folder / "spec.json", spec.record() | {"device": device_name(place.device), "threads": place.threads})
     try:
         result = _skip_or_train(spec, place, folder)
     except (Exception, SystemExit) as error:
-        if isinstance(error, OSError) and error.errno in FULL:
+        if disk_is_full(error):
             raise
+        if _out_of_memory(error):
+            raise MemoryError(f"out of memory: {' '.join(str(error).split())}") from error
         if isinstance(error, SIGTERMException) or isinstance(error.__context__, KeyboardInterrupt):
             raise KeyboardInterrupt from error  # Lightning turns both signals into an exit
         reason = " ".join(f"{type(error).__name__}: {error}".split())
@@ -90,17 +90,38 @@ def _run(spec: RunSpec, place: Place) -> dict[str, Any]:
     return _finish(store, spec, result, time.perf_counter() - start)
 
 
+def _out_of_memory(error: BaseException) -> bool:
+    # On a CPU torch raises a RuntimeError that only its text tells from others.
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
+
+
+def _count_attempt(folder: Path) -> None:
+    (folder / RESUME).mkdir(exist_ok=True)
+    with (folder / RESUME / ATTEMPTS).open("a", encoding="utf-8") as file:
+        file.write(f"{time.time()} {platform.node()}\n")
+
+
+def attempts(folder: Path) -> list[tuple[float, str]]:
+    """When (seconds since 1970) and where the unfinished run in this folder was begun, each time."""
+    path = folder / RESUME / ATTEMPTS
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return [(float(line.split()[0]), line.partition(" ")[2]) for line in lines]
+
+
 def record_failure(spec: RunSpec, place: Place, reason: str) -> dict[str, Any]:
     """The record of a run whose process could not write one; its checkpoints go. Returns the content of result.json."""
     store = Store(place.folder)
-    write_json(store.partial(spec.id) / "spec.json", spec.record() | {"device": None, "threads": place.threads})
-    return _finish(store, spec, {"status": "failed", "reason": reason}, 0.0)
+    folder = store.partial(spec.id)
+    write_json(folder / "spec.json", spec.record() | {"device": None, "threads": place.threads})
+    seconds = sum(time.time() - began for began, _ in attempts(folder)[-1:])
+    return _finish(store, spec, {"status": "failed", "reason": reason}, seconds)
 
 
 def _finish(store: Store, spec: RunSpec, result: dict[str, Any], seconds: float) -> dict[str, Any]:
     about = {"run": spec.id, "schema_version": SCHEMA_VERSION, "versions": versions()}
     result = _EMPTY | result | about | {"seconds": seconds + result.get("seconds", 0.0)}
     folder = store.partial(spec.id)
+    result |= {"attempts": len(attempts(folder))}
     write_json(folder / "result.json", result)
     clear(folder / RESUME)
     store.finish(spec.id)
@@ -284,4 +305,5 @@ def _write_weights(folder: Path, module: GAN) -> None:
     (folder / "checkpoint").mkdir(exist_ok=True)
     for name, network in (("generator", module.sampler), ("critic", module.critic)):
         state = {k: v.detach().cpu().contiguous().clone() for k, v in network.state_dict().items()}
-        save_file(state, folder / "checkpoint" / f"{name}.safetensors")
+        # Not save_file: a full disk is to raise an OSError.
+        (folder / "checkpoint" / f"{name}.safetensors").write_bytes(save(state))

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from ..executor import Slot
+from ..executors.local import Slot
 from ..report.statistics import estimate
 from ..spec import RunSpec, expand
 from ..suite import Suite
@@ -29,7 +29,7 @@ SMALLEST = {"8gaussians": {"name": "mlp", "width": 2}, "mnist5k": {"name": "dcga
 
 
 class Worker(Protocol):
-    """One process that makes runs, as `bench.executor.Slot`."""
+    """One process that makes runs, as `bench.executors.local.Slot`."""
 
     def submit(self, spec: RunSpec, place: Place) -> "Future[dict[str, Any]]":
         """Starts a run."""

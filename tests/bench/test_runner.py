@@ -20,7 +20,7 @@ import yaml
 from rich.console import Console
 
 from lipbench.bench import runner, train
-from lipbench.bench.executor import _cause
+from lipbench.bench.executors.local import _cause
 from lipbench.bench.report.records import RunRecord, read_runs
 from lipbench.bench.runner import records_of, sweep
 from lipbench.bench.store import Store

@@ -19,7 +19,7 @@ from lipbench.bench.evaluation import Evaluator, Quality
 from lipbench.bench.metrics.divergence import Divergence
 from lipbench.bench.report.records import RunRecord, read_samples
 from lipbench.bench.spec import expand
-from lipbench.bench.suite import Suite
+from lipbench.bench.suite import Evaluation, Suite
 from lipbench.bench.train import Place, build, run, summarise
 from lipbench.models import CHUNK
 from lipbench.objectives import BadInput
@@ -287,7 +287,6 @@ def test_run_that_makes_no_sense_is_skipped_with_its_reason(
     [
         ("ZeroDivisionError('two\\n lines')", "ZeroDivisionError: two lines"),
         ("SystemExit(0)", "SystemExit: 0"),
-        ("MemoryError()", "MemoryError:"),
     ],
 )
 def test_run_whose_objective_raises_has_failed_with_the_traceback(
@@ -299,6 +298,19 @@ def test_run_whose_objective_raises_has_failed_with_the_traceback(
     assert "my.py" in record.result["traceback"]
     assert "in penalty" in record.result["traceback"]
     assert {p.name for p in record.folder.iterdir()} == {"spec.json", "result.json"}
+
+
+@pytest.mark.parametrize(
+    "raised",
+    ["MemoryError('no room')", "torch.OutOfMemoryError('no room')", "RuntimeError('[x] DefaultCPUAllocator: no room')"],
+)
+def test_run_without_memory_keeps_its_checkpoints_and_leaves_it_to_others_to_try_again(
+    make_run: MakeRun, write_plugin: WritePlugin, careful: Place, raised: str
+) -> None:
+    write_plugin(f"def penalty(self, critic, batch):\n    if batch.step == 3:\n        raise {raised}")
+    with pytest.raises(MemoryError, match=r"^out of memory: .*no room$"):
+        make_run(careful, objectives=["my.py:Mine"])
+    assert [p.stem for p in sorted(careful.folder.glob("runs/.*/resume/*.ckpt"))] == ["000000002", "000000003"]
 
 
 def test_run_of_a_plugin_that_has_changed_since_it_was_planned_has_failed(
@@ -403,9 +415,10 @@ def test_quality_on_images_holds_disjoint_held_out_sets_against_each_other() -> 
     """As many as there are: two halves of a held-out set that is smaller than twice what was asked for."""
     data = load("digits")
     assert data.test is not None
-    quality = Quality(data, {"images": 10_000, "is_splits": 1}, torch.Generator())
+    evaluation = Evaluation(images=10_000).model_dump()
+    quality = Quality(data, evaluation, torch.Generator())
     assert quality.n_fake == len(data.test) // 2
     assert quality.protocol["fd"]["n_real"] == quality.n_fake
-    again = Quality(data, {"images": 10_000, "is_splits": 1}, torch.Generator().manual_seed(5))
+    again = Quality(data, evaluation, torch.Generator().manual_seed(5))
     assert quality.floors == again.floors
     assert quality.floors["fd"] > 0

@@ -1,0 +1,91 @@
+"""From what stands on the command line to an executor. Those of other packages are imported when they are asked for."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+
+from ...objectives import BadInput
+from ..devices import find_devices, jobs_on, threads_of
+from ..suite import key_value
+from .base import UNLIMITED, Executor, Limits
+from .local import LocalExecutor
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for; each executor takes what concerns it.
+
+    Attributes:
+        jobs: workers on this machine; None: as many as make sense.
+        device: auto, cpu, cuda or cuda:N.
+        limits: of every run.
+        address: of a Ray cluster; None: one that is known, or a new one on this machine.
+        gpus_per_run: share of a GPU (Ray) or number of GPUs (Slurm).
+        slurm: KEY=VALUE parameters of submitit.
+    """
+
+    jobs: int | None = None
+    device: str = "auto"
+    limits: Limits = UNLIMITED
+    address: str | None = None
+    gpus_per_run: float = 0.0
+    slurm: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An executor, and the device and threads that its runs are to ask for."""
+
+    executor: Executor
+    device: str
+    threads: int
+
+
+def _local(options: Options) -> Choice:
+    devices = find_devices(options.device)
+    jobs = jobs_on(devices, options.jobs)
+    return Choice(LocalExecutor(jobs, options.limits, devices), devices[0], threads_of(devices, jobs))
+
+
+def _ray(options: Options) -> Choice:
+    _need("ray", "ray")
+    from .ray import RayExecutor
+
+    return Choice(RayExecutor(options.limits, options.address, options.gpus_per_run), _elsewhere(options), 1)
+
+
+def _slurm(options: Options) -> Choice:
+    _need("submitit", "slurm")
+    from .slurm import SlurmExecutor
+
+    parameters = dict(key_value(pair, "--slurm", "slurm_partition=gpu") for pair in options.slurm)
+    executor = SlurmExecutor(options.limits, options.gpus_per_run, parameters)
+    return Choice(executor, _elsewhere(options), int(parameters.get("cpus_per_task", 1)))
+
+
+def _elsewhere(options: Options) -> str:
+    """The device on a machine that cannot be asked yet."""
+    if options.device == "auto":
+        return "cuda:0" if options.gpus_per_run else "cpu"
+    return options.device
+
+
+EXECUTORS: dict[str, Callable[[Options], Choice]] = {"local": _local, "ray": _ray, "slurm": _slurm}
+
+
+def choose(name: str, options: Options) -> Choice:
+    """The executor of that name. Raises BadInput where its package is not installed, or an option makes no sense."""
+    if options.limits.retries < 0:
+        raise BadInput(f"--retries {options.limits.retries}: must be 0 or more")
+    if options.limits.seconds is not None and not options.limits.seconds > 0:
+        raise BadInput(f"--time-limit {options.limits.seconds:g}: must be more than 0 seconds")
+    if options.gpus_per_run < 0:
+        raise BadInput(f"--gpus-per-run {options.gpus_per_run:g}: must be 0 or more")
+    return EXECUTORS[name](options)
+
+
+def _need(module: str, extra: str) -> None:
+    try:
+        import_module(module)
+    except ImportError as error:
+        raise BadInput(f"--executor {extra}: {error}; install it: pip install 'lipbench[{extra}]'") from error

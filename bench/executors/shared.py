@@ -1,0 +1,61 @@
+"""For workers on other machines: what becomes of them is read from the results folder, which all machines share."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ..spec import RunSpec
+from ..store import Store
+from ..train import Place, attempts
+from .base import Event, Limits, Retried, Started
+
+POLL = 1.0  # seconds between two looks at the folder
+
+
+def portable(specs: Sequence[RunSpec], place: Place) -> tuple[list[RunSpec], Place]:
+    """The same with absolute paths: a worker elsewhere has another working directory."""
+    where = [
+        replace(
+            spec,
+            folder=str(Path(spec.folder).absolute()),
+            data_dir=None if spec.data_dir is None else str(Path(spec.data_dir).absolute()),
+        )
+        for spec in specs
+    ]
+    return where, replace(place, folder=place.folder.absolute())
+
+
+class Watch:
+    """Sees in the results folder when runs begin, and begin again."""
+
+    def __init__(self, place: Place, limits: Limits) -> None:
+        self._store, self._limits = Store(place.folder), limits
+        self._made: dict[str, int] = {}
+        self._seen: dict[str, int] = {}
+
+    def submitted(self, spec: RunSpec) -> None:
+        """The run has been handed over, for the first time or again."""
+        self._seen[spec.id], self._made[spec.id] = len(self._attempts(spec)), 0
+
+    def news(self, pending: Sequence[RunSpec]) -> Iterator[Event]:
+        """Which of the pending runs have begun since the last look."""
+        for spec in pending:
+            new = len(self._attempts(spec)) - self._seen[spec.id]
+            for _ in range(new):
+                if self._made[spec.id]:
+                    yield Retried(spec, "its worker was lost")
+                yield Started(spec)
+                self._made[spec.id] += 1
+            self._seen[spec.id] += new
+
+    def cause(self, spec: RunSpec, cause: str) -> str:
+        """Why the run's last attempt died; its worker is not there to say that its time was over."""
+        began = [when for when, _ in self._attempts(spec)[-1:]]
+        limit = self._limits.seconds
+        if limit is not None and began and time.time() - began[0] >= limit:
+            return f"past its time limit of {limit:g} s"
+        return cause
+
+    def _attempts(self, spec: RunSpec) -> list[tuple[float, str]]:
+        return attempts(self._store.unfinished(spec.id))
