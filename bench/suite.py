@@ -75,10 +75,10 @@ class Evaluation(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    protocol: Annotated[str, _known("protocol", PRESETS)] | None = None
     count: Count = 20
     points: Annotated[int, Field(ge=10, le=5000, strict=True)] = 1000
     mode_points: Annotated[int, Field(ge=100, strict=True)] = 10_000
+    protocol: Annotated[str, _known("protocol", PRESETS)] | None = None
     images: Annotated[int, Field(ge=100, strict=True)] = 1000
     reals: Annotated[int, Field(ge=100, strict=True)] | None = None
     split: Literal["train", "test"] | None = None

@@ -39,7 +39,7 @@ METRICS = tuple(LABELS)
 
 
 def label(metric: str, extractor: str) -> str:
-    """How a table calls a metric of `LABELS`: "FID" or "precision" for inception alone, else "FD(mnist-cnn)" and so on."""
+    """How a table calls a metric of `LABELS`: "FID" or "KID" for inception alone, else "FD(mnist-cnn)" and so on."""
     if metric not in LABELS:
         raise unknown("image metric", metric, list(LABELS))
     inception, other = LABELS[metric]
@@ -178,7 +178,7 @@ class ImageMetrics:
         return scores, {"fd": extrapolated(by_size(known[:n], found[:n], frechet_distance))}
 
     def floor(self, held_out_a: Tensor, held_out_b: Tensor) -> dict[str, float]:
-        """What perfect fakes would get: the metrics between two disjoint, equally large held-out sets, "is" of the second.
+        """What perfect fakes would get: the metrics between two disjoint, equally large sets, "is" of the second.
 
         Draw the two at random: the halves of MNIST's test set, as they lie in the file, come from different writers.
 

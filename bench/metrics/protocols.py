@@ -1,0 +1,103 @@
+"""Named protocols of image metrics, and how a data set's reals are divided into reference and floor under each.
+
+A preset is nothing but values for keys of a suite's `evaluation`; keys that the suite gives itself come first.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...objectives import BadInput
+from ..data import Dataset
+from .extractors import load_extractor
+from .images import ImageMetrics, Sizes
+
+PRESETS: dict[str, dict[str, Any]] = {
+    # Heusel et al. 2017 (FID: 50,000 generated images against the statistics of the training set) and Salimans et al.
+    # 2016 (IS: 10 parts of 5,000); what pytorch-gan-collections and mimicry report on CIFAR-10.
+    "50k-train": {"images": 50_000, "split": "train", "is_splits": 10},
+    # Lucic et al. 2018, section 4: 10,000 generated images against the test set.
+    "10k-test": {"images": 10_000, "split": "test", "is_splits": 10},
+    # Miyato et al. 2018, appendix B.1: FID of 5,000 generated against 10,000 real images, which the paper does not say
+    # from where (here: the training set); IS over 10 times 5,000 generated images.
+    "sngan": {"images": 5_000, "reals": 10_000, "split": "train", "is_images": 50_000, "is_splits": 10},
+}
+FLOOR_SEED = 1
+
+
+def image_metrics(
+    data: Dataset, evaluation: Mapping[str, Any], device: torch.device | str, weights: Path | None = None
+) -> tuple[ImageMetrics, dict[str, float]]:
+    """The metrics that a suite's `evaluation` asks for on these images, and their floors.
+
+    Without a split the reference and the floor's other side are two disjoint, fixed draws of held-out reals of the same
+    size: `images`, or half of a smaller held-out set. With one the reference comes from that set, and the floor is what
+    as many images of the other set get, or all of fewer; no floor where there is no other set.
+
+    Args:
+        data: images.
+        evaluation: the fields of `suite.Evaluation`.
+        device: where the extractor runs.
+        weights: of inception, where they are not in torch hub's cache.
+
+    Raises:
+        BadInput: the extractor is not at hand, or there are too few reals.
+    """
+    name = evaluation["extractor"] or data.extractor
+    assert name is not None
+    extractor = load_extractor(name, weights if name == "inception" else None)
+    if evaluation["split"] is None:
+        reference, other = _halves(data, evaluation["images"], torch.device(device))
+        sizes, split = _sizes(evaluation, len(reference)), data.held_out_from
+    else:
+        reference, other = _sets(data, evaluation["split"])
+        sizes, split = _sizes(evaluation, evaluation["images"]), evaluation["split"]
+    _check(data.name, sizes, len(reference))
+    metrics = ImageMetrics(reference, extractor, sizes, split=split, device=device)
+    if evaluation["split"] is None:
+        return metrics, metrics.floor(reference, other)
+    return metrics, {} if other is None else metrics.floor_of(_drawn(other, sizes.n_fake))
+
+
+def _sizes(evaluation: Mapping[str, Any], n_fake: int) -> Sizes:
+    return Sizes(
+        n_fake=n_fake,
+        n_real=evaluation["reals"],
+        n_scored=evaluation["is_images"],
+        splits=evaluation["is_splits"],
+        held=evaluation["held_images"],
+        subsets=evaluation["kid_subsets"],
+        subset_size=evaluation["kid_subset_size"],
+        metrics=tuple(evaluation["metrics"]),
+    )
+
+
+def _check(name: str, sizes: Sizes, available: int) -> None:
+    try:
+        sizes.check(available)
+    except BadInput as error:
+        raise BadInput(f"dataset {name}: {error}") from error
+
+
+def _halves(data: Dataset, images: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    pool = data.train if data.test is None else data.test
+    assert pool is not None
+    n = min(images, len(pool) // 2)
+    fixed = torch.Generator(device).manual_seed(0)  # the same reference for every run on these data
+    reference, other = data.held_out(2 * n, fixed).split(n)
+    return reference, other
+
+
+def _sets(data: Dataset, split: str) -> tuple[Tensor, Tensor | None]:
+    wanted, other = (data.train, data.test) if split == "train" else (data.test, data.train)
+    if wanted is None:
+        raise BadInput(f"dataset {data.name}: evaluation.split: {split}, but it has no {split} set of fixed images")
+    return wanted, other
+
+
+def _drawn(images: Tensor, n: int) -> Tensor:
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(FLOOR_SEED))
+    return images[order[:n].to(images.device)]

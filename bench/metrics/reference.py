@@ -1,0 +1,122 @@
+"""What the metrics need to know of a set of images, extracted once; of real ones kept on disk. Computes no metric.
+
+The file's name is a hash of all that decides its content: images, extractor, settings, device, programs. LIPBENCH_CACHE
+sets the folder (by default ~/.cache/lipbench); `off` keeps nothing.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+import torch
+from filelock import FileLock
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from .features import SMALL, Gaussian, factor, radii
+
+VARIABLE = "LIPBENCH_CACHE"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Images as an extractor sees them: the Gaussian fit to all, features [≤ n, D] of the first, logits [≥ n, K].
+
+    Features and logits are float32 on the extractor's device.
+    """
+
+    gaussian: Gaussian
+    features: Tensor
+    logits: Tensor
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A `Sample` and what is worth computing once: the covariance's factor (many features only), the balls' radii."""
+
+    sample: Sample
+    root: Tensor | None = None
+    radii: Tensor | None = None
+
+    def balls(self) -> Tensor:
+        """The squared radii [≤ n] around the sample's features."""
+        return radii(self.sample.features) if self.radii is None else self.radii
+
+
+def refer(sample: Sample, balls: bool) -> Reference:
+    """A sample as the reference of metrics, with the radii of precision where `balls`; nobody asks for its logits."""
+    many = len(sample.gaussian.mean) > SMALL
+    root = factor(sample.gaussian.covariance) if many else None
+    return Reference(replace(sample, logits=sample.logits[:0]), root, radii(sample.features) if balls else None)
+
+
+def cache_folder() -> Path | None:
+    """Where references are kept; None if nowhere."""
+    chosen = os.environ.get(VARIABLE)
+    if chosen == "off":
+        return None
+    return (Path(chosen) if chosen else Path.home() / ".cache" / "lipbench") / "references"
+
+
+def fingerprint(images: Tensor, **settings: str | int | bool) -> str:
+    """sha256 over the images' values, shape and type, the settings, and the programs that make a reference of them."""
+    digest = hashlib.sha256(json.dumps([settings, list(images.shape), str(images.dtype), _programs()]).encode())
+    for part in images.split(4096):
+        digest.update(part.cpu().contiguous().numpy())
+    return digest.hexdigest()
+
+
+@cache
+def _programs() -> str:
+    sources = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
+    return f"{torch.__version__} {hashlib.sha256(sources).hexdigest()}"
+
+
+def cached(key: str, make: Callable[[], Reference], device: torch.device) -> Reference:
+    """The reference of that fingerprint from disk, else made and kept; two processes do not make the same one at once.
+
+    A file that cannot be read is made again.
+    """
+    folder = cache_folder()
+    if folder is None:
+        return make()
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{key}.safetensors"
+    with FileLock(folder / f"{key}.lock"):
+        if path.is_file() and (found := _read(path, device)) is not None:
+            return found
+        made = make()
+        _write(path, made)
+    return made
+
+
+def _read(path: Path, device: torch.device) -> Reference | None:
+    try:
+        content = load_file(path)
+    except SafetensorError:  # cut short by a full disk, say: the caller overwrites it
+        return None
+    gaussian = Gaussian(int(content["n"]), content["mean"], content["covariance"])
+    sample = Sample(gaussian, content["features"].to(device), content["logits"].to(device))
+    balls = content.get("radii")
+    return Reference(sample, content.get("root"), None if balls is None else balls.to(device))
+
+
+def _write(path: Path, reference: Reference) -> None:
+    """To a name of its own, then renamed: nobody sees half a file."""
+    sample, optional = reference.sample, {"root": reference.root, "radii": reference.radii}
+    content = {
+        "n": torch.tensor(sample.gaussian.n),
+        "mean": sample.gaussian.mean,
+        "covariance": sample.gaussian.covariance,
+        "features": sample.features,
+        "logits": sample.logits,
+    } | {name: value for name, value in optional.items() if value is not None}
+    with NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
+        file.write(save({name: value.contiguous().cpu() for name, value in content.items()}))
+    os.replace(file.name, path)
