@@ -41,11 +41,24 @@ _QUALITY = (
     Quantity("w1", "W1", "data units", "lower", True, "exact Wasserstein-1 distance to fresh real points", math.inf),
     Quantity("modes", "modes", "count", "higher", True, "modes that enough samples fall into", 0.0),
     Quantity("high_quality", "high quality", "share", "higher", True, "samples within 3σ of a mode", 0.0),
-    Quantity("mode_kl", "mode KL", "nats", "lower", True, "KL of the samples' shares of their nearest modes to even ones", math.inf),
+    Quantity(
+        "mode_kl",
+        "mode KL",
+        "nats",
+        "lower",
+        True,
+        "KL of the samples' shares of their nearest modes to even ones",
+        math.inf,
+    ),
     Quantity(
         "fd", "FD", "", "lower", True, "Fréchet distance of features of samples to those of real images", math.inf
     ),
     Quantity("is", "IS", "", "higher", True, "Inception Score: classes both certain and varied", 1.0),
+    Quantity(
+        "kid", "KID", "", "lower", True, "kernel distance of features of samples to those of real images", math.inf
+    ),
+    Quantity("precision", "precision", "share", "higher", True, "samples among real images, by features", 0.0),
+    Quantity("recall", "recall", "share", "higher", True, "real images among samples, by features", 0.0),
 )
 _STABILITY = (
     Quantity("generator_grad_norm", "generator gradient norm"),

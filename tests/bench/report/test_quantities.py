@@ -13,6 +13,9 @@ def test_quantity_names_the_extractor_and_calls_only_inceptions_distance_fid() -
     assert quantity("fd", {"extractor": "inception"}).heading == "FID ↓"
     assert quantity("is", {"extractor": "inception"}).name == "IS"
     assert quantity("fd").name == "FD"
+    assert quantity("kid", {"extractor": "mnist-cnn"}).heading == "KID(mnist-cnn) ↓"
+    assert quantity("recall", {"extractor": "efficientnet-lite0"}).heading == "recall(efficientnet-lite0) ↑"
+    assert quantity("precision", {"extractor": "inception"}).name == "precision"
 
 
 def test_quantity_that_is_unknown_is_shown_without_a_judgement() -> None:
