@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from ...objectives.errors import BadInput
-from .quantities import Quantity, in_order, quantity
+from .quantities import Quantity, in_order, number, quantity
 from .records import STATUSES, RunRecord
 from .statistics import MIN_SEEDS, Estimate, estimate, median
 
@@ -156,12 +156,27 @@ def notes(blocks: Sequence[Block], unfinished: Sequence[str] = ()) -> list[str]:
         found.append(f"With {MIN_SEEDS} seeds an interval is hardly more than the range of the seeds.")
     if any(_lost(run, q.key) for block in blocks for run in block.runs for q in block.quality):
         found.append("A seed that diverged without a final value counts as the worst possible: ∞, no modes, IS 1.")
+    if noise := _evaluation_noise(blocks):
+        found.append(
+            "Noise of one evaluation (sd between fresh samples of the same generator, median over runs; an interval "
+            f"holds it and the seeds' own spread): {noise}."
+        )
     codes = sorted({str(run.spec["code"])[:12] for block in blocks for run in block.runs if run.spec.get("code")})
     if len(codes) > 1:
         found.append(f"These runs were made by {len(codes)} versions of the code: {', '.join(codes)}.")
     if unfinished:
         found.append(f"{len(unfinished)} run(s) are not finished and not shown.")
     return found
+
+
+def _evaluation_noise(blocks: Sequence[Block]) -> str:
+    """Such as "W1 0.011 on 8gaussians, FD(mnist-cnn) 0.31 on mnist5k": the first quality metric of each dataset."""
+    found: dict[tuple[str, str], list[float]] = {}
+    for block in (b for b in blocks if b.quality):
+        metric = block.quality[0]
+        sds = [run.evaluation_noise.get(metric.key, {}).get("sd") for run in block.runs]
+        found.setdefault((metric.name, block.dataset), []).extend(sd for sd in sds if sd is not None)
+    return ", ".join(f"{name} {number(median(sds), 2)} on {dataset}" for (name, dataset), sds in found.items() if sds)
 
 
 def _by_seed(record: RunRecord) -> tuple[int, str]:

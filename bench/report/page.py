@@ -17,6 +17,7 @@ from markupsafe import Markup
 from . import findings
 from .blocks import Block, Cell, notes
 from .curves import COLOURS, Style, axes_of, curves, log_scale
+from .noise import Noise, noise, size_curves
 from .plots import slugs
 from .printed import interval_text
 from .quantities import AXES, KNOWN, Quantity, number
@@ -66,6 +67,8 @@ class Section:
     pictures: list[tuple[str, str]]
     comparisons: dict[str, Any]
     reliability: list[findings.Reliability]
+    noise: list[Noise]
+    sizes: Markup
 
 
 def render_page(
@@ -169,7 +172,15 @@ def _section(block: Block, slug: str, styles: Mapping[str, Style], pngs: Mapping
         pictures=[(title, f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}") for title, png in pictures],
         comparisons=findings.comparisons(block),
         reliability=findings.reliability(block),
+        noise=noise(block),
+        sizes=_sizes(block, styles),
     )
+
+
+def _sizes(block: Block, styles: Mapping[str, Style]) -> Markup:
+    found = size_curves(block)
+    metric = block.quality[0] if found else None
+    return chart(found, styles, "1 / samples a side", metric.unit or metric.name) if metric else Markup("")
 
 
 def _charts(block: Block, metric: Quantity, axes: Sequence[str], styles: Mapping[str, Style]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ import pandas as pd
 from ...objectives.errors import BadInput
 
 SCHEMA_VERSION = 1
+TAIL = 0.2  # the share of a run, at its end, over which tail mean and sd are taken
 STATUSES = ("completed", "diverged", "failed", "skipped")
 _SPEC_TYPES: dict[str, type | tuple[type, ...]] = {
     "run": str,
@@ -92,6 +93,21 @@ class RunRecord:
         return self.result["floors"] or {}
 
     @property
+    def evaluation_noise(self) -> dict[str, dict[str, Any]]:
+        """Metric → values and sd of repeated evaluations of the last generator; {} where there were none."""
+        return self.result.get("evaluation_noise") or {}
+
+    @property
+    def bias(self) -> dict[str, dict[str, Any]]:
+        """Metric → its values at several sample sizes, and the limit where a law is known; {} where there are none."""
+        return self.result.get("bias") or {}
+
+    @property
+    def tail_evaluations(self) -> int:
+        """How many evaluations the tail mean is the mean of."""
+        return int(np.sum(self.courses["step"] > (1 - TAIL) * self.spec["steps"]))
+
+    @property
     def protocol(self) -> dict[str, Any]:
         return self.result["protocol"] or {}
 
@@ -137,6 +153,8 @@ def read_run(folder: Path) -> RunRecord:
     if result["run"] != spec["run"]:
         raise _damaged(folder / "result.json", f"belongs to run {result['run']}, spec.json to run {spec['run']}")
     _check_metrics(folder / "result.json", result)
+    for key in ("evaluation_noise", "bias"):
+        _check_measured_again(folder / "result.json", key, result.get(key) or {})
     history = _read_history(folder / "history.csv", result)
     return RunRecord(folder, spec, result, history, _check_samples(folder / "samples.npz"))
 
@@ -187,6 +205,16 @@ def _check_metrics(path: Path, result: dict[str, Any]) -> None:
         for key, value in values.items():
             if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
                 raise _damaged(path, f"metric '{name}' has {key} = {value!r}")
+
+
+def _check_measured_again(path: Path, key: str, found: Any) -> None:
+    """Metric → {name: a number, null, or a list of these}."""
+    inner: list[Any] = list(found.values()) if isinstance(found, dict) else [None]
+    if all(isinstance(values, dict) for values in inner):
+        flat = [v for values in inner for x in values.values() for v in (x if isinstance(x, list) else [x])]
+        if all(value is None or isinstance(value, int | float) for value in flat):
+            return
+    raise _damaged(path, f"'{key}' is {json.dumps(found)[:100]}")
 
 
 def _read_history(path: Path, result: dict[str, Any]) -> pd.DataFrame:

@@ -43,6 +43,20 @@ class Comparison:
     sign_p: float
 
 
+@dataclass(frozen=True)
+class Scatter:
+    """Standard deviations over seeds: as measured, the evaluation's share of it, and what is left without that.
+
+    `without` is None, and `note` says why, where there are too few seeds or no repeated evaluations.
+    """
+
+    seeds: float | None
+    evaluation: float | None
+    without: float | None
+    n: int
+    note: str | None = None
+
+
 def median(values: Sequence[float]) -> float:
     """The median; NaN of nothing. An infinite value ranks at its end."""
     return _statistic(values, np.median)
@@ -125,6 +139,27 @@ def rate(count: int, n: int) -> Estimate:
         return Estimate(float("nan"), None, None, 0, "no runs")
     interval = stats.binomtest(count, n).proportion_ci(LEVEL, method="wilson")
     return Estimate(count / n, float(interval.low), float(interval.high), n)
+
+
+def scatter(values: Sequence[float], evaluation_variances: Sequence[float]) -> Scatter:
+    """Variance between the seeds' values less the variance that their evaluation adds (one-way random effects).
+
+    Args:
+        values: one a seed; those that are not finite are left out.
+        evaluation_variances: of the error of each of the values; their mean counts.
+
+    The difference of the two estimates can be negative by chance; then 0 is left.
+    """
+    finite = [v for v in values if np.isfinite(v)]
+    known = [v for v in evaluation_variances if np.isfinite(v)]
+    evaluation = float(np.mean(known)) if known else None
+    noise = None if evaluation is None else evaluation**0.5
+    if len(finite) < MIN_SEEDS:
+        return Scatter(None, noise, None, len(finite), f"{len(finite)} of at least {MIN_SEEDS} seeds")
+    between = float(np.var(finite, ddof=1))
+    if evaluation is None:
+        return Scatter(between**0.5, None, None, len(finite), "evaluations were not repeated")
+    return Scatter(between**0.5, noise, max(0.0, between - evaluation) ** 0.5, len(finite))
 
 
 def survival(steps: Sequence[float], died: Sequence[bool]) -> tuple[np.ndarray, np.ndarray]:

@@ -13,7 +13,7 @@ def test_frechet_distance_of_gaussian_features_is_extrapolated_to_the_known_one(
     rng, dim, n = np.random.default_rng(3), 20, 800
     root, mean = np.eye(dim) + 0.07 * rng.normal(size=(dim, dim)), 0.2 * rng.normal(size=dim)
     covariance = root @ root.T
-    exact = mean @ mean + np.trace(np.eye(dim) + covariance - 2 * linalg.sqrtm(covariance).real)
+    exact = mean @ mean + np.trace(np.eye(dim) + covariance - 2 * np.real(linalg.sqrtm(covariance)))
     limits, at_n = [], []
     for _ in range(20):
         real, fake = rng.normal(size=(n, dim)), rng.normal(size=(n, dim)) @ root.T + mean
