@@ -6,6 +6,7 @@ from typing import Any
 
 from . import (
     execute,
+    g01_vanishing_gradient,
     g03_four_way,
     g04_loss_tracks_fid,
     s01_dirac,
@@ -52,6 +53,7 @@ STABILITY: tuple[Study, ...] = (
     s17_normalised_layers.STUDY,
 )
 IMAGES: tuple[Study, ...] = (
+    g01_vanishing_gradient.STUDY,
     g03_four_way.STUDY,
     g04_loss_tracks_fid.STUDY,
 )

@@ -8,7 +8,7 @@ import json
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -171,7 +171,14 @@ def identity(label: str, specification: Any) -> str:
 
 def _described(specification: Any) -> dict[str, Any]:
     kinds = {k: type(v).__name__ for k, v in vars(specification).items()}
-    return {"kind": type(specification).__name__, "kinds": kinds, **asdict(specification)}
+    return {"kind": type(specification).__name__, "kinds": kinds, **_deciding(specification)}
+
+
+def _deciding(value: Any) -> Any:
+    """Fields of dataclasses that are not compared, such as a device, decide nothing."""
+    if not is_dataclass(value):
+        return value
+    return {f.name: _deciding(getattr(value, f.name)) for f in fields(value) if f.compare}
 
 
 @cache

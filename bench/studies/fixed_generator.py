@@ -1,13 +1,15 @@
 """Games with a fixed generator: what is told apart, by which critic. No training and no measurements here."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ...models import ARCHITECTURES, stream_seed
+from ...models import ARCHITECTURES, Networks, draw_latent, stream_seed
 from ...objectives import Batch
 from ..data import Dataset, load
 from .sheet import LATENT, sheet
@@ -23,34 +25,45 @@ class FixedGame:
         critic: not yet prepared by an objective.
         draw: (n, stream) → n real and n generated samples [n, …].
         seed: of the streams.
-        generator: where there is one to differentiate: latents [n, 2] to samples.
+        generator: where there is one to differentiate: latents to samples.
+        draw_latents: (n, stream) → what the generator takes; N(0, I_2) in double precision by default.
+        dtype: of what is measured.
+        device: of the critic, and of all that is drawn.
     """
 
     critic: nn.Module
     draw: Draw
     seed: int
     generator: nn.Module | None = None
+    draw_latents: Callable[[int, torch.Generator], Tensor] | None = None
+    dtype: torch.dtype = torch.float64
+    device: str = "cpu"
     streams: dict[str, torch.Generator] = field(default_factory=dict)
 
     def stream(self, name: str) -> torch.Generator:
         """The named random stream, which goes on from where it was."""
         if name not in self.streams:
-            self.streams[name] = torch.Generator().manual_seed(stream_seed(self.seed, name))
+            self.streams[name] = self._generator(name)
         return self.streams[name]
 
     def batch(self, n: int = 256, step: int = 0) -> Batch:
         """Fresh samples for a training step."""
         return Batch(*self.draw(n, self.stream("data")), None, step, self.stream("objective"))
 
-    def evaluation(self, n: int, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor]:
-        """n real and n generated samples that no training step has seen: the same at every call."""
-        real, fake = self.draw(n, torch.Generator().manual_seed(stream_seed(self.seed, "evaluation")))
-        return real.to(dtype), fake.to(dtype)
+    def evaluation(self, n: int) -> tuple[Tensor, Tensor]:
+        """n real and n generated samples from a stream that no training step draws on: the same at every call."""
+        real, fake = self.draw(n, self._generator("evaluation"))
+        return real.to(self.dtype), fake.to(self.dtype)
 
     def latents(self, n: int) -> Tensor:
-        """Latents [n, 2] for the generator's gradient: the same at every call."""
-        rng = torch.Generator().manual_seed(stream_seed(self.seed, "latents"))
+        """n latents for the generator's gradient: the same at every call."""
+        rng = self._generator("latents")
+        if self.draw_latents is not None:
+            return self.draw_latents(n, rng)
         return torch.randn(n, LATENT, generator=rng, dtype=torch.float64)
+
+    def _generator(self, name: str) -> torch.Generator:
+        return torch.Generator(self.device).manual_seed(stream_seed(self.seed, name))
 
 
 @dataclass(frozen=True)
@@ -121,15 +134,71 @@ class ShiftedGaussians:
         return real, real + offset
 
 
-Fixed = Sheets | NoisyData | ShiftedGaussians
+@dataclass(frozen=True)
+class Images:
+    """Images against those of an untrained generator, in single precision.
+
+    Attributes:
+        dataset: a name in `lipbench.bench.data.DATASETS`.
+        architecture: of both networks, a name in `lipbench.models.ARCHITECTURES`.
+        settings: of the architecture.
+        device: where the game is played; it decides nothing.
+        data: folder of the data sets that are kept in files; likewise.
+    """
+
+    dataset: str
+    architecture: str
+    settings: tuple[tuple[str, Any], ...] = ()
+    device: str = field(default="cpu", compare=False)
+    data: Path | None = field(default=None, compare=False)
+
+    def game(self, seed: int) -> FixedGame:
+        """The game of this seed."""
+        data = _loaded(self.dataset, self.data, self.device)
+        networks = _networks(self.architecture, data.shape, seed, dict(self.settings))
+        generator = settled(networks, seed).to(self.device)
+
+        def latents(n: int, rng: torch.Generator) -> Tensor:
+            return draw_latent(networks, n, rng)
+
+        @torch.no_grad()
+        def draw(n: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+            return data.sample(n, rng), generator(latents(n, rng))
+
+        critic = networks.critic.to(self.device)
+        return FixedGame(critic, draw, seed, generator, latents, torch.float32, self.device)
+
+
+def settled(networks: Networks, seed: int, n: int = 256) -> nn.Module:
+    """The generator in eval mode, so that each sample depends on its own latent alone.
+
+    The running statistics of its batch norms are those of n latents: at their start they would make all images grey.
+    """
+    generator = networks.generator.train()
+    norms = [layer for layer in generator.modules() if isinstance(layer, nn.BatchNorm2d)]
+    before = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 1.0
+    with torch.no_grad():
+        generator(draw_latent(networks, n, torch.Generator().manual_seed(stream_seed(seed, "settling"))))
+    for norm, momentum in zip(norms, before, strict=True):
+        norm.momentum = momentum
+    return generator.eval()
+
+
+Fixed = Sheets | NoisyData | ShiftedGaussians | Images
 
 
 def _critic(architecture: str, shape: tuple[int, ...], seed: int, **settings: int) -> nn.Module:
+    return _networks(architecture, shape, seed, settings).critic
+
+
+def _networks(architecture: str, shape: tuple[int, ...], seed: int, settings: Mapping[str, Any]) -> Networks:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(stream_seed(seed, "weights"))
-        return ARCHITECTURES[architecture](shape, **settings).critic
+        return ARCHITECTURES[architecture](shape, **settings)
 
 
 @cache
-def _loaded(name: str) -> Dataset:
-    return load(name)
+def _loaded(name: str, data_dir: Path | None = None, device: str = "cpu") -> Dataset:
+    return load(name, data_dir).to(device)

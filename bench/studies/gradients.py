@@ -1,22 +1,32 @@
-"""Curves of a fixed generator's gradient against critic steps: their rows, their ratios, and how they are drawn."""
+"""Curves of a fixed generator's gradient against critic steps: rows, ratios, criteria, and how they are drawn."""
 
 from collections.abc import Mapping
 
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from .contract import Row, Setting
-from .critics import trained
-from .style import label
-from .trainings import Constraint, sheet_runs
+from .contract import Criterion, Part, Quantity, Row, Setting
+from .critics import CriticRun, trained
+from .style import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION, label, legend, panels
+from .trainings import CLIP, CLIP_TIGHT, Key
+
+SETTLED = 50  # the critic's start is over
+COLORS = {
+    "minimax": VERMILION,
+    "non-saturating": ORANGE,
+    "GP": BLUE,
+    "SN": GREEN,
+    CLIP: PURPLE,
+    CLIP_TIGHT: BLACK,
+}
 
 
-def gradient_rows(cells: Mapping[str, Constraint], setting: Setting) -> list[Row]:
-    """Per seed, objective and critic step: the norm of the generator's gradient, in the vanishing-gradient setting.
+def gradient_rows(runs: Mapping[Key, CriticRun], setting: Setting) -> list[Row]:
+    """Per seed, objective and critic step: the norm of the generator's gradient; `runs` by (objective, seed).
 
     Minimax's critic serves the non-saturating generator too, which gets rows of its own.
     """
-    runs = sheet_runs(cells, setting.options["steps"], setting.seeds)
     rows: list[Row] = []
     for (name, seed), result in zip(runs, trained(list(runs.values()), setting), strict=True):
         for point in result.curve:
@@ -47,3 +57,68 @@ def draw_curves(measurements: pd.DataFrame, colors: Mapping[str, str], axis: Axe
     axis.set_xlim(left=0)
     axis.set_yscale("log")
     label(axis, "critic steps", "norm of the generator's gradient", "one line a seed")
+
+
+def summary(measurements: pd.DataFrame) -> pd.DataFrame:
+    """Per seed and objective: first and largest over last gradient (`fall`, `fall_from_top`), largest over smallest and
+    smallest over the overall largest from step SETTLED on (`spread`, `share`).
+    """
+    rows: list[Row] = []
+    for (seed, objective), curve in measurements.groupby(["seed", "objective"]):  # pyright: ignore[reportGeneralTypeIssues]
+        gradient = curve.sort_values("step").set_index("step")["gradient"]
+        settled = gradient[gradient.index >= SETTLED]
+        rows.append({"seed": seed, "objective": objective, "fall": ratio(gradient.iloc[0], gradient.iloc[-1])})
+        rows[-1] |= {"fall_from_top": ratio(gradient.max(), gradient.iloc[-1])}
+        rows[-1] |= {"spread": ratio(settled.max(), settled.min()), "share": settled.min() / gradient.max()}
+        rows[-1] |= {"first": gradient.iloc[0], "last": gradient.iloc[-1]}
+    return pd.DataFrame(rows)
+
+
+def curves(measurements: pd.DataFrame, title: str, place: str = "lower left") -> Figure:
+    """Gradient norm against critic steps."""
+    figure, (axis,) = panels(title, width=6.8, height=4.2)
+    draw_curves(measurements, COLORS, axis)
+    legend(axis, ncols=2, loc=place)
+    return figure
+
+
+def _last(objective: str) -> Quantity:
+    return Quantity(
+        measurement="last", where={"objective": objective}, reduce="median", text=f"gradient at the end, {objective}"
+    )
+
+
+def parts(fall: str, text: str) -> tuple[Part, Part]:
+    """The two halves of the claim; `fall`: the column with the fall of minimax's gradient, `text`: from where."""
+    where = {"objective": "minimax"}
+    text = f"{text} over gradient at the end, minimax, worst seed"
+    falls = Criterion(measurement=fall, where=where, text=text, reduce="min", op=">=", threshold=1e3)
+    vanishes = Part(
+        name="minimax: the gradient vanishes",
+        criteria=(falls,),
+        reported=(_last("minimax"), _last("non-saturating")),
+    )
+    return vanishes, KEPT
+
+
+KEPT = Part(
+    name="Wasserstein and SN critics keep it",
+    criteria=(
+        Criterion(
+            measurement="spread",
+            where={"objective": "GP"},
+            text=f"largest over smallest gradient from step {SETTLED} on, GP, worst seed",
+            op="<=",
+            threshold=2.0,
+        ),
+        Criterion(
+            measurement="share",
+            where={"objective": "SN"},
+            text=f"smallest gradient from step {SETTLED} on over the largest, SN, worst seed",
+            reduce="min",
+            op=">=",
+            threshold=0.1,
+        ),
+    ),
+    reported=(_last("GP"), _last("SN"), _last(CLIP), _last(CLIP_TIGHT)),
+)

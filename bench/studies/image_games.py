@@ -90,6 +90,13 @@ def comparison(setting: Setting) -> list[CellRun]:
     return image_runs([game(name, setting.options) for name in GAMES], setting)
 
 
+def named(architecture: Named) -> tuple[str, tuple[tuple[str, Any], ...]]:
+    """Name and settings of an architecture as an option has them."""
+    if isinstance(architecture, str):
+        return architecture, ()
+    return architecture["name"], tuple((k, v) for k, v in architecture.items() if k != "name")
+
+
 def device_of(setting: Setting) -> str:
     """Where this study trains.
 

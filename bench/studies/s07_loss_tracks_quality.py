@@ -11,7 +11,7 @@ from .style import BLUE, GREEN, PURPLE, VERMILION
 from .toy_games import CLIP_TIGHT, GP_STRONG, GRID, NS, SN, game
 
 NAMES = (CLIP_TIGHT, GP_STRONG, NS, SN)
-COLORS = dict(zip(NAMES, (PURPLE, BLUE, VERMILION, GREEN), strict=True))
+COLORS: dict[str, str] = dict(zip(NAMES, (PURPLE, BLUE, VERMILION, GREEN), strict=True))
 OFFSET, POINTS, EVALUATIONS = 3.0, 400, 50
 
 

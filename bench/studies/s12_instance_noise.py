@@ -6,14 +6,15 @@ from matplotlib.figure import Figure
 from .contract import Criterion, Part, Quantity, Row, Setting, Study
 from .gradients import draw_curves, gradient_rows, last, ratio
 from .style import BLUE, GREEN, VERMILION, legend, panels
-from .trainings import MINIMAX, noise_cells, sheet_sizes
+from .trainings import MINIMAX, noise_cells, sheet_runs, sheet_sizes
 
 COLORS = {"minimax": VERMILION, "constant noise": BLUE, "annealed noise": GREEN}
 
 
 def run(setting: Setting) -> list[Row]:
     """See `gradient_rows`: without noise, with constant and with annealed noise."""
-    rows = gradient_rows({"minimax": MINIMAX, **noise_cells(setting.options["steps"])}, setting)
+    steps = setting.options["steps"]
+    rows = gradient_rows(sheet_runs({"minimax": MINIMAX, **noise_cells(steps)}, steps, setting.seeds), setting)
     return [row for row in rows if row["objective"] in COLORS]
 
 

@@ -9,6 +9,9 @@ import torch
 
 from lipbench.bench.spec import expand
 from lipbench.bench.studies import STUDIES, NotAtThisScale, Setting, Size, image_games, judge, store
+from lipbench.bench.studies.critics import CriticRun
+from lipbench.bench.studies.fixed_generator import Images
+from lipbench.bench.studies.g01_vanishing_gradient import RECIPE
 from lipbench.bench.suite import Evaluation
 
 IMAGES = [name for name in STUDIES if name.startswith("G")]
@@ -18,9 +21,7 @@ def setting(scale: str, folder: Path, **other: object) -> Setting:
     return Setting(scale, (0,), {}, folder, folder / "runs", **other)  # pyright: ignore[reportArgumentType]
 
 
-def test_full_scale_wants_a_gpu_unless_a_device_was_asked_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_full_scale_wants_a_gpu_unless_a_device_was_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     full = setting("full", tmp_path)
     with pytest.raises(NotAtThisScale, match="needs a GPU"):
@@ -61,6 +62,25 @@ def test_sizes_are_twenty_thousand_updates_three_seeds_on_a_gpu(name: str) -> No
     assert sizes["full"].seeds == 3
     assert sizes["full"].options["dataset"] == "cifar10" and sizes["full"].options["architecture"] == "sngan-cnn"
     assert sizes["smoke"].seeds < STUDIES[name].min_seeds
+
+
+def test_images_game_is_fixed_and_the_same_wherever_the_files_lie() -> None:
+    small = Images("mnist5k", "dcgan", (("channels", 2),))
+    game = small.game(3)
+    assert game.generator is not None
+    latents = game.latents(8)
+    assert latents.dtype == torch.float32
+    with torch.no_grad():
+        together, alone = game.generator(latents), torch.cat([game.generator(z[None]) for z in latents])
+    torch.testing.assert_close(together, alone, atol=1e-6, rtol=1e-5)  # no sample depends on the others
+    assert together.std() > 0.01  # 0.0002 with the statistics that batch norms start with
+    real, fake = game.evaluation(8)
+    assert real.shape == fake.shape == (8, 1, 28, 28)
+    assert torch.equal(real, small.game(3).evaluation(8)[0]) and torch.equal(fake, small.game(3).evaluation(8)[1])
+    assert not torch.equal(fake, small.game(4).evaluation(8)[1])
+    run = CriticRun(small, "minimax", RECIPE, 2, 0)
+    assert replace(run, fixed=replace(small, data=Path("elsewhere"), device="cuda:1")).id == run.id
+    assert replace(run, fixed=replace(small, settings=(("channels", 3),))).id != run.id
 
 
 @pytest.mark.slow

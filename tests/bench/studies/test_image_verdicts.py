@@ -97,7 +97,27 @@ def test_g4_wants_both_rank_correlations_three_tenths_above_the_median_of_ns(tmp
     assert outcomes("G4", tracking(above, below)) == outcomes("G4", tracking(below, above)) == [NOT]
 
 
-MADE = {"G3": comparison, "G4": lambda: tracking([2, 1, 4, 5, 3], [2, 1, 4, 5, 3])}
+def gradients(**changes: Sequence[float]) -> Rows:
+    """Objective → gradients at steps 0, 50 and 4,000."""
+    levels = {"minimax": (1.0, 0.5, 1e-4), "non-saturating": (1.0, 5.0, 500.0), "GP": (9.0, 6.0, 7.0)}
+    levels |= {"SN": (0.01, 4.0, 2.0), "clip 0.1": (1.0, 50.0, 700.0), "clip 0.01": (1.0, 0.01, 0.04)}
+    return [
+        {"seed": seed, "objective": name, "step": step, "gradient": gradient}
+        for seed in SEEDS
+        for name, curve in {**levels, **changes}.items()
+        for step, gradient in zip((0, 50, 4000), curve, strict=True)
+    ]
+
+
+def test_g1_has_s2s_thresholds_with_the_fall_from_the_largest_gradient(tmp_path: Path) -> None:
+    assert outcomes("G1", gradients(), tmp_path) == [REPRODUCED] * 2
+    assert outcomes("G1", gradients(minimax=(1e-6, 0.5, 4.9e-4))) == [REPRODUCED] * 2
+    assert outcomes("G1", gradients(minimax=(1e-6, 0.5, 5.1e-4))) == [NOT, REPRODUCED]
+    assert outcomes("G1", gradients(GP=(9.0, 6.0, 12.1))) == [REPRODUCED, NOT]
+    assert outcomes("G1", gradients(SN=(0.01, 4.0, 0.39))) == [REPRODUCED, NOT]
+
+
+MADE = {"G1": gradients, "G3": comparison, "G4": lambda: tracking([2, 1, 4, 5, 3], [2, 1, 4, 5, 3])}
 
 
 @pytest.mark.parametrize("name", MADE)
