@@ -36,6 +36,7 @@ def run(
     address: str | None = None,
     gpus_per_run: float = 0.0,
     slurm: list[str] | None = None,
+    weights: Path | None = None,
 ) -> int:
     """Run or resume a suite, then report on it.
 
@@ -55,6 +56,7 @@ def run(
         address: of the Ray cluster (default: RAY_ADDRESS, else a new one on this machine).
         gpus_per_run: GPUs for each run on Ray (a fraction is fine) or Slurm.
         slurm: KEY=VALUE parameters of submitit, e.g. slurm_partition=gpu timeout_min=600.
+        weights: file with Inception's weights, for suites that ask for the extractor inception.
     """
     from .executors import Limits, Options, choose
     from .runner import sweep
@@ -68,7 +70,9 @@ def run(
     limits = Limits(retries, time_limit)
     choice = choose(executor, Options(jobs, device, limits, address, gpus_per_run, slurm or ()))
     where = out or Path("results") / loaded.name
-    place = Place(where, choice.device, choice.threads, tuple(logger or ()), checkpoint_seconds)
+    place = Place(
+        where, choice.device, choice.threads, tuple(logger or ()), checkpoint_seconds, weights and weights.absolute()
+    )
     return sweep(loaded, folder, place, choice.executor, data, Console())
 
 

@@ -18,6 +18,7 @@ from .data import load
 from .executors import Ended, Executor, LocalExecutor
 from .executors.worker import finished, forget_locks
 from .machine import machine
+from .metrics.protocols import check_evaluation
 from .progress import Progress, TimeLeft, say
 from .report import report
 from .report.records import RunRecord, read_run
@@ -61,6 +62,7 @@ def sweep(
     """
     specs = expand(suite, folder, data_dir)
     _check_networks(suite, specs, {dataset: load(dataset, data_dir).shape for dataset in suite.datasets})
+    _check_evaluation(suite, data_dir, place.weights)
     executor = LocalExecutor(executor) if isinstance(executor, int) else executor
     store = Store(place.folder)
     with telling_full_disk(place.folder), store.lock():
@@ -109,6 +111,15 @@ def _check_networks(suite: Suite, specs: Sequence[RunSpec], shapes: dict[str, tu
             continue
         except BadInput as error:
             raise BadInput(f"{suite.where}: architectures: {spec.architecture_spec['name']}: {error}") from error
+
+
+def _check_evaluation(suite: Suite, data_dir: Path | None, weights: Path | None) -> None:
+    """An extractor that is not at hand, or too few images for the protocol, is told now too."""
+    for dataset in suite.datasets:
+        try:
+            check_evaluation(load(dataset, data_dir), suite.evaluation.model_dump(), weights)
+        except BadInput as error:
+            raise BadInput(f"{suite.where}: evaluation: {error}") from error
 
 
 def _look(specs: Sequence[RunSpec], store: Store, left: TimeLeft, console: Console) -> tuple[Tally, list[RunSpec]]:

@@ -52,6 +52,7 @@ class Place:
     threads: int = 1
     loggers: tuple[str, ...] = ()
     checkpoint_seconds: float = 60.0
+    weights: Path | None = None  # of the extractor inception, where they are not in torch hub's cache
 
 
 def run(spec: RunSpec, place: Place) -> dict[str, Any]:
@@ -184,7 +185,7 @@ def _skip_or_train(spec: RunSpec, place: Place, folder: Path) -> dict[str, Any]:
     reset_peak_memory(place.device)
     _seed_globally(stream_seed(spec.seed, "global"))
     module = build(spec, data)
-    evaluator = Evaluator(data, spec.evaluation, spec.steps)
+    evaluator = Evaluator(data, spec.evaluation, spec.steps, place.weights)
     _fit(module, evaluator, place, folder)
     _write_history(folder, evaluator)
     _write_samples(folder, module, evaluator, data)

@@ -71,7 +71,7 @@ def read_pictures(name: str, where: Path, form: Format, source: str, extractor: 
     about = f"{source}: {len(found.train)} to train on, {len(found.test)} held out{_left_out(found)}"
     labels = found.labels if (found.labels >= 0).all() else None
     test = found.test if len(found.test) else None
-    default = extractor or ("mnist-cnn" if form.channels == 1 else "inception")
+    default = extractor or ("mnist-cnn" if form.channels == 1 else "efficientnet-lite0")
     return Dataset(name, tuple(found.train.shape[1:]), found.train, test, labels, None, default, about)
 
 

@@ -1,9 +1,9 @@
 """CIFAR-10, SVHN, STL-10 and CelebA in their authors' files, read and fetched by torchvision's classes.
 
-Nothing is fetched unless `download` is called; torchvision checks the files' MD5 before they are read.
+Nothing is fetched unless `download` is called. torchvision checks the files' MD5 whenever it reads them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,10 +16,10 @@ from torch import Tensor
 from ...objectives import BadInput
 from . import files
 from .dataset import Dataset
-from .decoded import Format
+from .decoded import Format, Picture, decoded
 from .pictures import read_pictures
 
-Parts = tuple[Tensor, Tensor, Tensor | None]  # train, test, labels of train
+Listed = list[tuple[str, str | None]]  # file, and its MD5
 
 
 @dataclass(frozen=True)
@@ -29,42 +29,46 @@ class Source:
     Attributes:
         name: as in a suite.
         kind: torchvision's class.
-        splits: the arguments of that class for training and held-out data.
-        listing: attributes of the class that list the files as (name, md5), or as rows that end so.
-        folder: below the data folder, where the files lie.
-        read: the two objects of that class, and the data folder, to tensors.
+        splits: arguments of that class for the parts of the training data and for the held-out ones.
+        files: of that class: what must be there, below the data folder.
         size: of the download, in words.
         citation: one line.
+        form: what pictures are turned into; decoded once, into the cache. None for files of arrays.
+        arrays: from an object of the class: pixels uint8 [N, C, H, W] and labels; without a `form`.
     """
 
     name: str
     kind: str
-    splits: tuple[dict[str, Any], dict[str, Any]]
-    listing: Callable[[Any], list[tuple[str, str]]]
-    folder: str
-    read: Callable[[Any, Any, Path], Parts]
+    splits: tuple[tuple[dict[str, Any], ...], tuple[dict[str, Any], ...]]
+    files: Callable[[Any], Listed]
     size: str
     citation: str
+    form: Format | None = None
+    arrays: Callable[[Any], tuple[np.ndarray, Any]] | None = None
 
 
 def load_vision(source: Source, data_dir: Path | None = None) -> Dataset:
     """The data set from its files below `data_dir` or ~/.cache/lipbench. Raises BadInput if they are not whole."""
     where = files.root(data_dir)
-    _check(source, where, data_dir)
-    train, test = (_torchvision(source)(where, **split) for split in source.splits)
-    pixels, held_out, labels = source.read(train, test, where)
-    return Dataset(source.name, tuple(pixels.shape[1:]), pixels, held_out, labels, None, "inception", source.citation)
+    stats = _check_there(source, where)
+    if source.form is not None:
+        found = decoded(source.name, [where.resolve(), *stats], source.form, _pictures(source, where))
+        train, test, labels = found.train, found.test, found.labels
+    else:
+        train, test, labels = _read_arrays(source, where)
+    known = labels if (labels >= 0).any() else None
+    return Dataset(source.name, tuple(train.shape[1:]), train, test, known, None, "inception", source.citation)
 
 
 def download(source: Source, where: Path) -> None:
     """Fetches what is missing. Raises BadInput if that fails."""
     try:
         where.mkdir(parents=True, exist_ok=True)
-        for split in source.splits:
+        for split in (part for parts in source.splits for part in parts):
             _torchvision(source)(where, **split, download=True)
-    except Exception as error:  # torchvision's downloaders raise what urllib, zipfile, tarfile or gdown raise
+    except Exception as error:  # whatever urllib, zipfile, tarfile or gdown raise below torchvision
         reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise BadInput(f"{source.name}: download to {where} failed ({reason})") from error
+        raise BadInput(f"{source.name}: download of {source.size} to {where} failed ({reason})") from error
 
 
 def _torchvision(source: Source) -> Any:
@@ -73,47 +77,85 @@ def _torchvision(source: Source) -> Any:
     return getattr(torchvision.datasets, source.kind)
 
 
-def _check(source: Source, where: Path, data_dir: Path | None) -> None:
-    """Names the first file that is missing or not the original; torchvision does not say which."""
+def _check_there(source: Source, where: Path) -> list[object]:
+    """Size and time of change of every file. Raises BadInput that names the first one that is missing."""
+    paths = [where / name for name, _ in source.files(_torchvision(source))]
+    for path in paths:
+        if not path.exists():
+            raise BadInput(f"{source.name}: {path} is missing; {files.ADVICE} ({source.size})")
+    return [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
+
+
+def _open(source: Source, where: Path, split: dict[str, Any]) -> Any:
+    """An object of torchvision's class; where that finds a file changed, BadInput says which, as torchvision does not."""
     from torchvision.datasets.utils import check_integrity
 
-    for name, md5 in source.listing(_torchvision(source)):
-        path = where / source.folder / name
-        if not path.exists():
-            raise BadInput(f"{source.name}: {path} is missing; {files.how_to_get(data_dir, source.size)}")
-        if md5 and not check_integrity(path, md5):
-            raise BadInput(f"{source.name}: {path} is corrupt or another file: its MD5 is not {md5}")
+    try:
+        return _torchvision(source)(where, **split)
+    except RuntimeError as error:
+        listed = source.files(_torchvision(source))
+        bad = [f"{where / name}" for name, md5 in listed if md5 and not check_integrity(where / name, md5)]
+        raise BadInput(f"{source.name}: corrupt or another file: {', '.join(bad) or error}") from error
 
 
-def _cifar10(train: Any, test: Any, _: Path) -> Parts:
-    pixels, held_out = (torch.from_numpy(part.data).permute(0, 3, 1, 2).contiguous() for part in (train, test))
-    return pixels, held_out, torch.tensor(train.targets)
+def _read_arrays(source: Source, where: Path) -> tuple[Tensor, Tensor, Tensor]:
+    assert source.arrays is not None
+    (train, labels), (test, _) = (source.arrays(_open(source, where, parts[0])) for parts in source.splits)
+    pixels, held_out = (torch.from_numpy(np.ascontiguousarray(part)) for part in (train, test))
+    return pixels, held_out, torch.as_tensor(labels, dtype=torch.int64)
 
 
-def _svhn(train: Any, test: Any, _: Path) -> Parts:
-    pixels, held_out = (torch.from_numpy(np.ascontiguousarray(part.data)) for part in (train, test))
-    return pixels, held_out, torch.from_numpy(train.labels)
+def _pictures(source: Source, where: Path) -> Iterator[Picture]:
+    for held_out, parts in enumerate(source.splits):
+        for split in parts:
+            opened = _open(source, where, split)
+            for i in range(len(opened)):
+                image, label = opened[i]
+                yield Picture(f"{split} {i}", bool(held_out), -1 if label is None else label, image)
 
 
 CIFAR10 = Source(
     "cifar10",
     "CIFAR10",
-    ({"train": True}, {"train": False}),
-    lambda kind: [*map(tuple, kind.train_list), *map(tuple, kind.test_list), (kind.meta["filename"], kind.meta["md5"])],
-    "cifar-10-batches-py",
-    _cifar10,
+    (({"train": True},), ({"train": False},)),
+    lambda kind: [
+        (f"{kind.base_folder}/{name}", md5)
+        for name, md5 in [*kind.train_list, *kind.test_list, (kind.meta["filename"], kind.meta["md5"])]
+    ],
     "170 MB",
     "CIFAR-10 (Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images)",
+    arrays=lambda opened: (opened.data.transpose(0, 3, 1, 2), opened.targets),
 )
 SVHN = Source(
     "svhn",
     "SVHN",
-    ({"split": "train"}, {"split": "test"}),
-    lambda kind: [kind.split_list[split][1:] for split in ("train", "test")],
-    "",
-    _svhn,
+    (({"split": "train"},), ({"split": "test"},)),
+    lambda kind: [tuple(kind.split_list[split][1:]) for split in ("train", "test")],
     "250 MB",
-    "SVHN, cropped digits (Netzer et al. 2011, Reading Digits in Natural Images), non-commercial use",
+    "SVHN, cropped digits (Netzer et al. 2011, Reading Digits in Natural Images), for non-commercial use",
+    arrays=lambda opened: (opened.data, opened.labels),
+)
+STL10 = Source(
+    "stl10",
+    "STL10",
+    (({"split": "train"}, {"split": "unlabeled"}), ({"split": "test"},)),
+    lambda kind: [(f"{kind.base_folder}/{name}", md5) for name, md5 in [*kind.train_list, *kind.test_list]],
+    "2.6 GB",
+    "STL-10, labelled and unlabelled images at 48 pixels, as in SN-GAN (Coates, Ng, Lee 2011)",
+    form=Format(size=48),
+)
+CELEBA = Source(
+    "celeba",
+    "CelebA",
+    # All targets but these are files that are read anyway; 40 attributes are no class, so there are no labels.
+    (({"split": "train", "target_type": []},), ({"split": "test", "target_type": []},)),
+    lambda kind: [
+        *((f"{kind.base_folder}/{name}", md5) for _, md5, name in kind.file_list if not name.endswith(".zip")),
+        (f"{kind.base_folder}/img_align_celeba", None),
+    ],
+    "1.4 GB, with the package gdown",
+    "CelebA, aligned, the central 178 pixels at 64 (Liu, Luo, Wang, Tang 2015), for non-commercial research",
+    form=Format(size=64, crop=178),
 )
 
 # CIFAR-10 as a repository keeps it for people without the original: compressed anew, so another data set.
@@ -140,5 +182,5 @@ def jpeg_place(where: Path) -> Path | None:
     return next((where / name for name in JPEG_PLACES if (where / name).exists()), None)
 
 
-VISION = {source.name: source for source in (CIFAR10, SVHN)}
-cifar10, svhn = (partial(load_vision, source) for source in VISION.values())
+VISION = {source.name: source for source in (CIFAR10, SVHN, STL10, CELEBA)}
+cifar10, svhn, stl10, celeba = (partial(load_vision, source) for source in VISION.values())

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ...objectives import BadInput
 from ..data import Dataset
-from .extractors import load_extractor
+from .extractors import Extractor, load_extractor
 from .images import ImageMetrics, Sizes
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -46,20 +46,39 @@ def image_metrics(
     Raises:
         BadInput: the extractor is not at hand, or there are too few reals.
     """
-    name = evaluation["extractor"] or data.extractor
-    assert name is not None
-    extractor = load_extractor(name, weights if name == "inception" else None)
-    if evaluation["split"] is None:
-        reference, other = _halves(data, evaluation["images"], torch.device(device))
-        sizes, split = _sizes(evaluation, len(reference)), data.held_out_from
-    else:
-        reference, other = _sets(data, evaluation["split"])
-        sizes, split = _sizes(evaluation, evaluation["images"]), evaluation["split"]
-    _check(data.name, sizes, len(reference))
-    metrics = ImageMetrics(reference, extractor, sizes, split=split, device=device)
-    if evaluation["split"] is None:
+    extractor = _extractor(data, evaluation, weights)
+    reference, other, sizes = _divided(data, evaluation, torch.device(device))
+    split = evaluation["split"]
+    metrics = ImageMetrics(reference, extractor, sizes, split=split or data.held_out_from, device=device)
+    if split is None:
+        assert other is not None
         return metrics, metrics.floor(reference, other)
     return metrics, {} if other is None else metrics.floor_of(_drawn(other, sizes.n_fake))
+
+
+def check_evaluation(data: Dataset, evaluation: Mapping[str, Any], weights: Path | None = None) -> None:
+    """Raises what `image_metrics` would, without looking at an image; nothing for points."""
+    if data.is_images:
+        _extractor(data, evaluation, weights)
+        _divided(data, evaluation, torch.device("cpu"))
+
+
+def _extractor(data: Dataset, evaluation: Mapping[str, Any], weights: Path | None) -> Extractor:
+    name = evaluation["extractor"] or data.extractor
+    assert name is not None
+    return load_extractor(name, weights if name == "inception" else None)
+
+
+def _divided(data: Dataset, evaluation: Mapping[str, Any], device: torch.device) -> tuple[Tensor, Tensor | None, Sizes]:
+    """Reference, the floor's other side, and the sizes, of which there are enough."""
+    if evaluation["split"] is None:
+        reference, other = _halves(data, evaluation["images"], device)
+        sizes = _sizes(evaluation, len(reference))
+    else:
+        reference, other = _sets(data, evaluation["split"])
+        sizes = _sizes(evaluation, evaluation["images"])
+    _check(data.name, sizes, len(reference))
+    return reference, other, sizes
 
 
 def _sizes(evaluation: Mapping[str, Any], n_fake: int) -> Sizes:
