@@ -37,6 +37,7 @@ def run(
     gpus_per_run: float = 0.0,
     slurm: list[str] | None = None,
     weights: Path | None = None,
+    download: bool = False,
 ) -> int:
     """Run or resume a suite, then report on it.
 
@@ -46,7 +47,7 @@ def run(
         jobs: runs made at once on this machine (default: one per core on a CPU, one per GPU).
         seeds: number of seeds, in place of the suite's.
         set: KEY=VALUE overrides of the suite, e.g. steps=60 or evaluation.count=5.
-        data: folder of the data sets that are kept in files (mnist, fashion-mnist).
+        data: folder of the data sets that are kept in files (default: ~/.cache/lipbench).
         device: auto, cpu, cuda (every GPU, in turn) or cuda:N.
         logger: Lightning loggers to keep in each run's folder besides the records.
         checkpoint_seconds: time between two checkpoints of a run, from which an interrupted one goes on.
@@ -57,7 +58,9 @@ def run(
         gpus_per_run: GPUs for each run on Ray (a fraction is fine) or Slurm.
         slurm: KEY=VALUE parameters of submitit, e.g. slurm_partition=gpu timeout_min=600.
         weights: file with Inception's weights, for suites that ask for the extractor inception.
+        download: fetch the data sets that are missing, to where --data says.
     """
+    from .data import download as fetch
     from .executors import Limits, Options, choose
     from .runner import sweep
     from .suite import load_suite
@@ -65,6 +68,8 @@ def run(
 
     overrides = [*(set or []), *([f"seeds={seeds}"] if seeds is not None else [])]
     loaded, folder = load_suite(suite, overrides)
+    for dataset in loaded.datasets if download else ():
+        fetch(dataset, data)
     if not checkpoint_seconds >= 0:
         raise BadInput(f"--checkpoint_seconds {checkpoint_seconds}: must be 0 or more")
     limits = Limits(retries, time_limit)
@@ -80,10 +85,16 @@ def report(folder: Path) -> int:
     """Tables, plots and the page again, from the records alone.
 
     Args:
-        folder: a results folder.
+        folder: a results folder, of a suite or of studies.
     """
     from .report import report as write_report
 
+    if not (folder / "suite.json").exists() and any(folder.glob("*/study.json")):
+        from .studies import STUDIES
+        from .studies.execute import rebuild
+
+        rebuild(folder, STUDIES, Console())
+        return 0
     write_report(folder, console=Console())
     return 0
 
@@ -194,6 +205,7 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "ids": {"flag": "ids", "nargs": "+", "metavar": "ID"},
     "slurm": {"flag": "--slurm", "nargs": "+", "default": [], "metavar": "KEY=VALUE"},
     "force": {"flag": "--force", "action": "store_true"},
+    "download": {"flag": "--download", "action": "store_true"},
 }
 
 

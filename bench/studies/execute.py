@@ -88,7 +88,7 @@ def run_studies(
     with one_thread():
         records = [settle(study, job) for study in studies.values()]
     write_tables(verdict_table(out, catalogue or studies), out)
-    show(verdict_table(out, studies), job)
+    show(verdict_table(out, studies), out, job.console)
     return int(any(record.status == "failed" for record in records))
 
 
@@ -126,6 +126,20 @@ def redraw(study: Study, folder: Path) -> pd.DataFrame:
     return measurements
 
 
+def rebuild(out: Path, studies: Mapping[str, Study], console: Console) -> None:
+    """Verdicts, tables and pictures again, from the records that lie in the folder alone."""
+    for study in (study for study in studies.values() if (out / study.id).is_dir()):
+        try:
+            record, _ = read(out / study.id)
+            if record.status == "completed":
+                redraw(study, out / study.id)
+        except BadInput as error:
+            console.print(f"{study.id:<4} {error}", highlight=False, markup=False, soft_wrap=True)
+    table = verdict_table(out, studies)
+    write_tables(table, out)
+    show(table, out, console)
+
+
 def _check_options(study: Study, job: Job) -> None:
     size = study.sizes.get(job.scale)
     known = list(size.options) if isinstance(size, Size) else []
@@ -155,7 +169,7 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def show(table: pd.DataFrame, job: Job) -> None:
+def show(table: pd.DataFrame, out: Path, console: Console) -> None:
     """Prints the table without its longest columns."""
     shown = Table("id", "claim", "measured", "seeds", "verdict", show_lines=True)
     for row in table.to_dict("records"):
@@ -163,8 +177,8 @@ def show(table: pd.DataFrame, job: Job) -> None:
         shown.add_row(
             *(escape(str(cell)) for cell in (row["id"], claim, row["measured"], row["seeds"], row["verdict"]))
         )
-    job.console.print(shown)
-    job.console.print(f"Table and plots: {job.out / 'verdicts.md'}", highlight=False, soft_wrap=True)
+    console.print(shown)
+    console.print(f"Table and plots: {out / 'verdicts.md'}", highlight=False, soft_wrap=True)
 
 
 def _current(study: Study, wanted: Record, job: Job) -> Record | None:

@@ -188,6 +188,19 @@ def test_redraw_makes_the_plot_from_the_record_alone(tmp_path: Path) -> None:
     assert (tmp_path / "X1" / "plot.png").exists() and (tmp_path / "X1" / "second.png").exists()
 
 
+def test_rebuild_needs_the_records_alone_and_says_which_are_damaged(tmp_path: Path) -> None:
+    other = replace(GOOD, id="X4")
+    run(GOOD, other, out=tmp_path)
+    for name in ("X1/plot.png", "X4/plot.png", "verdicts.csv", "verdicts.md"):
+        (tmp_path / name).unlink()
+    (tmp_path / "X4" / "study.json").write_text("{")
+    console = Console(file=io.StringIO(), width=200)
+    execute.rebuild(tmp_path, {"X1": replace(GOOD, run=explode), "X4": other}, console)
+    assert (tmp_path / "X1" / "plot.png").exists() and (tmp_path / "verdicts.md").exists()
+    assert list(pd.read_csv(tmp_path / "verdicts.csv")["verdict"].str.split(":").str[0]) == ["reproduced", "damaged"]
+    assert "X4" in console.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
+
+
 def test_choose_knows_all_case_and_order() -> None:
     assert list(execute.choose("all", STUDIES)) == list(STUDIES)
     assert list(execute.choose(["t5", "T2"], STUDIES)) == ["T2", "T5"]
