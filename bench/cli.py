@@ -99,6 +99,20 @@ def report(folder: Path) -> int:
     return 0
 
 
+def compare(first: Path, second: Path, *, out: Path | None = None) -> int:
+    """Put two results folders side by side, paired by seed.
+
+    Args:
+        first: a results folder.
+        second: another one, measured under the same protocol.
+        out: folder for compare.csv and compare.md.
+    """
+    from .report.compare import compare_folders
+
+    compare_folders(first, second, out, Console())
+    return 0
+
+
 def study(
     ids: list[str],
     *,
@@ -197,7 +211,15 @@ def list_(kind: Kind) -> int:
     return 0
 
 
-COMMANDS = {"run": run, "report": report, "study": study, "check": check, "sample": sample, "list": list_}
+COMMANDS = {
+    "run": run,
+    "report": report,
+    "compare": compare,
+    "study": study,
+    "check": check,
+    "sample": sample,
+    "list": list_,
+}
 # What a signature cannot say: arguments with several values, and switches.
 SPECIAL: dict[str, dict[str, Any]] = {
     "set": {"flag": "--set", "nargs": "+", "default": [], "metavar": "KEY=VALUE"},

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from ..models import Unsuited
 from ..objectives import BadInput
-from .data import load
+from .data import Dataset, load
 from .executors import Ended, Executor, LocalExecutor
 from .executors.worker import finished, forget_locks
 from .machine import machine
@@ -61,8 +61,12 @@ def sweep(
         BadInput: for anything in the suite that cannot be used, before the first run is made.
     """
     specs = expand(suite, folder, data_dir)
-    _check_networks(suite, specs, {dataset: load(dataset, data_dir).shape for dataset in suite.datasets})
-    _check_evaluation(suite, data_dir, place.weights)
+    for dataset in dict.fromkeys(spec.dataset for spec in specs):
+        data = load(dataset, data_dir)
+        _check_networks(suite, [spec for spec in specs if spec.dataset == dataset], data.shape)
+        _check_evaluation(suite, data, place.weights)
+        if data.is_images:
+            say(f"{dataset}: {data.source}", console)
     executor = LocalExecutor(executor) if isinstance(executor, int) else executor
     store = Store(place.folder)
     with telling_full_disk(place.folder), store.lock():
@@ -101,25 +105,24 @@ def records_of(
     return [read_run(store.runs / spec.id) for spec in specs]
 
 
-def _check_networks(suite: Suite, specs: Sequence[RunSpec], shapes: dict[str, tuple[int, ...]]) -> None:
+def _check_networks(suite: Suite, specs: Sequence[RunSpec], shape: tuple[int, ...]) -> None:
     """A setting that no network can have is told now, not run by run; a shape that does not suit one skips its runs."""
-    for spec in {(spec.architecture, spec.dataset): spec for spec in specs}.values():
+    for spec in {spec.architecture: spec for spec in specs}.values():
         try:
             with torch.device("meta"):
-                build_networks(spec, shapes[spec.dataset])
+                build_networks(spec, shape)
         except Unsuited:
             continue
         except BadInput as error:
             raise BadInput(f"{suite.where}: architectures: {spec.architecture_spec['name']}: {error}") from error
 
 
-def _check_evaluation(suite: Suite, data_dir: Path | None, weights: Path | None) -> None:
+def _check_evaluation(suite: Suite, data: Dataset, weights: Path | None) -> None:
     """An extractor that is not at hand, or too few images for the protocol, is told now too."""
-    for dataset in suite.datasets:
-        try:
-            check_evaluation(load(dataset, data_dir), suite.evaluation.model_dump(), weights)
-        except BadInput as error:
-            raise BadInput(f"{suite.where}: evaluation: {error}") from error
+    try:
+        check_evaluation(data, suite.evaluation.model_dump(), weights)
+    except BadInput as error:
+        raise BadInput(f"{suite.where}: evaluation: {error}") from error
 
 
 def _look(specs: Sequence[RunSpec], store: Store, left: TimeLeft, console: Console) -> tuple[Tally, list[RunSpec]]:

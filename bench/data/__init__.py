@@ -1,16 +1,20 @@
 """The data that runs train on: one `Dataset` per name, resident in memory or streamed. No metrics, no training here."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from ...objectives import unknown
 from .dataset import Dataset, Mixture
 from .embedded import digits, mnist5k
-from .idx import fashion_mnist, mnist
+from .files import root
+from .idx import FASHION_MNIST, MNIST, download_idx, fashion_mnist, mnist
 from .pictures import PREFIX, folder, parse
+from .stacked import stacked_mnist
 from .toys import eight_gaussians, ring5, swiss_roll, twenty_five_gaussians
-from .vision import CIFAR10, cifar10, cifar10_jpeg, jpeg_place, svhn
+from .vision import VISION, celeba, cifar10, cifar10_jpeg, only_jpeg, stl10, svhn
+from .vision import download as download_vision
 
 __all__ = [
     "DATASETS",
@@ -21,6 +25,7 @@ __all__ = [
     "Loader",
     "Mixture",
     "check_name",
+    "download",
     "found_name",
     "kind_of",
     "load",
@@ -44,6 +49,17 @@ DATASETS: dict[str, Loader] = {
     "cifar10": cifar10,
     "cifar10-jpeg": cifar10_jpeg,
     "svhn": svhn,
+    "stl10": stl10,
+    "celeba": celeba,
+    "stacked-mnist": stacked_mnist,
+}
+
+# Those that can be fetched, each into a folder that is given.
+DOWNLOADS: dict[str, Callable[[Path], None]] = {
+    "mnist": partial(download_idx, MNIST),
+    "fashion-mnist": partial(download_idx, FASHION_MNIST),
+    "stacked-mnist": partial(download_idx, MNIST),
+    **{name: partial(download_vision, source) for name, source in VISION.items()},
 }
 
 
@@ -61,6 +77,15 @@ def load(name: str, data_dir: Path | None = None) -> Dataset:
     return folder(name, data_dir) if name.startswith(PREFIX) else DATASETS[name](data_dir)
 
 
+def download(name: str, data_dir: Path | None = None) -> None:
+    """Fetches what is missing of that data set, into `data_dir` or ~/.cache/lipbench; nothing if it needs no files.
+
+    Raises BadInput if that fails.
+    """
+    if name in DOWNLOADS:
+        DOWNLOADS[name](root(data_dir))
+
+
 def check_name(name: str) -> None:
     """Raises BadInput if no dataset goes by that name; looks at no file."""
     if name.startswith(PREFIX):
@@ -71,9 +96,7 @@ def check_name(name: str) -> None:
 
 def found_name(name: str, data_dir: Path | None = None) -> str:
     """The dataset that is read for a name: `cifar10-jpeg` where DIR has CIFAR-10 as JPEGs alone, else the same."""
-    if name != "cifar10" or data_dir is None or (data_dir / CIFAR10.folder).exists():
-        return name
-    return name if jpeg_place(data_dir) is None else "cifar10-jpeg"
+    return "cifar10-jpeg" if name == "cifar10" and data_dir is not None and only_jpeg(data_dir) else name
 
 
 def kind_of(name: str) -> Kind:

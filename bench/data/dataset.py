@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ...objectives import BadInput
+from .feed import Feed, draw_index, fits, rows
 
 Sampler = Callable[[int, torch.Generator], Tensor]
 
@@ -53,11 +54,12 @@ class Dataset:
     shape: tuple[int, ...]
     train: Tensor | None  # points float32 [N, d], images uint8 [N, C, H, W]
     test: Tensor | None  # held-out reals, same dtype
-    labels: Tensor | None  # int64 [N], of train
+    labels: Tensor | None  # int64 [N], of train; -1 for an image without one
     mixture: Mixture | None
     extractor: str | None  # default feature extractor of images; None for points
     source: str  # one line: origin and citation or licence
     stream: Sampler | None = None
+    feed: Feed | None = None  # what `sample` draws from where `train` lies on another device
 
     @property
     def is_points(self) -> bool:
@@ -77,12 +79,13 @@ class Dataset:
     def sample(self, n: int, rng: torch.Generator) -> Tensor:
         """n training reals [n, *shape], float32 (images in [-1, 1]), on the generator's device, without a host sync.
 
-        Resident data are drawn with replacement and must lie on the generator's device (`to`).
+        Finite data are drawn with replacement. Call `to` first: data that lie on another device cost a host sync.
         """
         if self.train is None:
             return self._fresh(n, rng)
-        index = torch.randint(len(self.train), (n,), generator=rng, device=rng.device)
-        return as_float(self.train.index_select(0, index))
+        if self.feed is not None:
+            return as_float(self.feed.sample(n, rng))
+        return as_float(rows(self.train, draw_index(len(self.train), n, rng)))
 
     def held_out(self, n: int, rng: torch.Generator) -> Tensor:
         """n reals for an evaluation, as `sample` gives them, but no two alike: without replacement from a finite set.
@@ -96,12 +99,15 @@ class Dataset:
             size = 0 if pool is None else len(pool)
             raise BadInput(f"{self.name}: {n} held-out samples asked for, its {self.held_out_from} set holds {size}")
         index = torch.randperm(len(pool), generator=rng, device=rng.device)[:n]
-        return as_float(pool.index_select(0, index))
+        return as_float(rows(pool, index))
 
     def to(self, device: torch.device | str) -> Dataset:
-        """The same data on another device."""
-        moved = {k: v.to(device) for k in ("train", "test", "labels", "mixture") if (v := getattr(self, k)) is not None}
-        return replace(self, **moved)
+        """The same data on another device. Images that do not fit there stay in host memory and are fed to it."""
+        kept = [k for k in ("train", "test") if (v := getattr(self, k)) is not None and not fits(v, device)]
+        parts = [k for k in ("train", "test", "labels", "mixture") if getattr(self, k) is not None and k not in kept]
+        moved = {k: getattr(self, k).to(device) for k in parts}
+        feed = Feed(self.train) if "train" in kept and self.train is not None else None
+        return replace(self, **moved, feed=feed)
 
     def _distribution(self) -> Sampler | None:
         return self.stream if self.mixture is None else self.mixture.sample

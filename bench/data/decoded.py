@@ -26,6 +26,7 @@ from torch import Tensor
 from .files import cache
 
 VERSION = 1  # of the decoding; a change makes the cached files stale
+SHOWN = 5  # unreadable files that are named
 CHUNK = 512  # pictures decoded at a time
 UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
 
@@ -48,12 +49,12 @@ class Format:
 
 @dataclass(frozen=True)
 class Picture:
-    """An encoded picture: its name, which set it belongs to, its class (-1 for none), and its bytes."""
+    """A picture: its name, whether it is held out, its class (-1 for none), and its content, encoded or opened."""
 
     name: str
     held_out: bool
     label: int
-    content: bytes
+    content: bytes | Image.Image
 
 
 @dataclass(frozen=True)
@@ -65,13 +66,22 @@ class Decoded:
     labels: Tensor
     unreadable: tuple[str, ...]
 
+    @property
+    def left_out(self) -> str:
+        """What to add to a line about the pictures: how many cannot be read, and which."""
+        if not self.unreadable:
+            return ""
+        more = len(self.unreadable) - SHOWN
+        named = ", ".join(self.unreadable[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+        return f"; {len(self.unreadable)} cannot be read as pictures and are left out: {named}"
 
-def decode(content: bytes, form: Format) -> np.ndarray:
-    """An encoded picture as uint8 [C, H, W]: turned as its EXIF says, cropped, and resized bilinearly, antialiased.
+
+def decode(content: bytes | Image.Image, form: Format) -> np.ndarray:
+    """A picture as uint8 [C, H, W]: turned as its EXIF says, cropped, and resized bilinearly, antialiased.
 
     Raises one of UNREADABLE.
     """
-    with Image.open(io.BytesIO(content)) as opened:
+    with Image.open(io.BytesIO(content)) if isinstance(content, bytes) else content as opened:
         image = ImageOps.exif_transpose(opened).convert("RGB" if form.channels == 3 else "L")
     if form.crop != "none":
         side = min(image.size) if form.crop == "center" else int(form.crop)

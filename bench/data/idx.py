@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from ...objectives import BadInput
+from . import files
 from .dataset import Dataset
 
 
@@ -56,17 +57,17 @@ FASHION_MNIST = IdxSource(
 
 
 def load_idx(source: IdxSource, data_dir: Path | None = None) -> Dataset:
-    """The four files as a Dataset; without `data_dir` from ~/.cache/lipbench, downloaded there the first time.
+    """The four files below `data_dir`, or below ~/.cache/lipbench, as a Dataset.
 
-    Raises BadInput for a folder or file that is missing, unreadable, cut or changed, and for a failed download.
+    Raises BadInput for a folder or file that is missing, unreadable, cut or changed. Nothing is downloaded.
     """
-    root = _cached(source) if data_dir is None else data_dir
+    root = files.root(data_dir)
     try:
-        files = _read_all(source, root)
+        content = _read_all(source, root)
     except OSError as error:
         raise BadInput(f"{source.name}: {error.filename} cannot be read ({error.strerror})") from error
-    train, test = (files[f"{split}-images-idx3-ubyte"].unsqueeze(1) for split in ("train", "t10k"))
-    labels = files["train-labels-idx1-ubyte"].long()
+    train, test = (content[f"{split}-images-idx3-ubyte"].unsqueeze(1) for split in ("train", "t10k"))
+    labels = content["train-labels-idx1-ubyte"].long()
     return Dataset(source.name, tuple(train.shape[1:]), train, test, labels, None, "mnist-cnn", source.citation)
 
 
@@ -84,7 +85,7 @@ def parse_idx(content: bytes) -> Tensor:
 
 def _read_all(source: IdxSource, root: Path) -> dict[str, Tensor]:
     if not root.is_dir():
-        raise BadInput(f"{source.name}: there is no folder {root}; expected {_layout(source, root)}")
+        raise BadInput(f"{source.name}: there is no folder {root}; expected {_layout(source, root)}; {files.ADVICE}")
     return {name: _read(source, root, name) for name in source.sha256}
 
 
@@ -108,27 +109,27 @@ def _find(source: IdxSource, root: Path, name: str) -> Path:
     for path in (raw / f"{name}.gz", raw / name):
         if path.exists():
             return path
-    raise BadInput(f"{source.name}: {raw / name}.gz is missing; expected {_layout(source, root)}")
+    raise BadInput(f"{source.name}: {raw / name}.gz is missing; expected {_layout(source, root)}; {files.ADVICE}")
 
 
 def _layout(source: IdxSource, root: Path) -> str:
     return f"{', '.join(source.sha256)} (each with or without .gz) in {root / source.folder / 'raw'}"
 
 
-def _cached(source: IdxSource) -> Path:
-    root = Path.home() / ".cache" / "lipbench"
+def download_idx(source: IdxSource, root: Path) -> None:
+    """Fetches the files that are missing below `root`, by torchvision. Raises BadInput if that fails."""
     raw = root / source.folder / "raw"
-    if not all((raw / f"{name}.gz").exists() for name in source.sha256):
-        try:
-            raw.mkdir(parents=True, exist_ok=True)
-            _download(source, raw)
-        except (OSError, RuntimeError, HTTPException) as error:  # failed mirrors are a RuntimeError of many lines
-            reason = " ".join(str(error).split())
-            raise BadInput(
-                f"{source.name}: download to {raw} failed ({reason}); "
-                f"give a folder that holds {source.folder}/raw with --data"
-            ) from error
-    return root
+    if all((raw / f"{name}.gz").exists() or (raw / name).exists() for name in source.sha256):
+        return
+    try:
+        raw.mkdir(parents=True, exist_ok=True)
+        _download(source, raw)
+    except (OSError, RuntimeError, HTTPException) as error:  # failed mirrors are a RuntimeError of many lines
+        reason = " ".join(str(error).split())
+        raise BadInput(
+            f"{source.name}: download to {raw} failed ({reason}); "
+            f"give a folder that holds {source.folder}/raw with --data"
+        ) from error
 
 
 def _download(source: IdxSource, raw: Path) -> None:

