@@ -1,13 +1,12 @@
 """Tables, plots and the page of a results folder: pure functions of the records in it. Trains and measures nothing."""
 
-import os
 from pathlib import Path
 
 from rich.console import Console
 
-from ...objectives.errors import BadInput
 from .blocks import make_blocks, objective_order
 from .curves import styles
+from .files import write
 from .page import render_page
 from .plots import draw_plots
 from .printed import latex, markdown, print_summary
@@ -31,25 +30,14 @@ def report(folder: Path, console: Console | None = None) -> None:
     records, suite, left = read_runs(folder), read_suite(folder), unfinished(folder)
     blocks = make_blocks(records, suite)
     colours = styles(objective_order(records, suite))
-    _write(folder / "runs.csv", csv_text(runs_table(records, suite)).encode())
-    _write(folder / "summary.csv", csv_text(summary_of(blocks)).encode())
-    _write(folder / "summary.md", markdown(blocks, left).encode())
-    _write(folder / "summary.tex", latex(blocks, left).encode())
+    write(folder / "runs.csv", csv_text(runs_table(records, suite)).encode())
+    write(folder / "summary.csv", csv_text(summary_of(blocks)).encode())
+    write(folder / "summary.md", markdown(blocks, left).encode())
+    write(folder / "summary.tex", latex(blocks, left).encode())
     pngs = dict(draw_plots(blocks, colours))
     for name, content in pngs.items():
-        _write(folder / "plots" / name, content)
+        write(folder / "plots" / name, content)
     title = str(suite.get("name") or folder.resolve().name)
-    _write(folder / "report.html", render_page(title, blocks, colours, pngs, suite, left).encode())
+    write(folder / "report.html", render_page(title, blocks, colours, pngs, suite, left).encode())
     if console is not None:
         print_summary(blocks, left, console)
-
-
-def _write(path: Path, content: bytes) -> None:
-    """To a temporary name first, then renamed: whoever reads finds the old file or the new one."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        path.parent.mkdir(exist_ok=True)
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be written: {error.strerror or error}") from error

@@ -225,7 +225,7 @@ def _check_cell(key: tuple[str, str, str], cell: Cell) -> None:
         other = next((run for run in cell.runs if run.spec.get(name) != first.spec.get(name)), None)
         if other is not None:
             raise BadInput(
-                f"runs {first.id} and {other.id} ({where}) differ in {_difference(name, first.spec, other.spec)}: "
+                f"runs {first.id} and {other.id} ({where}) differ in {difference(name, first.spec, other.spec)}: "
                 "a table must not mix them; remove those of one setting, or use another folder"
             )
     for run, following in zip(cell.runs, cell.runs[1:], strict=False):
@@ -242,14 +242,14 @@ def _protocol(dataset: str, records: Sequence[RunRecord]) -> dict[str, Any]:
             if known != protocol:
                 raise BadInput(
                     f"metric '{metric}' on {dataset} was measured under two protocols, runs {by} and {record.id} "
-                    f"differ in {_difference(metric, {metric: known}, {metric: protocol})}: a table must not mix them"
+                    f"differ in {difference(metric, {metric: known}, {metric: protocol})}: a table must not mix them"
                 )
     return {metric: found[metric][0] for metric in in_order(found)}
 
 
-def _difference(name: str, a: Mapping[str, Any], b: Mapping[str, Any]) -> str:
+def difference(name: str, a: Mapping[str, Any], b: Mapping[str, Any]) -> str:
     """The innermost setting that differs, with both values: "n_fake (1000, 2000)"."""
     x, y = a.get(name), b.get(name)
     if isinstance(x, Mapping) and isinstance(y, Mapping):
-        return _difference(next(key for key in sorted({*x, *y}) if x.get(key) != y.get(key)), x, y)
+        return difference(next(key for key in sorted({*x, *y}) if x.get(key) != y.get(key)), x, y)
     return f"{name} ({json.dumps(x)}, {json.dumps(y)})"

@@ -79,7 +79,7 @@ def markdown(blocks: Sequence[Block], unfinished: Sequence[str] = ()) -> str:
         head = headings(block)
         lines = [head, ["-"] * 2 + ["-:"] * (len(head) - 2), *map(_markdown_row, printed_rows(block))]
         parts += [
-            f"## {_markdown_escape(block.title)}\n",
+            f"## {markdown_escape(block.title)}\n",
             "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n",
         ]
     parts.append("\n".join(f"- {note}" for note in notes(blocks, unfinished)) + "\n")
@@ -139,7 +139,7 @@ def _terminal_table(block: Block, gap: str, wrap: bool) -> Table:
 
 
 def _markdown_row(row: PrintedRow) -> list[str]:
-    texts = [*map(_markdown_escape, row.cells[:2]), *row.cells[2:]]
+    texts = [*map(markdown_escape, row.cells[:2]), *row.cells[2:]]
     return [f"**{text}**" if bold else text for text, bold in zip(texts, row.bold, strict=True)]
 
 
@@ -150,7 +150,8 @@ def _latex_row(row: PrintedRow) -> str:
     return rf"{space}{' & '.join(cells)} \\"
 
 
-def _markdown_escape(text: str) -> str:
+def markdown_escape(text: str) -> str:
+    """The text with whatever Markdown would take for a mark escaped, on one line."""
     return re.sub(r"([\\`*_{}\[\]<>|#~])", r"\\\1", " ".join(text.split()))
 
 

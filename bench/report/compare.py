@@ -1,0 +1,149 @@
+"""Two results folders side by side: in the terminal, and as compare.csv and compare.md."""
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from .files import write
+from .pairs import CellPair, MetricPair, Pairing, pair_folders
+from .printed import interval_text, markdown_escape
+from .quantities import number
+from .records import RunRecord
+from .statistics import MIN_SEEDS
+from .tables import csv_text
+
+MOST_NAMED = 5  # runs in one folder only, in the terminal; compare.md names all
+
+
+def compare_folders(first: Path, second: Path, out: Path | None = None, console: Console | None = None) -> Pairing:
+    """Compares two results folders, prints the tables, and writes compare.csv and compare.md into `out` if given.
+
+    Raises:
+        BadInput: for a folder without runs, a damaged record, two protocols, or a folder that cannot be written.
+    """
+    found = pair_folders(first, second)
+    if out is not None:
+        write(out / "compare.csv", csv_text(compare_table(found)).encode())
+        write(out / "compare.md", compare_markdown(found).encode())
+    if console is not None:
+        _print(found, console)
+    return found
+
+
+def compare_table(found: Pairing) -> pd.DataFrame:
+    """A row per shared cell and metric: medians and intervals in both, the seed-paired difference, the sign test.
+
+    A positive difference means that the second folder is better.
+    """
+    rows = [_row(cell, pair) for cell in found.cells for pair in cell.metrics]
+    return pd.DataFrame(rows, columns=None if rows else pd.Index([*_FACTORS, "objective", "metric"]))
+
+
+_FACTORS = ("dataset", "architecture", "recipe")
+
+
+def _row(cell: CellPair, pair: MetricPair) -> dict[str, Any]:
+    row: dict[str, Any] = dict(zip(_FACTORS, cell.key, strict=True))
+    row |= {"objective": cell.first.objective, "metric": pair.metric.key}
+    row |= {"first_seeds": pair.first.n, "second_seeds": pair.second.n, "shared_seeds": pair.comparison.pairs}
+    estimates = {"first": pair.first, "second": pair.second, "difference": pair.comparison.difference}
+    for name, estimate in estimates.items():
+        row |= {f"{name}_median": estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+    return row | {"second_wins": pair.comparison.wins, "sign_p": pair.comparison.sign_p}
+
+
+def compare_notes(found: Pairing, most: int | None = None) -> list[str]:
+    """What the tables mean, which runs are the same, and which are in one folder only (named, `most` of them)."""
+    first, second = found.names
+    lines = [
+        f"{found.shared} run(s) are in both folders; {_same(found)}.",
+        *_alone(first, found.only[0], most),
+        *_alone(second, found.only[1], most),
+        f"Medians over the seeds of each folder. {second} better by: median over the shared seeds of the paired "
+        "difference, positive where it is better; in brackets 95 % bootstrap intervals over seeds.",
+    ]
+    if any(pair.comparison.pairs < MIN_SEEDS for cell in found.cells for pair in cell.metrics):
+        lines.append(
+            f"No interval where fewer than {MIN_SEEDS} seeds are shared: too few to say anything about spread."
+        )
+    for cell in (c for c in found.cells if c.settings):
+        where = f"{cell.first.objective} on {' · '.join(cell.key)}"
+        lines.append(f"{where} is not the same in both: {'; '.join(cell.settings)}.")
+    if found.codes[0] != found.codes[1]:
+        lines.append(f"Code: {', '.join(found.codes[0])} in {first}, {', '.join(found.codes[1])} in {second}.")
+    return lines
+
+
+def _same(found: Pairing) -> str:
+    if not found.shared:
+        return "there is nothing to pair"
+    which = "all of them" if found.identical == found.shared else f"{found.identical or 'none'} of them"
+    return f"{which} identical, in every number but times"
+
+
+def _alone(name: str, runs: Sequence[RunRecord], most: int | None) -> list[str]:
+    if not runs:
+        return []
+    named = [f"{r.objective} on {' · '.join(r.block)} seed {r.seed} ({r.status})" for r in runs[:most]]
+    rest = f", and {len(runs) - len(named)} more" if len(named) < len(runs) else ""
+    return [f"Only in {name}: {len(runs)} run(s): {', '.join(named)}{rest}."]
+
+
+def compare_markdown(found: Pairing) -> str:
+    """compare.md: a table per block, then the notes."""
+    parts = [f"# {markdown_escape(found.names[0])} and {markdown_escape(found.names[1])}\n"]
+    for title, rows in _printed(found).items():
+        head = [markdown_escape(text) for text in _headings(found)]
+        lines = [head, ["-", "-", "-", *["-:"] * 5], *([markdown_escape(c) for c in row[:3]] + row[3:] for row in rows)]
+        table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+        parts.append(f"## {markdown_escape(title)}\n\n{table}\n")
+    parts.append("\n".join(f"- {markdown_escape(note)}" for note in compare_notes(found)) + "\n")
+    return "\n".join(parts)
+
+
+def _print(found: Pairing, console: Console) -> None:
+    for title, rows in _printed(found).items():
+        table = Table(title=escape(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+        for i, text in enumerate(_headings(found)):
+            table.add_column(escape(text), justify="left" if i < 3 else "right", overflow="fold")
+        for row in rows:
+            table.add_row(*map(escape, row))
+        console.print(table)
+    for note in compare_notes(found, MOST_NAMED):
+        console.print(escape(note), style="dim")
+
+
+def _headings(found: Pairing) -> list[str]:
+    first, second = found.names
+    return ["objective", "runs", "metric", first, second, f"{second} better by", "seeds won", "sign test p"]
+
+
+def _printed(found: Pairing) -> Mapping[str, list[list[str]]]:
+    """Title of a block → rows of text; what is the same as in the row above is left out."""
+    blocks: dict[str, list[list[str]]] = {}
+    for key, cells in groupby(found.cells, lambda cell: cell.key):
+        rows = blocks.setdefault(" · ".join(key), [])
+        for cell in cells:
+            outcomes = list(dict.fromkeys([cell.first.outcome, cell.second.outcome]))
+            names = [cell.first.objective, " | ".join(outcomes)]
+            for pair in cell.metrics:
+                rows.append([*names, pair.metric.heading, *_values(pair)])
+                names = ["", ""]
+            if not cell.metrics:
+                rows.append([*names, "–", *["–"] * 5])
+    return blocks
+
+
+def _values(pair: MetricPair) -> list[str]:
+    found = pair.comparison
+    texts = [interval_text(estimate) for estimate in (pair.first, pair.second, found.difference)]
+    if not found.pairs:
+        return [*texts[:2], "–", "0 of 0", "–"]
+    return [*texts, f"{found.wins} of {found.pairs}", number(found.sign_p, 2)]
