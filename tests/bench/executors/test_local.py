@@ -1,0 +1,92 @@
+"""Workers of this machine: what dies is tried again or has failed, what takes too long is killed, the others go on."""
+
+import io
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from lipbench.bench.executors import Ended, Limits, LocalExecutor, Retried, Started
+from lipbench.bench.executors.base import Trials
+from lipbench.bench.executors.local import Slot
+from lipbench.bench.report.records import RunRecord
+from lipbench.bench.spec import RunSpec
+from lipbench.bench.train import Place
+
+Made = Callable[..., dict[str, RunRecord]]
+Plan = Callable[..., list[RunSpec]]
+DiesOnce = Callable[[str], str]
+Same = Callable[[RunRecord, RunRecord], None]
+KILL = "os.kill(os.getpid(), signal.SIGKILL)"
+
+
+@pytest.fixture(autouse=True)
+def silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lipbench.bench.runner.Console", lambda: Console(file=io.StringIO()))
+
+
+@pytest.mark.parametrize("how", [KILL, pytest.param("raise MemoryError('all gone')", marks=pytest.mark.slow)])
+def test_local_goes_on_from_the_checkpoint_of_a_run_that_died_if_it_may(
+    made: Made, dies_once: DiesOnce, careful: Place, assert_same_course: Same, how: str
+) -> None:
+    content = {"objectives": [dies_once(how), "wgan-gp"], "steps": 8}
+    records = made(LocalExecutor(2, Limits(retries=1)), careful, **content)
+    assert {name: r.result["attempts"] for name, r in records.items()} == {"mine": 2, "wgan-gp": 1}
+    undisturbed = made(1, replace(careful, folder=careful.folder.parent / "undisturbed"), **content)
+    for name, record in records.items():
+        assert_same_course(record, undisturbed[name])
+
+
+def test_local_kills_what_is_past_its_time(made: Made, dies_once: DiesOnce, place: Place) -> None:
+    """Even with one job: then in a process of its own."""
+    content = {"objectives": [dies_once("time.sleep(1000)")], "steps": 8}
+    result = made(LocalExecutor(1, Limits(seconds=2)), place, **content)["mine"].result
+    assert (result["status"], result["reason"]) == ("failed", "past its time limit of 2 s")
+    assert 2 <= result["seconds"] < 60
+
+
+def test_local_in_this_process_goes_on_after_a_run_without_memory(
+    made: Made, dies_once: DiesOnce, place: Place
+) -> None:
+    records = made(1, place, objectives=[dies_once("raise MemoryError('all gone')"), "wgan-gp"], steps=8)
+    assert records["mine"].result["reason"] == "out of memory: all gone"
+    assert {name: r.status for name, r in records.items()} == {"mine": "failed", "wgan-gp": "completed"}
+
+
+def test_local_tells_when_runs_start_and_end(plan: Plan, place: Place) -> None:
+    specs = plan(objectives=["minimax", "wgan-gp"])
+    events = list(LocalExecutor(1).execute(specs, place))
+    assert [(type(e), e.spec) for e in events] == [(k, s) for s in specs for k in (Started, Ended)]
+
+
+def test_trials_end_once_the_retries_are_used_up(plan: Plan) -> None:
+    (one, other), trials = plan(seeds=[0, 1]), Trials(2)
+    assert trials.after(one, "died") == Retried(one, "died")
+    assert trials.after(other, "fell") == Retried(other, "fell")
+    assert trials.after(one, "died") == Retried(one, "died")
+    assert trials.after(one, "burnt") == Ended(one, "burnt (attempt 3 of 3)")
+    assert Trials(0).after(one, "died") == Ended(one, "died")
+
+
+def test_local_spreads_workers_over_the_devices(
+    plan: Plan, place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[str | None] = []
+
+    class Fake(Slot):
+        def __init__(self, device: str | None) -> None:
+            asked.append(device)
+            super().__init__("cpu")
+
+        def submit(self, *arguments: Any) -> Any:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("lipbench.bench.executors.local.Slot", Fake)
+    executor = LocalExecutor(5, devices=["cuda:0", "cuda:1"])
+    assert executor.where == "5 at a time on cuda:0, cuda:1"
+    with pytest.raises(KeyboardInterrupt):
+        list(executor.execute(plan(seeds=5), place))
+    assert asked == ["cuda:0", "cuda:1", "cuda:0", "cuda:1", "cuda:0"]
