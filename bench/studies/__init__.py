@@ -7,6 +7,7 @@ from typing import Any
 from . import (
     execute,
     g01_vanishing_gradient,
+    g02_weights_and_spectra,
     g03_four_way,
     g04_loss_tracks_fid,
     s01_dirac,
@@ -54,6 +55,7 @@ STABILITY: tuple[Study, ...] = (
 )
 IMAGES: tuple[Study, ...] = (
     g01_vanishing_gradient.STUDY,
+    g02_weights_and_spectra.STUDY,
     g03_four_way.STUDY,
     g04_loss_tracks_fid.STUDY,
 )

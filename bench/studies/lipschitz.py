@@ -12,11 +12,20 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from ...objectives.slopes import slopes
+from .contract import Row
 
 
 def largest_gradient(critic: nn.Module, *points: Tensor) -> float:
     """max ‖∇f(x)‖ over samples x [n, …], a lower bound of the Lipschitz constant."""
     return max(float(slopes(critic, x, create_graph=False).max()) for x in points)
+
+
+def steepest(critic: nn.Module, real: Tensor, fake: Tensor) -> float:
+    """The largest slope found: gradients at samples and halfway between, and difference quotients of all pairs."""
+    both = torch.cat([real, fake])
+    with torch.no_grad():
+        values = critic(both)
+    return max(largest_gradient(critic, both, 0.5 * (real + fake)), largest_pair_slope(values, both))
 
 
 def gradients(critic: nn.Module, x: Tensor) -> Tensor:
@@ -89,6 +98,16 @@ def reshaped_norms(critic: nn.Module) -> dict[str, float]:
     }
 
 
+def layers(critic: nn.Module, shape: tuple[int, ...]) -> list[Row]:
+    """A row a layer of a critic in eval mode: that is how it is used outside training steps."""
+    matrices, operators = reshaped_norms(critic), layer_norms(critic, shape)
+    rows: list[Row] = []
+    for place, (name, operator) in enumerate(operators.items()):
+        kind = "convolution" if isinstance(critic.get_submodule(name), nn.Conv2d) else "linear"
+        rows.append({"layer": place, "kind": kind, "sigma": matrices[name], "operator": operator})
+    return rows
+
+
 def product(norms: dict[str, float]) -> float:
     """∏‖W‖₂: a Lipschitz bound of a chain of these layers with activations of slope at most 1."""
     return math.prod(norms.values())
@@ -97,10 +116,11 @@ def product(norms: dict[str, float]) -> float:
 def clipping_bound(critic: nn.Module, clip: float) -> float:
     """The bound that c and the architecture give before any training: ∏ c·√(inputs·outputs), by Frobenius norms.
 
-    Linear layers only.
+    A convolution is a sum over the places of its kernel of a shift (norm at most 1) followed by a matrix; so it has that
+    bound once for each place.
     """
-    layers = [layer for layer in critic.modules() if isinstance(layer, nn.Linear)]
-    return math.prod(clip * math.sqrt(layer.in_features * layer.out_features) for layer in layers)
+    weights = [layer.weight for layer in critic.modules() if isinstance(layer, nn.Linear | nn.Conv2d)]
+    return math.prod(clip * math.prod(w.shape[2:]) * math.sqrt(w.shape[0] * w.shape[1]) for w in weights)
 
 
 def convolution_norm(layer: nn.Conv2d, shape: tuple[int, ...], tolerance: float = 1e-9, limit: int = 5000) -> float:
@@ -120,7 +140,7 @@ def convolution_norm(layer: nn.Conv2d, shape: tuple[int, ...], tolerance: float 
     def convolve(x: Tensor) -> Tensor:
         return F.conv2d(x, weight, None, layer.stride, layer.padding, layer.dilation, layer.groups)
 
-    x = torch.randn((1, *shape), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    x = torch.randn((1, *shape), generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(weight.device)
     found = 0.0
     for _ in range(limit):
         x = x / x.norm()

@@ -3,19 +3,18 @@
 import math
 
 import pandas as pd
-import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from torch import Tensor, nn
 
 from .contract import Criterion, Part, Quantity, Row, Scale, Setting, Size, Study
 from .critics import trained
 from .deep import DEPTH, WIDTH, layer_gradients
 from .style import BLUE, GREEN, PURPLE, VERMILION, label, legend, panels
 from .trainings import DEEP_CELLS, DEEP_SIZE, deep_runs
+from .weights import NEAR, histogram, share_of_extremes, weights
 
 COLORS = dict(zip(DEEP_CELLS, (VERMILION, PURPLE, GREEN, BLUE), strict=True))
-NEAR, BINS, POINTS = 0.02, 41, 1024
+POINTS = 1024
 
 
 def run(setting: Setting) -> list[Row]:
@@ -34,36 +33,9 @@ def run(setting: Setting) -> list[Row]:
     return rows
 
 
-def weights(critic: nn.Module) -> Tensor:
-    """All weights of the linear layers, without biases, [n]."""
-    return torch.cat([layer.weight.detach().flatten() for layer in critic.modules() if isinstance(layer, nn.Linear)])
-
-
-def share_of_extremes(trained: Tensor, untrained: Tensor, clip: float | None) -> Row:
-    """The share of weights within 2 % of ±c (`extreme`), or of their own largest magnitude where nothing is clipped.
-
-    `clipped_start`: the share that one clipping of the untrained weights brings there, before any training.
-    """
-    found: Row = {"extreme": near(trained, trained.abs().max().item() if clip is None else clip)}
-    return found if clip is None else found | {"clipped_start": near(untrained.clamp(-clip, clip), clip)}
-
-
-def near(weights: Tensor, bound: float) -> float:
-    """The share within 2 % of ±bound."""
-    return float((weights.abs() >= (1 - NEAR) * bound).double().mean())
-
-
 def decades(norms: list[float]) -> float:
     """|log10(first / last)|; inf where one of them has vanished."""
     return abs(math.log10(norms[0] / norms[-1])) if min(norms[0], norms[-1]) > 0 else math.inf
-
-
-def histogram(weights: Tensor) -> list[Row]:
-    """Share of the weights per bin, symmetric about 0; `left` and `width` in units of the weights."""
-    reach = float(weights.abs().max()) * (1 + 1e-9)
-    counts, edges = torch.histogram(weights, BINS, range=(-reach, reach))
-    shares, width = (counts / len(weights)).tolist(), 2 * reach / BINS
-    return [{"left": left, "width": width, "share": share} for left, share in zip(edges.tolist(), shares, strict=False)]
 
 
 def plot(measurements: pd.DataFrame) -> Figure:

@@ -1,13 +1,11 @@
 """S16: how steep critics are, against what the product of their layers' norms allows."""
 
 import pandas as pd
-import torch
 from matplotlib.figure import Figure
-from torch import Tensor, nn
 
 from .contract import Criterion, Part, Quantity, Row, Setting, Size, Study
 from .critics import Trained, trained
-from .lipschitz import clipping_bound, largest_gradient, largest_pair_slope, layer_norms, product
+from .lipschitz import clipping_bound, layer_norms, product, steepest
 from .style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, label, legend, panels
 from .trainings import CLIP, CLIP_TIGHT, all_runs
 
@@ -40,14 +38,6 @@ def measure(result: Trained) -> Row:
     clip = getattr(result.run.make_objective(), "clip", None)
     row: Row = {"kind": KINDS[result.run.objective][0], "slope": slope, "product": bound, "tightness": slope / bound}
     return row if clip is None else row | {"clip": clip, "bound_share": slope / clipping_bound(critic, clip)}
-
-
-def steepest(critic: nn.Module, real: Tensor, fake: Tensor) -> float:
-    """The largest slope found: gradients at samples and halfway between, and difference quotients of all pairs."""
-    both = torch.cat([real, fake])
-    with torch.no_grad():
-        values = critic(both)
-    return max(largest_gradient(critic, both, 0.5 * (real + fake)), largest_pair_slope(values, both))
 
 
 def plot(measurements: pd.DataFrame) -> Figure:

@@ -3,11 +3,10 @@
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from torch import nn
 
 from .contract import Criterion, Part, Row, Scale, Setting, Size, Study, refutes
 from .critics import Training, trained
-from .lipschitz import layer_norms, reshaped_norms
+from .lipschitz import layers
 from .style import BLUE, GREEN, GREY, VERMILION, dots, label, panels
 from .trainings import IMAGE_STEPS, LATER_TOYS, SEEDS, SHEET_STEPS, SN, TOY_STEPS, Key, image_runs, sheet_runs, toy_runs
 
@@ -37,16 +36,6 @@ def normalised(setting: Setting) -> dict[Key, Training]:
     for (_, seed), found in image_runs(steps["image"], seeds).items():
         runs["images", seed] = found
     return runs
-
-
-def layers(critic: nn.Module, shape: tuple[int, ...]) -> list[Row]:
-    """A row a layer of a critic in eval mode: that is how it is used outside training steps."""
-    matrices, operators = reshaped_norms(critic), layer_norms(critic, shape)
-    rows: list[Row] = []
-    for place, (name, operator) in enumerate(operators.items()):
-        kind = "convolution" if isinstance(critic.get_submodule(name), nn.Conv2d) else "linear"
-        rows.append({"layer": place, "kind": kind, "sigma": matrices[name], "operator": operator})
-    return rows
 
 
 def plot(measurements: pd.DataFrame) -> Figure:

@@ -10,6 +10,7 @@ import pytest
 from scipy import stats
 
 from lipbench.bench.studies import STUDIES, Outcome, judge, store
+from lipbench.bench.studies.g02_weights_and_spectra import lost
 
 Rows = list[dict[str, Any]]
 REPRODUCED, NOT, OPEN, FALSE = Outcome.REPRODUCED, Outcome.NOT_REPRODUCED, Outcome.INCONCLUSIVE, Outcome.FALSE
@@ -117,7 +118,59 @@ def test_g1_has_s2s_thresholds_with_the_fall_from_the_largest_gradient(tmp_path:
     assert outcomes("G1", gradients(SN=(0.01, 4.0, 0.39))) == [REPRODUCED, NOT]
 
 
-MADE = {"G1": gradients, "G3": comparison, "G4": lambda: tracking([2, 1, 4, 5, 3], [2, 1, 4, 5, 3])}
+def critics(**changes: float) -> Rows:
+    """Rows in which all that S3, S16 and S17 say of critics holds, with these numbers at the second seed."""
+    levels = {"clip": 0.71, "GP": 0.009, "start": 0.69, "tight": 1.0, "bound": 1.0, "sigma": 1.09, "operator": 1.5}
+    rows: Rows = []
+    for seed in SEEDS:
+        use = {**levels, **(changes if seed == 1 else {})}
+        clip, gp, sn = ({"seed": seed, "critic": name} for name in ("clip", "GP", "SN"))
+        rows += [clip | {"extreme": use["clip"], "clipped_start": use["start"]}, gp | {"extreme": use["GP"]}]
+        rows += [sn | {"extreme": 0.5}, gp | {"tightness": use["tight"], "slope": 1.0, "sigma": 9.0, "kind": "linear"}]
+        rows += [clip | {"tightness": 0.5, "bound_share": use["bound"], "slope": 1.0}]
+        rows += [sn | {"kind": "linear", "layer": 2, "sigma": 1.0, "operator": 1.0}]
+        rows += [sn | {"kind": "convolution", "layer": 1, "sigma": use["sigma"], "operator": use["operator"]}]
+        rows += [sn | {"kind": "convolution", "layer": 0, "sigma": 1.0, "operator": 1.0}]
+        for about in (clip, gp, sn):
+            rows += [about | {"left": left, "width": 1.0, "share": 0.5} for left in (-1.0, 0.0)]
+            rows += [about | {"layer": 0, "place": place, "value": 1.0 - place / 2} for place in (0.0, 1.0)]
+            rows += [about | {"layer": 1, "place": 0.0, "value": 1.0}]
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("changes", "part", "verdict"),
+    [
+        ({"clip": 0.69}, 0, NOT),
+        ({"GP": 0.011}, 0, NOT),
+        ({"start": 0.7}, 0, OPEN),
+        ({"tight": 1.00001}, 1, NOT),
+        ({"bound": 1.00001}, 1, NOT),
+        ({"sigma": 1.11}, 2, NOT),
+        ({"sigma": 0.89}, 2, NOT),
+        ({"operator": 1.1}, 3, OPEN),
+    ],
+)
+def test_g2_each_part_has_its_own_threshold(changes: dict[str, float], part: int, verdict: Outcome) -> None:
+    holds = [REPRODUCED, REPRODUCED, REPRODUCED, FALSE]
+    assert outcomes("G2", critics()) == holds
+    assert outcomes("G2", critics(**changes)) == [verdict if place == part else holds[place] for place in range(4)]
+
+
+def test_g2_pictures(tmp_path: Path) -> None:
+    draw("G2", store.frame(critics()), tmp_path)
+
+
+def test_g2_a_critic_without_numbers_is_the_worst_by_every_criterion() -> None:
+    for name, clip in (("clip", 0.01), ("GP", None), ("SN", None)):
+        rows = [row for row in critics() if row["critic"] != name or row["seed"] != 1]
+        found = outcomes("G2", [*rows, {"seed": 1, "critic": name, **lost(clip)}])
+        assert found[1] == NOT
+        assert found[0] == (REPRODUCED if name == "SN" else NOT)
+        assert found[2] == (NOT if name == "SN" else REPRODUCED)
+
+
+MADE = {"G1": gradients, "G2": critics, "G3": comparison, "G4": lambda: tracking([2, 1, 4, 5, 3], [2, 1, 4, 5, 3])}
 
 
 @pytest.mark.parametrize("name", MADE)

@@ -132,6 +132,19 @@ def test_clipping_bound_is_reached_where_all_weights_are_extreme_and_bounds_the_
     assert lipschitz.product(lipschitz.layer_norms(critic, (3,))) == pytest.approx(bound, rel=1e-5)
 
 
+def test_clipping_bound_of_a_convolution_is_nearly_reached_on_a_large_map_and_bounds_every_other():
+    layer = nn.Conv2d(2, 3, 3, padding=1)
+    nn.init.constant_(layer.weight, 0.1)
+    bound = lipschitz.clipping_bound(layer, 0.1)
+    assert bound == pytest.approx(0.1 * 9 * np.sqrt(6))
+    norm = lipschitz.layer_norms(nn.Sequential(layer), (2, 40, 40))["0"]
+    assert norm == pytest.approx(bound * ((1 + 2 * np.cos(np.pi / 41)) / 3) ** 2, rel=1e-5)  # → bound on a plane
+    strided = nn.Conv2d(3, 5, 4, 2, 1)
+    nn.init.uniform_(strided.weight, -0.2, 0.2, generator=torch.Generator().manual_seed(0))
+    norm = torch.linalg.matrix_norm(dense(strided, (3, 8, 8)), 2).item()
+    assert norm <= lipschitz.clipping_bound(strided, 0.2)
+
+
 def test_coupled_lines_of_a_shift_run_along_it_towards_the_real_points():
     fake = points(20, 2)
     shift = torch.tensor([3.0, -4.0]).double()

@@ -1,0 +1,38 @@
+"""Critics of finished runs, trained and as they were before it, from the records alone. Nothing here trains."""
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from ...models import ARCHITECTURES, stream_seed
+from ...objectives import BUILTINS, Objective
+from ..data.dataset import as_float
+from ..report.records import RunRecord, read_samples
+
+
+def kept_samples(record: RunRecord) -> tuple[Tensor, Tensor]:
+    """Real and generated images [n, C, H, W] in [−1, 1], as many as a record keeps."""
+    assert record.samples is not None, f"{record.id} has no samples"
+    found = read_samples(record.samples, "real", "fake")
+    return as_float(torch.from_numpy(found["real"])), as_float(torch.from_numpy(found["fake"]))
+
+
+def untrained_critic(record: RunRecord, shape: tuple[int, ...]) -> nn.Module:
+    """The critic that the run began with, before its objective prepared it."""
+    spec = record.spec["architecture_spec"]
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(stream_seed(record.seed, "weights"))
+        return ARCHITECTURES[spec["name"]](shape, **{k: v for k, v in spec.items() if k != "name"}).critic
+
+
+def trained_critic(record: RunRecord, shape: tuple[int, ...]) -> nn.Module:
+    """The critic that the run ended with, in eval mode: that is how it is used outside training steps."""
+    critic = objective_of(record).prepare_critic(untrained_critic(record, shape))
+    critic.load_state_dict(load_file(record.folder / "checkpoint" / "critic.safetensors"))
+    return critic.eval()
+
+
+def objective_of(record: RunRecord) -> Objective:
+    """What the run minimised; one of lipbench's own."""
+    found = record.spec["objective_spec"]
+    return BUILTINS[found["name"]](**found["arguments"])

@@ -1,0 +1,81 @@
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from lipbench.bench.studies import Setting, saved_critics
+from lipbench.bench.studies.image_games import CLIP, SN, game, image_runs
+from lipbench.bench.studies.weights import PLACES, histogram, near, share_of_extremes, spectra, weights
+
+OPTIONS = {"dataset": "mnist5k", "architecture": {"name": "dcgan", "channels": 2}, "steps": 2}
+OPTIONS |= {"evaluations": 1, "images": 100}
+
+
+def test_weights_are_those_of_linear_layers_and_convolutions_without_biases() -> None:
+    critic = nn.Sequential(nn.Conv2d(1, 2, 3), nn.GroupNorm(1, 2), nn.Flatten(), nn.Linear(8, 1))
+    found = weights(critic)
+    assert torch.equal(found[:18], critic[0].weight.flatten()) and torch.equal(found[18:], critic[3].weight.flatten())
+    assert len(found) == 26
+
+
+def test_share_of_extremes_is_within_two_percent_of_c_or_of_the_maximum() -> None:
+    trained = torch.tensor([0.1, -0.0981, 0.0979, 0.0])
+    assert near(trained, 0.1) == 0.5
+    found = share_of_extremes(trained, torch.tensor([0.4, -0.2, 0.05, 0.0]), 0.1)
+    assert found == {"extreme": 0.5, "clipped_start": 0.5}
+    assert share_of_extremes(5 * trained, trained, None) == {"extreme": 0.5}
+
+
+def test_histogram_is_symmetric_and_sums_to_one() -> None:
+    rows = histogram(torch.tensor([-0.5, 0.1, 1.0, 0.99]))
+    assert sum(row["share"] for row in rows) == pytest.approx(1)
+    assert rows[0]["left"] == pytest.approx(-1) and rows[-1]["left"] + rows[-1]["width"] == pytest.approx(1)
+    assert rows[-1]["share"] == 0.5
+
+
+def test_spectra_are_singular_values_of_reshaped_kernels_from_the_largest_to_the_smallest() -> None:
+    critic = nn.Sequential(nn.Conv2d(3, 70, 4), nn.Flatten(), nn.Linear(70, 1))
+    rows = spectra(critic)
+    first = [row for row in rows if row["layer"] == 0]
+    expected = np.linalg.svd(critic[0].weight.detach().numpy().reshape(70, 48).astype(float), compute_uv=False)
+    assert len(first) == PLACES
+    assert [row["value"] for row in first] == pytest.approx([expected[round(47 * row["place"])] for row in first])
+    assert (first[0]["place"], first[-1]["place"]) == (0, 1)
+    (alone,) = [row for row in rows if row["layer"] == 1]
+    assert alone["value"] == pytest.approx(critic[2].weight.norm().item(), rel=1e-6)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory):
+    folder = tmp_path_factory.mktemp("runs")
+    setting = Setting("smoke", (5,), OPTIONS, folder, folder / "runs", device="cpu")
+    return {one.cell.labels["objective"]: one for one in image_runs([game(CLIP, OPTIONS), game(SN, OPTIONS)], setting)}
+
+
+def test_trained_critic_of_a_record_has_the_weights_that_its_result_tells_of(runs) -> None:
+    for name in (CLIP, SN):
+        record = runs[name].record
+        real, fake = saved_critics.kept_samples(record)
+        critic = saved_critics.trained_critic(record, tuple(real.shape[1:]))
+        sigmas = [row["value"] for row in spectra(critic) if row["place"] == 0]
+        assert sigmas == pytest.approx(list(record.result["layers"]["singular_values"].values()), rel=1e-4)
+        assert real.shape == fake.shape == (64, 1, 28, 28)
+        assert -1 <= fake.min() and fake.max() <= 1 and real.min() == -1
+    assert weights(saved_critics.trained_critic(runs[CLIP].record, (1, 28, 28))).abs().max() <= 0.01
+
+
+def test_untrained_critic_of_a_record_is_the_one_it_began_with(runs) -> None:
+    first, other = (saved_critics.untrained_critic(runs[name].record, (1, 28, 28)) for name in (CLIP, SN))
+    assert torch.equal(weights(first), weights(other))
+    before, after = weights(first), weights(saved_critics.trained_critic(runs[CLIP].record, (1, 28, 28)))
+    assert before.abs().max() > 0.03
+    # ten steps of RMSprop at 5e-5, whose first is ten times as long as the rate
+    assert (before.clamp(-0.01, 0.01) - after).abs().max() < 0.006
+    assert not math.isclose(float(before.std()), 0)
+
+
+def test_kept_samples_are_on_the_scale_of_the_networks(runs) -> None:
+    assert Path(runs[SN].record.samples).name == "samples.npz"
