@@ -28,6 +28,8 @@ def run(
     set: list[str] | None = None,
     data: Path | None = None,
     device: str = "auto",
+    accelerate: Literal["none", "graph", "compile"] | None = None,
+    precision: Literal["32", "tf32", "bf16"] | None = None,
     logger: list[Literal["csv", "tensorboard"]] | None = None,
     checkpoint_seconds: float = 60.0,
     retries: int = 0,
@@ -49,6 +51,8 @@ def run(
         set: KEY=VALUE overrides of the suite, e.g. steps=60 or evaluation.count=5.
         data: folder of the data sets that are kept in files (default: ~/.cache/lipbench).
         device: auto, cpu, cuda (every GPU, in turn) or cuda:N.
+        accelerate: each iteration as one CUDA graph, or compiled by torch (default: the suite's, or none).
+        precision: of the networks in training (default: the suite's, or 32).
         logger: Lightning loggers to keep in each run's folder besides the records.
         checkpoint_seconds: time between two checkpoints of a run, from which an interrupted one goes on.
         retries: further attempts at a run whose process died or ran out of memory or time.
@@ -66,7 +70,8 @@ def run(
     from .suite import load_suite
     from .train import Place
 
-    overrides = [*(set or []), *([f"seeds={seeds}"] if seeds is not None else [])]
+    given = {"seeds": seeds, "accelerate": accelerate, "precision": precision}
+    overrides = [*(set or []), *(f"{key}={value}" for key, value in given.items() if value is not None)]
     loaded, folder = load_suite(suite, overrides)
     for dataset in loaded.datasets if download else ():
         fetch(dataset, data)

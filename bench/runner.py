@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from ..models import Unsuited
+from ..models import Unsuited, check_device
 from ..objectives import BadInput
 from .data import Dataset, load
 from .executors import Ended, Executor, LocalExecutor
@@ -60,6 +60,7 @@ def sweep(
     Raises:
         BadInput: for anything in the suite that cannot be used, before the first run is made.
     """
+    check_device(suite.accelerate, suite.precision, place.device)
     specs = expand(suite, folder, data_dir)
     for dataset in dict.fromkeys(spec.dataset for spec in specs):
         data = load(dataset, data_dir)

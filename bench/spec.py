@@ -21,6 +21,7 @@ from .suite import Named, Suite, label
 
 SCHEMA_VERSION = 1
 ROOT = Path(__file__).parent.parent
+PLAIN = {"accelerate": "none", "precision": "32"}  # part of the identity where they differ from this
 
 
 @dataclass(frozen=True)
@@ -46,12 +47,16 @@ class RunSpec:
     folder: str
     data_dir: str | None = None
     skip: str | None = None
+    accelerate: str = "none"
+    precision: str = "32"
 
     @property
     def identity(self) -> dict[str, Any]:
         """What the run's id is a hash of."""
         located = ("objective_target", "folder", "data_dir", "skip")
-        return {k: v for k, v in asdict(self).items() if k not in located} | {"code": code_version()}
+        plain = [key for key, value in PLAIN.items() if getattr(self, key) == value]
+        kept = {k: v for k, v in asdict(self).items() if k not in (*located, *plain)}
+        return kept | {"code": code_version()}
 
     @property
     def id(self) -> str:
@@ -77,6 +82,8 @@ class RunSpec:
             "seed": self.seed,
             "steps": self.steps,
             "evaluation": self.evaluation,
+            "accelerate": self.accelerate,
+            "precision": self.precision,
             "code": code_version(),
         }
 
@@ -148,6 +155,8 @@ def _resolve(
         folder=str(folder),
         data_dir=None if data_dir is None else str(data_dir),
         skip=no_recipe or no_loss,
+        accelerate=suite.accelerate,
+        precision=suite.precision,
     )
 
 

@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from ..models import ACCELERATIONS, PRECISIONS
 from ..objectives import LOSSES, BadInput, unknown
 from .data import check_name
 from .metrics.extractors import EXTRACTORS
@@ -102,7 +103,8 @@ class Evaluation(BaseModel):
 class Suite(BaseModel):
     """The factors of a sweep: objective × loss × dataset × architecture × recipe × seed.
 
-    `steps`, `seeds` and `architectures` may be given per dataset, as a mapping.
+    `steps`, `seeds` and `architectures` may be given per dataset, as a mapping. `accelerate` and `precision` say how
+    the runs compute, which changes their last digits or more.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -116,6 +118,8 @@ class Suite(BaseModel):
     steps: Count | dict[str, Count] = 3000
     seeds: Annotated[Seeds | dict[str, Seeds], BeforeValidator(_seeds)] = [0, 1, 2]
     evaluation: Evaluation = Evaluation()
+    accelerate: Annotated[str, _known("accelerate", ACCELERATIONS)] = "none"
+    precision: Annotated[str, BeforeValidator(str), _known("precision", PRECISIONS)] = "32"
     _file: str | None = PrivateAttr(None)
 
     @property

@@ -23,7 +23,18 @@ from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 from safetensors.torch import save
 
-from ..models import ARCHITECTURES, GAN, Networks, Unsuited, stream_seed, to_uint8
+from ..models import (
+    ARCHITECTURES,
+    GAN,
+    Networks,
+    Unsuited,
+    check_capability,
+    check_device,
+    refusal,
+    stream_seed,
+    tensor_float32,
+    to_uint8,
+)
 from ..objectives import BadInput, Objective
 from .checkpoint import Checkpointer, clear
 from .data import Dataset, load
@@ -140,6 +151,7 @@ _EMPTY: dict[str, Any] = {
     "bias": None,
     "traceback": None,
     "seconds_per_iteration": None,
+    "preparation_seconds": None,
     "seconds_per_critic_step": None,
     "peak_memory_mb": None,
 }
@@ -150,7 +162,16 @@ def build(spec: RunSpec, data: Dataset) -> GAN:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(stream_seed(spec.seed, "weights"))
         networks = build_networks(spec, data.shape)
-        return GAN(networks, _objective(spec), spec.recipe_spec, data, steps=spec.steps, seed=spec.seed)
+        return GAN(
+            networks,
+            _objective(spec),
+            spec.recipe_spec,
+            data,
+            steps=spec.steps,
+            seed=spec.seed,
+            accelerate=spec.accelerate,
+            precision=spec.precision,
+        )
 
 
 def build_networks(spec: RunSpec, shape: tuple[int, ...]) -> Networks:
@@ -174,7 +195,9 @@ def skip_reason(spec: RunSpec, data: Dataset) -> str | None:
         networks = build_networks(spec, data.shape)
     except Unsuited as reason:
         return str(reason)
-    return _objective(spec).skip_reason(networks.critic, data.shape)
+    objective = _objective(spec)
+    reason = objective.skip_reason(networks.critic, data.shape)
+    return reason or refusal(spec.accelerate, objective, spec.recipe_spec)
 
 
 def _skip_or_train(spec: RunSpec, place: Place, folder: Path) -> dict[str, Any]:
@@ -182,6 +205,8 @@ def _skip_or_train(spec: RunSpec, place: Place, folder: Path) -> dict[str, Any]:
     reason = skip_reason(spec, data)
     if reason is not None:
         return {"status": "skipped", "reason": reason}
+    check_device(spec.accelerate, spec.precision, place.device)
+    check_capability(spec.precision, place.device)
     reset_peak_memory(place.device)
     _seed_globally(stream_seed(spec.seed, "global"))
     module = build(spec, data)
@@ -203,7 +228,7 @@ def _seed_globally(seed: int) -> None:
 def _fit(module: GAN, evaluator: Evaluator, place: Place, folder: Path) -> None:
     checkpointer = Checkpointer(folder / RESUME, place.checkpoint_seconds)
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
-    with _interruptible(), warnings.catch_warnings():
+    with _interruptible(), tensor_float32(False), warnings.catch_warnings():
         # Advice on data loaders, on checkpoints of others, and that a logger starts afresh.
         warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
         trainer = pl.Trainer(
@@ -254,7 +279,8 @@ def _result(spec: RunSpec, module: GAN, evaluator: Evaluator, place: Place) -> d
         "floors": evaluator.quality.floors,
         "protocol": evaluator.quality.protocol,
         **measure_again(module, evaluator.quality, spec.evaluation["repeats"]),
-        "seconds_per_iteration": evaluator.train_seconds / max(1, module.updates),
+        "seconds_per_iteration": (evaluator.train_seconds - module.preparation_seconds) / max(1, module.updates),
+        "preparation_seconds": module.preparation_seconds,
         "seconds_per_critic_step": module.critic_seconds / module.timed_steps if module.timed_steps else None,
         "peak_memory_mb": peak_memory_mb(place.device),
         "layers": {

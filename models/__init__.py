@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 
+from .acceleration import ACCELERATIONS, check_capability, check_device, refusal
 from .dcgan import dcgan, to_uint8
 from .gan import CHUNK, GAN, SCALARS, STREAMS, RealData, stream_seed
 from .mlp import mlp
 from .networks import Networks, Unsuited, draw_latent
+from .precision import PRECISIONS, tensor_float32
 from .recipe import Recipe
 from .resnet import sngan_resnet, wgangp_resnet
 from .sngan_cnn import sngan_cnn
@@ -19,16 +21,22 @@ ARCHITECTURES: dict[str, Callable[..., Networks]] = {
 }
 
 __all__ = [
+    "ACCELERATIONS",
     "ARCHITECTURES",
     "CHUNK",
     "GAN",
+    "PRECISIONS",
     "SCALARS",
     "STREAMS",
     "Networks",
     "RealData",
     "Recipe",
     "Unsuited",
+    "check_capability",
+    "check_device",
     "draw_latent",
+    "refusal",
     "stream_seed",
+    "tensor_float32",
     "to_uint8",
 ]

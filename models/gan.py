@@ -12,8 +12,10 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from ..objectives import Batch, Objective, critic_step, generator_step
+from ..objectives import Batch, Objective, critic_step, generator_step, unknown
+from .acceleration import ACCELERATIONS, Iteration, prepare
 from .networks import Networks, draw_latent
+from .precision import PRECISIONS, autocast, round_outputs_up, tensor_float32
 from .recipe import Recipe
 
 # Lightning sets this when it is imported, so that processes may fork after they asked for GPUs. Adam asks at each of
@@ -51,24 +53,47 @@ class GAN(pl.LightningModule):
         data: real samples on the device of training.
         steps: generator updates in the whole run, for schedules.
         seed: of the four random streams.
+        accelerate: `none`, `graph` (an iteration is one CUDA graph) or `compile`; for objectives that are capturable.
+        precision: `32`, `tf32` or `bf16`, of the networks in training; penalties and backward passes stay float32.
     """
 
+    drawing = ("data", "latent", "objective")  # the streams that an iteration draws from
+
     def __init__(
-        self, networks: Networks, objective: Objective, recipe: Recipe, data: RealData, *, steps: int, seed: int
+        self,
+        networks: Networks,
+        objective: Objective,
+        recipe: Recipe,
+        data: RealData,
+        *,
+        steps: int,
+        seed: int,
+        accelerate: str = "none",
+        precision: str = "32",
     ) -> None:
         super().__init__()
+        if accelerate not in ACCELERATIONS:
+            raise unknown("accelerate", accelerate, list(ACCELERATIONS))
+        if precision not in PRECISIONS:
+            raise unknown("precision", precision, list(PRECISIONS))
+        self.accelerate, self.precision = accelerate, precision
         self.automatic_optimization = False
         self.networks, self.recipe, self.data, self.steps, self.seed = networks, recipe, data, steps, seed
         self.objective = objective
         self.generator = networks.generator
         self.critic = objective.prepare_critic(networks.critic)
         self.average = None if recipe.ema is None else deepcopy(self.generator).requires_grad_(False)
+        if precision == "bf16":
+            round_outputs_up(self.generator, self.critic)
         self.updates = 0
-        self.critic_seconds = 0.0  # of the last iteration in each chunk
+        self.updates_on_device: Tensor | None = None  # in place of `updates` in a captured iteration
+        self.critic_seconds = 0.0  # of the last iteration in each chunk; not known of an accelerated one
         self.timed_steps = 0
+        self.preparation_seconds = 0.0  # that captures and compilations took
         self.streams: dict[str, torch.Generator] = {}
         self.scalars = torch.zeros(CHUNK, len(SCALARS))
-        self._optimizers: tuple[Optimizer, Optimizer] | None = None
+        self.game_optimizers: tuple[Optimizer, Optimizer] | tuple[()] = ()  # generator's, critic's
+        self._iteration: Iteration | None = None
 
     @property
     def sampler(self) -> nn.Module:
@@ -79,36 +104,67 @@ class GAN(pl.LightningModule):
         """Generator first, critic second."""
         recipe = self.recipe
         return [
-            recipe.make_optimizer(self.generator.parameters(), recipe.lr),
-            recipe.make_optimizer(self.critic.parameters(), recipe.critic_lr or recipe.lr),
+            recipe.make_optimizer(self.generator.parameters(), recipe.lr, self.accelerate),
+            recipe.make_optimizer(self.critic.parameters(), recipe.critic_lr or recipe.lr, self.accelerate),
         ]
 
     def on_train_start(self) -> None:
         """Scalars move to the device that Lightning chose, and the optimisers are taken out of their wrappers."""
         self.scalars = self.scalars.to(self.device)
         generator_optimizer, critic_optimizer = self.optimizers(use_pl_optimizer=False)  # pyright: ignore[reportGeneralTypeIssues]
-        self._optimizers = (generator_optimizer, critic_optimizer)
+        self.game_optimizers = (generator_optimizer, critic_optimizer)
+        for group in (group for optimizer in self.game_optimizers for group in optimizer.param_groups):
+            if isinstance(group["lr"], Tensor):  # a checkpoint brings it back on the host
+                group["lr"] = group["lr"].to(self.device)
+
+    def on_train_end(self) -> None:
+        """The captured iteration goes, and its memory with it."""
+        self._iteration = None
 
     def training_step(self, *args: Any) -> None:
         """One full iteration; Lightning's batch is only a tick, the samples come from the data stream."""
-        assert self._optimizers is not None
-        generator_optimizer, critic_optimizer = self._optimizers
         self._set_rates()
-        # Where the scalars are fetched anyway, the clock may wait for the device.
-        timed = (self.updates + 1) % CHUNK == 0
+        if self.precision == "tf32":
+            with tensor_float32(True):
+                scalars = self._run_iteration()
+        else:
+            scalars = self._run_iteration()
+        self.scalars[self.updates % CHUNK] = scalars
+        self.updates += 1
+
+    def _run_iteration(self) -> Tensor:
+        if self.accelerate == "none":
+            # Where the scalars are fetched anyway, the clock may wait for the device.
+            return self.iterate(timed=(self.updates + 1) % CHUNK == 0)
+        if self._iteration is None:
+            start = self._clock(wait=True)
+            self._iteration = prepare(self)
+            self.preparation_seconds += self._clock(wait=True) - start
+        return self._iteration()
+
+    def iterate(self, timed: bool = False) -> Tensor:
+        """n_critic critic steps and one generator step, operation by operation; its scalars [len(SCALARS)]."""
         start = self._clock(timed)
         for _ in range(self.recipe.n_critic - 1):
-            critic_step(self.objective, self.critic, self.draw_batch(), critic_optimizer)
+            self.update_critic(self.draw_batch())
         batch = self.draw_batch()
-        scalars = critic_step(self.objective, self.critic, batch, critic_optimizer)
+        scalars = self.update_critic(batch)
         if timed:
             self.critic_seconds += self._clock(timed) - start
             self.timed_steps += self.recipe.n_critic
-        latent = self.draw_latent(self.recipe.batch, "latent")
-        scalars |= generator_step(self.objective, self.generator, self.critic, latent, batch, generator_optimizer)
-        self._update_average()
-        self.scalars[self.updates % CHUNK] = torch.stack([scalars[name] for name in SCALARS])
-        self.updates += 1
+        scalars |= self.update_generator(self.draw_latent(self.recipe.batch, "latent"), batch)
+        self.update_average()
+        return torch.stack([scalars[name] for name in SCALARS])
+
+    def update_critic(self, batch: Batch) -> dict[str, Tensor]:
+        """One critic step in the run's precision; see `critic_step`."""
+        with autocast(self.precision, self.device):
+            return critic_step(self.objective, self.critic, batch, self.game_optimizers[1])
+
+    def update_generator(self, latent: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """One generator step in the run's precision; see `generator_step`."""
+        with autocast(self.precision, self.device):
+            return generator_step(self.objective, self.generator, self.critic, latent, batch, self.game_optimizers[0])
 
     def stream(self, name: str) -> torch.Generator:
         """The named random stream, on the device of training; made at its first use, or restored from a checkpoint."""
@@ -118,25 +174,36 @@ class GAN(pl.LightningModule):
 
     def draw_batch(self) -> Batch:
         """Real samples and detached fakes for one critic step, from the data and latent streams."""
-        n = self.recipe.batch
-        real = self.data.sample(n, self.stream("data"))
-        with torch.no_grad():
-            fake = self.generator(self.draw_latent(n, "latent"))
-        return Batch(real, fake, None, self.updates, self.stream("objective"))
+        step: Any = self.updates if self.updates_on_device is None else self.updates_on_device
+        return self.batch_of(self.draw_real(), self.draw_latent(self.recipe.batch, "latent"), step)
+
+    def batch_of(self, real: Tensor, latent: Tensor, step: int) -> Batch:
+        """These real samples, and detached fakes from these latents."""
+        with torch.no_grad(), autocast(self.precision, self.device):
+            fake = self.generator(latent)
+        return Batch(real, fake, None, step, self.stream("objective"))
+
+    def draw_real(self) -> Tensor:
+        """A minibatch of real samples, from the data stream."""
+        return self.data.sample(self.recipe.batch, self.stream("data"))
 
     def draw_latent(self, n: int, stream: str) -> Tensor:
         """[n, latent_dim] from the named stream."""
         return draw_latent(self.networks, n, self.stream(stream))
 
     def _set_rates(self) -> None:
-        if self.recipe.decay == "none" or self._optimizers is None:
-            return
         recipe = self.recipe
-        for optimizer, lr in zip(self._optimizers, (recipe.lr, recipe.critic_lr or recipe.lr), strict=True):
-            optimizer.param_groups[0]["lr"] = recipe.rate(lr, self.updates, self.steps)
+        if recipe.decay == "none":
+            return
+        for optimizer, lr in zip(self.game_optimizers, (recipe.lr, recipe.critic_lr or recipe.lr), strict=True):
+            rate, group = recipe.rate(lr, self.updates, self.steps), optimizer.param_groups[0]
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(rate)  # where it lies: a captured iteration reads it there
+            else:
+                group["lr"] = rate
 
     @torch.no_grad()
-    def _update_average(self) -> None:
+    def update_average(self) -> None:
         """A moving average of parameters and running statistics; torch's AveragedModel waits for the device in each."""
         if self.average is None or self.recipe.ema is None:
             return
@@ -157,6 +224,7 @@ class GAN(pl.LightningModule):
             "updates": self.updates,
             "critic_seconds": self.critic_seconds,
             "timed_steps": self.timed_steps,
+            "preparation_seconds": self.preparation_seconds,
             "scalars": self.scalars.cpu(),
             "streams": {name: rng.get_state() for name, rng in self.streams.items()},
         }
@@ -166,6 +234,7 @@ class GAN(pl.LightningModule):
         game = checkpoint["game"]
         self.updates, self.scalars = game["updates"], game["scalars"]
         self.critic_seconds, self.timed_steps = game["critic_seconds"], game["timed_steps"]
+        self.preparation_seconds = game["preparation_seconds"]
         for name, state in game["streams"].items():
             self.streams[name] = torch.Generator(self.device)
             self.streams[name].set_state(state.cpu())

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import torch
+from torch import Tensor
 from torch.nn import Parameter
 from torch.optim import Adam, Optimizer, RMSprop
 
@@ -49,11 +51,19 @@ class Recipe:
         if self.decay not in ("none", "linear"):
             raise unknown("decay", self.decay, ["none", "linear"])
 
-    def make_optimizer(self, parameters: Iterable[Parameter], lr: float) -> Optimizer:
-        """The recipe's optimiser over these parameters."""
+    def make_optimizer(self, parameters: Iterable[Parameter], lr: float, accelerate: str = "none") -> Optimizer:
+        """The recipe's optimiser over these parameters, which lie on their device already.
+
+        A captured or compiled iteration (`accelerate`) reads a rate that decays from a tensor on the device.
+        """
+        parameters, capturable = list(parameters), accelerate == "graph"
+        rate: float | Tensor = lr
+        if self.decay != "none" and accelerate != "none":
+            rate = torch.tensor(lr, device=parameters[0].device)
         if self.optimizer == "rmsprop":
-            return RMSprop(parameters, lr=lr, foreach=True)
-        return Adam(parameters, lr=lr, betas=(float(self.betas[0]), float(self.betas[1])), fused=True)
+            return RMSprop(parameters, lr=rate, foreach=True, capturable=capturable)
+        betas = (float(self.betas[0]), float(self.betas[1]))
+        return Adam(parameters, lr=rate, betas=betas, fused=True, capturable=capturable)
 
     def rate(self, lr: float, done: int, total: int) -> float:
         """The learning rate after `done` of `total` generator updates."""

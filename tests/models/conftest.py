@@ -35,6 +35,8 @@ def make_gan() -> Callable[..., GAN]:
         seed: int = 3,
         data: Any = None,
         network: dict[str, Any] | None = None,
+        accelerate: str = "none",
+        precision: str = "32",
         **recipe: Any,
     ) -> GAN:
         with torch.random.fork_rng():
@@ -42,7 +44,8 @@ def make_gan() -> Callable[..., GAN]:
             shape: dict[str, Any] = {"width": 8, "depth": 2} | (network or {})
             networks = mlp((2,), **shape)
             settings = Recipe(**{"lr": 1e-2, "batch": 16} | recipe)
-            return GAN(networks, objective or NonSaturating(), settings, data or Noise(), steps=steps, seed=seed)
+            how: dict[str, Any] = {"steps": steps, "seed": seed, "accelerate": accelerate, "precision": precision}
+            return GAN(networks, objective or NonSaturating(), settings, data or Noise(), **how)
 
     return make
 

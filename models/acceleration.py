@@ -1,0 +1,153 @@
+"""Ways to run an iteration faster than operation by operation: as one CUDA graph, or compiled.
+
+What an iteration computes is gan.py's affair.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from ..objectives import BadInput, Batch, Objective
+from .recipe import Recipe
+from .rehearsal import Snapshot
+from .tracing import Compiler, Traced, inductor
+
+if TYPE_CHECKING:
+    from .gan import GAN
+
+ACCELERATIONS = ("none", "graph", "compile")
+WARM_UP = 3  # iterations before a capture, as torch's notes on CUDA graphs ask for
+
+Iteration = Callable[[], Tensor]  # one full iteration; returns its scalars [len(SCALARS)]
+
+
+def check_device(accelerate: str, precision: str, device: str) -> None:
+    """Raises BadInput for what this kind of device cannot do."""
+    for key, value in (("accelerate", accelerate), ("precision", precision)):
+        if value in ("graph", "tf32") and not device.startswith("cuda"):
+            raise BadInput(f"--{key} {value}: needs a CUDA GPU, and the device is {device}")
+
+
+def check_capability(precision: str, device: str) -> None:
+    """Raises BadInput where this very GPU has no TF32, which torch would pass over in silence."""
+    if precision == "tf32" and torch.cuda.get_device_capability(device) < (8, 0):
+        raise BadInput(f"--precision tf32: {torch.cuda.get_device_name(device)} has no TF32 (compute capability ≥ 8.0)")
+
+
+def refusal(accelerate: str, objective: Objective, recipe: Recipe) -> str | None:
+    """Why a run cannot be accelerated this way, or None."""
+    if accelerate == "none":
+        return None
+    if not objective.capturable:
+        return f"{objective.name} talks to the host in its steps (capturable = False), so it needs accelerate: none"
+    if accelerate == "compile" and recipe.optimizer == "rmsprop" and recipe.decay != "none":
+        return "RMSprop with a learning rate that decays cannot be compiled: use accelerate: none or graph"
+    return None
+
+
+def prepare(gan: GAN) -> Iteration:
+    """The module's iteration, accelerated as it asks for; the module is left as it was.
+
+    Raises RuntimeError with the cause where the iteration cannot be captured or compiled: a run that went on without
+    would carry a false label.
+    """
+    make = {"graph": capture, "compile": Compiled}[gan.accelerate]
+    try:
+        return make(gan)
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as error:
+        cause = " ".join(str(_first(error)).split())
+        told = f"accelerate: {gan.accelerate}: an iteration of {gan.objective.name} cannot be captured: {cause}"
+        raise RuntimeError(told) from error
+
+
+def _first(error: BaseException) -> BaseException:
+    """Where it began: what ends a capture after an error raises one of its own."""
+    while (before := error.__cause__ or error.__context__) is not None:
+        error = before
+    return error
+
+
+def record(function: Iteration, gan: GAN) -> Iteration:
+    """The function as a CUDA graph, after warming up on the stream of the capture; the module is left as it was."""
+    undo, stream, here = Snapshot(gan), torch.cuda.Stream(gan.device), torch.cuda.current_stream(gan.device)
+    stream.wait_stream(here)
+    with torch.cuda.stream(stream), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "This instance was constructed with capturable=True")
+        for _ in range(WARM_UP):
+            function()
+    here.wait_stream(stream)
+    undo.restore()
+    graph = torch.cuda.CUDAGraph()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*register_generator_state")  # newer ones do it themselves
+        for name in gan.drawing:
+            graph.register_generator_state(gan.stream(name))
+    with torch.cuda.graph(graph, stream=stream):
+        scalars = function()
+
+    def replay() -> Tensor:
+        graph.replay()
+        return scalars
+
+    return replay
+
+
+def capture(gan: GAN, record: Callable[[Iteration, GAN], Iteration] = record) -> Iteration:
+    """The whole iteration as one graph; what changes from one to the next lies on the device, the step too."""
+    gan.updates_on_device = torch.tensor(gan.updates, device=gan.device)
+
+    def whole() -> Tensor:
+        scalars = gan.iterate()
+        gan.updates_on_device.add_(1)  # pyright: ignore[reportOptionalMemberAccess]
+        return scalars
+
+    return record(whole, gan)
+
+
+class Compiled:
+    """The critic's and the generator's update, each compiled with its backward passes and optimiser.
+
+    Drawing real samples and latents, and averaging the generator, stay outside: each is an operation or two.
+    """
+
+    def __init__(self, gan: GAN, compiler: Compiler = inductor) -> None:
+        self.gan = gan
+        undo = Snapshot(gan)
+        gan.iterate()  # the optimisers' states come into being
+        self.step = torch.tensor(gan.updates, device=gan.device)
+        real, latent = gan.draw_real(), gan.draw_latent(gan.recipe.batch, "latent")
+        self.critic = Traced(self._critic, (real, latent, self.step), compiler)
+        self.generator = Traced(self._generator, (real, latent, self.step), compiler)
+        self.with_gradient = [p for p in gan.generator.parameters() if p.grad is not None]
+        undo.restore()
+
+    def __call__(self) -> Tensor:
+        gan = self.gan
+        self.step.fill_(gan.updates)
+        for _ in range(gan.recipe.n_critic - 1):
+            self.critic(gan.draw_real(), gan.draw_latent(gan.recipe.batch, "latent"), self.step)
+        real = gan.draw_real()
+        critic_loss, penalty = self.critic(real, gan.draw_latent(gan.recipe.batch, "latent"), self.step)
+        latent = gan.draw_latent(gan.recipe.batch, "latent")
+        generator_loss, *gradients = self.generator(real, latent, self.step)
+        for parameter, gradient in zip(self.with_gradient, gradients, strict=True):
+            parameter.grad = gradient
+        gan.update_average()
+        return torch.stack([critic_loss, penalty, generator_loss])
+
+    def _critic(self, real: Tensor, latent: Tensor, step: Any) -> list[Tensor]:
+        scalars = self.gan.update_critic(self.gan.batch_of(real, latent, step))
+        return [scalars["critic_loss"], scalars["penalty"]]
+
+    def _generator(self, real: Tensor, latent: Tensor, step: Any) -> list[Tensor]:
+        batch = Batch(real, real, None, step, self.gan.stream("objective"))
+        scalars = self.gan.update_generator(latent, batch)
+        gradients = [p.grad for p in self.gan.generator.parameters() if p.grad is not None]
+        return [scalars["generator_loss"], *gradients]

@@ -1,0 +1,40 @@
+"""In what precision the networks compute: float32, or TF32 or bfloat16 by choice. Losses and penalties stay float32."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+PRECISIONS = ("32", "tf32", "bf16")
+
+
+@contextmanager
+def tensor_float32(on: bool) -> Iterator[None]:
+    """Whether matrix products and convolutions of float32 on a GPU may be made in TF32; as it was before, afterwards.
+
+    Torch's own default is yes for convolutions and no for matrix products. Without a GPU nothing changes.
+    """
+    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = matmul.allow_tf32, cudnn.allow_tf32
+    matmul.allow_tf32 = cudnn.allow_tf32 = on
+    try:
+        yield
+    finally:
+        matmul.allow_tf32, cudnn.allow_tf32 = before
+
+
+def autocast(precision: str, device: torch.device) -> AbstractContextManager[Any]:
+    """The context in which one step of the game runs; its weights' casts are forgotten with it, as they change."""
+    return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
+
+
+def round_outputs_up(*networks: nn.Module) -> None:
+    """Samples and logits leave the networks in float32 also where autocast computed them in half precision."""
+    for network in networks:
+        network.register_forward_hook(_float)
+
+
+def _float(network: nn.Module, args: tuple[Any, ...], output: Tensor) -> Tensor:
+    return output.float()

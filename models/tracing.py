@@ -1,0 +1,131 @@
+"""A function of tensors, with its backward passes and optimiser steps, as one graph of operations for a compiler."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.fx import GraphModule, Node
+from torch.fx.experimental.proxy_tensor import make_fx
+
+Compiler = Callable[[GraphModule, list[Tensor]], Callable[..., Any]]
+
+
+def inductor(graph: GraphModule, inputs: list[Tensor]) -> Callable[..., Any]:
+    """torch.compile's own compiler; Dynamo, its front end, takes neither double backward nor torch.Generator."""
+    from torch._inductor import compile as compile_graph
+
+    return compile_graph(graph, inputs)
+
+
+class Traced:
+    """`function` as a compiled graph; a call computes what a call of it did, on the same tensors, in place.
+
+    Tensors that the function takes from elsewhere (parameters, optimiser states) become inputs of the graph, so that
+    it reads and changes them where they lie. Its random draws are taken out and made before each call, from the same
+    generators in the same order.
+
+    Args:
+        function: of tensors; returns a list of tensors. It runs once, for real.
+        inputs: like those of every later call.
+        compiler: makes something to call of a graph and its inputs.
+
+    Raises:
+        RuntimeError: if it asks for a tensor's value, or its draws depend on other tensors.
+    """
+
+    def __init__(self, function: Callable[..., list[Tensor]], inputs: Sequence[Tensor], compiler: Compiler) -> None:
+        module = make_fx(lambda *given: function(*given), decomposition_table=DECOMPOSED)(*inputs)
+        self.module = module
+        self.given = [node for node in module.graph.nodes if node.op == "placeholder"]
+        self.others: dict[Node, Callable[[], Tensor]] = {}  # further placeholders, and where their tensors come from
+        self._take_out_draws()
+        self._lift_tensors()
+        self._drop_profiling()
+        module.graph.eliminate_dead_code()
+        module.graph.lint()
+        module.recompile()
+        self.run = compiler(module, self._arguments(inputs))
+
+    def __call__(self, *inputs: Tensor) -> list[Tensor]:
+        """What `function` returns, but for the graph behind it."""
+        with torch.no_grad():
+            return self.run(*self._arguments(inputs))
+
+    def _arguments(self, inputs: Sequence[Tensor]) -> list[Tensor]:
+        return [*inputs, *(source() for source in self.others.values())]
+
+    def _take_out_draws(self) -> None:
+        for node in list(self.module.graph.nodes):
+            if node.op == "call_function" and isinstance(node.kwargs.get("generator"), Node):
+                generator = getattr(self.module, str(node.kwargs["generator"].target))
+                if any(isinstance(x, Node) for x in node.args):
+                    raise RuntimeError(
+                        f"{node.target} draws into a tensor: draw with torch.rand or torch.randn instead"
+                    )
+                self._replace(node, _drawing(node.target, node.args, {**node.kwargs, "generator": generator}))
+
+    def _lift_tensors(self) -> None:
+        lifted: dict[int, Node] = {}
+        for node in list(self.module.graph.nodes):
+            if node.op != "get_attr" or not isinstance(tensor := getattr(self.module, node.target), Tensor):
+                continue
+            if id(tensor) in lifted:
+                node.replace_all_uses_with(lifted[id(tensor)])
+                self.module.graph.erase_node(node)
+            else:
+                lifted[id(tensor)] = self._replace(node, _constant(tensor.detach()))
+
+    def _replace(self, node: Node, source: Callable[[], Tensor]) -> Node:
+        """A placeholder, after those that are there, in place of the node."""
+        graph, last = self.module.graph, [*self.given, *self.others][-1]
+        with graph.inserting_after(last):
+            placeholder = graph.placeholder(f"taken_{len(self.others)}")
+        placeholder.meta = dict(node.meta)
+        node.replace_all_uses_with(placeholder)
+        graph.erase_node(node)
+        self.others[placeholder] = source
+        return placeholder
+
+    def _drop_profiling(self) -> None:
+        for node in reversed(list(self.module.graph.nodes)):
+            if getattr(node.target, "namespace", "") == "profiler":
+                self.module.graph.erase_node(node)
+
+
+def _constant(tensor: Tensor) -> Callable[[], Tensor]:
+    return lambda: tensor
+
+
+def _drawing(draw: Callable[..., Tensor], args: tuple[Any, ...], settings: dict[str, Any]) -> Callable[[], Tensor]:
+    return lambda: draw(*args, **settings)
+
+
+def _adam(
+    parameters: list[Tensor],
+    gradients: list[Tensor],
+    means: list[Tensor],
+    squares: list[Tensor],
+    _: list[Tensor],
+    steps: list[Tensor],
+    *,
+    lr: float | Tensor,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    **unused: Any,
+) -> None:
+    """Adam (Kingma and Ba 2015, algorithm 1) in operations that a compiler can join; the fused kernel it cannot."""
+    for parameter, gradient, mean, square, step in zip(parameters, gradients, means, squares, steps, strict=True):
+        # In double: with β₂ = 0.999 float32 leaves four digits of 1 − β₂ᵗ.
+        done = step.double()
+        mean.lerp_(gradient, 1 - beta1)
+        square.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
+        scale = (square.sqrt() / (1 - beta2**done).sqrt()).add_(eps)
+        parameter.sub_(lr / (1 - beta1**done) * (mean / scale))
+
+
+DECOMPOSED = {
+    torch.ops.aten._fused_adam_.default: _adam,
+    torch.ops.aten._fused_adam_.tensor_lr: _adam,
+}
