@@ -60,14 +60,13 @@ def sweep(
     Raises:
         BadInput: for anything in the suite that cannot be used, before the first run is made.
     """
-    check_device(suite.accelerate, suite.precision, place.device)
     specs = expand(suite, folder, data_dir)
-    for dataset in dict.fromkeys(spec.dataset for spec in specs):
-        data = load(dataset, data_dir)
-        _check_networks(suite, [spec for spec in specs if spec.dataset == dataset], data.shape)
-        _check_evaluation(suite, data, place.weights)
-        if data.is_images:
-            say(f"{dataset}: {data.source}", console)
+    check_suite(suite, specs, place, data_dir, console)
+    return sweep_of(suite, specs, place, executor, console)
+
+
+def sweep_of(suite: Suite, specs: Sequence[RunSpec], place: Place, executor: Executor | int, console: Console) -> int:
+    """As `sweep`, of runs that were derived from a suite and checked; it gives the name and the order of the tables."""
     executor = LocalExecutor(executor) if isinstance(executor, int) else executor
     store = Store(place.folder)
     with telling_full_disk(place.folder), store.lock():
@@ -98,12 +97,30 @@ def records_of(
     """
     suites = [suite] if isinstance(suite, Suite) else suite
     specs = [spec for one in suites for spec in expand(one, folder, data_dir)]
+    return records_of_specs(specs, place, executor, Console())
+
+
+def records_of_specs(
+    specs: Sequence[RunSpec], place: Place, executor: Executor | int, console: Console
+) -> list[RunRecord]:
+    """As `records_of`, of runs that were expanded already."""
     executor = LocalExecutor(executor) if isinstance(executor, int) else executor
     store, left = Store(place.folder), TimeLeft(executor.slots)
     with telling_full_disk(place.folder), store.lock():
-        tally, todo = _look(list({spec.id: spec for spec in specs}.values()), store, left, Console())
-        _make(todo, place, executor, tally, left, Console())
+        tally, todo = _look(list({spec.id: spec for spec in specs}.values()), store, left, console)
+        _make(todo, place, executor, tally, left, console)
     return [read_run(store.runs / spec.id) for spec in specs]
+
+
+def check_suite(suite: Suite, specs: Sequence[RunSpec], place: Place, data_dir: Path | None, console: Console) -> None:
+    """Raises BadInput for what no run of the suite could use: its device, networks, evaluation."""
+    check_device(suite.accelerate, suite.precision, place.device)
+    for dataset in dict.fromkeys(spec.dataset for spec in specs):
+        data = load(dataset, data_dir)
+        _check_networks(suite, [spec for spec in specs if spec.dataset == dataset], data.shape)
+        _check_evaluation(suite, data, place.weights)
+        if data.is_images:
+            say(f"{dataset}: {data.source}", console)
 
 
 def _check_networks(suite: Suite, specs: Sequence[RunSpec], shape: tuple[int, ...]) -> None:

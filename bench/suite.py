@@ -103,7 +103,8 @@ class Evaluation(BaseModel):
 class Suite(BaseModel):
     """The factors of a sweep: objective × loss × dataset × architecture × recipe × seed.
 
-    `steps`, `seeds` and `architectures` may be given per dataset, as a mapping. `accelerate` and `precision` say how
+    `steps`, `seeds` and `architectures` may be given per dataset, as a mapping. `tune` has the ranges of `lipbench tune`
+    (tuning/ranges.py); a sweep does not look at it. `accelerate` and `precision` say how
     the runs compute, which changes their last digits or more.
     """
 
@@ -118,6 +119,7 @@ class Suite(BaseModel):
     steps: Count | dict[str, Count] = 3000
     seeds: Annotated[Seeds | dict[str, Seeds], BeforeValidator(_seeds)] = [0, 1, 2]
     evaluation: Evaluation = Evaluation()
+    tune: dict[str, Any] = {}
     accelerate: Annotated[str, _known("accelerate", ACCELERATIONS)] = "none"
     precision: Annotated[str, BeforeValidator(str), _known("precision", PRECISIONS)] = "32"
     _file: str | None = PrivateAttr(None)
