@@ -102,13 +102,13 @@ def _sigma(op: str, threshold: float, reduce: str) -> Criterion:
 
 STUDY = Study(
     id="G2",
-    claim="Clipping pushes the weights of critics of images to the extremes, a gradient penalty does not; clipped critics "
-    "are k-Lipschitz with k given by c and the architecture; SN makes every layer 1-Lipschitz.",
+    claim="Clipping pushes the weights of critics of images to the extremes, a gradient penalty does not; clipped "
+    "critics are k-Lipschitz with k given by c and the architecture; SN makes every layer 1-Lipschitz.",
     document="Notes; Report 3.3.1, 3.6",
     experiment=f"The critics of G3 under clipping (.01), GP and SN ({ON_IMAGES}), with the bounds of S3, S16 and S17: "
     "share of weights within 2 % of ±c, or of their own maximum; the largest slope at 64 real and 64 generated images, "
-    "halfway and between all pairs, over ∏‖W‖₂ and over c's bound (c·√(inputs·outputs), for a convolution once for each "
-    "place of its kernel); norms of SN's layers as matrices, a convolution's also by power iteration on the map itself.",
+    "halfway and between all pairs, over ∏‖W‖₂ and over c's bound (c·√(inputs·outputs), for a convolution once a place "
+    "of its kernel); norms of SN's layers as matrices, a convolution's also by power iteration on the map itself.",
     run=run,
     parts=(
         Part(

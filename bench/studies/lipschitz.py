@@ -116,8 +116,8 @@ def product(norms: dict[str, float]) -> float:
 def clipping_bound(critic: nn.Module, clip: float) -> float:
     """The bound that c and the architecture give before any training: ∏ c·√(inputs·outputs), by Frobenius norms.
 
-    A convolution is a sum over the places of its kernel of a shift (norm at most 1) followed by a matrix; so it has that
-    bound once for each place.
+    A convolution is a sum over the places of its kernel of a shift (norm at most 1) followed by a matrix; so it has
+    that bound once for each place.
     """
     weights = [layer.weight for layer in critic.modules() if isinstance(layer, nn.Linear | nn.Conv2d)]
     return math.prod(clip * math.prod(w.shape[2:]) * math.sqrt(w.shape[0] * w.shape[1]) for w in weights)

@@ -38,7 +38,7 @@ def histogram(weights: Tensor) -> list[Row]:
 
 
 def spectra(critic: nn.Module) -> list[Row]:
-    """Singular values of each weight as a matrix [out, rest], as the layer uses it: `value` at `place` 0 … 1 of a layer.
+    """Singular values of each weight as a matrix [out, rest], as the layer uses it: `value` at `place` 0 … 1.
 
     At most PLACES of them a layer, the largest (place 0) and the smallest among them.
     """
