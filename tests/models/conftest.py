@@ -1,7 +1,8 @@
 """What the tests of models share: real data without a file, and a trainer that says nothing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -50,13 +51,26 @@ def make_gan() -> Callable[..., GAN]:
     return make
 
 
+@dataclass
+class Ticks:
+    """One for every iteration that is left, also after a checkpoint is loaded."""
+
+    gan: GAN
+    iterations: int
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(self.gan.updates, self.iterations))
+
+
 @pytest.fixture
 def fit() -> Callable[..., pl.Trainer]:
     """Trains for a number of iterations and returns the trainer."""
 
-    def run(gan: GAN, iterations: int, **settings: Any) -> pl.Trainer:
+    def run(
+        gan: GAN, iterations: int, *, accelerator: str = "cpu", ckpt_path: Path | None = None, **settings: Any
+    ) -> pl.Trainer:
         trainer = pl.Trainer(
-            accelerator="cpu",
+            accelerator=accelerator,
             devices=1,
             max_epochs=1,
             logger=False,
@@ -65,7 +79,7 @@ def fit() -> Callable[..., pl.Trainer]:
             enable_model_summary=False,
             **settings,
         )
-        trainer.fit(gan, iter(range(iterations)))
+        trainer.fit(gan, Ticks(gan, iterations), ckpt_path=ckpt_path, weights_only=True)
         return trainer
 
     return run

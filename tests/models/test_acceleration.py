@@ -1,0 +1,313 @@
+"""Accelerated iterations compute what the eager one does. Compiling and CUDA take long or a GPU: see their marks."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+
+from lipbench.bench import data as toys
+from lipbench.bench.metrics import stability
+from lipbench.models import GAN, check_device, refusal
+from lipbench.models import acceleration as module_under_test
+from lipbench.models.acceleration import Compiled, capture
+from lipbench.models.recipe import Recipe
+from lipbench.models.rehearsal import Snapshot, changing
+from lipbench.objectives import (
+    BUILTINS,
+    BadInput,
+    Batch,
+    GradientPenalty,
+    InstanceNoise,
+    NonSaturating,
+    Objective,
+    SpectralNorm,
+    WeightClipping,
+)
+
+MakeGAN = Callable[..., GAN]
+Fit = Callable[..., pl.Trainer]
+CAPTURABLE = [name for name, cls in BUILTINS.items() if cls().capturable]
+RECIPES = [
+    {"ema": 0.9, "decay": "linear", "n_critic": 2},
+    {"optimizer": "rmsprop", "n_critic": 3, "network": {"norm": "batch"}},
+    {"betas": (0.5, 0.999), "critic_lr": 2e-2},
+]
+
+
+class Scheduled(NonSaturating):
+    """A loss that follows the step by arithmetic alone, and draws."""
+
+    def critic_loss(self, critic: nn.Module, batch: Batch) -> Tensor:
+        noise = torch.randn(batch.real.shape, generator=batch.rng, device=batch.real.device)
+        return critic(batch.real + noise * (1 + batch.step)).mean() - critic(batch.fake).mean()
+
+
+class Rerun:
+    """Stands in for a recorder of CUDA graphs: runs the function as often as a real one does, then again to replay."""
+
+    def __init__(self) -> None:
+        self.replays = 0
+
+    def __call__(self, function: Callable[[], Tensor], gan: GAN) -> Callable[[], Tensor]:
+        undo = Snapshot(gan)
+        for _ in range(3):
+            function()
+        undo.restore()
+
+        def replay() -> Tensor:
+            self.replays += 1
+            return function()
+
+        return replay
+
+
+class Save(pl.Callback):
+    """Writes a checkpoint after three iterations."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any) -> None:
+        if pl_module.updates == 3:
+            trainer.save_checkpoint(self.path)
+
+
+def interpreter(graph: Any, inputs: Any) -> Any:
+    """A compiler that leaves everything as it is: what is tested is the graph."""
+    return graph
+
+
+@pytest.fixture
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> Rerun:
+    """Replaces CUDA's recorder, and torch's compiler."""
+    rerun = Rerun()
+    monkeypatch.setattr(module_under_test, "capture", lambda gan: capture(gan, rerun))
+    monkeypatch.setattr(module_under_test, "Compiled", lambda gan: Compiled(gan, interpreter))
+    return rerun
+
+
+def state(gan: GAN) -> Tensor:
+    """All that training has changed, streams, scalars and the generator's gradients included."""
+    streams = [gan.stream(name).get_state() for name in gan.drawing]
+    gradients = [p.grad for p in gan.generator.parameters() if p.grad is not None]
+    return torch.cat([x.detach().double().flatten() for x in (*changing(gan), *streams, gan.scalars, *gradients)])
+
+
+def same(a: GAN, b: GAN, rtol: float = 0, atol: float = 0) -> None:
+    b.updates_on_device = None  # the eager one has none
+    torch.testing.assert_close(state(b), state(a), rtol=rtol, atol=atol)
+
+
+@pytest.mark.parametrize(
+    ("objective", "recipe"),
+    [(Scheduled, RECIPES[0]), (SpectralNorm, RECIPES[1]), (GradientPenalty, RECIPES[2]), (WeightClipping, RECIPES[0])],
+)
+def test_acceleration_graph_rehearses_without_a_trace_and_then_computes_what_eager_does(
+    make_gan: MakeGAN, fit: Fit, stand_in: Rerun, objective: type[Objective], recipe: dict[str, Any]
+) -> None:
+    """RMSprop's `capturable` form exists on GPUs alone."""
+    if recipe.get("optimizer") == "rmsprop":
+        recipe = recipe | {"optimizer": "adam"}
+    eager, graph = make_gan(objective(), **recipe), make_gan(objective(), accelerate="graph", **recipe)
+    fit(eager, 5)
+    fit(graph, 5)
+    assert stand_in.replays == 5
+    same(eager, graph)
+
+
+@pytest.mark.parametrize(
+    ("objective", "recipe"),
+    [
+        (Scheduled, RECIPES[0]),
+        (SpectralNorm, RECIPES[1]),
+        (GradientPenalty, RECIPES[2]),
+        pytest.param(WeightClipping, RECIPES[0], marks=pytest.mark.slow),
+        pytest.param(GradientPenalty, RECIPES[1], marks=pytest.mark.slow),
+        pytest.param(SpectralNorm, RECIPES[2], marks=pytest.mark.slow),
+    ],
+)
+def test_acceleration_traced_iteration_computes_what_eager_does(
+    make_gan: MakeGAN, fit: Fit, stand_in: Rerun, objective: type[Objective], recipe: dict[str, Any]
+) -> None:
+    """Adam is written out, so the last bits differ; RMSprop's operations are the same."""
+    if recipe.get("optimizer") == "rmsprop":
+        recipe = recipe | {"decay": "none"}
+    eager, traced = make_gan(objective(), **recipe), make_gan(objective(), accelerate="compile", **recipe)
+    fit(eager, 5)
+    fit(traced, 5)
+    exact = recipe.get("optimizer") == "rmsprop"
+    same(eager, traced, *((0, 0) if exact else (1e-4, 1e-5)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CAPTURABLE)
+def test_acceleration_traces_every_capturable_objective(
+    make_gan: MakeGAN, fit: Fit, stand_in: Rerun, name: str
+) -> None:
+    eager, traced = make_gan(BUILTINS[name]()), make_gan(BUILTINS[name](), accelerate="compile")
+    fit(eager, 2)
+    fit(traced, 2)
+    same(eager, traced, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("accelerate", ["graph", pytest.param("compile", marks=pytest.mark.slow)])
+def test_acceleration_goes_on_from_a_checkpoint(
+    make_gan: MakeGAN, fit: Fit, stand_in: Rerun, tmp_path: Path, accelerate: str
+) -> None:
+    """The graph is made anew on the tensors that the checkpoint was loaded into."""
+    how: dict[str, Any] = {"accelerate": accelerate, "ema": 0.9, "decay": "linear"}
+    whole, first, second = (make_gan(SpectralNorm(), **how) for _ in range(3))
+    fit(whole, 6)
+    fit(first, 6, callbacks=[Save(tmp_path / "half.ckpt")])
+    fit(second, 6, ckpt_path=tmp_path / "half.ckpt")
+    assert second.updates == 6
+    whole.updates_on_device = None
+    same(whole, second)
+
+
+def test_acceleration_iterations_and_evaluations_keep_every_address(make_gan: MakeGAN, fit: Fit) -> None:
+    """A captured iteration reads and writes where the tensors lay when it was captured."""
+    gan, seen = make_gan(SpectralNorm(), ema=0.9, n_critic=2, network={"norm": "batch"}), []
+
+    class Watch(pl.Callback):
+        def on_train_batch_end(self, *args: Any, **kwargs: Any) -> None:
+            seen.append([x.data_ptr() for x in changing(gan)])
+            with stability.evaluating(gan.critic, gan.generator):
+                x = gan.sampler(gan.draw_latent(8, "evaluation"))
+                stability.critic_slopes(gan.critic, x, x, gan.stream("evaluation"))
+                stability.singular_values(gan.critic)
+
+    fit(gan, 3, callbacks=[Watch()])
+    assert len(seen[0]) > 30
+    assert seen[0] == seen[1] == seen[2]
+
+
+def test_acceleration_gives_objectives_the_step_as_a_tensor(make_gan: MakeGAN, fit: Fit, stand_in: Rerun) -> None:
+    """A plain number would be that of the capture for ever."""
+    steps: list[Any] = []
+
+    class Curious(NonSaturating):
+        def critic_loss(self, critic: nn.Module, batch: Batch) -> Tensor:
+            steps.append(batch.step.clone() if isinstance(batch.step, Tensor) else batch.step)
+            return super().critic_loss(critic, batch)
+
+    fit(make_gan(Curious(), accelerate="graph"), 3)
+    assert [int(x) for x in steps if isinstance(x, Tensor)] == [0, 1, 2, 0, 1, 2]
+
+
+class Deciding(NonSaturating):
+    """Claims to be capturable, and is not."""
+
+    def critic_loss(self, critic: nn.Module, batch: Batch) -> Tensor:
+        return super().critic_loss(critic, batch) * (1 if batch.step < 2 else 2)
+
+
+class Drawing(NonSaturating):
+    """Draws into a tensor."""
+
+    def transform(self, x: Tensor, batch: Batch) -> Tensor:
+        return x + torch.empty_like(x).normal_(generator=batch.rng)
+
+
+@pytest.mark.parametrize(
+    ("objective", "cause"), [(Deciding(), "get value out of a tracing tensor"), (Drawing(), "draw with torch.rand")]
+)
+def test_acceleration_fails_with_the_cause(
+    make_gan: MakeGAN, fit: Fit, stand_in: Rerun, objective: Objective, cause: str
+) -> None:
+    gan = make_gan(objective, accelerate="compile")
+    with pytest.raises(RuntimeError, match=rf"accelerate: compile: .*non-saturating cannot be captured: .*{cause}"):
+        fit(gan, 1)
+    assert gan.updates == 0
+
+
+@pytest.mark.parametrize(
+    ("accelerate", "objective", "recipe", "reason"),
+    [
+        ("none", GradientPenalty(at="ot_line"), Recipe(), None),
+        ("graph", GradientPenalty(at="ot_line"), Recipe(), r"wgan-gp talks to the host .*accelerate: none"),
+        ("compile", GradientPenalty(at="ot_line"), Recipe(), r"wgan-gp talks to the host .*accelerate: none"),
+        ("graph", InstanceNoise(until=5), Recipe(), r"instance-noise talks to the host"),
+        ("graph", InstanceNoise(), Recipe(decay="linear"), None),
+        ("graph", SpectralNorm(), Recipe("rmsprop", decay="linear"), None),
+        ("compile", SpectralNorm(), Recipe("rmsprop", decay="linear"), r"RMSprop with a learning rate that decays"),
+        ("compile", SpectralNorm(), Recipe("rmsprop"), None),
+    ],
+)
+def test_acceleration_refuses_runs_that_cannot_have_it(
+    accelerate: str, objective: Objective, recipe: Recipe, reason: str | None
+) -> None:
+    found = refusal(accelerate, objective, recipe)
+    assert found is None if reason is None else re.match(reason, str(found))
+
+
+@pytest.mark.parametrize(("accelerate", "precision"), [("graph", "32"), ("none", "tf32")])
+def test_acceleration_wants_a_gpu_for_graphs_and_tf32(accelerate: str, precision: str) -> None:
+    option = f"--accelerate {accelerate}" if accelerate != "none" else f"--precision {precision}"
+    with pytest.raises(BadInput, match=rf"^{option}: needs a CUDA GPU, and the device is cpu$"):
+        check_device(accelerate, precision, "cpu")
+    check_device(accelerate, precision, "cuda:0")
+    check_device("compile", "bf16", "cpu")
+
+
+@pytest.mark.parametrize(("key", "value"), [("accelerate", "cuda"), ("precision", "16")])
+def test_acceleration_names_what_is_known(make_gan: MakeGAN, key: str, value: str) -> None:
+    with pytest.raises(BadInput, match=rf"unknown {key} '{value}'.*known: (compile, graph, none|32, bf16, tf32)$"):
+        make_gan(**{key: value})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("objective", [GradientPenalty, SpectralNorm, WeightClipping, NonSaturating])
+def test_acceleration_compiled_iteration_computes_what_eager_does(
+    make_gan: MakeGAN, fit: Fit, objective: type[Objective]
+) -> None:
+    """After 50 iterations: within 1 % of the way that the parameters have gone, and scalars within 1 %."""
+    recipe: dict[str, Any] = {"lr": 1e-3, "betas": (0.5, 0.9), "n_critic": 2, "ema": 0.9, "steps": 50}
+    start, eager, compiled = (make_gan(objective(), accelerate=how, **recipe) for how in ("none", "none", "compile"))
+    fit(eager, 50)
+    fit(compiled, 50)
+    went, apart = (
+        torch.cat([(p - q).detach().flatten() for p, q in zip(a.parameters(), b.parameters(), strict=True)]).norm()
+        for a, b in ((eager, start), (eager, compiled))
+    )
+    assert went > 0.1
+    assert apart < 0.01 * went
+    torch.testing.assert_close(compiled.scalars, eager.scalars, rtol=0.01, atol=1e-3)
+    assert compiled.preparation_seconds > 0
+
+
+cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+
+
+@cuda
+@pytest.mark.parametrize("name", CAPTURABLE)
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_acceleration_cuda_graph_computes_what_eager_does(
+    make_gan: MakeGAN, fit: Fit, name: str, recipe: dict[str, Any]
+) -> None:
+    """Bit for bit over 50 iterations, but where the rate decays: a tensor holds it in float32, eager has a double."""
+    data = toys.load("8gaussians").to("cuda")
+    eager, graph = (
+        make_gan(BUILTINS[name](), data=data, accelerate=how, steps=50, **recipe) for how in ("none", "graph")
+    )
+    fit(eager, 50, accelerator="gpu")
+    fit(graph, 50, accelerator="gpu")
+    tolerance = 1e-3 if recipe.get("decay") == "linear" else 0
+    same(eager, graph, rtol=tolerance, atol=tolerance)
+
+
+@cuda
+def test_acceleration_cuda_graph_goes_on_from_a_checkpoint(make_gan: MakeGAN, fit: Fit, tmp_path: Path) -> None:
+    data = toys.load("8gaussians").to("cuda")
+    how: dict[str, Any] = {"data": data, "accelerate": "graph", "ema": 0.9, "decay": "linear"}
+    whole, first, second = (make_gan(GradientPenalty(), **how) for _ in range(3))
+    fit(whole, 6, accelerator="gpu")
+    fit(first, 6, accelerator="gpu", callbacks=[Save(tmp_path / "half.ckpt")])
+    fit(second, 6, accelerator="gpu", ckpt_path=tmp_path / "half.ckpt")
+    whole.updates_on_device = None
+    same(whole, second)
