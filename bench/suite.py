@@ -103,9 +103,9 @@ class Evaluation(BaseModel):
 class Suite(BaseModel):
     """The factors of a sweep: objective × loss × dataset × architecture × recipe × seed.
 
-    `steps`, `seeds` and `architectures` may be given per dataset, as a mapping. `tune` has the ranges of `lipbench tune`
-    (tuning/ranges.py); a sweep does not look at it. `accelerate` and `precision` say how
-    the runs compute, which changes their last digits or more.
+    `steps`, `seeds` and `architectures` may be given per dataset, as a mapping. `tune` has the ranges of `lipbench
+    tune` (tuning/ranges.py); a sweep does not look at it. `accelerate` and `precision` say how the runs compute, which
+    changes their last digits or more.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
