@@ -1,0 +1,213 @@
+"""Folders and archives of pictures: split, classes, crop and size, and files that are no pictures."""
+
+import io
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from lipbench.bench.data import decoded, load
+from lipbench.bench.data.decoded import Format, decode
+from lipbench.bench.data.pictures import parse
+from lipbench.objectives import BadInput
+
+
+def png(pixels: Any, kind: str = "PNG") -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(np.asarray(pixels, dtype=np.uint8)).save(stream, kind)
+    return stream.getvalue()
+
+
+def noise(seed: int, height: int = 6, width: int = 6) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def write(root: Path, names: list[str]) -> dict[str, np.ndarray]:
+    made = {}
+    for seed, name in enumerate(names):
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        made[name] = noise(seed)
+        path.write_bytes(png(made[name]))
+    return made
+
+
+def images(pixels: torch.Tensor | None) -> set[bytes]:
+    assert pixels is not None
+    return {image.permute(1, 2, 0).contiguous().numpy().tobytes() for image in pixels}
+
+
+SPLIT = ["train/b/1.png", "train/a/2.png", "train/a/3.png", "test/a/4.png", "test/b/5.png", "val/b/6.png"]
+
+
+@pytest.mark.parametrize("around", ["", "set/", "one/two/"])
+def test_folder_with_train_and_test_is_split_by_them_and_its_other_folders_are_the_classes(
+    tmp_path: Path, around: str
+) -> None:
+    made = write(tmp_path, [around + name for name in SPLIT])
+    data = load(f"folder:{tmp_path}")
+    assert data.shape == (3, 6, 6)
+    assert images(data.train) == {made[around + name].tobytes() for name in SPLIT[:3]}
+    assert images(data.test) == {made[around + name].tobytes() for name in SPLIT[3:]}
+    assert data.labels is not None and data.train is not None
+    by_image = {images(one[None]).pop(): label for one, label in zip(data.train, data.labels.tolist(), strict=True)}
+    assert [by_image[made[around + name].tobytes()] for name in SPLIT[:3]] == [1, 0, 0]
+
+
+def test_folder_without_a_split_holds_out_about_one_in_five_and_the_same_ones_always(tmp_path: Path) -> None:
+    names = [f"{i:03}.png" for i in range(200)]
+    made = write(tmp_path / "x", names)
+    write(tmp_path / "y", names[::-1])
+    first, other = load(f"folder:{tmp_path / 'x'}"), load(f"folder:{tmp_path / 'y'}")
+    assert first.train is not None and first.test is not None and other.test is not None
+    assert 25 <= len(first.test) <= 55
+    assert len(first.train) + len(first.test) == 200
+    assert not images(first.train) & images(first.test)
+    held = [name for name in names if made[name].tobytes() in images(first.test)]
+    again = [name for seed, name in enumerate(names[::-1]) if noise(seed).tobytes() in images(other.test)]
+    assert held == sorted(again)
+    assert first.labels is None
+
+
+def test_folder_in_an_archive_gives_what_the_folder_gives(tmp_path: Path) -> None:
+    write(tmp_path / "x", SPLIT)
+    with tarfile.open(tmp_path / "x.tar.xz", "w:xz") as archive:
+        archive.add(tmp_path / "x", "pictures")
+    plain, packed = load(f"folder:{tmp_path / 'x'}"), load("folder:x.tar.xz", tmp_path)
+    assert images(plain.train) == images(packed.train)
+    assert images(plain.test) == images(packed.test)
+    assert plain.labels is not None and packed.labels is not None
+    assert sorted(plain.labels.tolist()) == sorted(packed.labels.tolist())
+
+
+def test_folder_counts_and_names_what_cannot_be_read(tmp_path: Path) -> None:
+    write(tmp_path, SPLIT)
+    (tmp_path / "train/a/notes.png").write_text("no picture")
+    (tmp_path / "train/a/cut.png").write_bytes(png(noise(9, 40, 40))[:200])
+    (tmp_path / "train/a/empty.jpg").touch()
+    (tmp_path / "readme.txt").write_text("ignored")
+    data = load(f"folder:{tmp_path}")
+    assert data.train is not None
+    assert len(data.train) == 3
+    told = "; 3 cannot be read as pictures and are left out: train/a/cut.png, train/a/empty.jpg, train/a/notes.png"
+    assert data.source == f"pictures in {tmp_path}: 3 to train on, 3 held out{told}"
+
+
+def test_folder_names_five_of_many_that_cannot_be_read(tmp_path: Path) -> None:
+    write(tmp_path, SPLIT)
+    for i in range(8):
+        (tmp_path / f"train/a/x{i}.png").touch()
+    assert load(f"folder:{tmp_path}").source.endswith("8 cannot be read as pictures and are left out: "
+        + ", ".join(f"train/a/x{i}.png" for i in range(5)) + " and 3 more")  # fmt: skip
+
+
+def test_folder_is_decoded_once_and_again_when_a_file_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, SPLIT)
+    count = []
+    monkeypatch.setattr(decoded, "decode", lambda content, form: count.append(1) or decode(content, form))
+    first = load(f"folder:{tmp_path}")
+    assert len(count) == 6
+    second = load(f"folder:{tmp_path}")
+    assert len(count) == 6
+    assert first.train is not None and second.train is not None
+    assert torch.equal(first.train, second.train)
+    (tmp_path / "train/a/2.png").write_bytes(png(noise(77)))
+    assert noise(77).tobytes() in images(load(f"folder:{tmp_path}").train)
+
+
+def test_decoding_that_is_interrupted_leaves_nothing_in_the_cache(tmp_path: Path, home: Path) -> None:
+    write(tmp_path, ["train/1.png", "train/2.png", "test/3.png"])
+    (tmp_path / "train/4.png").write_bytes(png(noise(1, 5, 5)))
+    with pytest.raises(BadInput, match=r"4\.png has 5×5 pixels, .* give a size, e\.g\. folder:.*\?size=64"):
+        load(f"folder:{tmp_path}")
+    assert not list((home / ".cache" / "lipbench" / "decoded").iterdir())
+
+
+def test_decode_center_takes_the_largest_centred_square() -> None:
+    picture = noise(3, 4, 10)
+    assert np.array_equal(decode(png(picture), Format(None)).transpose(1, 2, 0), picture[:, 3:7])
+    assert np.array_equal(decode(png(picture.transpose(1, 0, 2)), Format(None)), picture[:, 3:7].transpose(2, 1, 0))
+
+
+def test_decode_with_a_crop_in_pixels_takes_that_square() -> None:
+    picture = noise(3, 8, 10)
+    assert np.array_equal(decode(png(picture), Format(None, crop=4)).transpose(1, 2, 0), picture[2:6, 3:7])
+
+
+def test_decode_without_a_crop_stretches_the_whole_picture() -> None:
+    left = np.zeros((4, 8, 3), dtype=np.uint8)
+    left[:, :4] = 200
+    row = decode(png(left), Format(4, crop="none"))[0, 0].tolist()
+    assert (row[0], row[-1]) == (200, 0)
+    assert decode(png(left), Format(4))[0, 0].tolist() == [200, 200, 0, 0]
+
+
+def test_decode_halving_averages_rather_than_drops_pixels() -> None:
+    board = np.indices((8, 8)).sum(axis=0) % 2 * 255
+    small = decode(png(np.repeat(board[..., None], 3, axis=2)), Format(4))
+    assert abs(small[:, 1:-1, 1:-1].astype(int) - 127).max() <= 2
+
+
+@pytest.mark.parametrize(("channels", "expected"), [(1, [[76]]), (3, [[255], [0], [0]])])
+def test_decode_makes_grey_or_rgb(channels: int, expected: list[list[int]]) -> None:
+    red = np.zeros((2, 2, 3), dtype=np.uint8)
+    red[..., 0] = 255
+    assert decode(png(red), Format(None, channels=channels))[:, 0, :1].tolist() == expected
+    grey = decode(png(np.full((2, 2), 7)), Format(None, channels=channels))
+    assert grey.shape == (channels, 2, 2) and (grey == 7).all()
+
+
+def test_decode_turns_a_picture_as_its_exif_says() -> None:
+    stream = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by a quarter, clockwise
+    picture = Image.fromarray(np.repeat(np.arange(64, dtype=np.uint8).reshape(8, 8, 1) * 4, 3, axis=2))
+    picture.save(stream, "PNG", exif=exif)
+    assert np.array_equal(decode(stream.getvalue(), Format(None))[0], np.rot90(np.asarray(picture)[..., 0], -1))
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "form"),
+    [
+        ("folder:x", "x", Format(None, "center", 3)),
+        ("folder:x/y?size=64&crop=none", "x/y", Format(64, "none", 3)),
+        ("folder:/x?channels=1&crop=178&size=32", "/x", Format(32, 178, 1)),
+    ],
+)
+def test_folder_options_are_read(name: str, path: str, form: Format) -> None:
+    assert parse(name) == (Path(path), form)
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("?sise=64", r"unknown option 'sise' \(did you mean 'size'\?\); known: channels, crop, size"),
+        ("?size=big", r"size=big: must be the side in pixels, e\.g\. size=64"),
+        ("?size=0", "size=0: must be"),
+        ("?crop=left", r"crop=left: must be center \(the largest centred square\), none"),
+        ("?channels=4", r"channels=4: must be 1 \(grey\) or 3 \(RGB\)"),
+        ("?size=", "size=: must be"),
+    ],
+)
+def test_folder_refuses_an_option_in_words(query: str, says: str) -> None:
+    with pytest.raises(BadInput, match=rf"^folder:x\?{query[1:]}: {says}"):
+        load(f"folder:x{query}")
+
+
+def test_folder_refuses_what_holds_no_pictures(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="a path must follow"):
+        load("folder:")
+    with pytest.raises(BadInput, match=f"there is no folder or archive {tmp_path}/nowhere"):
+        load("folder:nowhere", tmp_path)
+    with pytest.raises(BadInput, match="no pictures in"):
+        load(f"folder:{tmp_path}")
+    (tmp_path / "x.zip").write_text("no archive")
+    with pytest.raises(BadInput, match=r"x\.zip is no folder and no \.tar archive"):
+        load("folder:x.zip", tmp_path)
+    write(tmp_path, ["train/1.png", "test/2.png"])
+    with pytest.raises(BadInput, match=r"1 readable pictures to train on .*: must be 2 or more"):
+        load(f"folder:{tmp_path}")
