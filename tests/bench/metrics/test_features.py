@@ -78,7 +78,7 @@ def test_frechet_distance_of_fewer_samples_than_features(n_real: int, n_fake: in
     torch.testing.assert_close(root @ root.T, known.covariance, rtol=1e-9, atol=1e-12)
     general, gram = frechet_distance(known, found, root), frechet_distance(known, found, root, fake)
     statistics = [fid_features_to_statistics(features.double()) for features in (real, fake)]
-    expected = fid_statistics_to_metric(*statistics, False)["frechet_inception_distance"]
+    expected = fid_statistics_to_metric(statistics[0], statistics[1], False)["frechet_inception_distance"]
     assert gram == pytest.approx(general, rel=1e-7)
     assert general == pytest.approx(expected, rel=1e-5)
 

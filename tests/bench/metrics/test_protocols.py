@@ -1,0 +1,169 @@
+"""Named protocols: what they mean, which images they take, and what is told when there are too few."""
+
+from typing import Any
+
+import pytest
+import torch
+from pydantic import ValidationError
+from torch import Tensor
+
+from lipbench.bench.data import Dataset, load
+from lipbench.bench.metrics import protocols
+from lipbench.bench.metrics.extractors import load_extractor
+from lipbench.bench.metrics.images import METRICS, ImageMetrics
+from lipbench.bench.metrics.protocols import check_evaluation, image_metrics
+from lipbench.bench.suite import Evaluation
+from lipbench.objectives import BadInput
+
+
+def settings(**keys: Any) -> dict[str, Any]:
+    return Evaluation.model_validate(keys).model_dump()
+
+
+def small(**keys: Any) -> dict[str, Any]:
+    return settings(**{"kid_subsets": 3, "kid_subset_size": 50} | keys)
+
+
+@pytest.fixture(scope="module")
+def digits() -> Dataset:
+    return load("digits")
+
+
+def test_protocols_mean_what_their_papers_say():
+    keys = ("images", "reals", "split", "is_images", "is_splits")
+    found = {name: tuple(settings(protocol=name)[key] for key in keys) for name in protocols.PRESETS}
+    assert found == {
+        "50k-train": (50_000, None, "train", None, 10),
+        "10k-test": (10_000, None, "test", None, 10),
+        "sngan": (5_000, 10_000, "train", 50_000, 10),
+    }
+
+
+def test_protocol_gives_way_to_keys_beside_it():
+    found = settings(protocol="sngan", images=300, is_splits=1)
+    assert (found["images"], found["is_splits"], found["reals"], found["protocol"]) == (300, 1, 10_000, "sngan")
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"protocol": "30k"}, "unknown protocol '30k'.*10k-test, 50k-train, sngan"),
+        ({"extractor": "vgg"}, "unknown extractor 'vgg'.*efficientnet-lite0, inception, mnist-cnn"),
+        ({"metrics": ["fd", "fid"]}, "unknown image metric 'fid'.*fd, is, kid, precision, recall"),
+        ({"metrics": []}, "at least 1"),
+        ({"split": "valid"}, "'train' or 'test'"),
+    ],
+)
+def test_evaluation_refuses_unknown_names(keys: dict[str, Any], message: str):
+    with pytest.raises(ValidationError, match=message):
+        Evaluation.model_validate(keys)
+
+
+def seen_by(monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
+    """The sets of images that the metrics are given: reference, then the floor's."""
+    seen: list[Tensor] = []
+    original = ImageMetrics.sample
+
+    def watch(self: ImageMetrics, images: Tensor, fitted: int | None = None) -> Any:
+        seen.append(images)
+        return original(self, images, fitted)
+
+    monkeypatch.setattr(ImageMetrics, "sample", watch)
+    return seen
+
+
+def rows(images: Tensor) -> set[bytes]:
+    values = images if images.dtype == torch.uint8 else ((images + 1) * 127.5).round().to(torch.uint8)
+    return {image.numpy().tobytes() for image in values}
+
+
+@pytest.mark.parametrize(("split", "other"), [("train", "test"), ("test", "train")])
+def test_image_metrics_of_a_split_hold_the_other_one_against_it(
+    digits: Dataset, monkeypatch: pytest.MonkeyPatch, split: str, other: str
+):
+    seen = seen_by(monkeypatch)
+    metrics, floors = image_metrics(digits, small(split=split, images=200), "cpu")
+    reference, held_out = seen
+    assert rows(reference) == rows(getattr(digits, split)) and len(reference) == len(getattr(digits, split))
+    assert rows(held_out) <= rows(getattr(digits, other)) and len(held_out) == 200
+    assert metrics.protocol["fd"]["split"] == split and metrics.protocol["fd"]["n_real"] == len(reference)
+    assert floors.keys() == set(METRICS) and 0 < floors["fd"] < 1
+
+
+def test_image_metrics_draw_as_many_reals_as_asked_for(digits: Dataset, monkeypatch: pytest.MonkeyPatch):
+    seen = seen_by(monkeypatch)
+    metrics, _ = image_metrics(digits, small(split="train", images=150, reals=250), "cpu")
+    assert len(seen[0]) == metrics.protocol["fd"]["n_real"] == 250
+    assert digits.train is not None and rows(seen[0]) < rows(digits.train)
+
+
+def test_image_metrics_score_more_fakes_than_they_fit(digits: Dataset):
+    """As in `sngan`: the distance of the first 120, the score over all 360 in 3 parts."""
+    keys = {"split": "train", "images": 120, "is_splits": 3}
+    metrics, floors = image_metrics(digits, small(**keys, is_images=360), "cpu")
+    assert (metrics.n_fake, metrics.protocol["is"]["n_fake"], metrics.protocol["kid"]["n_fake"]) == (360, 360, 120)
+    assert digits.train is not None
+    fakes = digits.train[:360].flip(3)
+    found = metrics(fakes)
+    plain, _ = image_metrics(digits, small(**keys | {"is_splits": 1}), "cpu")
+    few = plain(fakes[:120])
+    for name in ("fd", "kid", "precision", "recall"):
+        assert found[name] == pytest.approx(few[name], rel=1e-9)
+    alone, _ = image_metrics(digits, small(split="train", images=360, is_splits=3, metrics=["is"]), "cpu")
+    assert found["is"] == pytest.approx(alone(fakes)["is"], rel=1e-12) != few["is"]
+    assert floors["is"] == pytest.approx(plain.floor_of(protocols._drawn(digits.test, 120))["is"])  # pyright: ignore
+
+
+def test_image_metrics_of_a_set_without_a_test_set_have_no_floor(digits: Dataset):
+    data = Dataset("mine", digits.shape, digits.train, None, None, None, "mnist-cnn", "a test")
+    assert image_metrics(data, small(split="train", images=100), "cpu")[1] == {}
+    assert image_metrics(data, small(images=100), "cpu")[1]["fd"] > 0
+    with pytest.raises(BadInput, match=r"dataset mine: evaluation\.split: test, but it has no test set"):
+        image_metrics(data, small(split="test"), "cpu")
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"protocol": "sngan"}, "dataset digits: .*n_real = 10000, allowed are 2 to 1083"),
+        ({"split": "test", "reals": 2000}, "n_real = 2000, allowed are 2 to 714"),
+        ({"extractor": "inception"}, "extractor 'inception' needs the file"),
+    ],
+)
+def test_check_evaluation_tells_what_is_lacking(
+    digits: Dataset, monkeypatch: pytest.MonkeyPatch, tmp_path: Any, keys: dict[str, Any], message: str
+):
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    with pytest.raises(BadInput, match=message):
+        check_evaluation(digits, settings(**keys))
+    check_evaluation(load("8gaussians"), settings(**keys))
+
+
+def test_image_metrics_keep_their_references_on_disk(digits: Dataset, monkeypatch: pytest.MonkeyPatch, tmp_path: Any):
+    keys = small(images=120)
+    fresh, floors = image_metrics(digits, keys, "cpu")
+    monkeypatch.setenv("LIPBENCH_CACHE", str(tmp_path))
+    written, _ = image_metrics(digits, keys, "cpu")
+    seen = seen_by(monkeypatch)
+    read, floors_again = image_metrics(digits, keys, "cpu")
+    assert not seen and floors_again == floors
+    assert digits.train is not None
+    assert read(digits.train[:120]) == written(digits.train[:120]) == fresh(digits.train[:120])
+
+
+def test_image_metrics_take_only_the_metrics_asked_for(digits: Dataset):
+    metrics, floors = image_metrics(digits, small(images=100, metrics=["recall", "is"]), "cpu")
+    assert digits.train is not None
+    found = metrics(digits.train[:100])
+    assert list(found) == list(floors) == list(metrics.protocol) == ["is", "recall"]
+
+
+def test_image_metrics_hold_no_more_features_than_said(digits: Dataset):
+    metrics, _ = image_metrics(digits, small(images=300, held_images=130), "cpu")
+    protocol = metrics.protocol["recall"]
+    assert (protocol["n_fake"], protocol["n_real"], metrics.protocol["fd"]["n_fake"]) == (130, 130, 300)
+    assert digits.train is not None
+    sample = metrics.sample(digits.train[:300])
+    assert (len(sample.features), sample.gaussian.n, len(sample.logits)) == (130, 300, 300)
+    features = load_extractor("mnist-cnn")(digits.train[:300] / 127.5 - 1)[0]
+    torch.testing.assert_close(sample.gaussian.mean, features.double().mean(0), rtol=1e-5, atol=1e-6)
