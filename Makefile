@@ -4,13 +4,16 @@ BIN := .venv/bin
 READY := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help bench reproduce test lint perf clean distclean
+.PHONY: help bench bench-gpu reproduce test lint perf clean distclean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
 bench: $(READY) ## train the four objectives on toys and MNIST images; tables and plots in results/quick
 	$(BIN)/lipbench run quick
+
+bench-gpu: $(READY) ## download CIFAR-10, train the four on a GPU as published; OPTIONS='--data DIR --weights PATH'
+	$(BIN)/lipbench run cifar10 --device cuda --download $(OPTIONS)
 
 reproduce: $(READY) ## every study at a small scale, with a verdict on each published claim
 	$(BIN)/lipbench study all --scale quick
