@@ -8,7 +8,7 @@ import pytest
 
 from lipbench.bench.recipes import RECIPES, preset
 from lipbench.bench.spec import RunSpec, expand
-from lipbench.bench.suite import Suite
+from lipbench.bench.suite import Suite, load_suite
 from lipbench.models import Recipe
 from lipbench.objectives import BUILTINS, BadInput
 
@@ -192,3 +192,57 @@ def test_recipe_as_a_list_is_a_factor() -> None:
 )
 def test_recipe_tells_what_is_wrong(recipe: Any, line: str) -> None:
     assert re.fullmatch(f"suite 's': recipe: {line}", told(recipe))
+
+
+@pytest.mark.parametrize(
+    ("objective", "network", "recipe"),
+    [
+        ("sn-gan", "sngan-resnet", Recipe("adam", 2e-4, (0.0, 0.9), 5, 64, decay="linear")),
+        ("wgan-gp", "wgangp-resnet", Recipe("adam", 2e-4, (0.0, 0.9), 5, 64, decay="linear")),
+        (
+            "gn-gan",
+            "sngan-resnet",
+            Recipe("adam", 2e-4, (0.0, 0.9), 5, 64, critic_lr=4e-4, ema=0.9999, decay="linear"),
+        ),
+    ],
+)
+def test_recipe_published_resnet_is_the_papers(objective: str, network: str, recipe: Recipe) -> None:
+    found = preset("published-resnet", objective, "photos")
+    assert found is not None
+    assert (found.architecture, found.recipe) == ({"name": network}, recipe)
+    assert preset("published-resnet", objective, "digits") is None
+
+
+@pytest.mark.parametrize(
+    ("dataset", "network"),
+    [
+        ("digits", "dcgan"),
+        ("mnist5k", "dcgan"),
+        ("fashion-mnist", "dcgan"),
+        ("stacked-mnist", "dcgan"),
+        ("cifar10", "sngan-cnn"),
+        ("svhn", "sngan-cnn"),
+        ("stl10", "sngan-cnn"),
+        ("celeba", "sngan-cnn"),
+        ("folder:x?size=32", "sngan-cnn"),
+    ],
+)
+@pytest.mark.parametrize("recipe", ["published", "matched"])
+def test_recipe_chooses_the_network_by_the_data(dataset: str, network: str, recipe: str) -> None:
+    (spec,) = runs(recipe, ["minimax"], dataset)
+    assert spec.architecture_spec["name"] == network
+
+
+def test_recipe_of_the_quick_suite_stays_what_its_committed_results_were_made_with() -> None:
+    suite, folder = load_suite("quick")
+    specs = expand(suite, folder)
+    recipes = {Recipe("adam", 1e-3, (0.0, 0.9), 2, batch, decay="linear") for batch in (64, 256)}
+    assert {spec.recipe_spec for spec in specs} == recipes
+    told = {(spec.dataset, spec.architecture, spec.recipe_spec.batch) for spec in specs}
+    assert told == {
+        ("8gaussians", "mlp-3x128", 256),
+        ("25gaussians", "mlp-3x128", 256),
+        ("mnist5k", "dcgan(channels=32)", 64),
+    }
+    on_images = [spec.architecture_spec for spec in specs if spec.dataset == "mnist5k"]
+    assert on_images[0] == {"name": "dcgan", "channels": 32, "norm": "batch", "critic_norm": "none", "latent_dim": 64}
