@@ -128,6 +128,7 @@ def study(
     set: list[str] | None = None,
     data: Path | None = None,
     device: str = "auto",
+    weights: Path | None = None,
     force: bool = False,
 ) -> int:
     """Put the documents' claims to the test, with a verdict table.
@@ -141,6 +142,7 @@ def study(
         set: KEY=VALUE, in place of the studies' option of that name at this scale; the table says so.
         data: folder of the data sets that are kept in files.
         device: of the image studies: auto, cpu, cuda or cuda:N; the others stay on the CPU.
+        weights: file with Inception's weights, which makes FD on photographs FID.
         force: run again what is complete.
     """
     from .devices import find_devices, jobs_on
@@ -163,6 +165,7 @@ def study(
         device=device if device == "auto" else find_devices(device)[0],
         data=data,
         gpu_jobs=jobs_on(["cuda:0"], jobs),
+        weights=weights and weights.absolute(),
     )
 
 

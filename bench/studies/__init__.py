@@ -10,6 +10,8 @@ from . import (
     g02_weights_and_spectra,
     g03_four_way,
     g04_loss_tracks_fid,
+    g05_robustness,
+    g07_cost,
     s01_dirac,
     s02_vanishing_gradient,
     s03_clipped_weights,
@@ -58,6 +60,8 @@ IMAGES: tuple[Study, ...] = (
     g02_weights_and_spectra.STUDY,
     g03_four_way.STUDY,
     g04_loss_tracks_fid.STUDY,
+    g05_robustness.STUDY,
+    g07_cost.STUDY,
 )
 STUDIES: dict[str, Study] = {**THEORY, **{study.id: study for study in (*STABILITY, *IMAGES)}}
 
@@ -73,6 +77,7 @@ def run_studies(
     force: bool = False,
     device: str = "auto",
     data: Path | None = None,
+    weights: Path | None = None,
 ) -> int:
     """Runs studies by id ("all" for every one) and prints their verdicts; see `execute.run_studies`.
 
@@ -94,6 +99,7 @@ def run_studies(
         catalogue=STUDIES,
         device=device,
         data=data,
+        weights=weights,
     )
 
 

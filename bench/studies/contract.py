@@ -47,6 +47,7 @@ class Setting:
         device: where image studies train: "auto" (a GPU where there is one), "cpu", or "cuda:N". Toys stay on the CPU.
         data: folder of the data sets that are kept in files.
         gpu_jobs: runs that may be made at once on a GPU.
+        weights: file with Inception's weights, where they are not in torch hub's cache.
     """
 
     scale: Scale
@@ -58,6 +59,7 @@ class Setting:
     device: str = "auto"
     data: Path | None = None
     gpu_jobs: int = 1
+    weights: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ class Job:
     device: str = "auto"
     data: Path | None = None
     gpu_jobs: int = 1
+    weights: Path | None = None
 
     def say(self, study: Study, text: str) -> None:
         """A line of progress."""
@@ -56,6 +57,7 @@ def run_studies(
     device: str = "auto",
     data: Path | None = None,
     gpu_jobs: int = 1,
+    weights: Path | None = None,
 ) -> int:
     """Runs the studies that have no complete record of this scale and code, then writes and prints the table.
 
@@ -72,6 +74,7 @@ def run_studies(
         device: see `Setting`.
         data: likewise.
         gpu_jobs: likewise.
+        weights: likewise.
 
     Returns:
         The exit status: 1 if a study raised (it is recorded as failed and the others go on), else 0.
@@ -82,7 +85,7 @@ def run_studies(
     if scale not in SCALES:
         raise unknown("scale", scale, list(SCALES))
     _make(out)
-    job = Job(scale, out, jobs, seeds, options or {}, force, console or Console(), device, data, gpu_jobs)
+    job = Job(scale, out, jobs, seeds, options or {}, force, console or Console(), device, data, gpu_jobs, weights)
     for study in studies.values():
         _check_options(study, job)
     with one_thread():
@@ -203,7 +206,7 @@ def _run(study: Study, record: Record, size: Size, job: Job) -> Record:
     draft, start = _draft(study, job), time.perf_counter()
     measurements = pd.DataFrame()
     runs = job.out / "runs"
-    where = (job.device, job.data, job.gpu_jobs)
+    where = (job.device, job.data, job.gpu_jobs, job.weights)
     setting = Setting(job.scale, record.seeds, size.options, draft, runs, job.jobs, *where)
     try:
         measurements = frame(study.run(setting))

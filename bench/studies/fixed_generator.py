@@ -155,7 +155,7 @@ class Images:
     def game(self, seed: int) -> FixedGame:
         """The game of this seed."""
         data = _loaded(self.dataset, self.data, self.device)
-        networks = _networks(self.architecture, data.shape, seed, dict(self.settings))
+        networks = untrained(self.architecture, data.shape, seed, dict(self.settings))
         generator = settled(networks, seed).to(self.device)
 
         def latents(n: int, rng: torch.Generator) -> Tensor:
@@ -190,10 +190,11 @@ Fixed = Sheets | NoisyData | ShiftedGaussians | Images
 
 
 def _critic(architecture: str, shape: tuple[int, ...], seed: int, **settings: int) -> nn.Module:
-    return _networks(architecture, shape, seed, settings).critic
+    return untrained(architecture, shape, seed, settings).critic
 
 
-def _networks(architecture: str, shape: tuple[int, ...], seed: int, settings: Mapping[str, Any]) -> Networks:
+def untrained(architecture: str, shape: tuple[int, ...], seed: int, settings: Mapping[str, Any]) -> Networks:
+    """The networks of that name as a run of this seed begins with them."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(stream_seed(seed, "weights"))
         return ARCHITECTURES[architecture](shape, **settings)

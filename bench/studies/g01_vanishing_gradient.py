@@ -11,7 +11,7 @@ from .contract import Row, Setting, Size, Study
 from .critics import CriticRun
 from .fixed_generator import Images
 from .gradients import SETTLED, curves, gradient_rows, parts, summary
-from .image_games import LARGE, NEEDS_A_GPU, SMALL, device_of, named
+from .image_games import LARGE, NEEDS_A_GPU, SMALL, data_of, device_of, named
 from .trainings import SHEET_CELLS, Key, marks
 
 RECIPE = Recipe("adam", 1e-3, (0.5, 0.9), batch=64)  # S2's but for the batch
@@ -22,7 +22,7 @@ def run(setting: Setting) -> list[Row]:
     """See `gradient_rows`."""
     options, device = setting.options, device_of(setting)
     name, settings = named(options["architecture"])
-    game = Images(options["dataset"], name, settings, device, setting.data)
+    game = Images(data_of(setting).name, name, settings, device, setting.data)
     at_once = setting.jobs if device == "cpu" else setting.gpu_jobs
     return gradient_rows(trainings(game, options["steps"], setting.seeds), replace(setting, jobs=at_once))
 

@@ -45,8 +45,8 @@ def measure(one: CellRun, device: str, pictures: bool) -> list[Row]:
     rows.append(share_of_extremes(after, before, clip))
     critic = critic.double().to(device)
     norms = layers(critic, shape)
-    slope, bound = steepest(critic, real, fake), pd.Series([row["operator"] for row in norms]).prod()
-    rows.append({"slope": slope, "product": float(bound), "tightness": slope / float(bound)})
+    slope, bound = steepest(critic, real, fake), math.prod(row["operator"] for row in norms)
+    rows.append({"slope": slope, "product": bound, "tightness": slope / bound})
     if clip is not None:
         rows[-1]["bound_share"] = slope / clipping_bound(critic, clip)
     return rows + norms

@@ -31,7 +31,7 @@ class Cell:
     recipe: Named = "stability"
     architecture: Named | None = None
 
-    def suite(self, steps: int, seeds: Sequence[int], evaluation: Evaluation) -> Suite:
+    def suite(self, steps: int, seeds: Sequence[int], evaluation: Evaluation, accelerate: str = "none") -> Suite:
         """The suite that has this condition alone."""
         return Suite(
             objectives=[self.objective],
@@ -41,6 +41,7 @@ class Cell:
             steps=steps,
             seeds=list(seeds),
             evaluation=evaluation,
+            accelerate=accelerate,
         )
 
 
@@ -71,13 +72,15 @@ class CellRun:
         return rows
 
     def ending(self, *metrics: str) -> Row:
-        """One row: how the run ended, the first metric's floor, `<metric>_tail`, `_tail_sd` and `_final` of each.
+        """One row: how the run ended, `<metric>_tail`, `_tail_sd` and `_final` of each, the first one's floor if known.
 
         `tail` is the last fifth of the run. A standard deviation that does not exist (a run that stopped) is infinite.
         """
         row = self.about | {"run": self.record.id, "status": self.record.status}
         row |= {"reason": self.record.result["reason"] or "", "updates": self.record.result["steps"]}
-        row |= {"seconds": round(float(self.record.result["seconds"]), 1), "floor": self.record.floors[metrics[0]]}
+        row |= {"seconds": round(float(self.record.result["seconds"]), 1)}
+        if metrics[0] in self.record.floors:
+            row["floor"] = self.record.floors[metrics[0]]
         for metric in metrics:
             found = self.record.metrics[metric]
             row |= {
@@ -95,6 +98,7 @@ def runs_of(
     evaluation: Evaluation | None = None,
     *,
     device: str = "cpu",
+    accelerate: str = "none",
 ) -> list[CellRun]:
     """The runs of these cells at every seed, cell by cell; those that `setting.runs` lacks are made first.
 
@@ -102,9 +106,10 @@ def runs_of(
         RuntimeError: where a run failed or was skipped: a study has no use for a missing condition.
     """
     cells = list(cells)
-    suites = [cell.suite(steps, setting.seeds, evaluation or Evaluation()) for cell in cells]
+    suites = [cell.suite(steps, setting.seeds, evaluation or Evaluation(), accelerate) for cell in cells]
     jobs = setting.jobs if device == "cpu" else setting.gpu_jobs
-    records = iter(records_of(suites, Place(setting.runs, device), jobs, data_dir=setting.data))
+    place = Place(setting.runs, device, weights=setting.weights)
+    records = iter(records_of(suites, place, jobs, data_dir=setting.data))
     runs = [CellRun(cell, seed, next(records)) for cell in cells for seed in setting.seeds]
     for run in runs:
         if not run.record.measured:

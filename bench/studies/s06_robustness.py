@@ -1,22 +1,17 @@
 """S6: which objectives survive other hyper-parameters and other architectures."""
 
-import math
-
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
 
-from ..recipes import SNGAN_SETTINGS
 from ..suite import Evaluation
-from .contract import Criterion, Part, Quantity, Row, Setting, Size, Study
+from .contract import Criterion, Part, Row, Setting, Size, Study
 from .generators import Cell, runs_of
+from .robustness import SETTINGS, bars, counts, part, stacks
 from .style import BLUE, GREY, VERMILION, label, legend, panels, threshold
 from .toy_games import CLIP, COLORS, GP, GP_STRONG, MINIMAX, NS, SMOKE_STEPS, SN, STEPS, ending_rows, game
 
-SETTINGS = {name[-1].upper(): name for name in SNGAN_SETTINGS}
-MILD, HARSH = ("A", "B", "C"), ("D", "E", "F")
 MODE_KL, FLOORS = 0.1, 4.0  # what success means
 ARCHITECTURES = 40
 ACTIVATIONS = ("relu", "leaky_relu", "tanh", "softplus", "elu")
@@ -72,12 +67,7 @@ def derive(measurements: pd.DataFrame) -> pd.DataFrame:
     (`fewer_harsh`). Over all architectures: how often one objective alone succeeds, and the sign test's p.
     """
     settings = measurements[measurements["half"] == "settings"]
-    found: list[Row] = []
-    for (seed, name), runs in settings.groupby(["seed", "objective"]):  # pyright: ignore[reportGeneralTypeIssues]
-        good = succeeded(runs).set_axis(runs["setting"])
-        mild, harsh = (int(good.reindex(letters, fill_value=False).sum()) for letters in (MILD, HARSH))
-        row: Row = {"seed": seed, "objective": name, "successes": mild + harsh, "mild": mild, "harsh": harsh}
-        found.append(row | {"fewer_harsh": mild - harsh})
+    found = counts(settings, succeeded(settings))
     architectures = measurements[measurements["half"] == "architectures"]
     return pd.DataFrame([*found, *([] if architectures.empty else [sign_test(architectures)])])
 
@@ -96,10 +86,10 @@ def plot(measurements: pd.DataFrame) -> Figure:
     """Bars: W1 and mode-KL of each objective under the settings A–F, with what success asks for."""
     figure, axes = panels("S6  The grid under SN-GAN's settings A–F", columns=2, width=5.6, height=4.0)
     runs = measurements[measurements["half"] == "settings"]
-    _bars(axes[0], runs.assign(value=runs["w1_tail"] / runs["floor"]))
+    bars(axes[0], runs.assign(value=runs["w1_tail"] / runs["floor"]), COLORS)
     threshold(axes[0], FLOORS, f"success: ≤ {FLOORS:g}")
     label(axes[0], "setting", "W1 over its floor, last fifth of the run", "bars: median over seeds; dots: seeds")
-    _bars(axes[1], runs.assign(value=runs["mode_kl_tail"]))
+    bars(axes[1], runs.assign(value=runs["mode_kl_tail"]), COLORS)
     threshold(axes[1], MODE_KL, f"success: ≤ {MODE_KL:g}")
     label(axes[1], "setting", "mode-KL, nats, last fifth of the run", "crosses: diverged runs")
     for axis in axes:
@@ -107,46 +97,17 @@ def plot(measurements: pd.DataFrame) -> Figure:
     return figure
 
 
-def _bars(axis: Axes, runs: pd.DataFrame) -> None:
-    names = [name for name in COLORS if name in set(runs["objective"])]
-    width, top = 0.8 / len(names), runs.loc[runs["value"] < math.inf, "value"].max()
-    for place, name in enumerate(names):
-        own = runs[runs["objective"] == name].groupby("setting")["value"]
-        centres = np.arange(len(own)) + (place - (len(names) - 1) / 2) * width
-        axis.bar(centres, own.median().clip(upper=2 * top), width * 0.9, color=COLORS[name], alpha=0.75, label=name)
-        for centre, (_, values) in zip(centres, own, strict=True):
-            ended = values[values < math.inf]
-            axis.scatter([centre] * len(ended), ended, s=7, color="black", zorder=3, linewidths=0)
-            axis.scatter(
-                [centre] * (len(values) - len(ended)), [top] * (len(values) - len(ended)), marker="x", color="red"
-            )
-    axis.set_yscale("log")
-    axis.set_xticks(range(len(SETTINGS)), list(SETTINGS))
-
-
-def successes(measurements: pd.DataFrame) -> Figure:
+def often(measurements: pd.DataFrame) -> Figure:
     """How many of the six settings succeed, and on how many architectures, where those were run."""
     rows = derive(measurements)
-    counts = rows[rows["objective"].notna()] if "objective" in rows else rows
+    settings = rows[rows["objective"].notna()] if "objective" in rows else rows
     figure, axes = panels("S6  How often training succeeds", columns=2 if "only_gp" in rows else 1)
-    names = [name for name in COLORS if name in set(counts["objective"])]
-    means = counts.groupby("objective")[["mild", "harsh"]].mean().reindex(names)
-    axes[0].bar(names, means["mild"], color=BLUE, label="A–C")
-    axes[0].bar(names, means["harsh"], bottom=means["mild"], color=VERMILION, label="D–F")
-    axes[0].set_ylim(0, len(SETTINGS))
-    label(axes[0], "", "settings that succeed, of 6 (mean over seeds)")
-    legend(axes[0])
+    stacks(axes[0], settings, COLORS)
     if "only_gp" in rows:
         found = rows[["both", "only_gp", "only_ns", "neither"]].dropna().iloc[0]
         axes[1].bar(["both", "GP only", "NS only", "neither"], found, color=[GREY, BLUE, VERMILION, GREY])
         label(axes[1], "", "random pairs of networks")
     return figure
-
-
-def _successes(name: str) -> Quantity:
-    return Quantity(
-        measurement="successes", where={"objective": name}, reduce="median", text=f"settings that succeed, {name}"
-    )
 
 
 STUDY = Study(
@@ -159,28 +120,7 @@ STUDY = Study(
     run=run,
     derive=derive,
     parts=(
-        Part(
-            name="(a) hyper-parameters",
-            criteria=(
-                Criterion(
-                    measurement="successes",
-                    where={"objective": SN},
-                    text="of the six settings succeed, SN",
-                    reduce="median",
-                    op=">=",
-                    threshold=5,
-                ),
-                Criterion(
-                    measurement="fewer_harsh",
-                    where={"objective": GP},
-                    text="settings that succeed among A–C less those among D–F, GP",
-                    reduce="median",
-                    op=">",
-                    threshold=0,
-                ),
-            ),
-            reported=(_successes(GP),),
-        ),
+        part("(a) hyper-parameters", SN, GP),
         Part(
             name="(b) architectures",
             criteria=(
@@ -192,7 +132,7 @@ STUDY = Study(
         ),
     ),
     plot=plot,
-    pictures={"successes": successes},
+    pictures={"successes": often},
     sizes={
         "smoke": Size(
             seeds=1,

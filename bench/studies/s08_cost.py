@@ -1,50 +1,21 @@
 """S8: what a gradient penalty costs, against no constraint, clipping and spectral normalisation."""
 
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
 import pandas as pd
 import torch
 from matplotlib.figure import Figure
-from torch import Tensor, nn
+from torch import Tensor
 
 from ...models import ARCHITECTURES, Recipe, draw_latent, stream_seed
-from ...objectives import Batch, GradientPenalty, Minimax, Objective, SpectralNorm, WeightClipping, critic_step
-from .contract import Criterion, Part, Quantity, Row, Setting, Size, Study
-from .style import BLACK, BLUE, GREEN, PURPLE, dots, label, panels, threshold
+from ...objectives import Batch
+from .contract import Part, Quantity, Row, Setting, Size, Study
+from .style import panels
+from .timing import GP, LEAST, MOST, MOST_SN, NONE, OBJECTIVES, SN, WARM_UP, cost, draw, prepare, race, ratios
 
 MLP, DCGAN = "MLP 3×128", "DCGAN"
-NONE, CLIP, GP, SN = "none", "clip", "GP", "SN"
-# One loss for all, so that only the constraint differs: the unconstrained game with WGAN's loss is "none".
-OBJECTIVES = {
-    NONE: partial(Minimax, loss="wasserstein"),
-    CLIP: partial(WeightClipping, clip=0.01),
-    GP: partial(GradientPenalty, weight=10.0),
-    SN: partial(SpectralNorm, loss="wasserstein"),
-}
-COLORS = (BLACK, PURPLE, BLUE, GREEN)
 RECIPE = Recipe("adam", 2e-4, (0.5, 0.9))
-LEAST, MOST, MOST_SN = 1.3, 3.0, 1.3
-WARM_UP = 3
-
-
-@dataclass
-class Timed:
-    """A critic of its own with its optimiser, and the seconds of each of its steps."""
-
-    objective: Objective
-    critic: nn.Module
-    optimizer: torch.optim.Optimizer
-    seconds: list[float]
-
-    def step(self, batch: Batch) -> None:
-        """One step against the clock."""
-        start = time.perf_counter()
-        critic_step(self.objective, self.critic, batch, self.optimizer)
-        self.seconds.append(time.perf_counter() - start)
 
 
 def run(setting: Setting) -> list[Row]:
@@ -59,15 +30,8 @@ def run(setting: Setting) -> list[Row]:
 def time_steps(name: str, seed: int, rounds: int) -> list[Row]:
     """The constraints one after the other on the same batch, round by round, so that a slow moment meets them all."""
     batch, critic_of = game(name, seed)
-    timed = {constraint: prepare(critic_of(), make()) for constraint, make in OBJECTIVES.items()}
-    for _ in range(WARM_UP + rounds):
-        for one in timed.values():
-            one.step(batch)
-    medians = {constraint: float(np.median(one.seconds[WARM_UP:])) for constraint, one in timed.items()}
-    return [
-        {"constraint": constraint, "seconds": seconds, "ratio": seconds / medians[NONE], "rounds": rounds}
-        for constraint, seconds in medians.items()
-    ]
+    players = {constraint: prepare(critic_of(), make(), RECIPE) for constraint, make in OBJECTIVES.items()}
+    return ratios(race({key: partial(one.step, batch) for key, one in players.items()}, rounds), rounds)
 
 
 def game(name: str, seed: int):
@@ -87,37 +51,13 @@ def game(name: str, seed: int):
     return Batch(real, fake, None, 0, rng), lambda: networks().critic
 
 
-def prepare(critic: nn.Module, objective: Objective) -> Timed:
-    """The critic as the objective wants it, with an optimiser."""
-    critic = objective.prepare_critic(critic)
-    return Timed(objective, critic, RECIPE.make_optimizer(critic.parameters(), RECIPE.lr), [])
-
-
 def plot(measurements: pd.DataFrame) -> Figure:
     """Time of a critic step over the one without a constraint."""
-    figure, axes = panels("S8  Time of a critic step, without a constraint = 1", columns=2)
+    figure, axes = panels("S8  Time of a critic step on one thread, without a constraint = 1", columns=2)
     for axis, name in zip(axes, (MLP, DCGAN), strict=True):
-        own = measurements[measurements["networks"] == name]
-        groups = [own.loc[own["constraint"] == constraint, "ratio"].to_list() for constraint in OBJECTIVES]
-        dots(axis, list(OBJECTIVES), groups, COLORS)
-        threshold(axis, LEAST, f"{LEAST:g} and {MOST:g}: GP's criterion")
-        threshold(axis, MOST, "")
-        base = 1e3 * own.loc[own["constraint"] == NONE, "seconds"].median()
-        axis.set_ylim(bottom=0)
-        label(axis, "constraint", "time over the time without", f"{name}; without: {base:.2f} ms, one thread")
+        draw(axis, measurements[measurements["networks"] == name], name)
     axes[0].legend(fontsize=8)
     return figure
-
-
-def _ratio(name: str, constraint: str, op: str, bound: float) -> Criterion:
-    return Criterion(
-        measurement="ratio",
-        where={"networks": name, "constraint": constraint},
-        text=f"time of a critic step, {constraint} over none, {name}",
-        reduce="median",
-        op=op,  # pyright: ignore[reportArgumentType]
-        threshold=bound,
-    )
 
 
 def _milliseconds(name: str) -> Quantity:
@@ -136,11 +76,16 @@ STUDY = Study(
         Part(
             name="GP costs extra",
             criteria=tuple(
-                _ratio(name, GP, op, bound) for name in (MLP, DCGAN) for op, bound in ((">=", LEAST), ("<=", MOST))
+                cost(GP, op, bound, f"a critic step on {name}", networks=name)
+                for name in (MLP, DCGAN)
+                for op, bound in ((">=", LEAST), ("<=", MOST))
             ),
             reported=(_milliseconds(MLP), _milliseconds(DCGAN)),
         ),
-        Part(name="SN on convolutions is cheap", criteria=(_ratio(DCGAN, SN, "<=", MOST_SN),)),
+        Part(
+            name="SN on convolutions is cheap",
+            criteria=(cost(SN, "<=", MOST_SN, f"a critic step on {DCGAN}", networks=DCGAN),),
+        ),
     ),
     plot=plot,
     sizes={

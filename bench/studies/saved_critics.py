@@ -4,10 +4,10 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from ...models import ARCHITECTURES, stream_seed
 from ...objectives import BUILTINS, Objective
 from ..data.dataset import as_float
 from ..report.records import RunRecord, read_samples
+from .fixed_generator import untrained
 
 
 def kept_samples(record: RunRecord) -> tuple[Tensor, Tensor]:
@@ -19,10 +19,8 @@ def kept_samples(record: RunRecord) -> tuple[Tensor, Tensor]:
 
 def untrained_critic(record: RunRecord, shape: tuple[int, ...]) -> nn.Module:
     """The critic that the run began with, before its objective prepared it."""
-    spec = record.spec["architecture_spec"]
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(stream_seed(record.seed, "weights"))
-        return ARCHITECTURES[spec["name"]](shape, **{k: v for k, v in spec.items() if k != "name"}).critic
+    settings = {k: v for k, v in record.spec["architecture_spec"].items() if k != "name"}
+    return untrained(record.spec["architecture_spec"]["name"], shape, record.seed, settings).critic
 
 
 def trained_critic(record: RunRecord, shape: tuple[int, ...]) -> nn.Module:

@@ -1,7 +1,7 @@
 """Raw records of the image studies on both sides of every criterion; the pictures are drawn from the same records."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ SEEDS = (0, 1, 2)
 
 def end(seed: int, objective: str, **other: Any) -> dict[str, Any]:
     row = {"seed": seed, "objective": objective, "dataset": "cifar10", "status": "completed", "metric": "FID"}
+    row |= {"data": "cifar10"}
     row |= {"floor": 5.0, "fd_tail": 40.0, "fd_tail_sd": 1.0, "fd_final": 40.0, "fd_best": 40.0}
     return row | other
 
@@ -170,7 +171,58 @@ def test_g2_a_critic_without_numbers_is_the_worst_by_every_criterion() -> None:
         assert found[2] == (NOT if name == "SN" else REPRODUCED)
 
 
-MADE = {"G1": gradients, "G2": critics, "G3": comparison, "G4": lambda: tracking([2, 1, 4, 5, 3], [2, 1, 4, 5, 3])}
+def settings(good: Mapping[str, str], **bad: Any) -> Rows:
+    """Settings A–F: objective → the letters that succeed, at twice the best of the seed; the others get `bad`."""
+    rows: Rows = []
+    for seed, level in enumerate((1.0, 10.0, 100.0)):
+        for name, letters in good.items():
+            for letter in "ABCDEF":
+                row = end(seed, name, setting=letter, fd_tail=2 * level)
+                rows.append(row if letter in letters else row | {k: v * level for k, v in bad.items()})
+        rows.append(end(seed, "clip", setting="A", fd_tail=level))
+    return rows
+
+
+def test_g5_success_is_at_most_twice_the_best_fd_of_the_seed(tmp_path: Path) -> None:
+    assert outcomes("G5", settings({"SN": "ABCDE", "GP": "ABF"}, fd_tail=2.01), tmp_path) == [REPRODUCED]
+    assert outcomes("G5", settings({"SN": "ABCD", "GP": "ABF"}, fd_tail=2.01)) == [NOT]
+    assert outcomes("G5", settings({"SN": "ABCDE", "GP": "ABDE"}, fd_tail=2.01)) == [NOT]
+    assert outcomes("G5", settings({"SN": "", "GP": "ABF"}, fd_tail=2.0)) == [NOT]  # GP: as many of either half
+
+
+def test_g5_a_diverged_run_does_not_succeed(tmp_path: Path) -> None:
+    rows = settings({"SN": "ABCDEF", "GP": "ABC"}, fd_tail=math.inf)
+    assert outcomes("G5", rows, tmp_path) == [REPRODUCED]
+    for row in rows:
+        if row["objective"] == "SN" and row["setting"] in "AB":
+            row["status"] = "diverged"
+    assert outcomes("G5", rows) == [NOT]
+
+
+def costs(gp: float, sn: float, critic_step: float = 9.0) -> Rows:
+    rows: Rows = []
+    for seed in SEEDS:
+        for timed in ("iteration", "critic step"):
+            for name, ratio in {"none": 1.0, "clip": 1.0, "GP": gp, "SN": sn}.items():
+                use = ratio if timed == "iteration" else critic_step
+                rows.append({"seed": seed, "timed": timed, "constraint": name, "ratio": use, "seconds": 0.1 * use})
+                rows[-1]["device"] = "a GPU"
+    return rows
+
+
+def test_g7_holds_the_whole_iteration_against_s8s_bounds(tmp_path: Path) -> None:
+    assert outcomes("G7", costs(1.31, 1.29), tmp_path) == outcomes("G7", costs(2.99, 0.9)) == [REPRODUCED] * 2
+    assert outcomes("G7", costs(1.29, 1.31)) == outcomes("G7", costs(3.01, 1.31, critic_step=1.0)) == [NOT] * 2
+
+
+MADE = {
+    "G1": gradients,
+    "G2": critics,
+    "G3": comparison,
+    "G4": lambda: tracking([2, 1, 4, 5, 3], [2, 1, 4, 5, 3]),
+    "G5": lambda: settings({"SN": "ABCDE", "GP": "AB"}, fd_tail=9.0),
+    "G7": lambda: costs(2.0, 1.0),
+}
 
 
 @pytest.mark.parametrize("name", MADE)

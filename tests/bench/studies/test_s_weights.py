@@ -8,7 +8,7 @@ from lipbench.bench.studies.image_games import CLIP, SN, game, image_runs
 from lipbench.bench.studies.weights import PLACES, histogram, near, share_of_extremes, spectra, weights
 
 OPTIONS = {"dataset": "mnist5k", "architecture": {"name": "dcgan", "channels": 2}, "steps": 2}
-OPTIONS |= {"evaluations": 1, "images": 100}
+OPTIONS |= {"evaluation": {"count": 1, "images": 100}, "accelerate": "none"}
 
 
 def test_weights_are_those_of_linear_layers_and_convolutions_without_biases() -> None:

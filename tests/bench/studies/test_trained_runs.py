@@ -18,8 +18,9 @@ from lipbench.bench.studies.animation import animate
 from lipbench.bench.studies.generators import Cell, CellRun, runs_of
 from lipbench.bench.studies.ranks import spearman
 from lipbench.bench.studies.s06_robustness import random_pair
-from lipbench.bench.studies.s08_cost import GP, MLP, NONE, time_steps
+from lipbench.bench.studies.s08_cost import MLP, time_steps
 from lipbench.bench.studies.s10_training_advice import norms
+from lipbench.bench.studies.timing import GP, NONE
 from lipbench.bench.studies.toy_games import CORE, GAMES, GRID, ZOO, adjusted, game, relative
 from lipbench.bench.suite import Evaluation
 from lipbench.objectives import BUILTINS

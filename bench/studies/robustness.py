@@ -1,0 +1,91 @@
+"""Runs under SN-GAN's settings A–F: which succeed, counted per objective, and how that is drawn. Nothing here trains.
+
+What success means is the studies' affair.
+"""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from ..recipes import SNGAN_SETTINGS
+from .contract import Criterion, Part, Quantity, Row
+from .style import BLUE, VERMILION, label, legend
+
+SETTINGS = {name[-1].upper(): name for name in SNGAN_SETTINGS}
+MILD, HARSH = ("A", "B", "C"), ("D", "E", "F")
+
+
+def counts(runs: pd.DataFrame, good: pd.Series) -> list[Row]:
+    """Per seed and objective: settings that succeed, of all six and of each half, and the halves' difference
+    (`fewer_harsh`).
+
+    Args:
+        runs: one row a run, with `setting` A–F.
+        good: whether it succeeded, on the same index.
+    """
+    found: list[Row] = []
+    for (seed, name), own in runs.groupby(["seed", "objective"]):  # pyright: ignore[reportGeneralTypeIssues]
+        by_letter = good[own.index].set_axis(own["setting"])
+        mild, harsh = (int(by_letter.reindex(letters, fill_value=False).sum()) for letters in (MILD, HARSH))
+        row: Row = {"seed": seed, "objective": name, "successes": mild + harsh, "mild": mild, "harsh": harsh}
+        found.append(row | {"fewer_harsh": mild - harsh})
+    return found
+
+
+def part(name: str, sn: str, gp: str, *reported: Quantity) -> Part:
+    """SN succeeds in at least five of the six settings, GP in fewer of D–F than of A–C."""
+    enough = Criterion(
+        measurement="successes",
+        where={"objective": sn},
+        text="of the six settings succeed, SN",
+        reduce="median",
+        op=">=",
+        threshold=5,
+    )
+    fewer = Criterion(
+        measurement="fewer_harsh",
+        where={"objective": gp},
+        text="settings that succeed among A–C less those among D–F, GP",
+        reduce="median",
+        op=">",
+        threshold=0,
+    )
+    return Part(name=name, criteria=(enough, fewer), reported=(successes(gp), *reported))
+
+
+def successes(name: str) -> Quantity:
+    """How many of the six settings succeed."""
+    return Quantity(
+        measurement="successes", where={"objective": name}, reduce="median", text=f"settings that succeed, {name}"
+    )
+
+
+def bars(axis: Axes, runs: pd.DataFrame, colors: Mapping[str, str]) -> None:
+    """Bars of the medians of `value` per setting and objective, seeds as dots, diverged runs as crosses."""
+    names = [name for name in colors if name in set(runs["objective"])]
+    width, top = 0.8 / len(names), max(runs.loc[runs["value"] < math.inf, "value"], default=1.0)
+    for place, name in enumerate(names):
+        own = runs[runs["objective"] == name].groupby("setting")["value"]
+        centres = np.arange(len(own)) + (place - (len(names) - 1) / 2) * width
+        axis.bar(centres, own.median().clip(upper=2 * top), width * 0.9, color=colors[name], alpha=0.75, label=name)
+        for centre, (_, values) in zip(centres, own, strict=True):
+            ended = values[values < math.inf]
+            axis.scatter([centre] * len(ended), ended, s=7, color="black", zorder=3, linewidths=0)
+            lost = len(values) - len(ended)
+            axis.scatter([centre] * lost, [top] * lost, marker="x", color="red")
+    axis.set_yscale("log")
+    axis.set_xticks(range(len(SETTINGS)), list(SETTINGS))
+
+
+def stacks(axis: Axes, found: pd.DataFrame, colors: Mapping[str, str]) -> None:
+    """How many of A–C and of D–F succeed, a stack an objective; `found` from `counts`."""
+    names = [name for name in colors if name in set(found["objective"])]
+    means = found.groupby("objective")[["mild", "harsh"]].mean().reindex(names)
+    axis.bar(names, means["mild"], color=BLUE, label="A–C")
+    axis.bar(names, means["harsh"], bottom=means["mild"], color=VERMILION, label="D–F")
+    axis.set_ylim(0, len(SETTINGS))
+    label(axis, "", "settings that succeed, of 6 (mean over seeds)")
+    legend(axis)
