@@ -17,6 +17,7 @@ from .metrics.divergence import Divergence
 from .metrics.images import ImageMetrics
 from .metrics.points import PointMetrics, w1_floor
 from .metrics.protocols import image_metrics
+from .metrics.stacked import StackedModes
 
 PROBE = 256  # samples behind slopes, the critic's estimate and the spread
 SNAPSHOT = {True: 512, False: 64}  # samples kept for pictures: points, images
@@ -24,13 +25,14 @@ SNAPSHOT = {True: 512, False: 64}  # samples kept for pictures: points, images
 
 class Quality:
     """The sample metrics of one run, with protocol and floors: W1 and modes on points, on images what
-    `protocols.image_metrics` says; `weights` are inception's.
+    `protocols.image_metrics` says; `weights` are inception's. `modes` counts those of stacked MNIST.
     """
 
     def __init__(
         self, data: Dataset, evaluation: dict[str, Any], rng: torch.Generator, weights: Path | None = None
     ) -> None:
         self.n_fake: int
+        self.modes: StackedModes | None = None
         if data.is_points:
             points = PointMetrics(data, rng, n=evaluation["points"], n_modes=evaluation["mode_points"])
             self.n_fake, self.measure, self.protocol = points.n_fake, points, points.protocol
@@ -38,6 +40,9 @@ class Quality:
             return
         images, self.floors = image_metrics(data, evaluation, rng.device, weights)
         self.n_fake, self.measure, self.protocol = images.n_fake, images, images.protocol
+        if data.name == "stacked-mnist":
+            self.modes = StackedModes(self.n_fake, rng.device)
+            self.protocol = self.protocol | self.modes.protocol
 
     def fresh(self, rng: torch.Generator) -> PointMetrics | ImageMetrics:
         """The same metrics with their reals, where fresh ones are drawn, from another stream."""
@@ -135,6 +140,8 @@ class Evaluator(pl.Callback):
             fake = generate(module, max(PROBE, self.quality.n_fake), rng)
             self._snapshot(module)
         found = self.quality.measure(fake[: self.quality.n_fake])
+        if self.quality.modes is not None:
+            found |= self.quality.modes(fake)
         real, probe = self.data.held_out(PROBE, rng), fake[:PROBE]
         spread = stability.mean_distance(probe) / self.spread_of_real
         found |= _last_scalars(module) | stability.critic_slopes(module.critic, real, probe, rng)

@@ -24,7 +24,7 @@ def stacked_mnist(data_dir: Path | None = None) -> Dataset:
     labels = (digits.labels[order] * torch.tensor([100, 10, 1])).sum(dim=1)
     train, test = _stack(digits.train, order), _stack(digits.test, _orders(len(digits.test), rng))
     source = "Stacked MNIST (Srivastava et al. 2017, arXiv:1705.07761), made from MNIST (LeCun et al. 1998)"
-    return Dataset("stacked-mnist", (3, 28, 28), train, test, labels, None, "inception", source)
+    return Dataset("stacked-mnist", (3, 28, 28), train, test, labels, None, "mnist-cnn", source)
 
 
 def _orders(n: int, rng: torch.Generator) -> Tensor:
