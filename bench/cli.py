@@ -104,6 +104,48 @@ def report(folder: Path) -> int:
     return 0
 
 
+def tune(
+    suite: str,
+    *,
+    budget: int,
+    metric: str | None = None,
+    out: Path | None = None,
+    jobs: int | None = None,
+    seeds: int | None = None,
+    set: list[str] | None = None,
+    data: Path | None = None,
+    device: str = "auto",
+    weights: Path | None = None,
+    checkpoint_seconds: float = 60.0,
+) -> int:
+    """Try an equal budget of random configurations per objective, and the best of each with fresh seeds.
+
+    Args:
+        suite: name of a suite or path of a .yaml file; its key `tune` declares the ranges (default: those of Lucic et
+            al. 2018).
+        budget: configurations for each objective.
+        metric: whose tail mean is compared (default: w1 on points, fd on images).
+        out: results folder (default: results/<suite's name>-tune).
+        jobs: runs made at once on this machine (default: one per core on a CPU, one per GPU).
+        seeds: number of fresh seeds for the best (default: as many as the suite has).
+        set: KEY=VALUE overrides of the suite, e.g. steps=60.
+        data: folder of the data sets that are kept in files (default: ~/.cache/lipbench).
+        device: auto, cpu, cuda (every GPU, in turn) or cuda:N.
+        weights: file with Inception's weights, for suites that ask for the extractor inception.
+        checkpoint_seconds: time between two checkpoints of a run, from which an interrupted one goes on.
+    """
+    from .executors import Options, choose
+    from .suite import load_suite
+    from .train import Place
+    from .tuning import tune as search
+
+    loaded, folder = load_suite(suite, [*(set or []), *([f"seeds={seeds}"] if seeds is not None else [])])
+    choice = choose("local", Options(jobs, device))
+    where = out or Path("results") / f"{loaded.name}-tune"
+    place = Place(where, choice.device, choice.threads, (), checkpoint_seconds, weights and weights.absolute())
+    return search(loaded, folder, place, choice.executor, budget, metric, data, Console())
+
+
 def compare(first: Path, second: Path, *, out: Path | None = None) -> int:
     """Put two results folders side by side, paired by seed.
 
@@ -223,6 +265,7 @@ COMMANDS = {
     "run": run,
     "report": report,
     "compare": compare,
+    "tune": tune,
     "study": study,
     "check": check,
     "sample": sample,

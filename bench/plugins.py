@@ -61,7 +61,7 @@ def bind_arguments(cls: type[Objective], given: Mapping[str, Any], where: str) -
     Raises BadInput for an unknown or missing argument, a value of a wrong type, and one that no record can hold, with
     `where` before the message.
     """
-    parameters = _parameters(cls, where)
+    parameters = parameters_of(cls, where)
     for name in given:
         if name not in parameters:
             raise BadInput(f"{where}: objective '{cls.name}': {unknown('argument', name, list(parameters))}")
@@ -86,7 +86,7 @@ def build_objective(found: Found, arguments: Mapping[str, Any], where: str) -> O
         raise BadInput(f"{where}: {found.cls.name}: {told}") from error
 
 
-def _parameters(cls: type[Objective], where: str) -> dict[str, inspect.Parameter]:
+def parameters_of(cls: type[Objective], where: str) -> dict[str, inspect.Parameter]:
     """The constructor's; where it passes `**others` on, those of the next constructor too."""
     found: dict[str, inspect.Parameter] = {}
     for base in (c for c in cls.__mro__ if "__init__" in vars(c)):

@@ -3,6 +3,7 @@
 Knows no records, tables or files. With fewer than MIN_SEEDS values there is no interval, only a note that says so.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -172,6 +173,32 @@ def survival(steps: Sequence[float], died: Sequence[bool]) -> tuple[np.ndarray, 
         return np.array([0.0, ends.max()]), np.array([1.0, 1.0])
     curve = stats.ecdf(stats.CensoredData(uncensored=ends[dead], right=ends[~dead])).sf
     return np.append(0.0, curve.quantiles), np.append(1.0, curve.probabilities)
+
+
+def expected_best(values: Sequence[float], better: Better) -> np.ndarray:
+    """Expected best of k of the N values, drawn without replacement, for k = 1 … N: exact, by order statistics.
+
+    E = Σᵢ v₍ᵢ₎ C(N − i, k − 1) / C(N, k) with v₍₁₎ the best. Infinite as long as a draw may hold infinite values alone.
+    """
+    ordered = _best_first(values, better)
+    n = len(ordered)
+    weights = np.array([[math.comb(n - i, k - 1) / math.comb(n, k) for i in range(1, n + 1)] for k in range(1, n + 1)])
+    return np.array([float(np.dot(row[row > 0], ordered[row > 0])) for row in weights])
+
+
+def median_best(values: Sequence[float], better: Better) -> np.ndarray:
+    """Median of the best of k of the N values, drawn without replacement, for k = 1 … N: the first in order of quality
+    that a draw reaches with a probability of at least one half.
+    """
+    ordered = _best_first(values, better)
+    n = len(ordered)
+    missed = np.array([[math.comb(n - i, k) / math.comb(n, k) for i in range(1, n + 1)] for k in range(1, n + 1)])
+    return ordered[np.argmax(missed <= 0.5, axis=1)]
+
+
+def _best_first(values: Sequence[float], better: Better) -> np.ndarray:
+    ordered = np.sort(np.asarray(values, dtype=float))
+    return ordered if better == "lower" else ordered[::-1]
 
 
 def regret(final: float, best: float, better: Better) -> float:

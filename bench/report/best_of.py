@@ -1,0 +1,65 @@
+"""The picture of a search: what each configuration came to, and how good the best of k of them is expected to be."""
+
+import io
+import math
+from collections.abc import Mapping, Sequence
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from .canvas import RC, Panel, canvas, plain_axes
+from .curves import Style
+from .statistics import expected_best, median_best
+from .trials import Tuned
+
+
+def best_of_png(found: Sequence[Tuned], looks: Mapping[str, Style]) -> bytes:
+    """`best_of_figure` as PNG."""
+    with matplotlib.rc_context(RC):
+        buffer = io.BytesIO()
+        best_of_figure(found, looks).savefig(buffer, format="png")
+        return buffer.getvalue()
+
+
+def best_of_figure(found: Sequence[Tuned], looks: Mapping[str, Style]) -> Figure:
+    """Left: every configuration's value. Right: the expected best of k of them, against k (dashed: the median)."""
+    found = [one for one in found if one.values]
+    entries = [
+        Line2D([], [], color=looks[t.objective].colour, marker="o", markersize=4, label=t.objective) for t in found
+    ]
+    metric = found[0].metric if found else None
+    title = f"{' · '.join(found[0].key)}: {metric.name}" if found and metric else "nothing to draw"
+    figure, (left, right) = canvas(2, 2, Panel(), title, entries)
+    finite = [v for one in found for v in one.values if math.isfinite(v)]
+    log = bool(finite) and min(finite) > 0 and max(finite) > 10 * min(finite)
+    top = max(finite, default=1.0)
+    for i, one in enumerate(found):
+        _dots(left, i, one, looks[one.objective], top)
+        _curves(right, one, looks[one.objective])
+    left.set_title("each configuration (×: diverged or failed)")
+    right.set_title("expected best of k (dashed: median)")
+    right.set_xlabel("k, configurations tried")
+    for axes in (left, right):
+        plain_axes(axes, log)
+    left.set_xticks([])
+    return figure
+
+
+def _dots(axes: Axes, place: int, one: Tuned, look: Style, top: float) -> None:
+    ok = [v for v in one.values if math.isfinite(v)]
+    spread = np.linspace(-0.3, 0.3, len(one.values))
+    x = {True: place + spread[: len(ok)], False: place + spread[len(ok) :]}
+    axes.plot(x[True], ok, ls="", marker="o", markersize=4, color=look.colour, alpha=0.8)
+    axes.plot(x[False], [top * 1.15] * len(x[False]), ls="", marker="x", markersize=5, color=look.colour)
+
+
+def _curves(axes: Axes, one: Tuned, look: Style) -> None:
+    assert one.metric.better is not None
+    k = np.arange(1, len(one.values) + 1)
+    for curve, dashes in ((expected_best, "-"), (median_best, "--")):
+        y = curve(one.values, one.metric.better)
+        keep = np.isfinite(y)
+        axes.plot(k[keep], y[keep], dashes, color=look.colour, lw=1.8 if dashes == "-" else 1.0)
