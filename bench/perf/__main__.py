@@ -5,6 +5,7 @@ import os
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -13,34 +14,77 @@ from rich.console import Console
 from ...objectives import BadInput
 from ..runner import machine as about_machine
 from ..store import write_text
-from . import evaluation, iteration, sweeps
+from . import against, evaluation, iteration, sweeps, ways
 from .table import Row, csv_text, machine, markdown, printed
 
+PARTS = ("iteration", "speed", "evaluation", "sweep")
 
-def perf(out: Path, repeats: int, quick: bool) -> None:
-    """Measures everything, prints it as it is found, and writes the table.
 
-    Raises BadInput for too few repeats, or if the folder cannot be written to.
+@dataclass(frozen=True)
+class Wanted:
+    """What to measure.
+
+    Attributes:
+        repeats: pairs of blocks behind a ratio.
+        quick: next to nothing of each.
+        parts: of PARTS.
+        device: where the ways to run an iteration are compared.
+        batch: of SN-GAN's networks there.
+        against: clones of others' projects.
     """
-    if repeats < 3:
-        raise BadInput(f"--repeats {repeats}: must be 3 or more")
+
+    repeats: int
+    quick: bool = False
+    parts: Sequence[str] = PARTS
+    device: str = "cpu"
+    batch: int = 64
+    against: Sequence[Path] = ()
+
+
+def perf(out: Path, wanted: Wanted) -> None:
+    """Measures what is wanted, prints it as it is found, and writes the table.
+
+    Raises BadInput for what cannot be measured, or if the folder cannot be written to.
+    """
+    check(wanted)
     torch.set_num_threads(1)
     console, load = Console(), os.getloadavg()
     rows = []
-    for row in measure(3 if quick else repeats, quick):
+    for row in measure(wanted):
         rows.append(row)
         console.print(" · ".join(filter(None, row.cells())), markup=False, highlight=False, soft_wrap=True)
     command = shlex.join(["python", "-m", "lipbench.bench.perf", *sys.argv[1:]])
-    write(out, rows, machine(about_machine("cpu"), command, load))
+    write(out, rows, machine(about_machine(wanted.device), command, load))
     console.print(printed(rows))
     console.print(f"{out}/perf.csv, {out}/perf.md", highlight=False)
 
 
-def measure(repeats: int, quick: bool) -> Iterator[Row]:
+def check(wanted: Wanted) -> None:
+    """Raises BadInput for what cannot be measured."""
+    if wanted.repeats < 3:
+        raise BadInput(f"--repeats {wanted.repeats}: must be 3 or more")
+    if wanted.batch < 2:
+        raise BadInput(f"--batch {wanted.batch}: must be 2 or more")
+    if wanted.device != "cpu" and not torch.cuda.is_available():
+        raise BadInput(f"--device {wanted.device}: no GPUs can be used here")
+    for clone in wanted.against:
+        against.find(clone)
+
+
+def measure(wanted: Wanted) -> Iterator[Row]:
     """All rows, as they are found."""
-    yield from iteration.rows(repeats, size=2 if quick else None)
-    yield from evaluation.rows(max(3, repeats // 3))
-    yield from sweeps.rows(max(3, repeats // 10), steps=2 if quick else None)
+    repeats, quick = 3 if wanted.quick else wanted.repeats, wanted.quick
+    size = 2 if quick else None
+    if "iteration" in wanted.parts:
+        yield from iteration.rows(repeats, size=size)
+    if "speed" in wanted.parts:
+        yield from ways.rows(repeats, wanted.device, wanted.batch, size=size)
+    for clone in wanted.against:
+        yield from against.rows(clone, repeats, wanted.device, wanted.batch, size=1 if quick else None)
+    if "evaluation" in wanted.parts:
+        yield from evaluation.rows(max(3, repeats // 3))
+    if "sweep" in wanted.parts:
+        yield from sweeps.rows(max(3, repeats // 10), steps=size)
 
 
 def write(out: Path, rows: list[Row], about: dict[str, str]) -> None:
@@ -60,8 +104,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     repeats = "pairs of blocks behind a ratio; a third as many evaluations, a tenth as many sweeps (default: 60)"
     parser.add_argument("--repeats", type=int, default=60, help=repeats)
     parser.add_argument("--quick", action="store_true", help="next to nothing of each, to see that it works")
+    parser.add_argument("--parts", nargs="*", choices=PARTS, default=list(PARTS), help="what to measure (default: all)")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="of the part `speed` and --against")
+    parser.add_argument("--batch", type=int, default=64, help="of SN-GAN's networks there (default: 64)")
+    clones = "clones of pytorch-gan-collections or mimicry, to compare with on the same networks"
+    parser.add_argument("--against", nargs="+", type=Path, default=[], metavar="CLONE", help=clones)
+    given = vars(parser.parse_args(arguments))
     try:
-        perf(**vars(parser.parse_args(arguments)))
+        perf(given.pop("out"), Wanted(**given))
     except BadInput as error:
         print(f"lipbench: {error}", file=sys.stderr)
         sys.exit(2)

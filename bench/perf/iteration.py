@@ -16,7 +16,7 @@ import torch
 
 from ...models import GAN, Networks, Recipe, dcgan, mlp
 from ...objectives import GradientPenalty, Objective, SpectralNorm
-from ..data import load
+from ..data import Dataset, load
 from ..report.statistics import estimate
 from ..train import Ticks
 from .raw import RawLoop, gradient_penalty_iteration, spectral_norm_iteration, with_spectral_norm
@@ -118,24 +118,32 @@ def _now() -> tuple[float, float]:
 def build(case: Case, steps: int) -> tuple[GAN, RawLoop]:
     """The two of a case, with the same initial weights, data and random streams."""
     data, recipe = load(case.dataset), case.recipe
-    with _same_start():
+    with same_start():
         gan = GAN(case.networks(data.shape), case.objective(), recipe, data, steps=steps, seed=SEED)
-    with _same_start():
-        raw = RawLoop(
-            case.prepare(case.networks(data.shape)),
-            data,
-            case.raw,
-            batch=recipe.batch,
-            n_critic=recipe.n_critic,
-            lr=recipe.lr,
-            betas=recipe.betas,
-            seed=SEED,
-        )
-    return gan, raw
+    with same_start():
+        networks = case.prepare(case.networks(data.shape))
+    return gan, raw_loop(case, networks, data)
+
+
+def raw_loop(case: Case, networks: Networks, data: Dataset, device: str = "cpu") -> RawLoop:
+    """The case's raw loop over these prepared networks."""
+    recipe = case.recipe
+    return RawLoop(
+        networks,
+        data,
+        case.raw,
+        batch=recipe.batch,
+        n_critic=recipe.n_critic,
+        lr=recipe.lr,
+        betas=recipe.betas,
+        seed=SEED,
+        device=device,
+    )
 
 
 @contextmanager
-def _same_start() -> Iterator[None]:
+def same_start() -> Iterator[None]:
+    """Within, networks start with the same weights."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(SEED)
         yield

@@ -1,6 +1,8 @@
 """The performance table: that both loops do the same work, who runs what in which turn, what a row says. No timings."""
 
 import csv
+import re
+import subprocess
 from collections.abc import Iterator
 from concurrent.futures import Future
 from copy import deepcopy
@@ -16,11 +18,12 @@ from rich.console import Console
 from torch import nn
 
 from lipbench.bench.perf import __main__ as perf
-from lipbench.bench.perf import evaluation, iteration, sweeps
+from lipbench.bench.perf import against, evaluation, iteration, sweeps, ways
 from lipbench.bench.perf.table import COLUMNS, Goal, Row, csv_text, machine, markdown, printed
 from lipbench.bench.report.statistics import Estimate
 from lipbench.bench.train import Place
 from lipbench.models import Networks, dcgan
+from lipbench.objectives import BadInput
 
 SMALL = 2  # iterations in a block
 
@@ -236,14 +239,14 @@ def test_markdown_holds_the_rows_and_the_machine() -> None:
 def test_main_writes_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     asked: list[tuple[int, bool]] = []
 
-    def measure(repeats: int, quick: bool) -> Iterator[Row]:
-        asked.append((repeats, quick))
+    def measure(wanted: perf.Wanted) -> Iterator[Row]:
+        asked.append((wanted.repeats, wanted.quick))
         yield from ROWS
 
     monkeypatch.setattr(perf, "measure", measure)
     perf.main(["--out", str(tmp_path / "new"), "--repeats", "7"])
     perf.main(["--out", str(tmp_path / "new"), "--quick"])
-    assert asked == [(7, False), (3, True)]
+    assert asked == [(7, False), (60, True)]
     assert (tmp_path / "new" / "perf.csv").read_text() == csv_text(ROWS)
     assert "≥ 1.8" in (tmp_path / "new" / "perf.md").read_text()
     assert "What lipbench costs" in capsys.readouterr().out
@@ -264,6 +267,123 @@ def test_main_measures_everything(tmp_path: Path) -> None:
     perf.main(["--quick", "--out", str(tmp_path)])
     lines = list(csv.DictReader(StringIO((tmp_path / "perf.csv").read_text())))
     parts = {line["part"].partition(":")[0] for line in lines}
-    assert parts == {"iteration", "evaluation", "sweep"}
+    assert parts == {"iteration", "speed on cpu", "evaluation", "sweep"}
     assert sum(line["goal"] != "" for line in lines) == 7
     assert all(float(line["median"]) > 0 for line in lines)
+
+
+class Ticking:
+    """A loop whose iterations take a known time on a clock of its own."""
+
+    def __init__(self, name: str, seconds: float, clock: list[float], log: list[tuple[str, int]]) -> None:
+        self.name, self.seconds, self.clock, self.log = name, seconds, clock, log
+
+    def run(self, iterations: int) -> None:
+        self.log.append((self.name, iterations))
+        self.clock[0] += self.seconds * iterations
+
+
+def test_ways_take_turns_and_are_held_against_eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, log = [0.0], list[tuple[str, int]]()
+    monkeypatch.setattr(ways.time, "perf_counter", lambda: clock[0])
+    loops = {"other": Ticking("o", 0.5, clock, log), ways.EAGER: Ticking("e", 0.25, clock, log)}
+    found = ways.interleave(loops, 4, 2, "cpu")
+    assert log == [("o", 4), ("e", 4)] * 3
+    assert found["other"].speed == [2.0, 2.0]
+    rows = list(ways.table("part", found, {"other": Goal("≥", 0.4)}))
+    assert [(row.measured, row.estimate.value, row.met) for row in rows] == [
+        ("other", 2.0, ""),
+        (ways.EAGER, 4.0, ""),
+        (f"other / {ways.EAGER}", 0.5, "yes"),
+    ]
+
+
+@pytest.mark.parametrize("case", [iteration.CASES[1], ways.sngan(2, channels=2)], ids=["MLP", "CNN"])
+def test_ways_raw_and_eager_do_the_same_work(case: iteration.Case) -> None:
+    data = ways.material(case.dataset, "cpu")
+    raw, eager = ways.raw_loop(case, data, "cpu"), ways.gan_loop(case, data, ways.Way(ways.EAGER), "cpu")
+    for loop in (raw, eager):
+        loop.run(2)
+    assert equal(raw.generator, eager.gan.generator)
+    assert equal(raw.critic, eager.gan.critic)
+
+
+def test_ways_on_a_gpu_have_graphs_and_each_precision() -> None:
+    found = {(way.accelerate, way.precision) for way in ways.ON_GPU}
+    assert found == {("none", "32"), ("compile", "32"), ("graph", "32"), ("graph", "tf32"), ("graph", "bf16")}
+    assert {way.accelerate for way in ways.ON_CPU} == {"none", "compile"}
+
+
+THEIRS = """
+from torch import nn
+
+class Generator32(nn.Sequential):
+    def __init__(self, z):
+        super().__init__(nn.Linear(z, 3072), nn.Tanh(), nn.Unflatten(1, (3, 32, 32)))
+
+class Discriminator32(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.Flatten(), nn.Linear(3072, 1))
+"""
+LOSS = """
+class Hinge:
+    def __call__(self, real, fake=None):
+        return -real.mean() if fake is None else (1 - real).relu().mean() + (1 + fake).relu().mean()
+"""
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A folder laid out as the clone of another project, with small networks."""
+    (tmp_path / "source/models").mkdir(parents=True)
+    (tmp_path / "source/models/sngan.py").write_text(THEIRS)
+    (tmp_path / "source/losses.py").write_text(LOSS)
+    return tmp_path
+
+
+def test_against_trains_the_networks_of_a_clone(clone: Path) -> None:
+    project = against.find(clone)
+    assert project.name == "pytorch-gan-collections"
+    case = project.case(4)
+    theirs = project.make(clone, case, ways.material(case.dataset, "cpu"), "cpu")
+    before = deepcopy(theirs.critic), deepcopy(theirs.generator)
+    theirs.run(2)
+    assert not equal(before[0], theirs.critic)
+    assert not equal(before[1], theirs.generator)
+    steps = [next(iter(o.state.values()))["step"].item() for o in theirs.optimizers]
+    assert steps == [2, 2 * case.recipe.n_critic]
+
+
+def test_against_refuses_other_networks_and_other_folders(clone: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"396288 parameters, and lipbench's networks 3813379"):
+        next(against.rows(clone, 3, "cpu", 4))
+    (tmp_path / "source/models/sngan.py").unlink()
+    with pytest.raises(BadInput, match=r"must be a clone of one of: pytorch-gan-collections .*, mimicry "):
+        against.find(tmp_path)
+
+
+def test_against_names_the_commit_or_says_that_git_does_not_tell(clone: Path) -> None:
+    assert against.commit(clone) == "unknown commit"
+    git = ["git", "-C", str(clone), "-c", "user.name=a", "-c", "user.email=a@example.org"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "first"], check=True)
+    assert re.fullmatch(r"[0-9a-f]{7,}", against.commit(clone))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--batch", "1"], "--batch 1: must be 2 or more"),
+        (["--device", "cuda"], "--device cuda: no GPUs can be used here"),
+        (["--against", "/nowhere"], "--against /nowhere: must be a clone of one of"),
+    ],
+)
+def test_main_refuses_before_it_measures(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any, arguments: list[str], told: str
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(perf, "measure", lambda wanted: pytest.fail("it measures"))
+    with pytest.raises(SystemExit) as stop:
+        perf.main(arguments)
+    assert stop.value.code == 2
+    assert told in capsys.readouterr().err

@@ -1,0 +1,171 @@
+"""Iterations per second of every way to run the same training: a raw loop, eager, compiled, as a CUDA graph.
+
+All lie in one process and take turns, so that whatever else the machine does hits all alike.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import torch
+
+from ...models import GAN, Networks, Recipe, sngan_cnn, tensor_float32
+from ...objectives import SpectralNorm
+from ..data import Dataset, load
+from ..report.statistics import estimate
+from . import iteration
+from .iteration import SEED, Case, same_start
+from .raw import RawLoop, spectral_norm_iteration, with_spectral_norm
+from .table import Goal, Row
+
+NOISE = "noise 32×32"  # images without a file: the time does not depend on what they show
+EAGER = "lipbench, eager"
+
+
+class Loop(Protocol):
+    """Something that trains."""
+
+    def run(self, iterations: int) -> None:
+        """So many full iterations."""
+        ...
+
+
+class GanLoop:
+    """lipbench's module without the trainer, which is the same for all ways; iteration.py measures what it costs."""
+
+    def __init__(self, gan: GAN) -> None:
+        self.gan = gan
+        gan.game_optimizers = tuple(gan.configure_optimizers())
+        gan.scalars = gan.scalars.to(gan.device)
+
+    def run(self, iterations: int) -> None:
+        """So many full iterations."""
+        for _ in range(iterations):
+            self.gan.training_step()
+
+
+@dataclass(frozen=True)
+class Way:
+    """lipbench's module with these settings."""
+
+    name: str
+    accelerate: str = "none"
+    precision: str = "32"
+
+
+ON_CPU = (Way(EAGER), Way("lipbench, compiled", "compile"))
+ON_GPU = (
+    *ON_CPU,
+    Way("lipbench, graph", "graph"),
+    Way("lipbench, graph, tf32", "graph", "tf32"),
+    Way("lipbench, graph, bf16", "graph", "bf16"),
+)
+
+
+def sngan(batch: int, **settings: Any) -> Case:
+    """SN-GAN's CNN as in the paper's best setting: hinge, five critic steps, betas 0 and 0.9."""
+
+    def networks(shape: tuple[int, ...]) -> Networks:
+        return sngan_cnn(shape, **settings)
+
+    recipe = Recipe("adam", 2e-4, (0.0, 0.9), n_critic=5, batch=batch)
+    step = (SpectralNorm, spectral_norm_iteration, with_spectral_norm)
+    return Case(f"sn-gan, SN-GAN CNN, batch {batch}", NOISE, networks, recipe, *step, size=1, share=0.3)
+
+
+def material(dataset: str, device: str) -> Dataset:
+    """The case's real samples on the device."""
+    if dataset != NOISE:
+        return load(dataset).to(device)
+    pixels = torch.randint(256, (2048, 3, 32, 32), generator=torch.Generator().manual_seed(SEED), dtype=torch.uint8)
+    return Dataset(NOISE, (3, 32, 32), pixels, None, None, None, None, "random pixels").to(device)
+
+
+def gan_loop(case: Case, data: Dataset, way: Way, device: str) -> GanLoop:
+    """lipbench's module in this way."""
+    with same_start():
+        networks = case.networks(data.shape)
+        how: dict[str, Any] = {"accelerate": way.accelerate, "precision": way.precision}
+        gan = GAN(networks, case.objective(), case.recipe, data, steps=10**9, seed=SEED, **how)
+    return GanLoop(gan.to(device))
+
+
+def raw_loop(case: Case, data: Dataset, device: str) -> RawLoop:
+    """The raw loop of the case."""
+    with same_start():
+        networks = case.prepare(case.networks(data.shape))
+    return iteration.raw_loop(case, networks, data, device)
+
+
+def loops_of(case: Case, device: str) -> dict[str, Loop]:
+    """The raw loop, and lipbench in all ways that the device has."""
+    data = material(case.dataset, device)
+    ways = ON_GPU if device.startswith("cuda") else ON_CPU
+    lipbench = {way.name: gan_loop(case, data, way, device) for way in ways}
+    return {"raw PyTorch loop": raw_loop(case, data, device), **lipbench}
+
+
+@dataclass
+class Turns:
+    """Iterations per second of each turn, and on a GPU the memory a turn took beside what lay there before (MiB)."""
+
+    speed: list[float]
+    memory: list[float]
+
+
+def interleave(loops: Mapping[str, Loop], size: int, repeats: int, device: str) -> dict[str, Turns]:
+    """Every loop's turns of `size` iterations, one loop after the other, `repeats` times; a first turn warms up."""
+    found = {name: Turns([], []) for name in loops}
+    with tensor_float32(False):
+        for loop in loops.values():
+            loop.run(size)
+        for _ in range(repeats):
+            for name, loop in loops.items():
+                seconds, memory = timed(lambda loop=loop: loop.run(size), device)
+                found[name].speed.append(size / seconds)
+                found[name].memory.append(memory)
+    return found
+
+
+def timed(task: Callable[[], None], device: str) -> tuple[float, float]:
+    """Seconds until the device has done the task, and MiB as in `Turns` (0 without a GPU)."""
+    gpu = device.startswith("cuda")
+    if gpu:
+        torch.cuda.synchronize(device)
+        torch.cuda.reset_peak_memory_stats(device)
+    lay = torch.cuda.memory_allocated(device) if gpu else 0
+    start = time.perf_counter()
+    task()
+    if gpu:
+        torch.cuda.synchronize(device)
+    seconds = time.perf_counter() - start
+    return seconds, (torch.cuda.max_memory_allocated(device) - lay) / 2**20 if gpu else 0.0
+
+
+def table(part: str, found: Mapping[str, Turns], goals: Mapping[str, Goal]) -> Iterator[Row]:
+    """A row for each loop's speed, how many times eager's that is, turn by turn, and the memory."""
+    for name, turns in found.items():
+        yield Row(part, name, "it/s", estimate(turns.speed))
+    for name, turns in found.items():
+        if name != EAGER:
+            ratios = [a / b for a, b in zip(turns.speed, found[EAGER].speed, strict=True)]
+            yield Row(part, f"{name} / {EAGER}", "×", estimate(ratios), goals.get(name))
+    for name, turns in found.items():
+        if any(turns.memory):
+            yield Row(part, f"{name}: memory of an iteration", "MiB", estimate(turns.memory))
+
+
+def measure(case: Case, device: str, repeats: int, graph: Goal) -> Iterator[Row]:
+    """The rows of a case."""
+    found = interleave(loops_of(case, device), case.size, max(3, round(repeats * case.share)), device)
+    yield from table(f"speed on {device}: {case.name}", found, {"lipbench, graph": graph})
+
+
+def rows(repeats: int, device: str, batch: int = 64, size: int | None = None) -> Iterator[Row]:
+    """The toys' MLPs; on a GPU SN-GAN's CNN too, an iteration of which takes a CPU ten seconds."""
+    cases = [(case, Goal("≥", 5.0)) for case in iteration.CASES if case.dataset == "8gaussians"]
+    if device.startswith("cuda"):
+        cases.append((replace(sngan(batch), size=20), Goal("≥", 2.0)))
+    for case, goal in cases:
+        yield from measure(replace(case, size=size or case.size), device, repeats, goal)
