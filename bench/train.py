@@ -197,7 +197,7 @@ def skip_reason(spec: RunSpec, data: Dataset) -> str | None:
         return str(reason)
     objective = _objective(spec)
     reason = objective.skip_reason(networks.critic, data.shape)
-    return reason or refusal(spec.accelerate, objective, spec.recipe_spec)
+    return reason or refusal(spec.accelerate, objective, spec.recipe_spec, resident=data.feed is None)
 
 
 def _skip_or_train(spec: RunSpec, place: Place, folder: Path) -> dict[str, Any]:

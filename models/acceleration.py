@@ -39,12 +39,14 @@ def check_capability(precision: str, device: str) -> None:
         raise BadInput(f"--precision tf32: {torch.cuda.get_device_name(device)} has no TF32 (compute capability ≥ 8.0)")
 
 
-def refusal(accelerate: str, objective: Objective, recipe: Recipe) -> str | None:
-    """Why a run cannot be accelerated this way, or None."""
+def refusal(accelerate: str, objective: Objective, recipe: Recipe, resident: bool = True) -> str | None:
+    """Why a run cannot be accelerated this way, or None; `resident`: whether its data lie on the device."""
     if accelerate == "none":
         return None
     if not objective.capturable:
         return f"{objective.name} talks to the host in its steps (capturable = False), so it needs accelerate: none"
+    if accelerate == "graph" and not resident:
+        return "the data do not fit on the device, and a CUDA graph cannot wait for the host: use accelerate: compile"
     if accelerate == "compile" and recipe.optimizer == "rmsprop" and recipe.decay != "none":
         return "RMSprop with a learning rate that decays cannot be compiled: use accelerate: none or graph"
     return None

@@ -92,7 +92,7 @@ class GAN(pl.LightningModule):
         self.preparation_seconds = 0.0  # that captures and compilations took
         self.streams: dict[str, torch.Generator] = {}
         self.scalars = torch.zeros(CHUNK, len(SCALARS))
-        self.game_optimizers: tuple[Optimizer, Optimizer] | tuple[()] = ()  # generator's, critic's
+        self.game_optimizers: tuple[Optimizer, ...] = ()  # generator's, critic's
         self._iteration: Iteration | None = None
 
     @property

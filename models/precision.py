@@ -16,7 +16,8 @@ def tensor_float32(on: bool) -> Iterator[None]:
 
     Torch's own default is yes for convolutions and no for matrix products. Without a GPU nothing changes.
     """
-    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    matmul: Any = torch.backends.cuda.matmul
+    cudnn: Any = torch.backends.cudnn
     before = matmul.allow_tf32, cudnn.allow_tf32
     matmul.allow_tf32 = cudnn.allow_tf32 = on
     try:

@@ -15,7 +15,8 @@ def inductor(graph: GraphModule, inputs: list[Tensor]) -> Callable[..., Any]:
     """torch.compile's own compiler; Dynamo, its front end, takes neither double backward nor torch.Generator."""
     from torch._inductor import compile as compile_graph
 
-    return compile_graph(graph, inputs)
+    compiled: Any = compile_graph(graph, list(inputs))
+    return compiled
 
 
 class Traced:

@@ -72,7 +72,7 @@ class Save(pl.Callback):
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any) -> None:
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, *args: Any, **kwargs: Any) -> None:
         if pl_module.updates == 3:
             trainer.save_checkpoint(self.path)
 
@@ -244,6 +244,11 @@ def test_acceleration_refuses_runs_that_cannot_have_it(
 ) -> None:
     found = refusal(accelerate, objective, recipe)
     assert found is None if reason is None else re.match(reason, str(found))
+
+
+def test_acceleration_refuses_graphs_of_data_that_are_fed() -> None:
+    assert re.match("the data do not fit", str(refusal("graph", SpectralNorm(), Recipe(), resident=False)))
+    assert refusal("compile", SpectralNorm(), Recipe(), resident=False) is None
 
 
 @pytest.mark.parametrize(("accelerate", "precision"), [("graph", "32"), ("none", "tf32")])

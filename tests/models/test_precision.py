@@ -15,7 +15,7 @@ MakeGAN = Callable[..., GAN]
 Fit = Callable[..., pl.Trainer]
 
 
-def tf32() -> tuple[bool, bool]:
+def tf32() -> tuple[Any, Any]:
     return torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
 
 
@@ -82,7 +82,7 @@ def test_precision_bf16_makes_normalised_weights_in_full(make_gan: MakeGAN, fit:
     for precision in ("32", "bf16"):
         gan = make_gan(SpectralNorm(), precision=precision, n_critic=1)
         types: list[Any] = []
-        layer = next(m for m in gan.critic.modules() if isinstance(m, nn.Linear))
+        layer: Any = next(m for m in gan.critic.modules() if isinstance(m, nn.Linear))
         layer.parametrizations.weight[0].register_forward_hook(lambda _, __, output, types=types: types.append(output))
         fit(gan, 1)
         assert [x.dtype for x in types] == [torch.float32, torch.float32]
