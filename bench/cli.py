@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from docstring_parser import parse
 from jsonargparse import ArgumentParser
@@ -15,6 +15,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..objectives import BadInput
+
+if TYPE_CHECKING:
+    from .unchanged import Request
 
 Kind = Literal["objectives", "datasets", "models", "recipes", "suites", "studies", "extractors", "losses"]
 
@@ -64,14 +67,20 @@ def run(
         weights: file with Inception's weights, for suites that ask for the extractor inception.
         download: fetch the data sets that are missing, to where --data says.
     """
+    from .unchanged import Request
+
+    given = {"seeds": seeds, "accelerate": accelerate, "precision": precision}
+    overrides = [*(set or []), *(f"{key}={value}" for key, value in given.items() if value is not None)]
+    request = Request(suite, [*overrides, f"data: {data}", f"weights: {weights}"])
+    if _settled(request, out or Path("results") / request.name):
+        return 0
+
     from .data import download as fetch
     from .executors import Limits, Options, choose
     from .runner import sweep
     from .suite import load_suite
     from .train import Place
 
-    given = {"seeds": seeds, "accelerate": accelerate, "precision": precision}
-    overrides = [*(set or []), *(f"{key}={value}" for key, value in given.items() if value is not None)]
     loaded, folder = load_suite(suite, overrides)
     for dataset in loaded.datasets if download else ():
         fetch(dataset, data)
@@ -83,7 +92,7 @@ def run(
     place = Place(
         where, choice.device, choice.threads, tuple(logger or ()), checkpoint_seconds, weights and weights.absolute()
     )
-    return sweep(loaded, folder, place, choice.executor, data, Console())
+    return sweep(loaded, folder, place, choice.executor, data, Console(), request)
 
 
 def report(folder: Path) -> int:
@@ -307,6 +316,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print("lipbench: stopped; the same command goes on from here", file=sys.stderr)
         sys.exit(130)
     sys.exit(status)
+
+
+def _settled(request: "Request", out: Path) -> bool:
+    """Whether there is nothing to do; then that has been said."""
+    ended = request.nothing_to_do(out)
+    if ended is None:
+        return False
+    told = ", ".join(f"{count} {status}" for status, count in ended.items())
+    print(f"{request.name}: {ended.total()} runs, 0 to make, and nothing has changed since the last report: {told}.")
+    print(f"Report: {out}/report.html; the tables once more: lipbench report {out}")
+    return True
 
 
 def _underscored(argument: str) -> str:

@@ -13,7 +13,7 @@ import torch
 from rich.console import Console
 
 from ..models import Unsuited, check_device
-from ..objectives import BadInput
+from ..objectives import BUILTINS, BadInput
 from .data import Dataset, load
 from .executors import Ended, Executor, LocalExecutor
 from .executors.worker import finished, forget_locks
@@ -26,6 +26,7 @@ from .spec import RunSpec, code_version, expand
 from .store import Store, telling_full_disk, write_json
 from .suite import Suite
 from .train import SCHEMA_VERSION, Place, build_networks, record_failure
+from .unchanged import Request
 
 
 @dataclass
@@ -42,7 +43,13 @@ class Tally:
 
 
 def sweep(
-    suite: Suite, folder: Path, place: Place, executor: Executor | int, data_dir: Path | None, console: Console
+    suite: Suite,
+    folder: Path,
+    place: Place,
+    executor: Executor | int,
+    data_dir: Path | None,
+    console: Console,
+    request: Request | None = None,
 ) -> int:
     """Makes the runs of a suite that are not there yet, and reports on all of them.
 
@@ -53,6 +60,7 @@ def sweep(
         executor: makes the runs; a number stands for so many worker processes here.
         data_dir: where data sets kept in files are looked for.
         console: gets the progress and the tables.
+        request: what was asked for, if it is to be known again next time.
 
     Returns:
         The exit status: 1 if a run failed, else 0.
@@ -62,7 +70,14 @@ def sweep(
     """
     specs = expand(suite, folder, data_dir)
     check_suite(suite, specs, place, data_dir, console)
-    return sweep_of(suite, specs, place, executor, console)
+    status = sweep_of(suite, specs, place, executor, console)
+    # Nothing is known of what else a package has in it: only built-in objectives and single files are known again.
+    if request is not None and not status and all(s.source or s.objective_target in BUILTINS for s in specs):
+        files = {
+            str(Path(s.folder, s.objective_target.rpartition(":")[0]).absolute()): s.source for s in specs if s.source
+        }
+        request.remember(place.folder, files)
+    return status
 
 
 def sweep_of(suite: Suite, specs: Sequence[RunSpec], place: Place, executor: Executor | int, console: Console) -> int:
