@@ -47,8 +47,7 @@ class RayExecutor:
             pending: dict[Any, RunSpec] = {}
             try:
                 for spec in specs:
-                    watch.submitted(spec)
-                    pending[self._submit(spec, place)] = spec
+                    pending[self._submit(spec, place, watch)] = spec
                 while pending:
                     ended, _ = ray.wait(list(pending), timeout=POLL)
                     yield from watch.news(list(pending.values()))
@@ -56,13 +55,14 @@ class RayExecutor:
                         spec = pending.pop(task)
                         event = _event(task, spec, watch, nodes)
                         if isinstance(event, Retried):
-                            pending[self._submit(spec, place)] = spec
+                            pending[self._submit(spec, place, watch)] = spec
                         yield event
             finally:
                 for task in pending:
                     ray.cancel(task, force=True)
 
-    def _submit(self, spec: RunSpec, place: Place) -> Any:
+    def _submit(self, spec: RunSpec, place: Place, watch: Watch) -> Any:
+        watch.submitted(spec)
         again: Any = [MemoryError] if self.limits.retries else False
         task = ray.remote(make).options(
             name=spec.id,
