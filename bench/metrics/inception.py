@@ -45,7 +45,7 @@ class Inception(nn.Module):
     def __init__(self, weights: dict[str, Tensor], *, fold: bool = True) -> None:
         super().__init__()
         with torch.device("meta"):  # draws nothing from the global random stream
-            body, fc = _layers(), nn.Linear(2048, 1008)
+            body, fc = layers(), nn.Linear(2048, 1008)
         body.load_state_dict({k: v for k, v in weights.items() if not k.startswith("fc.")}, assign=True)
         fc.load_state_dict({k.removeprefix("fc."): v for k, v in weights.items() if k.startswith("fc.")}, assign=True)
         body.eval()
@@ -73,7 +73,7 @@ def preprocess(images: Tensor) -> Tensor:
     return ((resized - 128) / 128).expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
 
 
-def _layers() -> nn.Sequential:
+def layers() -> nn.Sequential:
     """The layers up to the pooled features, under the names that the weights file has."""
     from torch_fidelity import feature_extractor_inceptionv3 as parts
 

@@ -82,7 +82,7 @@ def measure(wanted: Wanted) -> Iterator[Row]:
     for clone in wanted.against:
         yield from against.rows(clone, repeats, wanted.device, wanted.batch, size=1 if quick else None)
     if "evaluation" in wanted.parts:
-        yield from evaluation.rows(max(3, repeats // 3))
+        yield from evaluation.rows(max(3, repeats // 3), batch=2 if quick else 16)
     if "sweep" in wanted.parts:
         yield from sweeps.rows(max(3, repeats // 10), steps=size)
 

@@ -1,13 +1,18 @@
-"""What an evaluation costs: exact W1 between point clouds, Fréchet distance and Inception Score of images."""
+"""What an evaluation costs: exact W1 between point clouds, the metrics of images, and the extractors' passes."""
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import torch
+from torch import nn
 
 from ..data import load
-from ..metrics.extractors import load_extractor
-from ..metrics.images import ImageMetrics, Sizes
+from ..metrics import efficientnet, inception
+from ..metrics.efficientnet import EfficientNetLite0
+from ..metrics.extractors import Extractor, frozen, load_extractor
+from ..metrics.images import METRICS, ImageMetrics, Sizes
+from ..metrics.inception import Inception
 from ..metrics.points import PointMetrics, wasserstein1
 from ..report.statistics import estimate
 from .table import Row
@@ -26,8 +31,8 @@ def seconds(task: Callable[[], object], repeats: int) -> list[float]:
     return found
 
 
-def rows(repeats: int, n: int = 1000, n_modes: int = 10_000) -> Iterator[Row]:
-    """W1 of n points, all metrics of points, and FD with IS of n images (the reference's statistics are there)."""
+def rows(repeats: int, n: int = 1000, n_modes: int = 10_000, batch: int = 16) -> Iterator[Row]:
+    """W1 of n points, metrics of points, metrics of n images (the reference is there), and passes of the extractors."""
     rng = torch.Generator().manual_seed(0)
     points, images = load("8gaussians"), load("mnist5k")
     a, b = points.held_out(n, rng), points.held_out(n, rng)
@@ -36,8 +41,27 @@ def rows(repeats: int, n: int = 1000, n_modes: int = 10_000) -> Iterator[Row]:
     yield _row(f"W1 of {n}, modes of {n_modes} points", lambda: metrics(fake), repeats)
     assert images.extractor is not None
     reference, generated = images.held_out(n, rng), images.sample(n, rng)
-    image_metrics = ImageMetrics(reference, load_extractor(images.extractor), Sizes(n_fake=n))
-    yield _row(f"FD(mnist-cnn) and IS, {n} images", lambda: image_metrics(generated), repeats)
+    for about, chosen in (("FD and IS", ("fd", "is")), ("all metrics", METRICS)):
+        sizes = Sizes(n_fake=n, metrics=chosen)
+        image_metrics = ImageMetrics(reference, load_extractor(images.extractor), sizes)
+        yield _row(f"{about} on mnist-cnn, {n} images", partial(image_metrics, generated), repeats)
+    yield from passes(repeats, batch)
+
+
+def passes(repeats: int, batch: int) -> Iterator[Row]:
+    """Images of 32x32 per second through each extractor, batch norm folded and not; inception's weights are random."""
+    images = torch.rand(batch, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    with torch.random.fork_rng(devices=[]):
+        layers = {**inception.layers().state_dict(), "fc.weight": torch.randn(1008, 2048), "fc.bias": torch.zeros(1008)}
+    made: dict[str, Callable[[bool], nn.Module]] = {"inception": lambda fold: Inception(layers, fold=fold)}
+    if efficientnet.installed():
+        weights = torch.load(efficientnet.weights_path(), weights_only=True)
+        made["efficientnet-lite0"] = lambda fold: EfficientNetLite0(weights, fold=fold)
+    for name, make in made.items():
+        for fold in (True, False):
+            extractor = Extractor(name, "", "", 0, frozen(make(fold)))
+            rates = [batch / value for value in seconds(partial(extractor, images), repeats)]
+            yield Row(PART, f"{name}, {'folded' if fold else 'unfolded'}", "images/s", estimate(rates))
 
 
 def _row(name: str, task: Callable[[], object], repeats: int) -> Row:

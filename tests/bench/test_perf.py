@@ -177,11 +177,16 @@ def test_sweeps_overhead_leaves_out_the_run_that_starts_the_worker(tmp_path: Pat
 
 
 def test_evaluation_rows_are_of_points_and_images() -> None:
-    rows = list(evaluation.rows(3, n=64, n_modes=100))
+    rows = list(evaluation.rows(3, n=64, n_modes=100, batch=1))
     assert [row.measured for row in rows] == [
         "W1, 64 points a side",
         "W1 of 64, modes of 100 points",
-        "FD(mnist-cnn) and IS, 64 images",
+        "FD and IS on mnist-cnn, 64 images",
+        "all metrics on mnist-cnn, 64 images",
+        "inception, folded",
+        "inception, unfolded",
+        "efficientnet-lite0, folded",
+        "efficientnet-lite0, unfolded",
     ]
     assert all(row.estimate.value > 0 and row.estimate.n == 3 for row in rows)
 

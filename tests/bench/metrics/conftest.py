@@ -17,7 +17,7 @@ def inception_weights() -> dict[str, Tensor]:
     """
     rng = torch.Generator().manual_seed(12)
     with torch.device("meta"):
-        body, fc = inception._layers(), nn.Linear(2048, 1008)
+        body, fc = inception.layers(), nn.Linear(2048, 1008)
     body, fc = body.to_empty(device="cpu"), fc.to_empty(device="cpu")
     for module in body.modules():
         if isinstance(module, nn.Conv2d):
