@@ -7,7 +7,7 @@ import yaml
 
 from ..models import ARCHITECTURES
 from ..objectives import LOSSES
-from .data import DATASETS
+from .data import DATASETS, PREFIX
 from .metrics.extractors import EXTRACTORS
 from .metrics.images import label
 from .plugins import find_objective, objective_names
@@ -34,8 +34,12 @@ def _objectives() -> Rows:
 def _datasets() -> Rows:
     """A data set kept in files is one function with its source, which has a citation in place of a docstring."""
     cited = {name: make.args[0].citation for name, make in DATASETS.items() if isinstance(make, partial)}
-    abouts = {name: f"{citation}; downloaded, or --data DIR" for name, citation in cited.items()}
-    return [(name, abouts.get(name) or _first_line(make)) for name, make in DATASETS.items()]
+    abouts = {name: f"{citation}; --data DIR or --download" for name, citation in cited.items()}
+    rows = [(name, abouts.get(name) or _first_line(make)) for name, make in DATASETS.items()]
+    return [
+        *rows,
+        (f"{PREFIX}PATH", "your own pictures, a folder or a .tar of them; PATH?size=64&crop=center&channels=3"),
+    ]
 
 
 def _suites() -> Rows:

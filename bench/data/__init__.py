@@ -20,6 +20,7 @@ __all__ = [
     "DATASETS",
     "DIGITS",
     "POINTS",
+    "PREFIX",
     "Dataset",
     "Kind",
     "Loader",

@@ -71,7 +71,7 @@ def test_cli_version_is_the_distributions(call: Call) -> None:
 
 KNOWN: dict[str, Any] = {
     "objectives": BUILTINS,
-    "datasets": DATASETS,
+    "datasets": [*DATASETS, "folder:PATH"],
     "models": ARCHITECTURES,
     "recipes": RECIPES,
     "suites": suite_names(),
