@@ -135,8 +135,7 @@ def _finish(store: Store, spec: RunSpec, result: dict[str, Any], seconds: float)
     folder = store.partial(spec.id)
     result |= {"attempts": len(attempts(folder))}
     write_json(folder / "result.json", result)
-    clear(folder / RESUME)
-    store.finish(spec.id)
+    clear(store.finish(spec.id) / RESUME)  # last: until the record is in its place, the checkpoints are all there is
     return result
 
 

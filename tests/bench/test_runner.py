@@ -371,17 +371,32 @@ def suite_file(tmp_path: Path, make_suite: MakeSuite) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("jobs", ["1", "2"])
-def test_sweep_that_is_killed_again_and_again_leaves_the_same_tables(suite_file: Path, jobs: str) -> None:
-    """SIGKILL to the parent alone, at random moments; its workers must end with it."""
+def test_sweep_that_is_killed_at_twenty_random_moments_leaves_the_same_tables(suite_file: Path, jobs: str) -> None:
+    """SIGKILL to the parent alone, or to its workers with it: they must end in both cases."""
     folder, moments = suite_file.parent, random.Random(0)
     with started(folder, "--out", "undisturbed", "--jobs", jobs) as process:
         assert process.wait() == 0, (folder / "printed").read_text()
-    for _ in range(10):
-        with started(folder, "--out", "killed", "--jobs", jobs):
-            time.sleep(moments.uniform(2, 12))
+    for _ in range(20):
+        with started(folder, "--out", "killed", "--jobs", jobs) as process:
+            wait_until_at_work(process, folder / "killed")
+            time.sleep(moments.uniform(0, 2))
+            if moments.random() < 0.5 and process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
     with started(folder, "--out", "killed", "--jobs", jobs) as process:
         assert process.wait() == 0, (folder / "printed").read_text()
     assert table(Place(folder / "killed")) == table(Place(folder / "undisturbed"))
+    for name in ("summary.csv", "summary.md"):
+        assert (folder / "killed" / name).read_bytes() == (folder / "undisturbed" / name).read_bytes()
+
+
+def wait_until_at_work(process: "subprocess.Popen[str]", folder: Path) -> None:
+    """Until a run has been begun, or begun again, since the process was started; or it has ended."""
+    began = time.time()
+    while process.poll() is None:
+        attempts = [p for p in folder.glob("runs/.*/resume/attempts") if p.stat().st_mtime > began]
+        if attempts:
+            return
+        time.sleep(0.02)
 
 
 @pytest.mark.slow
