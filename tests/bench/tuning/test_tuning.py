@@ -1,0 +1,182 @@
+"""The search with an equal budget: ranges, draws, best-of-k curves against enumeration, and a whole small search."""
+
+import itertools
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console
+from scipy import stats
+
+from lipbench.bench.report.quantities import KNOWN
+from lipbench.bench.report.records import RunRecord
+from lipbench.bench.report.statistics import expected_best, median_best
+from lipbench.bench.report.trials import Trial, Tuned, value_of
+from lipbench.bench.spec import expand
+from lipbench.bench.suite import Suite
+from lipbench.bench.train import Place
+from lipbench.bench.tuning import tune
+from lipbench.bench.tuning.draws import configured, draw, share
+from lipbench.bench.tuning.ranges import DEFAULTS, Choice, Range
+from lipbench.bench.tuning.search import plan
+from lipbench.objectives import BadInput
+
+MakeSuite = Callable[..., Suite]
+
+
+@pytest.mark.parametrize("better", ["lower", "higher"])
+def test_best_of_k_curves_agree_with_all_draws_counted_out(better: Any) -> None:
+    values, pick = [3.0, 1.0, 4.0, 1.5, 9.0, 2.6], {"lower": min, "higher": max}[better]
+    expected, middle = expected_best(values, better), median_best(values, better)
+    for k in range(1, 7):
+        bests = sorted((pick(draw) for draw in itertools.combinations(values, k)), reverse=better == "higher")
+        assert expected[k - 1] == pytest.approx(np.mean(bests), rel=1e-12)
+        assert middle[k - 1] == bests[(len(bests) - 1) // 2]
+
+
+def test_expected_best_is_infinite_until_a_finite_value_is_sure() -> None:
+    assert expected_best([2.0, math.inf, 1.0], "lower").tolist() == [math.inf, pytest.approx(4 / 3), 1.0]
+    assert expected_best([2.0, math.inf, math.inf], "lower").tolist() == [math.inf, math.inf, 2.0]
+    assert median_best([2.0, math.inf, 1.0], "lower").tolist() == [2.0, 1.0, 1.0]
+
+
+def test_shares_are_uniform_and_of_different_settings_unrelated() -> None:
+    lr, beta = (np.array([share(key, i) for i in range(2000)]) for key in ("lr", "beta1"))
+    assert stats.kstest(lr, "uniform").pvalue > 0.01 and stats.kstest(beta, "uniform").pvalue > 0.01
+    assert abs(np.corrcoef(lr, beta)[0, 1]) < 0.06
+
+
+def test_ranges_are_even_in_what_they_say() -> None:
+    u = np.arange(1000) / 1000
+    plain, log = (np.array([Range(1e-3, 1e1, log=log).at(x) for x in u]) for log in (False, True))
+    assert np.median(plain) == pytest.approx(5.0, rel=0.01) and np.median(log) == pytest.approx(0.1, rel=0.01)
+    assert log.min() == 1e-3 and log.max() < 1e1
+    whole = [Range(2, 4, whole=True).at(x) for x in u]
+    assert [whole.count(n) for n in (2, 3, 4)] == [334, 333, 333] and all(isinstance(n, int) for n in whole)
+    chosen = [Choice(("a", "b", "c", "d")).at(x) for x in u]
+    assert [chosen.count(c) for c in "abcd"] == [250] * 4
+
+
+def test_a_larger_budget_begins_with_the_smaller_ones_configurations(make_suite: MakeSuite, tmp_path: Path) -> None:
+    suite = make_suite(objectives=["minimax", "wgan-gp"], recipe="matched")
+    three, five = (plan(suite, tmp_path, n, None) for n in (3, 5))
+    for small, large in zip(three, five, strict=True):
+        assert [spec.id for _, spec in small.trials] == [spec.id for _, spec in large.trials][:3]
+    # the settings of the recipe are drawn alike for both objectives
+    shared = [[{k: v[k] for k in DEFAULTS} for v, _ in p.trials] for p in five]
+    assert shared[0] == shared[1] and len({v["lr"] for v in shared[0]}) == 5
+    assert all("weight" in v and 0.1 <= v["weight"] <= 100 for v, _ in five[1].trials)
+
+
+def test_plan_starts_from_the_suites_recipe_and_changes_what_is_drawn(make_suite: MakeSuite, tmp_path: Path) -> None:
+    declared = {"lr": {"low": 1e-4, "high": 1e-2, "log": True}, "wgan-gp": {"lr": [0.5], "weight": [7.0]}}
+    suite = make_suite(objectives=["minimax", "wgan-gp"], recipe="published", tune=declared, seeds=[4, 6])
+    first, second = plan(suite, tmp_path, 2, None)
+    (base, *_) = expand(suite, tmp_path)
+    assert all(s.recipe_spec.betas == base.recipe_spec.betas for _, s in first.trials)
+    assert all(s.recipe_spec.lr == 0.5 and s.arguments["weight"] == 7.0 for _, s in second.trials)
+    assert all(set(v) == {"lr"} and 1e-4 <= v["lr"] <= 1e-2 for v, _ in first.trials)
+    assert all(s.seed == 4 for _, s in first.trials) and list(first.fresh) == [7, 8]
+    assert [s.recipe for _, s in first.trials] == ["published #1", "published #2"]
+
+
+def test_configured_sets_one_beta_and_keeps_the_ratio_of_the_rates(make_suite: MakeSuite, tmp_path: Path) -> None:
+    (spec,) = expand(make_suite(recipe={"lr": 0.01, "critic_lr": 0.04, "betas": [0.1, 0.8]}), tmp_path)
+    found = configured(spec, {"lr": 0.001, "beta2": 0.95}, "r", "here").recipe_spec
+    assert (found.lr, found.critic_lr, found.betas) == (0.001, pytest.approx(0.004), (0.1, 0.95))
+
+
+def test_arguments_that_stand_in_the_suite_are_not_drawn(make_suite: MakeSuite, tmp_path: Path) -> None:
+    (one,) = plan(make_suite(objectives=[{"name": "wgan-gp", "weight": 3.0}]), tmp_path, 2, None)
+    assert "weight" not in one.ranges and all(s.arguments["weight"] == 3.0 for _, s in one.trials)
+
+
+@pytest.mark.parametrize(
+    ("declared", "line"),
+    [
+        ({"lrr": [1.0]}, r"unknown key 'lrr' \(did you mean 'lr'\?\); known: .*"),
+        ({"lr": {"low": 1.0, "high": 0.1}}, "lr: low=1.0, high=0.1: low must be less than high"),
+        ({"lr": {"low": 0, "high": 0.1, "log": True}}, "lr: low=0: must be more than 0 where log is true"),
+        ({"lr": {"low": "1e-5", "high": 0.1}}, r"lr: low='1e-5', high=0.1: must be numbers \(write 1.0e-5, not 1e-5\)"),
+        ({"lr": 0.1}, r"lr: must be \{low: …, high: …, log: true or false\} or a list of choices, not 0.1"),
+        ({"lr": []}, "lr: an empty list has nothing to choose from"),
+        ({"lr": {"low": 0.1, "high": 1.0, "log": 3}}, "lr: log=3: must be true or false"),
+        ({"n_critic": {"low": 1, "high": 2.5}}, "n_critic: low=1, high=2.5: must be whole numbers"),
+        ({"wgan-gp": [1]}, r"wgan-gp: must be a mapping from settings to ranges, not \[1\]"),
+        ({"wgan-gp": {"clip": [1.0]}}, "wgan-gp: unknown setting 'clip'.*"),
+        ({"n_critic": [0]}, r"recipe: n_critic=0: must be ≥ 1"),
+        ({"weight": [-1.0]}, ".*weight.*"),
+    ],
+)
+def test_bad_ranges_are_one_clear_line(
+    make_suite: MakeSuite, tmp_path: Path, declared: dict[str, Any], line: str
+) -> None:
+    with pytest.raises(BadInput, match=f"^suite 'small': tune: {line}$"):
+        plan(make_suite(tune=declared), tmp_path, 2, None)
+
+
+def test_metric_that_does_not_fit_the_data_is_refused_before_any_run(make_suite: MakeSuite, tmp_path: Path) -> None:
+    with pytest.raises(
+        BadInput, match=r"^--metric: on 8gaussians: unknown metric 'fd'; known: high_quality, mode_kl, modes, w1$"
+    ):
+        plan(make_suite(), tmp_path, 2, "fd")
+
+
+def test_range_of_a_whole_number_setting_is_whole(make_suite: MakeSuite, tmp_path: Path) -> None:
+    declared = {"kernels": {"low": 2, "high": 9}, "weight": {"low": 2, "high": 9}}
+    (one,) = plan(make_suite(objectives=["minibatch-discrimination"], tune=declared), tmp_path, 8, None)
+    assert all(isinstance(v["kernels"], int) and isinstance(v["weight"], float) for v, _ in one.trials)
+
+
+def _record(status: str, value: float | None) -> RunRecord:
+    result = {"status": status, "reason": None, "metrics": {"w1": {"tail_mean": value}}}
+    return RunRecord(Path(), {"run": "r"}, result, pd.DataFrame({"step": []}), None)
+
+
+def test_a_diverged_trial_counts_as_worst_and_is_never_the_best() -> None:
+    assert value_of(_record("diverged", 0.01), KNOWN["w1"]) == math.inf
+    assert math.isnan(value_of(_record("skipped", None), KNOWN["w1"]))
+    records = [_record("diverged", 0.01), _record("completed", 0.5), _record("completed", 0.3), _record("failed", None)]
+    trials = [Trial({}, r, value_of(r, KNOWN["w1"])) for r in records]
+    tuned = Tuned(("d", "a", "r"), "o", KNOWN["w1"], 4, 3, trials)
+    assert tuned.best == 2 and tuned.lost == 2 and tuned.values == [math.inf, 0.5, 0.3, math.inf]
+    assert Tuned(("d", "a", "r"), "o", KNOWN["w1"], 1, 3, trials[:1]).best is None
+
+
+def test_tune_makes_the_budget_the_best_with_fresh_seeds_and_a_table(
+    make_suite: MakeSuite, place: Place, tmp_path: Path
+) -> None:
+    tuned = {"lr": [0.001, 0.01, 0.1], "weight": [1.0, 9.0]}
+    suite = make_suite(objectives=["minimax", "wgan-gp"], recipe="matched", tune=tuned, steps=2)
+    finished: list[dict[str, int]] = []
+    for budget in (1, 2):
+        console = Console(record=True, width=140)
+        assert tune(suite, tmp_path, place, 1, budget, None, None, console) == 0
+        runs = (place.folder / "search" / "runs").iterdir()
+        finished.append({p.name: (p / "result.json").stat().st_mtime_ns for p in runs})
+    assert [len(runs) for runs in finished] == [2, 4]
+    assert finished[0].items() <= finished[1].items()  # a larger budget keeps what is there
+
+    trials = pd.read_csv(place.folder / "tune.csv")
+    assert trials.groupby("objective").size().to_dict() == {"minimax": 2, "wgan-gp": 2}
+    for _, rows in trials.groupby("objective"):
+        assert rows.loc[rows["best"], "value"].item() == rows["value"].min()
+    best = pd.read_csv(place.folder / "best" / "runs.csv")
+    assert set(best["seed"]) == {1} and set(best["recipe"]) == {"matched, best of 2"}
+    assert sorted(best["objective"]) == ["minimax", "wgan-gp"]
+    curve = pd.read_csv(place.folder / "best-of-k.csv")
+    assert curve[curve["k"] == 2]["expected_best"].tolist() == trials.groupby("objective")["value"].min().tolist()
+    assert "| minimax | 2 | 0 of 2 | lr=" in (place.folder / "tune.md").read_text()
+    assert "Fewer than 3 fresh seeds" in console.export_text()
+    assert json.loads((place.folder / "tune.json").read_text())["ranges"]["minimax"] == {"lr": [0.001, 0.01, 0.1]}
+    assert [p.suffix for p in (place.folder / "plots").iterdir()] == [".png"]
+
+
+def test_draw_takes_each_setting_at_its_own_share() -> None:
+    ranges = {"lr": Range(0.0, 1.0), "n_critic": Choice((1, 2))}
+    assert draw(ranges, 3) == {"lr": share("lr", 3), "n_critic": 1 + int(2 * share("n_critic", 3))}
