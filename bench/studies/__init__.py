@@ -11,6 +11,7 @@ from . import (
     g03_four_way,
     g04_loss_tracks_fid,
     g05_robustness,
+    g06_training_advice,
     g07_cost,
     s01_dirac,
     s02_vanishing_gradient,
@@ -61,6 +62,7 @@ IMAGES: tuple[Study, ...] = (
     g03_four_way.STUDY,
     g04_loss_tracks_fid.STUDY,
     g05_robustness.STUDY,
+    g06_training_advice.STUDY,
     g07_cost.STUDY,
 )
 STUDIES: dict[str, Study] = {**THEORY, **{study.id: study for study in (*STABILITY, *IMAGES)}}

@@ -7,6 +7,8 @@ from typing import TypeVar
 
 import torch
 
+from ..executors.worker import end_with_parent
+
 T = TypeVar("T")
 
 
@@ -26,6 +28,11 @@ def each(function: Callable[..., T], cells: Iterable[tuple], jobs: int) -> list[
         return [function(*cell) for cell in cells]
     # Forking a process in which torch has run threads can hang, so the workers start fresh.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, context, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+    with ProcessPoolExecutor(jobs, context, initializer=_settle) as pool:
         futures = [pool.submit(function, *cell) for cell in cells]
         return [future.result() for future in futures]
+
+
+def _settle() -> None:
+    end_with_parent()
+    torch.set_num_threads(1)

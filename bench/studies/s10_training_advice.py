@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from .advice import NORMS, STEADY, WORSE, norms_part, strength, strength_part, worst_norm
 from .batch_norm import PenaltyThroughBatchNorm
 from .contract import Criterion, Part, Quantity, Row, Setting, Size, Study
 from .generators import Cell, CellRun, runs_of
@@ -19,8 +20,7 @@ from .toy_games import GP, MINIMAX, SMOKE_STEPS, STEPS, adjusted, game
 QUICK_STEPS = 600
 RATES = (5e-5, 1.5e-4, 5e-4, 1.5e-3, 5e-3, 1e-2)
 COMMON_RATE, COMMON_STEPS = 5e-4, 5
-NORMS = ("none", "batch", "layer")
-RHO, WORSE, STEADY = 0.8, 2.0, 1.2
+RHO = 0.8
 THROUGH = f"{PenaltyThroughBatchNorm.__module__}:{PenaltyThroughBatchNorm.__name__}"
 PLACES = ("real", "fake", "line")
 
@@ -93,7 +93,9 @@ def derive(measurements: pd.DataFrame) -> pd.DataFrame:
         errors = {int(n): missed(course) for n, course in courses}  # pyright: ignore[reportArgumentType]
         row |= {f"error_{n}": error for n, error in errors.items()}
         ends = runs[runs["status"].notna()]
-        found.append(row | _ratios(errors) | _steadiness(ends) | _norms(ends) | _strength(ends))
+        found.append(
+            row | _ratios(errors) | _steadiness(ends) | worst_norm(ends, "w1_tail") | strength(ends, "w1_tail")
+        )
     return pd.DataFrame(found)
 
 
@@ -105,17 +107,6 @@ def _ratios(errors: dict[int, float]) -> Row:
 def _steadiness(ends: pd.DataFrame) -> Row:
     own = ends[ends["factor"] == "lr"]
     return {"rho": spearman(own["lr"], own["w1_tail_sd"])}
-
-
-def _norms(ends: pd.DataFrame) -> Row:
-    own = ends[ends["factor"] == "norm"].set_index("norm")["w1_tail"]
-    return {"bn_worst": int(own["batch"] > max(own["none"], own["layer"])), "ln_to_none": own["layer"] / own["none"]}
-
-
-def _strength(ends: pd.DataFrame) -> Row:
-    own = ends[ends["factor"] == "n_critic"].set_index(["objective", "n_critic"])["w1_tail"]
-    ratio = {name: own[name].sort_index() for name in (MINIMAX, GP)}
-    return {f"strong_{name.split()[0]}": float(w1.iloc[-1] / w1.iloc[0]) for name, w1 in ratio.items()}
 
 
 def plot(measurements: pd.DataFrame) -> Figure:
@@ -192,20 +183,8 @@ STUDY = Study(
             name="a lower learning rate is steadier",
             criteria=(_criterion("rho", ">=", RHO, "Spearman's ρ of learning rate and W1's sd in the last fifth"),),
         ),
-        Part(
-            name="batch norm in the critic hurts, layer norm does not",
-            criteria=(
-                _criterion("bn_worst", ">", 0.5, "share of seeds in which batch norm has the largest W1", "mean"),
-            ),
-            reported=(_reported("ln_to_none", "W1 with layer norm over W1 without"),),
-        ),
-        Part(
-            name="a strong discriminator overpowers a GAN, not a WGAN",
-            criteria=(
-                _criterion("strong_minimax", ">=", WORSE, "W1 with the most critic steps over W1 with 1, minimax"),
-                _criterion("strong_GP", "<=", STEADY, "W1 with the most critic steps over W1 with 1, GP"),
-            ),
-        ),
+        norms_part("W1"),
+        strength_part("W1"),
     ),
     plot=plot,
     sizes={

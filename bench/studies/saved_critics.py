@@ -1,10 +1,12 @@
-"""Critics of finished runs, trained and as they were before it, from the records alone. Nothing here trains."""
+"""Networks of finished runs, trained and as they were before it, from the records alone. Nothing here trains."""
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from ...models import draw_latent
 from ...objectives import BUILTINS, Objective
+from ..data import Dataset
 from ..data.dataset import as_float
 from ..report.records import RunRecord, read_samples
 from .fixed_generator import untrained
@@ -28,6 +30,19 @@ def trained_critic(record: RunRecord, shape: tuple[int, ...]) -> nn.Module:
     critic = objective_of(record).prepare_critic(untrained_critic(record, shape))
     critic.load_state_dict(load_file(record.folder / "checkpoint" / "critic.safetensors"))
     return critic.eval()
+
+
+@torch.no_grad()
+def fresh_samples(record: RunRecord, data: Dataset, n: int, batch: int = 500) -> tuple[Tensor, Tensor]:
+    """n held-out real and n generated images [n, C, H, W], on the device of the data: the same at every call."""
+    settings = {k: v for k, v in record.spec["architecture_spec"].items() if k != "name"}
+    networks = untrained(record.spec["architecture_spec"]["name"], data.shape, record.seed, settings)
+    networks.generator.load_state_dict(load_file(record.folder / "checkpoint" / "generator.safetensors"))
+    device = (data.train if data.test is None else data.test).device  # pyright: ignore[reportOptionalMemberAccess]
+    generator, rng = networks.generator.to(device).eval(), torch.Generator(device).manual_seed(0)
+    sizes = [min(batch, n - start) for start in range(0, n, batch)]
+    fake = torch.cat([generator(draw_latent(networks, size, rng)) for size in sizes])
+    return data.held_out(n, rng), fake
 
 
 def objective_of(record: RunRecord) -> Objective:

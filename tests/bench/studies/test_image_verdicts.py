@@ -1,5 +1,6 @@
 """Raw records of the image studies on both sides of every criterion; the pictures are drawn from the same records."""
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -215,7 +216,43 @@ def test_g7_holds_the_whole_iteration_against_s8s_bounds(tmp_path: Path) -> None
     assert outcomes("G7", costs(1.29, 1.31)) == outcomes("G7", costs(3.01, 1.31, critic_step=1.0)) == [NOT] * 2
 
 
+def advice(**changes: float) -> Rows:
+    """Records under which every piece of advice holds, with these numbers in place of some."""
+    use = {"error_1": 0.9, "error_5": 0.89, "none": 30.0, "batch": 41.0, "layer": 40.0, "minimax_5": 60.0, "GP_5": 36.0}
+    use |= {"minimax_1": 30.0, "GP_1": 30.0} | changes
+    rows: Rows = []
+    for seed in SEEDS:
+        for name, n in itertools.product(("GP", "minimax"), (1, 5)):
+            rows.append(end(seed, name, factor="n_critic", n_critic=n, fd_tail=use[f"{name}_{n}"]))
+        for n in (1, 5):
+            about = {"seed": seed, "objective": "GP", "factor": "n_critic", "n_critic": n}
+            rows.append(about | {"error": use[f"error_{n}"], "w1": 5.0})
+        rows += [end(seed, "GP", factor="norm", norm=k, fd_tail=use[k]) for k in ("none", "batch", "layer")]
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("changes", "part"),
+    [
+        ({"error_5": 0.9}, 0),
+        ({"error_5": math.inf, "error_1": math.inf}, 0),
+        ({"batch": 39.9}, 1),
+        ({"batch": 29.9, "layer": 20.0}, 1),
+        ({"minimax_5": 59.0}, 2),
+        ({"GP_5": 36.1}, 2),
+        ({"GP_5": math.inf}, 2),
+    ],
+)
+def test_g6_each_piece_of_advice_has_its_own_verdict(changes: dict[str, float], part: int) -> None:
+    assert outcomes("G6", advice(**changes)) == [NOT if place == part else REPRODUCED for place in range(3)]
+
+
+def test_g6_reproduced_throughout(tmp_path: Path) -> None:
+    assert outcomes("G6", advice(), tmp_path) == [REPRODUCED] * 3
+
+
 MADE = {
+    "G6": advice,
     "G1": gradients,
     "G2": critics,
     "G3": comparison,

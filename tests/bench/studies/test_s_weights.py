@@ -3,9 +3,14 @@ import pytest
 import torch
 from torch import nn
 
+from lipbench.bench.data import load
+from lipbench.bench.data.dataset import as_float
 from lipbench.bench.studies import Setting, saved_critics
+from lipbench.bench.studies.batch_norm import PenaltyWithNorms
 from lipbench.bench.studies.image_games import CLIP, SN, game, image_runs
 from lipbench.bench.studies.weights import PLACES, histogram, near, share_of_extremes, spectra, weights
+from lipbench.models import ARCHITECTURES
+from lipbench.objectives import BadInput
 
 OPTIONS = {"dataset": "mnist5k", "architecture": {"name": "dcgan", "channels": 2}, "steps": 2}
 OPTIONS |= {"evaluation": {"count": 1, "images": 100}, "accelerate": "none"}
@@ -71,3 +76,26 @@ def test_untrained_critic_of_a_record_is_the_one_it_began_with(runs) -> None:
     assert before.abs().max() > 0.03
     # ten steps of RMSprop at 5e-5, whose first is ten times as long as the rate
     assert (before.clamp(-0.01, 0.01) - after).abs().max() < 0.006
+
+
+def test_fresh_samples_are_held_out_reals_and_the_trained_generators(runs) -> None:
+    data = load("mnist5k")
+    real, fake = saved_critics.fresh_samples(runs[SN].record, data, 20, batch=7)
+    again = saved_critics.fresh_samples(runs[SN].record, data, 20, batch=7)
+    assert torch.equal(real, again[0]) and torch.equal(fake, again[1])
+    assert real.shape == fake.shape == (20, 1, 28, 28)
+    held_out = as_float(data.test if data.test is not None else data.train).flatten(1)  # pyright: ignore[reportArgumentType]
+    assert torch.cdist(real.flatten(1), held_out).min(dim=1).values.max() < 0.1  # of distances above 10
+    other = saved_critics.fresh_samples(runs[CLIP].record, data, 20, batch=7)[1]
+    assert not torch.equal(fake, other)
+
+
+def test_penalty_with_norms_puts_them_after_every_hidden_layer() -> None:
+    for norm, kind in (("batch", nn.BatchNorm2d), ("layer", nn.GroupNorm)):
+        critic = PenaltyWithNorms(norm=norm).prepare_critic(ARCHITECTURES["sngan-cnn"]((3, 32, 32), channels=2).critic)
+        kinds = [type(layer) for layer in critic.modules() if not list(layer.children())]
+        assert kinds.count(kind) == 7
+        assert kinds[:3] == [nn.Conv2d, kind, nn.LeakyReLU]
+        assert critic(torch.randn(4, 3, 32, 32)).shape == (4,)
+    with pytest.raises(BadInput, match="unknown norm 'group'"):
+        PenaltyWithNorms(norm="group")
