@@ -122,7 +122,9 @@ class Progress:
         seconds = self._left.guess(
             list(self._waiting.values()), [(spec, now - since) for spec, since in self._running.values()]
         )
-        return "" if seconds is None else f", about {duration(seconds)}"
+        if seconds is None:
+            return ""
+        return f", about {duration(seconds)}" if seconds >= 1 else ", a moment"
 
     def _display(self) -> RenderableType:
         done = self._ended.total()
