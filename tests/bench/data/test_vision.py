@@ -15,6 +15,7 @@ from scipy.io import savemat
 from torch.nn.functional import interpolate
 
 from lipbench.bench.data import DATASETS, download, found_name, load, vision
+from lipbench.bench.data.decoded import Format
 from lipbench.objectives import BadInput
 
 Make = Callable[[Path, pytest.MonkeyPatch], dict[str, np.ndarray]]
@@ -230,3 +231,8 @@ def test_found_name_of_cifar10_is_that_of_the_jpegs_only_where_they_are_alone(tm
 
 def test_every_data_set_that_is_fetched_is_a_data_set() -> None:
     assert set(vision.VISION) <= set(DATASETS)
+
+
+def test_pictures_are_cropped_and_sized_as_in_common_practice() -> None:
+    assert vision.STL10.form == Format(size=48)
+    assert vision.CELEBA.form == Format(size=64, crop=178)
