@@ -4,10 +4,10 @@ BIN := .venv/bin
 READY := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help bench bench-gpu reproduce test lint perf clean distclean
+.PHONY: help bench bench-gpu reproduce reproduce-gpu test lint perf clean distclean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
 bench: $(READY) ## train the four objectives on toys and MNIST images; tables and plots in results/quick
 	$(BIN)/lipbench run quick
@@ -17,6 +17,9 @@ bench-gpu: $(READY) ## download CIFAR-10, train the four on a GPU as published; 
 
 reproduce: $(READY) ## every study at a small scale, with a verdict on each published claim
 	$(BIN)/lipbench study all --scale quick
+
+reproduce-gpu: $(READY) ## the studies on CIFAR-10 on a GPU, with verdicts in results/images; OPTIONS as for bench-gpu
+	$(BIN)/lipbench study G1 G2 G3 G4 G5 G6 G7 --scale full --out results/images --device cuda --download $(OPTIONS)
 
 test: $(READY) ## the tests, without those marked slow
 	$(BIN)/pytest

@@ -180,6 +180,7 @@ def study(
     data: Path | None = None,
     device: str = "auto",
     weights: Path | None = None,
+    download: bool = False,
     force: bool = False,
 ) -> int:
     """Put the documents' claims to the test, with a verdict table.
@@ -194,15 +195,19 @@ def study(
         data: folder of the data sets that are kept in files.
         device: of the image studies: auto, cpu, cuda or cuda:N; the others stay on the CPU.
         weights: file with Inception's weights, which makes FD on photographs FID.
+        download: fetch the data sets that are missing, to where --data says.
         force: run again what is complete.
     """
+    from .data import download as fetch
     from .devices import find_devices, jobs_on
     from .studies import STUDIES
-    from .studies.execute import choose, run_studies
+    from .studies.execute import choose, datasets_of, run_studies
     from .suite import key_value
 
     options = dict(key_value(pair) for pair in set or [])
-    chosen = choose(ids, STUDIES)
+    chosen, where = choose(ids, STUDIES), device if device == "auto" else find_devices(device)[0]
+    for dataset in datasets_of(chosen, scale, options) if download else ():
+        fetch(dataset, data)
     return run_studies(
         chosen,
         scale,
@@ -213,7 +218,7 @@ def study(
         force=force,
         console=Console(),
         catalogue=STUDIES,
-        device=device if device == "auto" else find_devices(device)[0],
+        device=where,
         data=data,
         gpu_jobs=jobs_on(["cuda:0"], jobs),
         weights=weights and weights.absolute(),

@@ -109,6 +109,13 @@ def choose(ids: Sequence[str] | str, studies: Mapping[str, Study]) -> dict[str, 
     return {name: study for name, study in studies.items() if name in names}
 
 
+def datasets_of(studies: Mapping[str, Study], scale: Scale, options: Mapping[str, Any]) -> list[str]:
+    """The data sets by name that these studies have as an option, each once; `options` as in `run_studies`."""
+    sizes = (study.sizes.get(scale) for study in studies.values())
+    named = [{**size.options, **options} for size in sizes if isinstance(size, Size) and "dataset" in size.options]
+    return list(dict.fromkeys(str(found["dataset"]) for found in named))
+
+
 def settle(study: Study, job: Job) -> Record:
     """The study's record: the one that is there if it is complete and current, else a new one."""
     size = study.sizes.get(job.scale, "the study gives no size for it")

@@ -92,8 +92,8 @@ STUDY = Study(
     document="Report 3.5, 3.6",
     experiment=f"{ON_IMAGES}, 20,000 generator updates; each objective as its paper trains it (clipping .01, λ = 10, "
     "SN with the hinge loss). FD is FID where Inception's weights are given, else the Fréchet distance of "
-    "EfficientNet-Lite0's features, as the picture says; 5,000 samples against 10,000 reals, 20 evaluations; mean of "
-    "the last fifth.",
+    "EfficientNet-Lite0's features, as the picture says; 5,000 samples against 5,000 held-out images, 20 "
+    "evaluations; mean of the last fifth.",
     run=run,
     derive=derive,
     parts=(

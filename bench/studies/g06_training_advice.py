@@ -40,9 +40,7 @@ def cells(setting: Setting) -> list[Cell]:
     """GP and minimax with 1 and 5 critic steps, GP with each norm."""
     options = setting.options
     found = [
-        game(
-            name, options, recipe=recipe(objective, n, options["dataset"]), labels={"factor": "n_critic", "n_critic": n}
-        )
+        game(name, options, recipe=recipe(objective, n, options["dataset"]), labels=labels(n_critic=n))
         for name, objective in ((GP, "wgan-gp"), (MINIMAX, "minimax"))
         for n in CRITIC_STEPS
     ]
@@ -140,10 +138,10 @@ STUDY = Study(
     "not; a strong discriminator overpowers a GAN, not a WGAN.",
     document="Report 3.4, 3.5",
     experiment=f"S10's advice and bounds with FD in place of W1: {ON_IMAGES}, 20,000 updates, from the published "
-    "recipes. n_critic 1 and 5 under GP (λ = 10) and minimax (S10 goes up to 50); no norm, batch norm and layer norm after "
-    "each hidden layer of GP's critic. The estimate is the last critic's mean difference over its largest slope between any "
-    "two of 1,000 held-out and 1,000 generated images, W1 exact between the same; in so many dimensions most of it is "
-    "sampling error, so both miss much.",
+    "recipes. n_critic 1 and 5 under GP (λ = 10) and minimax (S10 goes up to 50); no norm, batch norm and layer norm "
+    "after each hidden layer of GP's critic. The estimate is the last critic's mean difference over its largest slope "
+    "between any two of 1,000 held-out and 1,000 generated images, W1 exact between the same; in so many dimensions "
+    "most of it is sampling error, so both miss much.",
     run=run,
     derive=derive,
     parts=(

@@ -7,12 +7,15 @@ from pathlib import Path
 import pytest
 import torch
 
+from lipbench.bench.data import Dataset
 from lipbench.bench.spec import expand
 from lipbench.bench.studies import STUDIES, NotAtThisScale, Setting, Size, image_games, judge, store
 from lipbench.bench.studies.critics import CriticRun
+from lipbench.bench.studies.execute import datasets_of
 from lipbench.bench.studies.fixed_generator import Images
 from lipbench.bench.studies.g01_vanishing_gradient import RECIPE
 from lipbench.bench.suite import Evaluation
+from lipbench.objectives import BadInput
 
 IMAGES = [name for name in STUDIES if name.startswith("G")]
 
@@ -52,6 +55,31 @@ def test_comparison_is_the_four_ways_as_published() -> None:
     assert specs["clip"].arguments["clip"] == 0.01
     assert specs["GP"].arguments["weight"] == 10.0
     assert specs["SN"].arguments["loss"] == "hinge"
+
+
+def test_datasets_of_studies_are_those_that_can_be_fetched_each_once() -> None:
+    assert datasets_of(STUDIES, "full", {}) == ["cifar10"]
+    assert datasets_of(STUDIES, "quick", {}) == []
+    assert datasets_of({"G3": STUDIES["G3"], "S1": STUDIES["S1"]}, "full", {"dataset": "svhn"}) == ["svhn"]
+
+
+def test_extractor_is_inception_only_where_its_weights_are_at_hand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing() -> Path:
+        raise BadInput("no weights")
+
+    asked = setting("full", tmp_path, data=tmp_path)
+    asked = replace(asked, options={"dataset": "x"})
+    pixels = torch.zeros(4, 3, 32, 32, dtype=torch.uint8)
+    for own, expected in (("inception", "efficientnet-lite0"), ("mnist-cnn", None)):
+        data = Dataset("x", (3, 32, 32), pixels, pixels, None, None, own, "")
+        monkeypatch.setattr(image_games, "data_of", lambda _, data=data: data)
+        monkeypatch.setattr(image_games.inception, "weights_path", missing)
+        assert image_games.extractor_of(asked) == expected
+        assert image_games.extractor_of(replace(asked, weights=tmp_path / "w.pth")) is None
+        monkeypatch.setattr(image_games.inception, "weights_path", lambda: tmp_path)
+        assert image_games.extractor_of(asked) is None
 
 
 @pytest.mark.parametrize("name", IMAGES)
