@@ -44,7 +44,7 @@ def refusal(accelerate: str, objective: Objective, recipe: Recipe, resident: boo
     if accelerate == "none":
         return None
     if not objective.capturable:
-        return f"{objective.name} talks to the host in its steps (capturable = False), so it needs accelerate: none"
+        return f"{objective.name} needs the host in its steps (capturable = False), so it needs accelerate: none"
     if accelerate == "graph" and not resident:
         return "the data do not fit on the device, and a CUDA graph cannot wait for the host: use accelerate: compile"
     if accelerate == "compile" and recipe.optimizer == "rmsprop" and recipe.decay != "none":

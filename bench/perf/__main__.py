@@ -74,13 +74,13 @@ def check(wanted: Wanted) -> None:
 def measure(wanted: Wanted) -> Iterator[Row]:
     """All rows, as they are found."""
     repeats, quick = 3 if wanted.quick else wanted.repeats, wanted.quick
-    size = 2 if quick else None
+    size, device = 2 if quick else None, "cuda:0" if wanted.device == "cuda" else "cpu"
     if "iteration" in wanted.parts:
         yield from iteration.rows(repeats, size=size)
     if "speed" in wanted.parts:
-        yield from ways.rows(repeats, wanted.device, wanted.batch, size=size)
+        yield from ways.rows(repeats, device, wanted.batch, size=size)
     for clone in wanted.against:
-        yield from against.rows(clone, repeats, wanted.device, wanted.batch, size=1 if quick else None)
+        yield from against.rows(clone, repeats, device, wanted.batch, size=1 if quick else None)
     if "evaluation" in wanted.parts:
         yield from evaluation.rows(max(3, repeats // 3), batch=2 if quick else 16)
     if "sweep" in wanted.parts:

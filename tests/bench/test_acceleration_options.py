@@ -67,7 +67,7 @@ def test_options_skip_objectives_that_are_not_capturable(make_suite: MakeSuite, 
     (path,) = tmp_path.glob("runs/*/result.json")
     result = json.loads(path.read_text())
     assert result["status"] == "skipped"
-    assert result["reason"].startswith("wgan-gp talks to the host in its steps")
+    assert result["reason"].startswith("wgan-gp needs the host in its steps")
 
 
 def test_options_bf16_makes_a_run_that_says_so(make_suite: MakeSuite, tmp_path: Path) -> None:
