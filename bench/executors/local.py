@@ -1,9 +1,7 @@
 """Makes runs in worker processes on this machine: persistent, one thread each on a CPU. No records here."""
 
 import multiprocessing
-import os
 import signal
-import threading
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -16,7 +14,7 @@ from typing import Any
 from ..spec import RunSpec
 from ..train import Place, run
 from .base import UNLIMITED, Ended, Event, Limits, Retried, Started, Trials
-from .worker import make
+from .worker import end_with_parent, make
 
 
 class Slot:
@@ -37,7 +35,7 @@ class Slot:
         self._seconds = seconds
         if self._pool is None:
             context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_watch_parent)
+            self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=end_with_parent)
         try:
             with _deaf_to_ctrl_c():
                 at = place if self._device is None else replace(place, device=self._device)
@@ -90,18 +88,6 @@ def _deaf_to_ctrl_c() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _watch_parent() -> None:
-    """A worker ends with its parent, however that ends, for others may open the results folder then."""
-    threading.Thread(target=_die_with_parent, daemon=True).start()
-
-
-def _die_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
 
 
 class LocalExecutor:

@@ -64,7 +64,7 @@ class RayExecutor:
     def _submit(self, spec: RunSpec, place: Place, watch: Watch) -> Any:
         watch.submitted(spec)
         again: Any = [MemoryError] if self.limits.retries else False
-        task = ray.remote(make).options(
+        task: Any = ray.remote(make).options(  # its types know nothing of defaults
             name=spec.id,
             num_cpus=place.threads,
             num_gpus=self.gpus,

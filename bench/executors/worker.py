@@ -1,7 +1,10 @@
 """What a worker process does with a run, wherever it lives: alone on it, of the right code, within its time."""
 
+import multiprocessing
+import os
 import shutil
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,6 +38,18 @@ def make(spec: RunSpec, place: Place, run_id: str, seconds: float | None = None)
             return done
         with time_limit(seconds):
             return run(spec, place)
+
+
+def end_with_parent() -> None:
+    """From now on this process ends with the one that started it, however that ends: nobody would want its work."""
+    threading.Thread(target=_follow_parent, daemon=True).start()
+
+
+def _follow_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def finished(place: Place, run_id: str) -> dict[str, Any] | None:

@@ -81,7 +81,7 @@ def test_local_spreads_workers_over_the_devices(
             asked.append(device)
             super().__init__("cpu")
 
-        def submit(self, *arguments: Any) -> Any:
+        def submit(self, spec: RunSpec, place: Place, seconds: float | None = None) -> Any:
             raise KeyboardInterrupt
 
     monkeypatch.setattr("lipbench.bench.executors.local.Slot", Fake)
