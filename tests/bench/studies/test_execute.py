@@ -1,4 +1,7 @@
 import io
+import subprocess
+import sys
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -227,3 +230,39 @@ def test_each_keeps_the_order_here_and_in_other_processes(jobs: int) -> None:
     assert each(divmod, [(7, 2), (9, 4), (1, 1)], jobs) == [(3, 1), (2, 1), (1, 0)]
     with pytest.raises(ZeroDivisionError):
         each(divmod, [(7, 2), (9, 0)], jobs)
+
+
+LINGERING = """
+import os, sys, time
+from lipbench.bench.studies.parallel import each
+
+def linger(folder):
+    open(f"{folder}/{os.getpid()}", "w").close()
+    time.sleep(600)
+
+if __name__ == "__main__":
+    each(linger, [(sys.argv[1],)] * 2, 2)
+"""
+
+
+def alive(pid: int) -> bool:
+    stat = Path(f"/proc/{pid}/stat")
+    return stat.exists() and stat.read_text().rsplit(")", 1)[1].split()[0] != "Z"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
+def test_workers_of_a_killed_study_end_too(tmp_path: Path) -> None:
+    script, started = tmp_path / "study.py", tmp_path / "started"
+    script.write_text(LINGERING)
+    started.mkdir()
+    parent = subprocess.Popen([sys.executable, str(script), str(started)])
+    deadline = time.monotonic() + 120
+    while len(list(started.iterdir())) < 2 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    workers = [int(path.name) for path in started.iterdir()]
+    parent.kill()
+    parent.wait()
+    while any(alive(pid) for pid in workers) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert len(workers) == 2 and not any(alive(pid) for pid in workers)
