@@ -1,4 +1,4 @@
-"""Ray on this machine: a cluster of two nodes, one of which is lost while it works, and processes that die or linger."""
+"""Ray on this machine: two nodes, one of which is lost while it works, and processes that die or linger."""
 
 import io
 import time
@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-ray = pytest.importorskip("ray", reason="ray is not installed: pip install 'lipbench[ray]'")
+pytest.importorskip("ray", reason="ray is not installed: pip install 'lipbench[ray]'")
 
+import ray
 from ray.cluster_utils import Cluster
 
 from lipbench.bench.executors import Ended, Limits, Retried, Started
