@@ -79,9 +79,7 @@ def test_request_notices_that_something_else_is_asked_for(out: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [None, "[", "- a", "objectives: x"])
-def test_request_leaves_complaints_about_a_suite_to_others(
-    tmp_path: Path, content: str | None
-) -> None:
+def test_request_leaves_complaints_about_a_suite_to_others(tmp_path: Path, content: str | None) -> None:
     if content is not None:
         (tmp_path / "small.yaml").write_text(content)
     request = ask(tmp_path)

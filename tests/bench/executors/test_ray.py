@@ -1,6 +1,7 @@
 """Ray on this machine: two nodes, one of which is lost while it works, and processes that die or linger."""
 
 import io
+import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -45,7 +46,7 @@ def cluster() -> Iterator[Any]:
     """Two nodes with a core each; this process is the driver, on the first."""
     made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     second = made.add_node(num_cpus=1)
-    ray.init(address=made.address, log_to_driver=False, logging_level="error")
+    ray.init(address=made.address, log_to_driver=False, logging_level=logging.ERROR)
     try:
         yield made, second
     finally:
