@@ -9,7 +9,7 @@ from .curves import styles
 from .files import write
 from .page import render_page
 from .plots import draw_plots
-from .printed import latex, markdown, print_summary
+from .printed import latex, markdown, print_memory, print_summary
 from .records import RunRecord, read_runs, read_suite, unfinished
 from .tables import csv_text, runs_table, summary_of, summary_table
 
@@ -41,3 +41,4 @@ def report(folder: Path, console: Console | None = None) -> None:
     write(folder / "report.html", render_page(title, blocks, colours, pngs, suite, left).encode())
     if console is not None:
         print_summary(blocks, left, console)
+        print_memory(records, console)

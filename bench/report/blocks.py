@@ -18,7 +18,10 @@ from .quantities import Quantity, in_order, number, quantity
 from .records import STATUSES, RunRecord
 from .statistics import MIN_SEEDS, Estimate, estimate, median
 
-_SAME_IN_A_CELL = ("loss", "objective_spec", "architecture_spec", "recipe_spec", "steps", "evaluation")
+_SAME_IN_A_CELL = (
+    *("loss", "objective_spec", "architecture_spec", "recipe_spec", "steps", "evaluation"),
+    *("accelerate", "precision"),
+)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from .quantities import Quantity
 from .records import RunRecord, read_runs, read_suite
 from .statistics import Comparison, Estimate, compare
 
-SETTINGS = ("objective_spec", "architecture_spec", "recipe_spec", "steps")
+SETTINGS = ("objective_spec", "architecture_spec", "recipe_spec", "steps", "accelerate", "precision")
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from .blocks import Block, notes
 from .quantities import number
+from .records import RunRecord
 from .statistics import Estimate
 
 FLOOR = "floor"
@@ -119,6 +120,13 @@ def print_summary(blocks: Sequence[Block], unfinished: Sequence[str] = (), conso
         console.print(fits[0] if fits else _terminal_table(block, " ", wrap=True))
     for note in notes(blocks, unfinished):
         console.print(escape(note), style="dim")
+
+
+def print_memory(records: Sequence[RunRecord], console: Console) -> None:
+    """The most that a run took, of its process or of its GPU; not in the files: two sweeps never agree on it."""
+    peaks = [peak for run in records if (peak := run.result.get("peak_memory_mb"))]
+    if peaks:
+        console.print(f"A run took up to {max(peaks):,.0f} MB of memory.", style="dim", highlight=False)
 
 
 def _unbounded(console: Console) -> ConsoleOptions:

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from lipbench.bench.report.blocks import Block, make_blocks
-from lipbench.bench.report.printed import latex, markdown, print_summary
+from lipbench.bench.report.printed import latex, markdown, print_memory, print_summary
 from lipbench.bench.report.records import read_runs, read_suite
 
 NASTY = "my.py:A$b$&<x>|*_[red]%"
@@ -76,3 +76,13 @@ def test_terminal_shows_whole_labels_and_every_outcome_at_any_width(blocks: list
 def test_terminal_keeps_intervals_on_the_line_where_they_fit(blocks: list[Block]) -> None:
     assert re.search(r"wgan-gp +3/3 ok +0\.0\d+ \[0\.0\d+, 0\.0\d+\] +8 \[8, 8\]", _terminal(blocks, 160))
     assert re.search(r"^ +wgan-gp +3/3 ok +0\.0\d+ +8 +0\.\d+ +\S+ *$", _terminal(blocks, 115), re.M)
+
+
+def test_memory_is_the_most_that_a_run_took(sweep: Path) -> None:
+    console = Console(file=io.StringIO(), width=80, color_system=None)
+    records = read_runs(sweep)
+    print_memory(records, console)
+    most = max(run.result["peak_memory_mb"] or 0 for run in records)
+    assert console.file.getvalue() == f"A run took up to {most:,.0f} MB of memory.\n"  # pyright: ignore[reportAttributeAccessIssue]
+    print_memory([], console)
+    assert console.file.getvalue().count("\n") == 1  # pyright: ignore[reportAttributeAccessIssue]
