@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from ...objectives.errors import BadInput
+from .published import published_on
 from .quantities import Quantity, in_order, number, quantity
 from .records import STATUSES, RunRecord
 from .statistics import MIN_SEEDS, Estimate, estimate, median
@@ -164,12 +165,18 @@ def notes(blocks: Sequence[Block], unfinished: Sequence[str] = ()) -> list[str]:
             "Noise of one evaluation (sd between fresh samples of the same generator, median over runs; an interval "
             f"holds it and the seeds' own spread): {noise}."
         )
+    found += published_on(block.dataset for block in blocks if _canonical(block))
     codes = sorted({str(run.spec["code"])[:12] for block in blocks for run in block.runs if run.spec.get("code")})
     if len(codes) > 1:
         found.append(f"These runs were made by {len(codes)} versions of the code: {', '.join(codes)}.")
     if unfinished:
         found.append(f"{len(unfinished)} run(s) are not finished and not shown.")
     return found
+
+
+def _canonical(block: Block) -> bool:
+    """Whether its Fréchet distance is Inception's, the only one that others' are."""
+    return block.protocol.get("fd", {}).get("extractor") == "inception"
 
 
 def _evaluation_noise(blocks: Sequence[Block]) -> str:

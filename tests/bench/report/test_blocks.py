@@ -130,6 +130,19 @@ def test_notes_tell_every_reservation(sweep: Path, make_sweep: Make, tmp_path: P
         assert part not in clean
 
 
+@pytest.mark.parametrize("extractor", ["inception", "efficientnet-lite0"])
+def test_notes_have_published_values_beside_inceptions_alone(make_sweep: Make, tmp_path: Path, extractor: str) -> None:
+    def change(_: dict[str, Any], result: dict[str, Any]) -> None:
+        result["protocol"]["fd"]["extractor"] = extractor
+
+    make_sweep(tmp_path, datasets=("cifar10",), change=change)
+    published = [note for note in notes(make_blocks(read_runs(tmp_path))) if note.startswith("Published FID")]
+    assert len(published) == (3 if extractor == "inception" else 0)
+    if published:
+        assert "wgan-gp 40.2 (IS 6.68)" in published[0] and "5,000 generated against 10,000" in published[0]
+        assert "wgan-gp 19.83 (IS 7.66)" in published[1] and "minimax 72.7, non-saturating 58.5" in published[2]
+
+
 def test_short_titles_name_all_factors_only_where_needed(make_sweep: Make, tmp_path: Path) -> None:
     make_sweep(tmp_path / "a", objectives=("wgan-gp",), seeds=1)
     assert list(short_titles(make_blocks(read_runs(tmp_path / "a"))).values()) == ["8gaussians", "mnist5k"]
