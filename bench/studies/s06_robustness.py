@@ -1,5 +1,7 @@
 """S6: which objectives survive other hyper-parameters and other architectures."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -120,7 +122,11 @@ STUDY = Study(
     run=run,
     derive=derive,
     parts=(
-        part("(a) hyper-parameters", SN, GP),
+        replace(
+            part("(a) hyper-parameters", SN, GP),
+            cause="After 3,000 updates the learning rate decides: B and C (at most 2e-4, one critic step) are mostly too slow "
+            "for both, and GP copes with D–F; SN fails at F, whose β₁ is .9.",
+        ),
         Part(
             name="(b) architectures",
             criteria=(
