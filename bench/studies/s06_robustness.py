@@ -124,8 +124,8 @@ STUDY = Study(
     parts=(
         replace(
             part("(a) hyper-parameters", SN, GP),
-            cause="After 3,000 updates the learning rate decides: B and C (at most 2e-4, one critic step) are mostly too slow "
-            "for both, and GP copes with D–F; SN fails at F, whose β₁ is .9.",
+            cause="After 3,000 updates the learning rate decides: B and C (at most 2e-4, one critic step) are mostly "
+            "too slow for both, and GP copes with D–F; SN fails at F, whose β₁ is .9.",
         ),
         Part(
             name="(b) architectures",
