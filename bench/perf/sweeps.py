@@ -23,7 +23,7 @@ LOADS = {
 IDLE = {
     "steps": 1,
     "recipe": [{"batch": 2, "n_critic": 1}],
-    "evaluation": {"count": 1, "points": 10, "mode_points": 100, "images": 100},
+    "evaluation": {"count": 1, "points": 10, "mode_points": 100, "images": 100, "repeats": 0},
 }
 SMALLEST = {"8gaussians": {"name": "mlp", "width": 2}, "mnist5k": {"name": "dcgan", "channels": 2}}
 
