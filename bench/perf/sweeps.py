@@ -1,5 +1,6 @@
 """What a sweep makes of two cores, and what its machinery adds to each run. Workers are started before the clock."""
 
+import itertools
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -66,15 +67,18 @@ def _check(result: dict[str, Any]) -> None:
 
 def throughput(workers: Sequence[Worker], runs: Sequence[RunSpec], folder: Path, rounds: int) -> dict[str, list[float]]:
     """Seconds for the same two runs in three ways, `rounds` times in turns."""
-    places = [Place(folder / str(i), threads=1) for i in range(len(workers))]
-    double = Place(folder / "0", threads=2)
+    numbers = itertools.count()
+
+    def empty(threads: int = 1) -> Place:  # in a folder that has the run already, nothing would be made
+        return Place(folder / str(next(numbers)), threads=threads)
+
     ways: dict[str, Callable[[], float]] = {
-        "1 job × 1 thread": lambda: one_after_the_other(workers[0], runs, places[0]),
-        "2 jobs × 1 thread": lambda: side_by_side(workers, runs, places),
-        "1 job × 2 threads": lambda: one_after_the_other(workers[0], runs, double),
+        "1 job × 1 thread": lambda: one_after_the_other(workers[0], runs, empty()),
+        "2 jobs × 1 thread": lambda: side_by_side(workers, runs, [empty() for _ in workers]),
+        "1 job × 2 threads": lambda: one_after_the_other(workers[0], runs, empty(threads=2)),
     }
-    for worker, place in zip(workers, places, strict=True):  # starts the processes and fills their caches
-        one_after_the_other(worker, runs, place)
+    for worker in workers:  # starts the processes and fills their caches
+        one_after_the_other(worker, runs, empty())
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(rounds):
         for name, way in ways.items():
@@ -104,7 +108,7 @@ def rows(rounds: int, steps: int | None = None) -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as folder, _workers(2) as workers:
         for label, load in LOADS.items():
             shortened = load if steps is None else {**load, "steps": steps}
-            yield from throughput_rows(label, throughput(workers, specs(2, **shortened), Path(folder), rounds))
+            yield from throughput_rows(label, throughput(workers, specs(2, **shortened), Path(folder) / label, rounds))
         for dataset, network in SMALLEST.items():
             runs = specs(1 + 3 * rounds, datasets=[dataset], architectures=[network], **IDLE)
             found = estimate(overhead(workers[0], runs, Path(folder)))

@@ -124,10 +124,12 @@ class Desk:
     """A worker that notes what it is given and says it is done."""
 
     def __init__(self, name: str, log: list[tuple[str, int, int]], status: str = "completed") -> None:
-        self.name, self.log, self.status = name, log, status
+        self.name, self.log, self.status, self.made = name, log, status, set()
 
     def submit(self, spec: Any, place: Place) -> "Future[dict[str, Any]]":
         self.log.append((self.name, spec.seed, place.threads))
+        assert (place.folder, spec.id) not in self.made, "a worker would find the run instead of making it"
+        self.made.add((place.folder, spec.id))
         done: Future[dict[str, Any]] = Future()
         done.set_result({"status": self.status, "reason": "of a reason"})
         return done
