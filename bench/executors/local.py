@@ -2,6 +2,7 @@
 
 import multiprocessing
 import signal
+import time
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -27,12 +28,13 @@ class Slot:
     def __init__(self, device: str | None = None) -> None:
         self._device = device
         self._seconds: float | None = None
+        self._began = 0.0
         self._pool: ProcessPoolExecutor | None = None
         self._process: BaseProcess | None = None
 
     def submit(self, spec: RunSpec, place: Place, seconds: float | None = None) -> "Future[dict[str, Any]]":
         """Starts the run, which may take so many seconds; the process is made when it is needed, also after a death."""
-        self._seconds = seconds
+        self._seconds, self._began = seconds, time.monotonic()
         if self._pool is None:
             context = multiprocessing.get_context("spawn")
             self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=end_with_parent)
@@ -51,10 +53,12 @@ class Slot:
         """How the worker died, in words; the next run gets a new one."""
         code = None
         if self._process is not None:
-            self._process.join(timeout=5)
+            self._process.join(timeout=30)
             code = self._process.exitcode
         self.discard()
-        if code == -signal.SIGALRM and self._seconds is not None:
+        # Where the pool was quicker to ask for the exit status, the clock has to tell.
+        late = self._seconds is not None and time.monotonic() - self._began >= self._seconds
+        if self._seconds is not None and (code == -signal.SIGALRM or (code is None and late)):
             return f"past its time limit of {self._seconds:g} s"
         return f"the worker process died: {_cause(code)}"
 
