@@ -17,7 +17,7 @@ VERSIONS = ("lipbench", "torch", "torchvision", "pytorch-lightning", "torchmetri
 def machine(device: str) -> dict[str, Any]:
     """What the numbers of a sweep were measured on."""
     return {
-        "processor": _processor(),
+        "processor": processor(),
         "cores": os.cpu_count(),
         "device": torch.cuda.get_device_name(device) if device != "cpu" and torch.cuda.is_available() else device,
         "system": platform.platform(),
@@ -26,7 +26,8 @@ def machine(device: str) -> dict[str, Any]:
     }
 
 
-def _processor() -> str:
+def processor() -> str:
+    """The model; platform.processor() is empty on Debian, but the kernel knows it."""
     info = Path("/proc/cpuinfo")
     names = (
         [x.partition(":")[2].strip() for x in info.read_text().splitlines() if x.startswith("model name")]

@@ -24,17 +24,18 @@ def strength(ends: pd.DataFrame, quality: str) -> Row:
     return {f"strong_{name}": float(values.iloc[-1] / values.iloc[0]) for name, values in by_name}
 
 
+def reported(measurement: str, text: str) -> Quantity:
+    """A median over seeds that decides nothing."""
+    return Quantity(measurement=measurement, reduce="median", text=text)
+
+
 def norms_part(quality: str) -> Part:
     """Batch norm is the worst in more than half of the seeds."""
     text = f"share of seeds in which batch norm has the largest {quality}"
     return Part(
         name="batch norm in the critic hurts, layer norm does not",
         criteria=(Criterion(measurement="bn_worst", text=text, reduce="mean", op=">", threshold=0.5),),
-        reported=(
-            Quantity(
-                measurement="ln_to_none", reduce="median", text=f"{quality} with layer norm over {quality} without"
-            ),
-        ),
+        reported=(reported("ln_to_none", f"{quality} with layer norm over {quality} without"),),
     )
 
 

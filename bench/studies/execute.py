@@ -131,9 +131,14 @@ def settle(study: Study, job: Job) -> Record:
 def redraw(study: Study, folder: Path) -> pd.DataFrame:
     """Draws the study's pictures again from the record in the folder, and returns the measurements."""
     _, measurements = read(folder)
-    for stem, picture in {PLOT.removesuffix(".png"): study.plot, **study.pictures}.items():
-        picture(measurements).savefig(folder / f"{stem}.png")
+    draw(study, measurements, folder)
     return measurements
+
+
+def draw(study: Study, measurements: pd.DataFrame, folder: Path, **saved: Any) -> None:
+    """The study's pictures of these measurements; `saved` goes to matplotlib's `savefig`."""
+    for stem, picture in {PLOT.removesuffix(".png"): study.plot, **study.pictures}.items():
+        picture(measurements).savefig(folder / f"{stem}.png", **saved)
 
 
 def rebuild(out: Path, studies: Mapping[str, Study], console: Console) -> None:

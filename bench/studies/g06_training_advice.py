@@ -12,14 +12,14 @@ from ..data import Dataset, kind_of
 from ..metrics.points import wasserstein1
 from ..recipes import preset
 from ..suite import Named
-from .advice import NORMS, norms_part, strength, strength_part, worst_norm
+from .advice import NORMS, norms_part, reported, strength, strength_part, worst_norm
 from .batch_norm import PenaltyWithNorms
-from .contract import Criterion, Part, Quantity, Row, Setting, Study
+from .contract import Criterion, Part, Row, Setting, Study
 from .generators import Cell, CellRun
 from .image_games import GP, MINIMAX, ON_IMAGES, SMALL, data_of, device_of, ending, game, image_runs, sizes
 from .lipschitz import dual
 from .saved_critics import fresh_samples, trained_critic
-from .style import BLUE, GREEN, VERMILION, dots, label, legend, panels
+from .style import BLUE, GREEN, VERMILION, dots, label, legend, panels, scatter_medians
 
 WITH_NORMS = f"{PenaltyWithNorms.__module__}:{PenaltyWithNorms.__name__}"
 CRITIC_STEPS = (1, 5)
@@ -121,15 +121,9 @@ def plot(measurements: pd.DataFrame) -> Figure:
 def _draw_strength(axis: Axes, runs: pd.DataFrame) -> None:
     for name, color in ((MINIMAX, VERMILION), (GP, BLUE)):
         own = runs[runs["objective"] == name]
-        axis.scatter(own["n_critic"], own["fd_tail"], s=16, color=color, alpha=0.8, linewidths=0)
-        medians = own.groupby("n_critic")["fd_tail"].median()
-        axis.plot(medians.index, medians, color=color, linewidth=1.2, label=name)
+        scatter_medians(axis, own["n_critic"], own["fd_tail"], color, name)
     axis.set_xticks(CRITIC_STEPS)
     legend(axis)
-
-
-def _reported(measurement: str, text: str) -> Quantity:
-    return Quantity(measurement=measurement, reduce="median", text=text)
 
 
 STUDY = Study(
@@ -156,7 +150,7 @@ STUDY = Study(
                     threshold=1.0,
                 ),
             ),
-            reported=(_reported("error_1", "share of W1 missed with 1 step"), _reported("error_5", "with 5")),
+            reported=(reported("error_1", "share of W1 missed with 1 step"), reported("error_5", "with 5")),
         ),
         norms_part("FD"),
         strength_part("FD"),

@@ -9,12 +9,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .advice import NORMS, STEADY, WORSE, norms_part, strength, strength_part, worst_norm
+from .advice import NORMS, STEADY, WORSE, norms_part, reported, strength, strength_part, worst_norm
 from .batch_norm import PenaltyThroughBatchNorm
-from .contract import Criterion, Part, Quantity, Row, Setting, Size, Study
+from .contract import Criterion, Part, Row, Setting, Size, Study
 from .generators import Cell, CellRun, runs_of
 from .ranks import spearman
-from .style import BLUE, GREEN, VERMILION, dots, label, legend, panels, threshold
+from .style import BLUE, GREEN, VERMILION, dots, label, legend, panels, scatter_medians, threshold
 from .toy_games import GP, MINIMAX, SMOKE_STEPS, STEPS, adjusted, game
 
 QUICK_STEPS = 600
@@ -117,7 +117,7 @@ def plot(measurements: pd.DataFrame) -> Figure:
     dots(axes[0], [str(n) for n in steps], [errors[f"error_{n}"].to_list() for n in steps], [BLUE] * len(steps))
     label(axes[0], "critic steps per update", "share of W1 missed by the estimate", "GP: does the critic know W1?")
     rates = ends[ends["factor"] == "lr"]
-    _scatter(axes[1], rates["lr"], rates["w1_tail_sd"])
+    scatter_medians(axes[1], rates["lr"], rates["w1_tail_sd"], BLUE)
     axes[1].set_xscale("log")
     label(axes[1], "learning rate", "sd of W1 over the last fifth", "GP: is a low rate steadier?")
     norms = ends[ends["factor"] == "norm"]
@@ -130,18 +130,10 @@ def plot(measurements: pd.DataFrame) -> Figure:
     return figure
 
 
-def _scatter(axis: Axes, x: pd.Series, y: pd.Series) -> None:
-    axis.scatter(x, y, s=16, color=BLUE, alpha=0.8, linewidths=0)
-    medians = y.groupby(x).median()
-    axis.plot(medians.index, medians, color=BLUE, linewidth=1.2)
-
-
 def _draw_strength(axis: Axes, runs: pd.DataFrame) -> None:
     for name, color in ((MINIMAX, VERMILION), (GP, BLUE)):
         own = runs[runs["objective"] == name]
-        axis.scatter(own["n_critic"], own["w1_tail"], s=16, color=color, alpha=0.8, linewidths=0)
-        medians = own.groupby("n_critic")["w1_tail"].median()
-        axis.plot(medians.index, medians, color=color, linewidth=1.2, label=name)
+        scatter_medians(axis, own["n_critic"], own["w1_tail"], color, name)
     threshold(axis, runs["floor"].max(), "floor")
     axis.set_xscale("log")
     legend(axis)
@@ -150,10 +142,6 @@ def _draw_strength(axis: Axes, runs: pd.DataFrame) -> None:
 
 def _criterion(measurement: str, op: str, bound: float, text: str, reduce: str = "median") -> Criterion:
     return Criterion(measurement=measurement, op=op, threshold=bound, text=text, reduce=reduce)  # pyright: ignore[reportArgumentType]
-
-
-def _reported(measurement: str, text: str) -> Quantity:
-    return Quantity(measurement=measurement, reduce="median", text=text)
 
 
 STUDY = Study(
@@ -174,9 +162,9 @@ STUDY = Study(
                 _criterion("5_to_1", "<", 1.0, "error of the estimate with 5 critic steps over that with 1"),
             ),
             reported=(
-                _reported("error_1", "share of W1 missed with 1 step"),
-                _reported("error_5", "with 5"),
-                _reported("error_most", "with the most"),
+                reported("error_1", "share of W1 missed with 1 step"),
+                reported("error_5", "with 5"),
+                reported("error_most", "with the most"),
             ),
         ),
         Part(

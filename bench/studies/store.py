@@ -17,6 +17,7 @@ import pandas as pd
 import torch
 
 from ...objectives import BadInput
+from ..machine import processor
 from .contract import Row, Size, Study
 
 SCHEMA_VERSION = 1
@@ -167,7 +168,7 @@ def machine() -> dict[str, Any]:
     """The machine and versions behind a record's numbers."""
     return {
         "system": platform.platform(),
-        "processor": _processor(),
+        "processor": processor(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "",
@@ -175,14 +176,6 @@ def machine() -> dict[str, Any]:
         "torch": torch.__version__,
         "numpy": np.__version__,
     }
-
-
-def _processor() -> str:
-    # platform.processor() is empty on Debian; the kernel knows the model.
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 def _plain(value: object) -> object:

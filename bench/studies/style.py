@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -62,3 +63,10 @@ def dots(axis: Axes, names: Sequence[str], groups: Sequence[Sequence[float]], co
         axis.hlines(np.median(values), place - 0.25, place + 0.25, color=color, linewidth=2)
     axis.set_xticks(range(len(names)), names, fontsize=8.5)
     axis.set_xlim(-0.6, len(names) - 0.4)
+
+
+def scatter_medians(axis: Axes, x: pd.Series, y: pd.Series, color: str, name: str | None = None) -> None:
+    """A dot per seed, and a line through the medians at each x, which the legend calls `name`."""
+    axis.scatter(x, y, s=16, color=color, alpha=0.8, linewidths=0)
+    medians = y.groupby(x).median()
+    axis.plot(medians.index, medians, color=color, linewidth=1.2, label=name)

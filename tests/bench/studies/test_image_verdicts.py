@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from lipbench.bench.studies import STUDIES, Outcome, judge, store
+from lipbench.bench.studies import STUDIES, Outcome, execute, judge, store
 from lipbench.bench.studies.g02_weights_and_spectra import lost
 
 Rows = list[dict[str, Any]]
@@ -33,8 +33,7 @@ def outcomes(name: str, rows: Rows, folder: Path | None = None) -> list[Outcome]
 
 
 def draw(name: str, measurements: pd.DataFrame, folder: Path) -> None:
-    for stem, picture in {"plot": STUDIES[name].plot, **STUDIES[name].pictures}.items():
-        picture(measurements).savefig(folder / f"{stem}.png", dpi=40)
+    execute.draw(STUDIES[name], measurements, folder, dpi=40)
 
 
 def comparison(**changes: tuple[float, float]) -> Rows:

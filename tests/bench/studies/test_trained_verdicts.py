@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from lipbench.bench.studies import STUDIES, Outcome, Setting, Size, judge, store
+from lipbench.bench.studies import STUDIES, Outcome, Setting, Size, execute, judge, store
 
 Rows = list[dict[str, Any]]
 REPRODUCED, NOT, OPEN = Outcome.REPRODUCED, Outcome.NOT_REPRODUCED, Outcome.INCONCLUSIVE
@@ -30,8 +30,7 @@ def outcomes(name: str, rows: Rows, folder: Path | None = None) -> list[Outcome]
 
 
 def draw(name: str, measurements: pd.DataFrame, folder: Path) -> None:
-    for stem, picture in {"plot": STUDIES[name].plot, **STUDIES[name].pictures}.items():
-        picture(measurements).savefig(folder / f"{stem}.png", dpi=40)
+    execute.draw(STUDIES[name], measurements, folder, dpi=40)
 
 
 def collapse(constraint: float, minimax_ring: float = 0.9) -> Rows:
