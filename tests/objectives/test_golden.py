@@ -25,7 +25,8 @@ def play(name: str) -> History:
         torch.manual_seed(0)
         layers = [nn.Linear(2, 8), nn.LeakyReLU(0.2), nn.Linear(8, 8), nn.LeakyReLU(0.2), nn.Linear(8, 1)]
         objective = BUILTINS[name]()
-        critic = objective.prepare_critic(nn.Sequential(*layers, nn.Flatten(0))).double()
+        # In float64 before it is prepared: a factorisation in float32 differs from one processor to the next.
+        critic = objective.prepare_critic(nn.Sequential(*layers, nn.Flatten(0)).double())
         generator = nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 2)).double()
     optimizers = [torch.optim.SGD(module.parameters(), lr=0.02) for module in (critic, generator)]
     history: History = {}
