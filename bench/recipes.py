@@ -85,9 +85,8 @@ PUBLISHED_PHOTOS: dict[str, Preset] = {
     "wgan-lp": Preset(_SNGAN_A, {"weight": 10.0}, _CNN),
 }
 
-# `published-resnet`: the residual networks of three papers. Two of them update the generator with a batch of 128; here
-# it has the critic's 64.
-_RESNET = Recipe("adam", 2e-4, (0.0, 0.9), n_critic=5, batch=64, decay="linear")
+# `published-resnet`: the residual networks of three papers. Two of them update the generator with twice the batch.
+_RESNET = Recipe("adam", 2e-4, (0.0, 0.9), n_critic=5, batch=64, decay="linear", generator_batch=128)
 RESNET: dict[str, Preset] = {
     "sn-gan": Preset(_RESNET, {"loss": "hinge"}, {"name": "sngan-resnet"}),  # Miyato et al. 2018, appendix B.2
     "wgan-gp": Preset(_RESNET, {"weight": 10.0}, {"name": "wgangp-resnet"}),  # Gulrajani et al. 2017, appendix F

@@ -126,7 +126,7 @@ class Compiled:
         self.step = torch.tensor(gan.updates, device=gan.device)
         real, latent = gan.draw_real(), gan.draw_latent(gan.recipe.batch, "latent")
         self.critic = Traced(self._critic, (real, latent, self.step), compiler)
-        self.generator = Traced(self._generator, (real, latent, self.step), compiler)
+        self.generator = Traced(self._generator, (*gan.draw_for_generator(real), self.step), compiler)
         self.with_gradient = [p for p in gan.generator.parameters() if p.grad is not None]
         undo.restore()
 
@@ -137,8 +137,7 @@ class Compiled:
             self.critic(gan.draw_real(), gan.draw_latent(gan.recipe.batch, "latent"), self.step)
         real = gan.draw_real()
         critic_loss, penalty = self.critic(real, gan.draw_latent(gan.recipe.batch, "latent"), self.step)
-        latent = gan.draw_latent(gan.recipe.batch, "latent")
-        generator_loss, *gradients = self.generator(real, latent, self.step)
+        generator_loss, *gradients = self.generator(*gan.draw_for_generator(real), self.step)
         for parameter, gradient in zip(self.with_gradient, gradients, strict=True):
             parameter.grad = gradient
         gan.update_average()

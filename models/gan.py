@@ -4,6 +4,7 @@ import hashlib
 import os
 import time
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any, Protocol
 
 import pytorch_lightning as pl
@@ -152,7 +153,8 @@ class GAN(pl.LightningModule):
         if timed:
             self.critic_seconds += self._clock(timed) - start
             self.timed_steps += self.recipe.n_critic
-        scalars |= self.update_generator(self.draw_latent(self.recipe.batch, "latent"), batch)
+        real, latent = self.draw_for_generator(batch.real)
+        scalars |= self.update_generator(latent, replace(batch, real=real))
         self.update_average()
         return torch.stack([scalars[name] for name in SCALARS])
 
@@ -183,9 +185,14 @@ class GAN(pl.LightningModule):
             fake = self.generator(latent)
         return Batch(real, fake, None, step, self.stream("objective"))
 
-    def draw_real(self) -> Tensor:
-        """A minibatch of real samples, from the data stream."""
-        return self.data.sample(self.recipe.batch, self.stream("data"))
+    def draw_for_generator(self, real: Tensor) -> tuple[Tensor, Tensor]:
+        """What the generator's step takes: the critic's real samples, or as many as it has fakes; and latents."""
+        n = self.recipe.generator_batch or self.recipe.batch
+        return real if n == len(real) else self.draw_real(n), self.draw_latent(n, "latent")
+
+    def draw_real(self, n: int | None = None) -> Tensor:
+        """A minibatch of real samples, of the recipe's size unless told, from the data stream."""
+        return self.data.sample(n or self.recipe.batch, self.stream("data"))
 
     def draw_latent(self, n: int, stream: str) -> Tensor:
         """[n, latent_dim] from the named stream."""

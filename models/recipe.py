@@ -21,6 +21,7 @@ class Recipe:
         betas: of Adam; RMSprop ignores them and keeps torch's alpha 0.99.
         n_critic: critic steps per generator update.
         batch: samples in a minibatch.
+        generator_batch: samples in the generator's minibatch, if not `batch`.
         critic_lr: learning rate of the critic alone.
         ema: decay of the moving average of the generator that is evaluated, or None to evaluate the generator itself.
         decay: `none`, or `linear` to zero over the run.
@@ -34,6 +35,7 @@ class Recipe:
     critic_lr: float | None = None
     ema: float | None = None
     decay: str = "none"
+    generator_batch: int | None = None
 
     def __post_init__(self) -> None:
         for what, value, ok, allowed in (
@@ -42,6 +44,7 @@ class Recipe:
             ("betas", self.betas, all(0 <= b < 1 for b in self.betas), "two numbers in [0, 1)"),
             ("n_critic", self.n_critic, self.n_critic >= 1, "≥ 1"),
             ("batch", self.batch, self.batch >= 2, "≥ 2"),
+            ("generator_batch", self.generator_batch, self.generator_batch is None or self.generator_batch >= 2, "≥ 2"),
             ("ema", self.ema, self.ema is None or 0 <= self.ema < 1, "in [0, 1)"),
         ):
             if not ok:

@@ -197,8 +197,8 @@ def test_recipe_tells_what_is_wrong(recipe: Any, line: str) -> None:
 @pytest.mark.parametrize(
     ("objective", "network", "recipe"),
     [
-        ("sn-gan", "sngan-resnet", Recipe("adam", 2e-4, (0.0, 0.9), 5, 64, decay="linear")),
-        ("wgan-gp", "wgangp-resnet", Recipe("adam", 2e-4, (0.0, 0.9), 5, 64, decay="linear")),
+        ("sn-gan", "sngan-resnet", Recipe("adam", 2e-4, (0.0, 0.9), 5, 64, decay="linear", generator_batch=128)),
+        ("wgan-gp", "wgangp-resnet", Recipe("adam", 2e-4, (0.0, 0.9), 5, 64, decay="linear", generator_batch=128)),
         (
             "gn-gan",
             "sngan-resnet",

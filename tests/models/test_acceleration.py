@@ -35,7 +35,7 @@ CAPTURABLE = [name for name, cls in BUILTINS.items() if cls().capturable]
 RECIPES = [
     {"ema": 0.9, "decay": "linear", "n_critic": 2},
     {"optimizer": "rmsprop", "n_critic": 3, "network": {"norm": "batch"}},
-    {"betas": (0.5, 0.999), "critic_lr": 2e-2},
+    {"betas": (0.5, 0.999), "critic_lr": 2e-2, "generator_batch": 24},
 ]
 
 

@@ -12,6 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from lipbench.models import CHUNK, GAN, SCALARS, STREAMS, stream_seed
 from lipbench.models import gan as module_under_test
 from lipbench.objectives import (
+    R3GAN,
     Batch,
     GradientPenalty,
     Minimax,
@@ -90,9 +91,10 @@ def test_gan_changes_generator_and_critic_and_nothing_else(make_gan: MakeGAN, fi
     assert torch.equal(state, torch.get_rng_state())
 
 
-def test_gan_iteration_equals_the_same_steps_by_hand(make_gan: MakeGAN, fit: Fit) -> None:
+@pytest.mark.parametrize("generator_batch", [None, 16, 40])
+def test_gan_iteration_equals_the_same_steps_by_hand(make_gan: MakeGAN, fit: Fit, generator_batch: int | None) -> None:
     """An independent loop in plain torch: alternating Adam steps on the non-saturating losses, same streams."""
-    gan, hand = make_gan(n_critic=2, critic_lr=3e-3), make_gan()
+    gan, hand = make_gan(n_critic=2, critic_lr=3e-3, generator_batch=generator_batch), make_gan()
     fit(gan, 3)
     data, latent = (torch.Generator().manual_seed(stream_seed(3, name)) for name in ("data", "latent"))
     generator, critic = hand.generator, hand.critic
@@ -106,12 +108,29 @@ def test_gan_iteration_equals_the_same_steps_by_hand(make_gan: MakeGAN, fit: Fit
             fast.zero_grad()
             loss.backward()
             fast.step()
-        loss = -critic(generator(torch.randn(16, 2, generator=latent))).sigmoid().log().mean()
+        if generator_batch == 40:
+            hand.data.sample(40, data)  # for the objectives that compare
+        loss = -critic(generator(torch.randn(generator_batch or 16, 2, generator=latent))).sigmoid().log().mean()
         slow.zero_grad()
         loss.backward()
         slow.step()
     torch.testing.assert_close(weights(gan.generator), weights(generator), rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(weights(gan.critic), weights(critic), rtol=1e-4, atol=1e-5)
+
+
+def test_gan_generator_of_another_batch_is_compared_with_as_many_real_samples(
+    make_gan: MakeGAN, fit: Fit, tape: Tape
+) -> None:
+    seen: list[tuple[int, int]] = []
+
+    class Compared(R3GAN):
+        def generator_loss(self, critic: nn.Module, batch: Batch) -> Tensor:
+            seen.append((len(batch.real), len(batch.fake)))
+            return super().generator_loss(critic, batch)
+
+    fit(make_gan(Compared(), n_critic=2, generator_batch=40), 2)
+    assert seen == [(40, 40)] * 2
+    assert {len(x) for x in (*tape.reals, *tape.fakes)} == {16}
 
 
 def test_gan_objectives_at_one_seed_see_the_same_data_and_latents(make_gan: MakeGAN, fit: Fit, tape: Tape) -> None:

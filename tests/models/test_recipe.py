@@ -22,6 +22,7 @@ from lipbench.objectives import BadInput
         ({"betas": (-0.1, 0.9)}, "recipe: betas=.*two numbers in "),
         ({"n_critic": 0}, "recipe: n_critic=0: must be ≥ 1"),
         ({"batch": 1}, "recipe: batch=1: must be ≥ 2"),
+        ({"generator_batch": 1}, "recipe: generator_batch=1: must be ≥ 2"),
         ({"ema": 1.0}, "recipe: ema=1.0: must be in "),
         ({"optimizer": "adamw"}, "unknown optimizer 'adamw'.*known: adam, rmsprop"),
         ({"decay": "cosine"}, "unknown decay 'cosine'.*known: linear, none"),
