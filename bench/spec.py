@@ -4,7 +4,7 @@ import hashlib
 import inspect
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from ..models import ARCHITECTURES, Recipe
 from ..objectives import BadInput, unknown
-from .data import found_name, kind_of
+from .data import found_name, kind_of, user_content
 from .plugins import Found, bind_arguments, build_objective, find_objective
 from .recipes import Preset
 from .resolve import check_recipe, resolve_recipe
@@ -21,7 +21,7 @@ from .suite import Named, Suite, label
 
 SCHEMA_VERSION = 1
 ROOT = Path(__file__).parent.parent
-PLAIN = {"accelerate": "none", "precision": "32"}  # part of the identity where they differ from this
+PLAIN = {"accelerate": "none", "precision": "32", "content": None}  # part of the identity where they differ from this
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class RunSpec:
     """Everything that decides what a run computes, and the labels it goes by in tables.
 
     `objective_target`, `folder` and `data_dir` say where things are found; they are not part of the identity.
+    `content` is a hash of a user's own pictures: with other files in their folder it is another run.
     """
 
     objective: str
@@ -49,6 +50,7 @@ class RunSpec:
     skip: str | None = None
     accelerate: str = "none"
     precision: str = "32"
+    content: str | None = None
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -84,6 +86,7 @@ class RunSpec:
             "evaluation": self.evaluation,
             "accelerate": self.accelerate,
             "precision": self.precision,
+            **({} if self.content is None else {"content": self.content}),
             "code": code_version(),
         }
 
@@ -106,6 +109,8 @@ def expand(suite: Suite, folder: Path, data_dir: Path | None = None) -> list[Run
     for entry in suite.recipe:
         check_recipe(entry, _names(suite, folder), f"{suite.where}: recipe")
     specs = [_resolve(suite, folder, data_dir, *cell) for cell in suite.cells()]
+    contents = {name: user_content(name, data_dir) for name in {spec.dataset for spec in specs}}
+    specs = [replace(spec, content=contents[spec.dataset]) for spec in specs]
     seen: dict[tuple[object, ...], RunSpec] = {}
     for spec in specs:
         key = (spec.objective, spec.dataset, spec.architecture, spec.recipe, spec.seed)

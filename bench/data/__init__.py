@@ -10,7 +10,7 @@ from .dataset import Dataset, Mixture
 from .embedded import digits, mnist5k
 from .files import root
 from .idx import FASHION_MNIST, MNIST, download_idx, fashion_mnist, mnist
-from .pictures import PREFIX, folder, parse
+from .pictures import PREFIX, content_of, folder, parse
 from .stacked import stacked_mnist
 from .toys import eight_gaussians, ring5, swiss_roll, twenty_five_gaussians
 from .vision import VISION, celeba, cifar10, cifar10_jpeg, only_jpeg, stl10, svhn
@@ -30,6 +30,7 @@ __all__ = [
     "found_name",
     "kind_of",
     "load",
+    "user_content",
 ]
 
 Loader = Callable[[Path | None], Dataset]
@@ -98,6 +99,11 @@ def check_name(name: str) -> None:
 def found_name(name: str, data_dir: Path | None = None) -> str:
     """The dataset that is read for a name: `cifar10-jpeg` where DIR has CIFAR-10 as JPEGs alone, else the same."""
     return "cifar10-jpeg" if name == "cifar10" and data_dir is not None and only_jpeg(data_dir) else name
+
+
+def user_content(name: str, data_dir: Path | None = None) -> str | None:
+    """A hash of what lies in a user's own `folder:PATH`; None for the known data sets, whose files are checked."""
+    return content_of(name, data_dir) if name.startswith(PREFIX) else None
 
 
 def kind_of(name: str) -> Kind:

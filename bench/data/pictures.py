@@ -1,6 +1,7 @@
 """A user's own pictures: `folder:PATH?size=64`, a folder or an archive of them. Decoding is in decoded.py."""
 
 import hashlib
+import json
 import os
 import tarfile
 from collections.abc import Callable, Iterator
@@ -37,8 +38,19 @@ def folder(name: str, data_dir: Path | None = None) -> Dataset:
     Raises BadInput for an option that is not known, a folder that is missing, and one without two pictures to train on.
     """
     path, form = parse(name)
-    where = path if path.is_absolute() or data_dir is None else data_dir / path
-    return read_pictures(name, where, form, f"pictures in {path}")
+    return read_pictures(name, _place(path, data_dir), form, f"pictures in {path}")
+
+
+def content_of(name: str, data_dir: Path | None = None) -> str | None:
+    """A hash of the pictures' names and sizes in bytes, or of the archive's; None where there are none.
+
+    Not of times, which a copy changes, and not of the pixels, for which every file would have to be read.
+    """
+    where = _place(parse(name)[0], data_dir)
+    if not where.exists():
+        return None
+    told = [(str(path), size) for path, size, _ in _fingerprint(where)]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16] if told else None
 
 
 def parse(name: str) -> tuple[Path, Format]:
@@ -72,6 +84,10 @@ def read_pictures(name: str, where: Path, form: Format, source: str, extractor: 
     test = found.test if len(found.test) else None
     default = extractor or ("mnist-cnn" if form.channels == 1 else "efficientnet-lite0")
     return Dataset(name, tuple(found.train.shape[1:]), found.train, test, labels, None, default, about)
+
+
+def _place(path: Path, data_dir: Path | None) -> Path:
+    return path if path.is_absolute() or data_dir is None else data_dir / path
 
 
 class _Layout:
@@ -118,7 +134,7 @@ def _files(where: Path) -> list[Path]:
     return sorted(path for path in where.rglob("*") if _is_picture(path.name) and path.is_file())
 
 
-def _fingerprint(where: Path) -> list[object]:
+def _fingerprint(where: Path) -> list[tuple[str | Path, int, int]]:
     """What changes when the pictures do: names, sizes and times, or those of the archive alone."""
     stats = ((path, path.stat()) for path in (_files(where) if where.is_dir() else [where]))
     return [(path.name if path == where else path.relative_to(where), s.st_size, s.st_mtime_ns) for path, s in stats]

@@ -1,6 +1,7 @@
 """From a suite to the specifications of its runs: what is recorded, what decides identity, what is refused."""
 
 import json
+import os
 import re
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -82,6 +83,28 @@ def test_spec_identity_is_the_same_for_the_same_suite_and_for_what_says_only_whe
     assert one(name="other", description="x").id == spec.id
     assert one(recipe=["published"], steps=3000).id == spec.id
     assert replace(spec, folder=str(tmp_path), data_dir="elsewhere", objective_target="a:B").id == spec.id
+
+
+def test_spec_identity_changes_with_the_pictures_in_a_folder_and_not_with_their_times(tmp_path: Path) -> None:
+    def identity() -> str:
+        return one(datasets=[f"folder:{tmp_path}?size=32"]).id
+
+    assert one(datasets=[f"folder:{tmp_path}/none?size=32"]).content is None  # reading it says that it is missing
+    (tmp_path / "a.png").write_bytes(b"12")
+    (tmp_path / "notes.txt").write_bytes(b"1")
+    first = identity()
+    (tmp_path / "notes.txt").write_bytes(b"123")
+    os.utime(tmp_path / "a.png", (1, 1))
+    assert identity() == first
+    (tmp_path / "b.png").write_bytes(b"12")
+    second = identity()
+    (tmp_path / "b.png").write_bytes(b"123")
+    third = identity()
+    (tmp_path / "b.png").rename(tmp_path / "c.png")
+    assert len({first, second, third, identity()}) == 4
+    assert one(datasets=[f"folder:{tmp_path}?size=32"]).record()["content"]
+    assert "content" not in one().record()
+    assert "content" not in one().identity
 
 
 def test_spec_identity_changes_with_the_code_and_with_a_changed_default(monkeypatch: pytest.MonkeyPatch) -> None:
