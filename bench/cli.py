@@ -84,8 +84,6 @@ def run(
     loaded, folder = load_suite(suite, overrides)
     for dataset in loaded.datasets if download else ():
         fetch(dataset, data)
-    if not checkpoint_seconds >= 0:
-        raise BadInput(f"--checkpoint_seconds {checkpoint_seconds}: must be 0 or more")
     limits = Limits(retries, time_limit)
     choice = choose(executor, Options(jobs, device, limits, address, gpus_per_run, slurm or ()))
     where = out or Path("results") / loaded.name

@@ -65,6 +65,10 @@ class Place:
     checkpoint_seconds: float = 60.0
     weights: Path | None = None  # of the extractor inception, where they are not in torch hub's cache
 
+    def __post_init__(self) -> None:
+        if not self.checkpoint_seconds >= 0:
+            raise BadInput(f"--checkpoint_seconds {self.checkpoint_seconds}: must be 0 or more")
+
 
 def run(spec: RunSpec, place: Place) -> dict[str, Any]:
     """Makes a run, or goes on with an interrupted one, and puts its record in place. An error becomes the result.
