@@ -63,7 +63,7 @@ COMPARISON: dict[Scale, Size] = {
     "full": Size(
         seeds=5,
         options={"steps": STEPS, RING: _FULL, GRID: _FULL, "recipes": ("published", "matched")},
-        note="the published recipes too run for 3,000 updates",
+        note="published recipes, where they run, have 3,000 updates too",
     ),
 }
 
