@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import pandas as pd
 import torch
 from rich.console import Console
@@ -137,8 +138,9 @@ def redraw(study: Study, folder: Path) -> pd.DataFrame:
 
 def draw(study: Study, measurements: pd.DataFrame, folder: Path, **saved: Any) -> None:
     """The study's pictures of these measurements; `saved` goes to matplotlib's `savefig`."""
-    for stem, picture in {PLOT.removesuffix(".png"): study.plot, **study.pictures}.items():
-        picture(measurements).savefig(folder / f"{stem}.png", **saved)
+    with matplotlib.rc_context({"axes.formatter.min_exponent": 3}):  # 0.2, not 2×10⁻¹, at a logarithmic axis's ticks
+        for stem, picture in {PLOT.removesuffix(".png"): study.plot, **study.pictures}.items():
+            picture(measurements).savefig(folder / f"{stem}.png", **saved)
 
 
 def rebuild(out: Path, studies: Mapping[str, Study], console: Console) -> None:
