@@ -2,6 +2,7 @@
 
 import difflib
 import itertools
+import re
 from collections.abc import Collection, Iterator, Mapping
 from importlib import resources
 from pathlib import Path
@@ -27,6 +28,15 @@ from .metrics.images import METRICS
 from .metrics.protocols import PRESETS
 
 SUITES = resources.files(__name__.rpartition(".")[0]) / "suites"
+
+
+class YamlLoader(yaml.SafeLoader):
+    """Reads 1e-4 as a number, as YAML 1.2 and everybody does; for YAML 1.1 only 1.0e-4 is one."""
+
+
+YamlLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+)
 
 
 def _as_list(value: Any) -> Any:
@@ -197,7 +207,7 @@ def _find(target: str) -> Any:
 
 def _read(path: Any) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), YamlLoader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise BadInput(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
@@ -211,7 +221,7 @@ def key_value(text: str, option: str = "--set", example: str = "steps=60") -> tu
     if not sign:
         raise BadInput(f"{option} {text}: must be KEY=VALUE, e.g. {option} {example}")
     try:
-        return key, yaml.safe_load(value)
+        return key, yaml.load(value, YamlLoader)
     except yaml.YAMLError as error:
         raise BadInput(f"{option} {text}: not valid YAML: {' '.join(str(error).split())}") from error
 

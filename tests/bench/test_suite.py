@@ -10,7 +10,7 @@ import yaml
 
 from lipbench.bench.data import DATASETS
 from lipbench.bench.spec import expand
-from lipbench.bench.suite import Suite, label, load_suite, suite_names
+from lipbench.bench.suite import Suite, key_value, label, load_suite, suite_names
 from lipbench.objectives import LOSSES, BadInput
 
 SMALLEST = {"objectives": ["minimax", "wgan-gp"], "datasets": ["8gaussians"]}
@@ -121,6 +121,18 @@ def test_suite_cells_follow_seeds_per_dataset() -> None:
 )
 def test_suite_override_replaces_a_key(write: Callable[..., str], override: str, key: str, value: Any) -> None:
     assert getattr(load_suite(write(), [override])[0], key) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1e-4", 1e-4), ("[5e-5, -2E+3, .5e1, 3.e2, 1.5e-3]", [5e-5, -2e3, 5.0, 300.0, 1.5e-3]), ("0.25", 0.25),
+        ("12", 12), ("1e", "1e"), ("e-4", "e-4"), ("1e-4x", "1e-4x"), ("'1e-4'", "1e-4"), ("1.2.3", "1.2.3"),
+    ],
+)  # fmt: skip
+def test_key_value_reads_numbers_as_they_are_written(text: str, value: Any) -> None:
+    found = key_value(f"rates={text}")[1]
+    assert (found, type(found)) == (value, type(value))
 
 
 def test_suite_overrides_reach_inside_and_the_last_one_wins(write: Callable[..., str]) -> None:
