@@ -15,7 +15,7 @@ VERSIONS = ("lipbench", "torch", "torchvision", "pytorch-lightning", "torchmetri
 
 
 def machine(device: str) -> dict[str, Any]:
-    """What the numbers of a sweep were measured on."""
+    """What the numbers of a sweep or a study were measured on; `cuda` is the current GPU."""
     return {
         "processor": processor(),
         "cores": os.cpu_count(),
@@ -23,6 +23,7 @@ def machine(device: str) -> dict[str, Any]:
         "system": platform.platform(),
         "python": platform.python_version(),
         "torch": torch.__version__,
+        "numpy": version("numpy"),
     }
 
 

@@ -67,7 +67,7 @@ class Place:
 
     def __post_init__(self) -> None:
         if not self.checkpoint_seconds >= 0:
-            raise BadInput(f"--checkpoint_seconds {self.checkpoint_seconds}: must be 0 or more")
+            raise BadInput(f"--checkpoint-seconds {self.checkpoint_seconds:g}: must be 0 or more")
 
 
 def run(spec: RunSpec, place: Place) -> dict[str, Any]:

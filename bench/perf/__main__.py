@@ -12,7 +12,7 @@ import torch
 from rich.console import Console
 
 from ...objectives import BadInput
-from ..runner import machine as about_machine
+from ..machine import machine as about_machine
 from ..store import write_text
 from . import against, evaluation, iteration, sweeps, ways
 from .table import Row, csv_text, machine, markdown, printed

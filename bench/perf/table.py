@@ -69,7 +69,7 @@ def machine(about: Mapping[str, Any], command: str, load: Sequence[float]) -> di
     """What the numbers were measured on: processor and cores, versions, the command, and how busy the machine was.
 
     Args:
-        about: as `runner.machine` gives it.
+        about: as `bench.machine.machine` gives it.
         command: that made the table.
         load: the system's load averages over 1, 5 and 15 minutes at the start.
     """

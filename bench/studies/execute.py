@@ -17,9 +17,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from ...objectives import BadInput, unknown
+from ..machine import machine
 from .contract import SCALES, NotAtThisScale, Scale, Setting, Size, Study
 from .judge import judge
-from .store import Record, code_sha, frame, machine, publish, read, specification, write
+from .store import Record, code_sha, frame, publish, read, specification, write
 from .table import PLOT, verdict_table, write_tables
 
 
@@ -239,7 +240,8 @@ def _leave(study: Study, record: Record, job: Job, measurements: pd.DataFrame | 
     """Writes the record into the draft folder, moves that into place, and says what came out."""
     measurements = pd.DataFrame() if measurements is None else measurements
     draft = _draft(study, job) if measurements.empty else job.out / f".{study.id}.draft"
-    record = replace(record, machine=machine(), rows=len(measurements))
+    about = machine("cuda" if torch.cuda.is_available() else "cpu") | {"threads": torch.get_num_threads()}
+    record = replace(record, machine=about, rows=len(measurements))
     write(draft, record, measurements)
     publish(draft, job.out / study.id)
     rows = verdict_table(job.out, {study.id: study})["verdict"]

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import platform
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -14,10 +13,8 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-import torch
 
 from ...objectives import BadInput
-from ..machine import processor
 from .contract import Row, Size, Study
 
 SCHEMA_VERSION = 1
@@ -162,20 +159,6 @@ def _irrelevant(path: Path) -> bool:
         readers = ("__init__.py", "table.py", "judge.py", "style.py", "theory.py")
         return path.name in readers or (path.name[:1] in "tsg" and path.name[1:2].isdigit())
     return parts[:2] in (("bench", "report"), ("bench", "suites"), ("bench", "cli.py"), ("bench", "cli"))
-
-
-def machine() -> dict[str, Any]:
-    """The machine and versions behind a record's numbers."""
-    return {
-        "system": platform.platform(),
-        "processor": processor(),
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "",
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-    }
 
 
 def _plain(value: object) -> object:

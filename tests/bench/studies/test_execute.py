@@ -1,4 +1,6 @@
 import io
+import json
+import os
 import subprocess
 import sys
 import time
@@ -6,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -87,6 +90,8 @@ def test_run_leaves_records_plot_and_tables(tmp_path: Path) -> None:
     status, printed = run(GOOD, out=tmp_path, jobs=2)
     assert status == 0 and "reproduced" in printed and "0.1" in printed
     assert {p.name for p in (tmp_path / "X1").iterdir()} == {"measurements.csv", "study.json", "plot.png", "extra.txt"}
+    about = json.loads((tmp_path / "X1" / "study.json").read_text())["machine"]
+    assert (about["threads"], about["cores"], about["numpy"]) == (1, os.cpu_count(), np.__version__)
     assert (tmp_path / "X1" / "extra.txt").read_text() == "2 1"
     table = pd.read_csv(tmp_path / "verdicts.csv", dtype=str, keep_default_na=False)
     row = table.iloc[0].to_dict()
