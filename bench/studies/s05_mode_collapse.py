@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from .canvas import grid
 from .contract import Criterion, Part, Quantity, Row, Setting, Study
-from .style import GREY, dots, label, legend, panels, threshold
+from .style import GREY, dots, label, legend, panels, shared_legend, threshold
 from .toy_games import (
     CLIP,
     CLIP_TIGHT,
@@ -59,7 +59,7 @@ def plot(measurements: pd.DataFrame) -> Figure:
     for axis, (data, name) in zip(axes, DATA.items(), strict=True):
         _draw_courses(axis, courses[courses["dataset"] == data], "modes")
         label(axis, "generator updates", "modes covered (median over seeds, range)", name)
-        legend(axis, ncols=2, fontsize=7)
+    shared_legend(figure, axes[-1])
     return figure
 
 
@@ -73,7 +73,7 @@ def quality(measurements: pd.DataFrame) -> Figure:
         threshold(axis, floor, "floor: real against real")
         axis.set_yscale("log")
         label(axis, "generator updates", "exact W1, data units (median over seeds, range)", name)
-        legend(axis, ncols=2, fontsize=7)
+    shared_legend(figure, axes[-1])
     return figure
 
 

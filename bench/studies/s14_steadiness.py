@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from .contract import Criterion, Part, Quantity, Row, Setting, Study
 from .ranks import spearman
-from .style import GREY, label, panels
+from .style import GREY, label, name_points, panels
 from .toy_games import COLORS, COMPARISON, CORE, DATA, GRID, comparison, ending_rows
 
 RHO = 0.5
@@ -47,13 +47,13 @@ def plot(measurements: pd.DataFrame) -> Figure:
 def _draw(axis: Axes, runs: pd.DataFrame) -> None:
     finite = runs[np.isfinite(runs[["w1_tail_sd", "w1_final"]]).all(axis=1)]
     medians = finite.groupby("objective")[["w1_tail_sd", "w1_final"]].median()
+    axis.set_xscale("log")
+    axis.set_yscale("log")
     for name, (x, y) in zip(medians.index, medians.to_numpy(), strict=True):
         color, own = COLORS.get(str(name), GREY), finite[finite["objective"] == name]
         axis.scatter(own["w1_tail_sd"], own["w1_final"], s=9, color=color, alpha=0.5, linewidths=0)
         axis.scatter(x, y, s=42, color=color, edgecolors="white", linewidths=0.8, zorder=3)
-        axis.annotate(str(name), (x, y), xytext=(5, 4), textcoords="offset points", fontsize=7.5, color=color)
-    axis.set_xscale("log")
-    axis.set_yscale("log")
+    name_points(axis, pd.DataFrame(medians), COLORS)
     (left, _), (_, top) = axis.get_xlim(), axis.get_ylim()
     middle_x, middle_y = (float(medians[column].median()) for column in ("w1_tail_sd", "w1_final"))
     axis.fill_between([left, middle_x], middle_y, top, color=GREY, alpha=0.12, linewidth=0, zorder=0)

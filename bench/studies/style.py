@@ -1,6 +1,6 @@
 """How the studies' pictures look: one palette, one set of sizes. No measurements here."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,7 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
 )
 CYCLE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 GREY = "#7f7f7f"
+NAME_WIDTH, NAME_HEIGHT = 60, 9  # what the name of a point takes, in points of 1/72 inch
 
 
 def panels(title: str, columns: int = 1, width: float = 4.6, height: float = 3.5) -> tuple[Figure, list[Axes]]:
@@ -55,6 +56,11 @@ def legend(axis: Axes, **options: object) -> None:
     axis.legend(**{"fontsize": 8, "framealpha": 0.85, "edgecolor": "none", **options})  # pyright: ignore[reportArgumentType]
 
 
+def shared_legend(figure: Figure, axis: Axes) -> None:
+    """One legend below panels that show the same things, of which `axis` has all."""
+    figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=8, frameon=False)
+
+
 def dots(axis: Axes, names: Sequence[str], groups: Sequence[Sequence[float]], colors: Sequence[str] = CYCLE) -> None:
     """Every seed as a dot above its group's name, with a bar at the median."""
     for place, (values, color) in enumerate(zip(groups, colors, strict=False)):
@@ -70,3 +76,30 @@ def scatter_medians(axis: Axes, x: pd.Series, y: pd.Series, color: str, name: st
     axis.scatter(x, y, s=16, color=color, alpha=0.8, linewidths=0)
     medians = y.groupby(x).median()
     axis.plot(medians.index, medians, color=color, linewidth=1.2, label=name)
+
+
+def name_points(axis: Axes, points: pd.DataFrame, colors: Mapping[str, str]) -> None:
+    """Each point's name (its row's) up and right of it, above the names it would hide; `points`: columns x and y.
+
+    All else must be drawn by now: what lies close is told on the paper.
+    """
+    axis.autoscale_view()
+    place = axis.transData.transform(points.to_numpy()) * 72 / axis.figure.dpi  # in points of 1/72 inch
+    tops: list[tuple[float, float]] = []
+    for row in np.argsort(place[:, 1]):
+        x, y = place[row]
+        for _, other in sorted((top for top in tops if abs(top[0] - x) < NAME_WIDTH), key=lambda top: top[1]):
+            y = max(y, other + NAME_HEIGHT) if y > other - NAME_HEIGHT else y
+        tops.append((x, y))
+        name = str(points.index[row])
+        lifted = y - place[row][1]
+        line = {"arrowstyle": "-", "linewidth": 0.5, "color": colors.get(name, GREY)} if lifted else None
+        axis.annotate(
+            name,
+            tuple(points.iloc[row]),
+            xytext=(5, 4 + lifted),
+            textcoords="offset points",
+            fontsize=7.5,
+            color=colors.get(name, GREY),
+            arrowprops=line,
+        )

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import pandas as pd
 import pytest
 import torch
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from rich.console import Console
 
 from lipbench.bench.studies import (
@@ -29,6 +31,7 @@ from lipbench.bench.studies import (
     verdict_table,
 )
 from lipbench.bench.studies.parallel import each
+from lipbench.bench.studies.style import name_points, panels
 from lipbench.objectives import BadInput
 
 
@@ -271,3 +274,17 @@ def test_workers_of_a_killed_study_end_too(tmp_path: Path) -> None:
     while any(alive(pid) for pid in workers) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert len(workers) == 2 and not any(alive(pid) for pid in workers)
+
+
+def test_names_of_points_do_not_hide_each_other() -> None:
+    figure, axes = panels("", columns=1)
+    places = {"a": (1.0, 1.0), "b": (1.01, 1.0), "c": (1.02, 1.0003), "beside": (9.0, 1.0), "above": (1.0, 1.01)}
+    points = pd.DataFrame.from_dict(places, orient="index")
+    axes[0].scatter(points[0], points[1])
+    name_points(axes[0], points, {})
+    figure.draw_without_rendering()
+    boxes = {text.get_text(): Text.get_window_extent(text) for text in axes[0].texts}  # without the lines to them
+    assert set(boxes) == set(places)
+    assert not any(one.overlaps(other) for one, other in combinations(boxes.values(), 2))
+    below = {name: boxes[name].y0 - axes[0].transData.transform(place)[1] for name, place in places.items()}
+    assert below["beside"] == pytest.approx(below["a"], abs=1) and below["above"] == pytest.approx(below["a"], abs=1)
