@@ -12,7 +12,7 @@ help: ## this list
 bench: $(READY) ## train the four objectives on toys and MNIST images; tables and plots in results/quick
 	$(BIN)/lipbench run quick
 
-bench-gpu: $(READY) ## download CIFAR-10, train the four on a GPU as published; OPTIONS='--data DIR --weights PATH'
+bench-gpu: $(READY) ## download CIFAR-10 and Inception, train the four on a GPU as published; OPTIONS='--data DIR --weights PATH'
 	$(BIN)/lipbench run cifar10 --device cuda --download $(OPTIONS)
 
 reproduce: $(READY) ## every study at a small scale, with a verdict on each published claim

@@ -65,7 +65,7 @@ def run(
         gpus_per_run: GPUs for each run on Ray (a fraction is fine) or Slurm.
         slurm: KEY=VALUE parameters of submitit, e.g. slurm_partition=gpu timeout_min=600.
         weights: file with Inception's weights, for suites that ask for the extractor inception.
-        download: fetch the data sets that are missing, to where --data says.
+        download: fetch what is missing: data sets, to where --data says, and Inception's weights where they are used.
     """
     from .unchanged import Request
 
@@ -75,15 +75,15 @@ def run(
     if _settled(request, out or Path("results") / request.name):
         return 0
 
-    from .data import download as fetch
+    from .downloads import fetch
     from .executors import Limits, Options, choose
     from .runner import sweep
     from .suite import load_suite
     from .train import Place
 
     loaded, folder = load_suite(suite, overrides)
-    for dataset in loaded.datasets if download else ():
-        fetch(dataset, data)
+    if download:
+        fetch(loaded.datasets, data, loaded.evaluation.extractor, weights)
     limits = Limits(retries, time_limit)
     choice = choose(executor, Options(jobs, device, limits, address, gpus_per_run, slurm or ()))
     where = out or Path("results") / loaded.name
@@ -123,6 +123,7 @@ def tune(
     data: Path | None = None,
     device: str = "auto",
     weights: Path | None = None,
+    download: bool = False,
     checkpoint_seconds: float = 60.0,
 ) -> int:
     """Try an equal budget of random configurations per objective, and the best of each with fresh seeds.
@@ -139,14 +140,18 @@ def tune(
         data: folder of the data sets that are kept in files (default: ~/.cache/lipbench).
         device: auto, cpu, cuda (every GPU, in turn) or cuda:N.
         weights: file with Inception's weights, for suites that ask for the extractor inception.
+        download: fetch what is missing: data sets, to where --data says, and Inception's weights where they are used.
         checkpoint_seconds: time between two checkpoints of a run, from which an interrupted one goes on.
     """
+    from .downloads import fetch
     from .executors import Options, choose
     from .suite import load_suite
     from .train import Place
     from .tuning import tune as search
 
     loaded, folder = load_suite(suite, [*(set or []), *([f"seeds={seeds}"] if seeds is not None else [])])
+    if download:
+        fetch(loaded.datasets, data, loaded.evaluation.extractor, weights)
     choice = choose("local", Options(jobs, device))
     where = out or Path("results") / f"{loaded.name}-tune"
     place = Place(where, choice.device, choice.threads, (), checkpoint_seconds, weights and weights.absolute())
@@ -193,19 +198,19 @@ def study(
         data: folder of the data sets that are kept in files.
         device: of the image studies: auto, cpu, cuda or cuda:N; the others stay on the CPU.
         weights: file with Inception's weights, which makes FD on photographs FID.
-        download: fetch the data sets that are missing, to where --data says.
+        download: fetch what is missing: data sets, to where --data says, and Inception's weights where they are used.
         force: run again what is complete.
     """
-    from .data import download as fetch
     from .devices import find_devices, jobs_on
+    from .downloads import fetch
     from .studies import STUDIES
     from .studies.execute import choose, datasets_of, run_studies
     from .suite import key_value
 
     options = dict(key_value(pair) for pair in set or [])
     chosen, where = choose(ids, STUDIES), device if device == "auto" else find_devices(device)[0]
-    for dataset in datasets_of(chosen, scale, options) if download else ():
-        fetch(dataset, data)
+    if download:
+        fetch(datasets_of(chosen, scale, options), data, weights=weights)
     return run_studies(
         chosen,
         scale,

@@ -1,6 +1,6 @@
 """Inception-v3 as the FID takes it: the network and the resize of torch-fidelity, from weights that are at hand.
 
-Nothing is downloaded here: a missing file is one line that says where to get it and where to put it.
+Nothing is downloaded unless `download` is called: a missing file is one line that says where to get it and to put it.
 """
 
 from collections import OrderedDict
@@ -13,6 +13,7 @@ from ...objectives import BadInput
 from .folding import fold_batch_norms
 
 SIZE = 299
+MEGABYTES = 91
 SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 FILE = "weights-inception-2015-12-05-6726825d.pth"
 SAME_FILE = ("pt_inception-2015-12-05-6726825d.pth",)  # the same bytes, as pytorch-fid calls them
@@ -23,14 +24,36 @@ PAIRS = (("conv", "bn"),)
 
 def weights_path() -> Path:
     """The weights file in torch hub's cache; BadInput, which says where to get it, if it is not there."""
-    folder = Path(torch.hub.get_dir()) / "checkpoints"
-    found = [folder / name for name in (FILE, *SAME_FILE) if (folder / name).is_file()]
-    if not found:
+    found = _found()
+    if found is None:
         raise BadInput(
-            f"extractor 'inception' needs the file {FILE} (91 MB, from {URL}): put it into {folder}, "
-            "or name it with --weights PATH; nothing is downloaded without being asked for"
+            f"extractor 'inception' needs the file {FILE} ({MEGABYTES} MB, from {URL}): put it into {_folder()}, "
+            "name it with --weights PATH, or add --download to fetch it; nothing is downloaded without being asked for"
         )
-    return found[0]
+    return found
+
+
+def download() -> None:
+    """Fetches the weights file to where `weights_path` looks, unless it is there. Raises BadInput if that fails."""
+    if _found() is not None:
+        return
+    folder = _folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        torch.hub.download_url_to_file(URL, str(folder / FILE), hash_prefix=SHA256)
+    except (OSError, RuntimeError) as error:  # of the connection or the disk; of a file with another sha256
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        told = f"download of {MEGABYTES} MB from {URL} to {folder} failed ({reason})"
+        raise BadInput(f"weights of extractor 'inception': {told}") from error
+
+
+def _folder() -> Path:
+    return Path(torch.hub.get_dir()) / "checkpoints"
+
+
+def _found() -> Path | None:
+    paths = (_folder() / name for name in (FILE, *SAME_FILE))
+    return next((path for path in paths if path.is_file()), None)
 
 
 class Inception(nn.Module):
