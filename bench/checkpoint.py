@@ -88,7 +88,8 @@ def _set_random_states(states: dict[str, Any]) -> None:
     np.random.set_state(numpy | {"state": numpy["state"] | {"key": np.array(numpy["state"]["key"], dtype=np.uint32)}})
     torch.set_rng_state(states["torch"].cpu())
     if states["cuda"]:
-        torch.cuda.set_rng_state_all([state.cpu() for state in states["cuda"]])
+        here = states["cuda"][: torch.cuda.device_count()]  # the checkpoint may be of a machine with more GPUs
+        torch.cuda.set_rng_state_all([state.cpu() for state in here])
 
 
 def _remove(path: Path) -> None:

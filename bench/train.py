@@ -1,5 +1,6 @@
 """One run from its specification to its record: builds, trains, measures, writes. Knows nothing of other runs."""
 
+import gc
 import logging
 import platform
 import random
@@ -31,6 +32,7 @@ from ..models import (
     check_capability,
     check_device,
     refusal,
+    repeatable_convolutions,
     stream_seed,
     tensor_float32,
     to_uint8,
@@ -38,6 +40,7 @@ from ..models import (
 from ..objectives import BadInput, Objective
 from .checkpoint import Checkpointer, clear
 from .data import Dataset, load
+from .data.feed import would_fit
 from .evaluation import SNAPSHOT, Evaluator
 from .fresh import measure_again
 from .machine import device_name, peak_memory_mb, reset_peak_memory, versions
@@ -108,7 +111,9 @@ def _run(spec: RunSpec, place: Place) -> dict[str, Any]:
 
 def _out_of_memory(error: BaseException) -> bool:
     # On a CPU torch raises a RuntimeError that only its text tells from others.
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
+    # So do the CUDA runtime and its libraries, beside torch's own allocator.
+    marks = ("DefaultCPUAllocator", "CUDA error: out of memory", "_STATUS_ALLOC_FAILED")
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(mark in str(error) for mark in marks)
 
 
 def _count_attempt(folder: Path) -> None:
@@ -204,7 +209,10 @@ def skip_reason(spec: RunSpec, data: Dataset) -> str | None:
 
 
 def _skip_or_train(spec: RunSpec, place: Place, folder: Path) -> dict[str, Any]:
+    if place.device != "cpu":
+        gc.collect()  # module and trainer of the run before refer to each other, and hold the device's memory
     data = load(spec.dataset, None if spec.data_dir is None else Path(spec.data_dir)).to(place.device)
+    _wait_for_room(spec, data, place)
     reason = skip_reason(spec, data)
     if reason is not None:
         return {"status": "skipped", "reason": reason}
@@ -214,11 +222,18 @@ def _skip_or_train(spec: RunSpec, place: Place, folder: Path) -> dict[str, Any]:
     _seed_globally(stream_seed(spec.seed, "global"))
     module = build(spec, data)
     evaluator = Evaluator(data, spec.evaluation, spec.steps, place.weights)
-    _fit(module, evaluator, place, folder)
-    _write_history(folder, evaluator)
-    _write_samples(folder, module, evaluator, data)
-    _write_weights(folder, module)
-    return _result(spec, module, evaluator, place)
+    with tensor_float32(False), repeatable_convolutions():
+        _fit(module, evaluator, place, folder)
+        _write_history(folder, evaluator)
+        _write_samples(folder, module, evaluator, data)
+        _write_weights(folder, module)
+        return _result(spec, module, evaluator, place)
+
+
+def _wait_for_room(spec: RunSpec, data: Dataset, place: Place) -> None:
+    """A graph needs its data on the GPU: raises MemoryError where they would fit, were it not for others on it."""
+    if spec.accelerate == "graph" and data.feed is not None and would_fit(data.feed.table, place.device):
+        raise MemoryError(f"out of memory: the data fit on {place.device}, but others fill it now")
 
 
 def _seed_globally(seed: int) -> None:
@@ -231,7 +246,7 @@ def _seed_globally(seed: int) -> None:
 def _fit(module: GAN, evaluator: Evaluator, place: Place, folder: Path) -> None:
     checkpointer = Checkpointer(folder / RESUME, place.checkpoint_seconds)
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
-    with _interruptible(), tensor_float32(False), warnings.catch_warnings():
+    with _interruptible(), warnings.catch_warnings():
         # Advice on data loaders, on checkpoints of others, and that a logger starts afresh.
         warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
         trainer = pl.Trainer(
@@ -246,6 +261,7 @@ def _fit(module: GAN, evaluator: Evaluator, place: Place, folder: Path) -> None:
             enable_model_summary=False,
         )
         trainer.fit(module, Ticks(module), ckpt_path=checkpointer.latest(), weights_only=True)
+    module.to(place.device)  # Lightning leaves it on the CPU, and what follows draws and measures where it lies
 
 
 @contextmanager

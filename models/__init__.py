@@ -7,7 +7,7 @@ from .dcgan import dcgan, to_uint8
 from .gan import CHUNK, GAN, SCALARS, STREAMS, RealData, stream_seed
 from .mlp import mlp
 from .networks import Networks, Unsuited, draw_latent
-from .precision import PRECISIONS, tensor_float32
+from .precision import PRECISIONS, repeatable_convolutions, tensor_float32
 from .recipe import Recipe
 from .resnet import sngan_resnet, wgangp_resnet
 from .sngan_cnn import sngan_cnn
@@ -36,6 +36,7 @@ __all__ = [
     "check_device",
     "draw_latent",
     "refusal",
+    "repeatable_convolutions",
     "stream_seed",
     "tensor_float32",
     "to_uint8",

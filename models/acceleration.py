@@ -5,6 +5,7 @@ What an iteration computes is gan.py's affair.
 
 from __future__ import annotations
 
+import gc
 import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -61,10 +62,11 @@ def prepare(gan: GAN) -> Iteration:
     make = {"graph": capture, "compile": Compiled}[gan.accelerate]
     try:
         return make(gan)
-    except torch.OutOfMemoryError:
-        raise
     except Exception as error:
-        cause = " ".join(str(_first(error)).split())
+        first = _first(error)
+        if isinstance(first, torch.OutOfMemoryError):
+            raise first from error
+        cause = " ".join(str(first).split()) or type(first).__name__
         told = f"accelerate: {gan.accelerate}: an iteration of {gan.objective.name} cannot be captured: {cause}"
         raise RuntimeError(told) from error
 
@@ -86,12 +88,14 @@ def record(function: Iteration, gan: GAN) -> Iteration:
             function()
     here.wait_stream(stream)
     undo.restore()
+    gc.collect()  # an older graph that is destroyed while this one is captured would end the capture
     graph = torch.cuda.CUDAGraph()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".*register_generator_state")  # newer ones do it themselves
+    # From 2.14 on torch does it itself, and prints a line when it is asked to. The two are compared as versions.
+    if torch.__version__ < "2.14":
         for name in gan.drawing:
             graph.register_generator_state(gan.stream(name))
-    with torch.cuda.graph(graph, stream=stream):
+    # The outer context: a capture that fails leaves its own stream the current one.
+    with torch.cuda.stream(here), torch.cuda.graph(graph, stream=stream):
         scalars = function()
 
     def replay() -> Tensor:

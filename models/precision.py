@@ -26,6 +26,17 @@ def tensor_float32(on: bool) -> Iterator[None]:
         matmul.allow_tf32, cudnn.allow_tf32 = before
 
 
+@contextmanager
+def repeatable_convolutions() -> Iterator[None]:
+    """Convolutions on a GPU by algorithms that give the same bits every time; as it was before, afterwards."""
+    cudnn: Any = torch.backends.cudnn
+    before, cudnn.deterministic = cudnn.deterministic, True
+    try:
+        yield
+    finally:
+        cudnn.deterministic = before
+
+
 def autocast(precision: str, device: torch.device) -> AbstractContextManager[Any]:
     """The context in which one step of the game runs; its weights' casts are forgotten with it, as they change."""
     return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()

@@ -36,7 +36,9 @@ class Traced:
     """
 
     def __init__(self, function: Callable[..., list[Tensor]], inputs: Sequence[Tensor], compiler: Compiler) -> None:
-        module = make_fx(lambda *given: function(*given), decomposition_table=DECOMPOSED)(*inputs)
+        # On a GPU backward passes have threads of their own, in which nothing is traced.
+        with torch.autograd.set_multithreading_enabled(False):
+            module = make_fx(lambda *given: function(*given), decomposition_table=DECOMPOSED)(*inputs)
         self.module = module
         self.given = [node for node in module.graph.nodes if node.op == "placeholder"]
         self.others: dict[Node, Callable[[], Tensor]] = {}  # further placeholders, and where their tensors come from

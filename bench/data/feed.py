@@ -27,6 +27,12 @@ def fits(table: Tensor, device: torch.device | str) -> bool:
     return device.type != "cuda" or 2 * table.nbytes <= torch.cuda.mem_get_info(device)[0]
 
 
+def would_fit(table: Tensor, device: torch.device | str) -> bool:
+    """Whether it would if nobody else were using the device."""
+    device = torch.device(device)
+    return device.type != "cuda" or 2 * table.nbytes <= torch.cuda.mem_get_info(device)[1]
+
+
 @dataclass
 class _Chain:
     """Draws that are under way, by the stream's state before each, and the stream as it is after the last of them."""

@@ -155,7 +155,10 @@ def _pairs(slots: Sequence[Slot], waiting: deque[RunSpec]) -> Iterator[tuple[Slo
 
 def _event(future: "Future[dict[str, Any]]", slot: Slot, spec: RunSpec, trials: Trials) -> Retried | Ended:
     try:
-        return Ended(spec, future.result())
+        result = future.result()
+        if "AcceleratorError" in (result["reason"] or ""):
+            slot.close()  # its CUDA context may be gone for good
+        return Ended(spec, result)
     except BrokenProcessPool:
         return trials.after(spec, slot.death())
     except MemoryError as error:

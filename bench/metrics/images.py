@@ -171,7 +171,7 @@ class ImageMetrics:
             return dict.fromkeys(self.sizes.metrics, float("nan")), {}
         sample = self.sample(fakes, self.sizes.n_fake)
         scores = self._scores(self.reference, sample, self.sizes.splits)
-        known, found = self.reference.sample.features.double().cpu(), sample.features.double().cpu()
+        known, found = self.reference.sample.features, sample.features
         n, dim = min(len(known), len(found)), found.shape[1]
         if not sizes or "fd" not in scores or n // max(PARTS) <= dim:
             return scores, {}
@@ -226,7 +226,8 @@ class ImageMetrics:
         for start, features, scores in self._chunks(images):
             if start < fitted:
                 moments.add(features[: fitted - start])
-            held.append(features[: max(0, min(self.sizes.held, fitted) - start)])
+            if start < min(self.sizes.held, fitted):
+                held.append(features[: min(self.sizes.held, fitted) - start])
             logits.append(scores)
         return Sample(moments.gaussian(), torch.cat(held), torch.cat(logits))
 

@@ -3,14 +3,15 @@
 All lie in one process and take turns, so that whatever else the machine does hits all alike.
 """
 
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import torch
 
-from ...models import GAN, Networks, Recipe, sngan_cnn, tensor_float32
+from ...models import GAN, Networks, Recipe, repeatable_convolutions, sngan_cnn, tensor_float32
 from ...objectives import SpectralNorm
 from ..data import Dataset, load
 from ..report.statistics import estimate
@@ -57,6 +58,8 @@ class Way:
 ON_CPU = (Way(EAGER), Way("lipbench, compiled", "compile"))
 ON_GPU = (
     *ON_CPU,
+    Way("lipbench, eager, tf32", precision="tf32"),
+    Way("lipbench, eager, bf16", precision="bf16"),
     Way("lipbench, graph", "graph"),
     Way("lipbench, graph, tf32", "graph", "tf32"),
     Way("lipbench, graph, bf16", "graph", "bf16"),
@@ -108,23 +111,32 @@ def loops_of(case: Case, device: str) -> dict[str, Loop]:
 
 @dataclass
 class Turns:
-    """Iterations per second of each turn, and on a GPU the memory a turn took beside what lay there before (MiB)."""
+    """Iterations per second of each turn, and the memory that the first one took on a GPU beside what lay there (MiB).
 
-    speed: list[float]
-    memory: list[float]
+    The first, because compiling and capturing belong to it, and the replay of a graph takes none any more.
+    """
+
+    memory: float
+    speed: list[float] = field(default_factory=list)
 
 
 def interleave(loops: Mapping[str, Loop], size: int, repeats: int, device: str) -> dict[str, Turns]:
-    """Every loop's turns of `size` iterations, one loop after the other, `repeats` times; a first turn warms up."""
-    found = {name: Turns([], []) for name in loops}
-    with tensor_float32(False):
-        for loop in loops.values():
-            loop.run(size)
+    """Every loop's turns of `size` iterations, one loop after the other, `repeats` times; a first turn warms up.
+
+    A loop that fails at once is left out, and said; all others are compared with lipbench's eager one, which must run.
+    """
+    found: dict[str, Turns] = {}
+    with tensor_float32(False), repeatable_convolutions():
+        for name, loop in loops.items():
+            try:
+                found[name] = Turns(timed(lambda loop=loop: loop.run(size), device)[1])
+            except RuntimeError as error:
+                if name == EAGER:
+                    raise
+                print(f"{name}: left out: {' '.join(str(error).split())}", file=sys.stderr)
         for _ in range(repeats):
-            for name, loop in loops.items():
-                seconds, memory = timed(lambda loop=loop: loop.run(size), device)
-                found[name].speed.append(size / seconds)
-                found[name].memory.append(memory)
+            for name, turns in found.items():
+                turns.speed.append(size / timed(lambda loop=loops[name]: loop.run(size), device)[0])
     return found
 
 
@@ -144,16 +156,23 @@ def timed(task: Callable[[], None], device: str) -> tuple[float, float]:
 
 
 def table(part: str, found: Mapping[str, Turns], goals: Mapping[str, Goal]) -> Iterator[Row]:
-    """A row for each loop's speed, how many times eager's that is, turn by turn, and the memory."""
+    """A row for each loop's speed, how many times that of eager at its precision that is, turn by turn, the memory."""
     for name, turns in found.items():
         yield Row(part, name, "it/s", estimate(turns.speed))
     for name, turns in found.items():
         if name != EAGER:
-            ratios = [a / b for a, b in zip(turns.speed, found[EAGER].speed, strict=True)]
-            yield Row(part, f"{name} / {EAGER}", "×", estimate(ratios), goals.get(name))
+            base = _base(name, found)
+            ratios = [a / b for a, b in zip(turns.speed, found[base].speed, strict=True)]
+            yield Row(part, f"{name} / {base}", "×", estimate(ratios), goals.get(name))
     for name, turns in found.items():
-        if any(turns.memory):
-            yield Row(part, f"{name}: memory of an iteration", "MiB", estimate(turns.memory))
+        if turns.memory:
+            yield Row(part, f"{name}: memory of the first turn", "MiB", estimate([turns.memory]))
+
+
+def _base(name: str, found: Mapping[str, Turns]) -> str:
+    """The eager way of the same precision for a graph in tf32 or bf16; else the eager one."""
+    own = name.replace("graph", "eager")
+    return own if own != name and own in found else EAGER
 
 
 def measure(case: Case, device: str, repeats: int, graph: Goal) -> Iterator[Row]:

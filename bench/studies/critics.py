@@ -18,7 +18,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from ...models import Recipe
+from ...models import Recipe, stream_seed
 from ...objectives import BUILTINS, Batch, Objective, critic_step, generator_step
 from ..metrics.stability import gradient_norm
 from ..spec import code_version
@@ -87,11 +87,11 @@ class CriticRun:
         return BUILTINS[self.objective](**{**dict(self.arguments), **other})
 
     def untrained(self) -> nn.Module:
-        return self.make_objective().prepare_critic(self.fixed.game(self.seed).critic)
+        return self._prepared(self.fixed.game(self.seed), self.make_objective())
 
     def train(self) -> tuple[nn.Module, list[Row]]:
         game, objective = self.fixed.game(self.seed), self.make_objective()
-        critic = objective.prepare_critic(game.critic)
+        critic = self._prepared(game, objective)
         optimizer = self.recipe.make_optimizer(critic.parameters(), self.recipe.lr)
         curve: list[Row] = []
         for step in range(self.steps + 1):
@@ -100,6 +100,12 @@ class CriticRun:
             if step < self.steps:
                 critic_step(objective, critic, game.batch(self.recipe.batch, step), optimizer)
         return critic, curve
+
+    def _prepared(self, game: FixedGame, objective: Objective) -> nn.Module:
+        """The game's critic as the objective wants it, on the game's device; what that draws depends on the seed."""
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(stream_seed(self.seed, "preparation"))
+            return objective.prepare_critic(game.critic).to(game.device)
 
     def critic(self, module: nn.Module) -> nn.Module:
         return module

@@ -3,8 +3,7 @@
 import shutil
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from ...objectives import BadInput, unknown
 from ..machine import machine
 from .contract import SCALES, NotAtThisScale, Scale, Setting, Size, Study
 from .judge import judge
+from .parallel import settled
 from .store import Record, code_sha, frame, publish, read, specification, write
 from .table import PLOT, verdict_table, write_tables
 
@@ -90,7 +90,7 @@ def run_studies(
     job = Job(scale, out, jobs, seeds, options or {}, force, console or Console(), device, data, gpu_jobs, weights)
     for study in studies.values():
         _check_options(study, job)
-    with one_thread():
+    with settled():
         records = [settle(study, job) for study in studies.values()]
     write_tables(verdict_table(out, catalogue or studies), out)
     show(verdict_table(out, studies), out, job.console)
@@ -174,17 +174,6 @@ def _asked(size: Size, job: Job) -> Size:
     told = ", ".join(f"{key} = {value}" for key, value in job.options.items())
     note = f"{size.note}; {told}" if size.note else told
     return replace(size, options={**size.options, **job.options}, note=note)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """One torch thread: the same sums in the same order on every machine, and small networks run faster so."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def show(table: pd.DataFrame, out: Path, console: Console) -> None:

@@ -22,13 +22,13 @@ class FixedGame:
     """A critic that is to tell real from generated samples, and the streams that both come from.
 
     Attributes:
-        critic: not yet prepared by an objective.
+        critic: not yet prepared by an objective, and on the CPU.
         draw: (n, stream) → n real and n generated samples [n, …].
         seed: of the streams.
         generator: where there is one to differentiate: latents to samples.
         draw_latents: (n, stream) → what the generator takes; N(0, I_2) in double precision by default.
         dtype: of what is measured.
-        device: of the critic, and of all that is drawn.
+        device: of all that is drawn.
     """
 
     critic: nn.Module
@@ -165,8 +165,7 @@ class Images:
         def draw(n: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
             return data.sample(n, rng), generator(latents(n, rng))
 
-        critic = networks.critic.to(self.device)
-        return FixedGame(critic, draw, seed, generator, latents, torch.float32, self.device)
+        return FixedGame(networks.critic, draw, seed, generator, latents, torch.float32, self.device)
 
 
 def settled(networks: Networks, seed: int, n: int = 256) -> nn.Module:

@@ -46,12 +46,18 @@ def autocast(make: Make, setting: Setting) -> Outcome:
 
 def other_device(make: Make, setting: Setting) -> Outcome:
     """Everything is made on the device of the samples: on CUDA where present, else on torch's meta device."""
-    if torch.cuda.is_available():
-        game = Game(make, setting, device="cuda")
-        devices = {name: value.device.type for name, value in _both_phases(game).items()}
-        wrong = [name for name, device in devices.items() if device != "cuda"]
-        return failed(f"{', '.join(wrong)} not on the samples' device") if wrong else passed("on CUDA")
-    return _on_meta(make, setting)
+    return _on_cuda(make, setting) if torch.cuda.is_available() else _on_meta(make, setting)
+
+
+def _on_cuda(make: Make, setting: Setting) -> Outcome:
+    try:
+        scalars = _both_phases(Game(make, setting, device="cuda"))
+    except RuntimeError as error:
+        if MIXED_DEVICES.search(str(error)):
+            return failed(f"mixes devices: {error}")
+        raise
+    wrong = [name for name, value in scalars.items() if value.device.type != "cuda"]
+    return failed(f"{', '.join(wrong)} not on the samples' device") if wrong else passed("on CUDA")
 
 
 def _on_meta(make: Make, setting: Setting) -> Outcome:

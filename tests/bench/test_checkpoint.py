@@ -339,6 +339,15 @@ def test_random_states_come_back_through_a_file(tmp_path: Path) -> None:
     assert draw() == expected
 
 
+def test_random_states_of_more_gpus_than_are_here_come_back_for_those_that_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    states, restored = _random_states(), list[torch.Tensor]()
+    states["cuda"] = [torch.tensor([gpu], dtype=torch.uint8) for gpu in range(4)]
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "set_rng_state_all", restored.extend)
+    _set_random_states(states)
+    assert [int(state) for state in restored] == [0, 1]
+
+
 def test_checkpoint_of_a_healthy_run_raises_no_warning(make_run: MakeRun, careful: Place, game: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -305,6 +305,32 @@ def test_ways_take_turns_and_are_held_against_eager(monkeypatch: pytest.MonkeyPa
     ]
 
 
+def test_ways_compare_graphs_with_eager_of_their_precision() -> None:
+    speeds = {ways.EAGER: 2.0, "lipbench, eager, tf32": 4.0, "lipbench, graph": 3.0, "lipbench, graph, tf32": 10.0}
+    found = {name: ways.Turns(memory=7.0, speed=[speed]) for name, speed in speeds.items()}
+    rows = {row.measured: row.estimate.value for row in ways.table("part", found, {})}
+    assert rows["lipbench, graph, tf32 / lipbench, eager, tf32"] == 2.5
+    assert rows[f"lipbench, graph / {ways.EAGER}"] == 1.5
+    assert rows[f"lipbench, eager, tf32 / {ways.EAGER}"] == 2.0
+    assert rows["lipbench, graph: memory of the first turn"] == 7.0
+
+
+class Broken:
+    """A loop that cannot run here."""
+
+    def run(self, iterations: int) -> None:
+        raise RuntimeError("cannot\nbe captured")
+
+
+def test_ways_leave_out_what_fails_at_once_and_say_so(capsys: pytest.CaptureFixture[str]) -> None:
+    working = Ticking("e", 0.25, [0.0], [])
+    found = ways.interleave({"other": Broken(), ways.EAGER: working}, 1, 2, "cpu")
+    assert list(found) == [ways.EAGER]
+    assert capsys.readouterr().err == "other: left out: cannot be captured\n"
+    with pytest.raises(RuntimeError, match="captured"):
+        ways.interleave({ways.EAGER: Broken()}, 1, 2, "cpu")
+
+
 @pytest.mark.parametrize("case", [iteration.CASES[1], ways.sngan(2, channels=2)], ids=["MLP", "CNN"])
 def test_ways_raw_and_eager_do_the_same_work(case: iteration.Case) -> None:
     data = ways.material(case.dataset, "cpu")
@@ -317,7 +343,8 @@ def test_ways_raw_and_eager_do_the_same_work(case: iteration.Case) -> None:
 
 def test_ways_on_a_gpu_have_graphs_and_each_precision() -> None:
     found = {(way.accelerate, way.precision) for way in ways.ON_GPU}
-    assert found == {("none", "32"), ("compile", "32"), ("graph", "32"), ("graph", "tf32"), ("graph", "bf16")}
+    precisions = ("32", "tf32", "bf16")
+    assert found == {("compile", "32"), *((way, name) for way in ("none", "graph") for name in precisions)}
     assert {way.accelerate for way in ways.ON_CPU} == {"none", "compile"}
 
 

@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 
 from lipbench.bench import store
 from lipbench.bench.data import load
+from lipbench.bench.data.feed import Feed
 from lipbench.bench.evaluation import Evaluator, Quality
 from lipbench.bench.metrics.divergence import Divergence
 from lipbench.bench.report.records import RunRecord, read_samples
@@ -302,7 +303,13 @@ def test_run_whose_objective_raises_has_failed_with_the_traceback(
 
 @pytest.mark.parametrize(
     "raised",
-    ["MemoryError('no room')", "torch.OutOfMemoryError('no room')", "RuntimeError('[x] DefaultCPUAllocator: no room')"],
+    [
+        "MemoryError('no room')",
+        "torch.OutOfMemoryError('no room')",
+        "RuntimeError('[x] DefaultCPUAllocator: no room')",
+        "RuntimeError('CUDA error: out of memory, no room')",
+        "RuntimeError('CUBLAS_STATUS_ALLOC_FAILED: no room')",
+    ],
 )
 def test_run_without_memory_keeps_its_checkpoints_and_leaves_it_to_others_to_try_again(
     make_run: MakeRun, write_plugin: WritePlugin, careful: Place, raised: str
@@ -311,6 +318,25 @@ def test_run_without_memory_keeps_its_checkpoints_and_leaves_it_to_others_to_try
     with pytest.raises(MemoryError, match=r"^out of memory: .*no room$"):
         make_run(careful, objectives=["my.py:Mine"])
     assert [p.stem for p in sorted(careful.folder.glob("runs/.*/resume/*.ckpt"))] == ["000000002", "000000003"]
+
+
+@pytest.mark.parametrize("others", [True, False])
+def test_run_as_a_graph_waits_for_room_that_others_take(
+    make_run: MakeRun, place: Place, monkeypatch: pytest.MonkeyPatch, others: bool
+) -> None:
+    """Too large for the GPU is a reason to skip it; a GPU that is full for now is not."""
+    found = load("digits")
+    assert found.train is not None
+    fed = replace(found, feed=Feed(found.train))
+    monkeypatch.setattr("lipbench.bench.train.load", lambda *_: fed)
+    monkeypatch.setattr("lipbench.bench.train.Dataset.to", lambda data, _: data)
+    monkeypatch.setattr("lipbench.bench.train.would_fit", lambda *_: others)
+    content = {"datasets": ["digits"], "architectures": ["dcgan"], "accelerate": "graph"}
+    if others:
+        with pytest.raises(MemoryError, match="out of memory: the data fit on cpu, but others fill it now"):
+            make_run(place, **content)
+    else:
+        assert "the data do not fit" in make_run(place, **content).result["reason"]
 
 
 def test_run_of_a_plugin_that_has_changed_since_it_was_planned_has_failed(

@@ -214,8 +214,20 @@ class Drawing(NonSaturating):
         return x + torch.empty_like(x).normal_(generator=batch.rng)
 
 
+class Asserting(NonSaturating):
+    """Fails without a word."""
+
+    def critic_loss(self, critic: nn.Module, batch: Batch) -> Tensor:
+        raise AssertionError
+
+
 @pytest.mark.parametrize(
-    ("objective", "cause"), [(Deciding(), "get value out of a tracing tensor"), (Drawing(), "draw with torch.rand")]
+    ("objective", "cause"),
+    [
+        (Deciding(), "get value out of a tracing tensor"),
+        (Drawing(), "draw with torch.rand"),
+        (Asserting(), "AssertionError$"),
+    ],
 )
 def test_acceleration_fails_with_the_cause(
     make_gan: MakeGAN, fit: Fit, stand_in: Rerun, objective: Objective, cause: str
@@ -224,6 +236,21 @@ def test_acceleration_fails_with_the_cause(
     with pytest.raises(RuntimeError, match=rf"accelerate: compile: .*non-saturating cannot be captured: .*{cause}"):
         fit(gan, 1)
     assert gan.updates == 0
+
+
+class Overflowing(NonSaturating):
+    """Runs out of memory, and what it interrupts then complains of something else."""
+
+    def critic_loss(self, critic: nn.Module, batch: Batch) -> Tensor:
+        try:
+            raise torch.OutOfMemoryError("no room")
+        finally:
+            raise RuntimeError("the capture has failed")
+
+
+def test_acceleration_tells_that_memory_ran_out(make_gan: MakeGAN, fit: Fit, stand_in: Rerun) -> None:
+    with pytest.raises(torch.OutOfMemoryError, match="no room"):
+        fit(make_gan(Overflowing(), accelerate="graph"), 1)
 
 
 @pytest.mark.parametrize(

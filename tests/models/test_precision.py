@@ -8,7 +8,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from lipbench.models import GAN, tensor_float32
+from lipbench.models import GAN, repeatable_convolutions, tensor_float32
 from lipbench.objectives import Batch, GradientPenalty, Objective, SpectralNorm
 
 MakeGAN = Callable[..., GAN]
@@ -17,6 +17,15 @@ Fit = Callable[..., pl.Trainer]
 
 def tf32() -> tuple[Any, Any]:
     return torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_precision_puts_the_choice_of_convolutions_back(monkeypatch: pytest.MonkeyPatch, before: bool) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "deterministic", before)
+    with pytest.raises(KeyError), repeatable_convolutions():
+        assert torch.backends.cudnn.deterministic
+        raise KeyError
+    assert torch.backends.cudnn.deterministic is before
 
 
 class Watched(GradientPenalty):

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from rich.console import Console
 
 from lipbench.bench.executors import Ended, Limits, LocalExecutor, Retried, Started
 from lipbench.bench.executors.base import Trials
-from lipbench.bench.executors.local import Slot
+from lipbench.bench.executors.local import Slot, _event
 from lipbench.bench.report.records import RunRecord
 from lipbench.bench.spec import RunSpec
 from lipbench.bench.train import Place
@@ -54,6 +55,22 @@ def test_local_in_this_process_goes_on_after_a_run_without_memory(
     records = made(1, place, objectives=[dies_once("raise MemoryError('all gone')"), "wgan-gp"], steps=8)
     assert records["mine"].result["reason"] == "out of memory: all gone"
     assert {name: r.status for name, r in records.items()} == {"mine": "failed", "wgan-gp": "completed"}
+
+
+@pytest.mark.parametrize(("reason", "kept"), [("AcceleratorError: CUDA error: x", False), ("ValueError: x", True)])
+def test_local_ends_a_worker_whose_gpu_is_lost(plan: Plan, reason: str, kept: bool) -> None:
+    """After some errors of a GPU every later call in that process fails too."""
+    closed: list[bool] = []
+
+    class Fake(Slot):
+        def close(self) -> None:
+            closed.append(True)
+
+    future: Future[dict[str, Any]] = Future()
+    future.set_result({"status": "failed", "reason": reason})
+    (spec,) = plan(objectives=["minimax"])
+    assert _event(future, Fake(), spec, Trials(0)) == Ended(spec, future.result())
+    assert closed == [] if kept else [True]
 
 
 def test_local_tells_when_runs_start_and_end(plan: Plan, place: Place) -> None:
