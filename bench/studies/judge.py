@@ -13,6 +13,7 @@ from .contract import Criterion, Outcome, Part, Quantity, Study
 OPERATORS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 SIGNS = {"<": "<", "<=": "≤", ">": ">", ">=": "≥"}
 REDUCERS = {"max": np.max, "min": np.min, "median": np.median, "mean": np.mean}
+NOT_MEASURED = "not measured"
 # The gravest verdict of the parts is the study's: a claim with one false half is false as stated.
 GRAVITY = (
     Outcome.DISPUTED,
@@ -129,7 +130,7 @@ def find(criterion: Criterion, rows: pd.DataFrame, min_seeds: int = 3) -> Findin
     """The criterion held against the rows."""
     measured = estimate(criterion, rows)
     if np.isnan(measured.value):
-        return Finding(criterion, measured, None, "not measured")
+        return Finding(criterion, measured, None, NOT_MEASURED)
     if 0 < measured.seeds < min_seeds:
         return Finding(criterion, measured, None, f"too few seeds to conclude: {measured.seeds} of {min_seeds}")
     compare = OPERATORS[criterion.op]

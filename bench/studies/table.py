@@ -1,13 +1,14 @@
 """The verdict table, a pure function of the records. Runs no experiment."""
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pandas as pd
 
 from ...objectives import BadInput
-from .contract import Study
-from .judge import PartVerdict, criterion_text, judge
+from .contract import Size, Study
+from .judge import NOT_MEASURED, PartVerdict, criterion_text, judge
 from .store import Record, read
 
 COLUMNS = (
@@ -43,11 +44,32 @@ def study_rows(out: Path, study: Study) -> list[dict[str, object]]:
         record, measurements = read(out / study.id)
     except BadInput as error:
         return [_without_verdict(study, f"damaged: {error}") | common]
-    common["scale"] = f"{record.scale} ({record.note})" if record.note else record.scale
+    smaller = "; ".join(_smaller(record, study.sizes.get(record.scale)))
+    common["scale"] = f"{record.scale} ({smaller})" if smaller else record.scale
     if record.status != "completed":
         return [_without_verdict(study, _why(record)) | common]
     plot = f"{study.id}/{PLOT}" if (out / study.id / PLOT).exists() else ""
     return [common | _part_row(part) | {"plot": plot} for part in judge(study, measurements).parts]
+
+
+def _smaller(record: Record, size: Size | str | None) -> Iterator[str]:
+    """What the record has less of than the claim's experiment, or otherwise: of the scale itself, seeds, options."""
+    if not isinstance(size, Size):
+        return
+    if size.note:
+        yield size.note
+    if record.seeds and len(record.seeds) != size.seeds:
+        yield f"{len(record.seeds)} seeds, not {size.seeds}"
+    given = record.specification.get("options", {})
+    for key, usual in json.loads(json.dumps(dict(size.options))).items():
+        if key in given and given[key] != usual:
+            yield _otherwise(key, given[key], usual)
+
+
+def _otherwise(key: str, given: object, usual: object) -> str:
+    if isinstance(given, list) and isinstance(usual, list) and all(one in usual for one in given):
+        return f"{key} without {', '.join(str(one) for one in usual if one not in given)}"
+    return f"{key} = {given}, not {usual}"
 
 
 def _part_row(verdict: PartVerdict) -> dict[str, object]:
@@ -57,7 +79,7 @@ def _part_row(verdict: PartVerdict) -> dict[str, object]:
         "criterion": verdict.threshold,
         "measured": verdict.measured,
         "seeds": str(verdict.seeds) if verdict.seeds else "exact",
-        "verdict": str(verdict.outcome),
+        "verdict": NOT_MEASURED if all(f.note == NOT_MEASURED for f in verdict.findings) else str(verdict.outcome),
         "reading": _reading(verdict),
     }
 

@@ -63,7 +63,6 @@ COMPARISON: dict[Scale, Size] = {
     "full": Size(
         seeds=5,
         options={"steps": STEPS, RING: _FULL, GRID: _FULL, "recipes": ("published", "matched")},
-        note="published recipes, where they run, have 3,000 updates too",
     ),
 }
 

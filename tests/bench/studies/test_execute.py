@@ -147,7 +147,7 @@ def test_run_takes_options_in_place_of_the_study_s_own_and_says_so(tmp_path: Pat
     assert "complete already" not in printed
     assert "complete already" in run(GOOD, out=tmp_path, options={"factor": 10.0})[1]
     row = verdict_table(tmp_path, {"X1": GOOD}).iloc[0]
-    assert row["scale"] == "quick (factor = 10.0)" and row["verdict"] == "not reproduced"
+    assert row["scale"] == "quick (factor = 10.0, not 1.0)" and row["verdict"] == "not reproduced"
 
 
 def test_run_refuses_an_option_that_a_study_does_not_have_before_any_runs(tmp_path: Path) -> None:
@@ -174,6 +174,24 @@ def test_run_repeats_a_damaged_record_and_says_so(tmp_path: Path) -> None:
     assert verdicts(tmp_path, GOOD)["X1"].startswith("damaged: ")
     assert "runs again" in run(GOOD, out=tmp_path)[1]
     assert verdicts(tmp_path, GOOD) == {"X1": "reproduced"}
+
+
+def test_table_says_what_a_record_leaves_out(tmp_path: Path) -> None:
+    """Against the study as it is now, so that it is true of records that are kept for long, too."""
+    usual = {"factor": 1.0, "names": ("a", "b", "c"), "settings": {"k": (1, 2)}}
+    study = replace(GOOD, sizes={"quick": Size(5, usual, "half the steps")})
+    run(study, out=tmp_path)
+    assert verdict_table(tmp_path, {"X1": study})["scale"][0] == "quick (half the steps)"
+    run(study, out=tmp_path, seeds=3, options={"names": ["b"], "settings": {"k": [1, 3]}})
+    left = "3 seeds, not 5; names without a, c; settings = {'k': [1, 3]}, not {'k': [1, 2]}"
+    assert verdict_table(tmp_path, {"X1": study})["scale"][0] == f"quick (half the steps; {left})"
+
+
+def test_table_tells_what_was_not_measured_from_what_did_not_decide(tmp_path: Path) -> None:
+    other = Part(name="other", criteria=(replace(GOOD.criteria[0], measurement="absent"),))
+    study = replace(GOOD, parts=(*GOOD.parts, other))
+    run(study, out=tmp_path)
+    assert list(verdict_table(tmp_path, {"X1": study})["verdict"]) == ["reproduced", "not measured"]
 
 
 def test_run_with_few_seeds_is_inconclusive_and_the_table_says_what_is_smaller(tmp_path: Path) -> None:
