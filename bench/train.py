@@ -246,6 +246,7 @@ def _fit(module: GAN, evaluator: Evaluator, place: Place, folder: Path) -> None:
             enable_model_summary=False,
         )
         trainer.fit(module, Ticks(module), ckpt_path=checkpointer.latest(), weights_only=True)
+    module.to(place.device)  # Lightning leaves it on the CPU, and what follows draws and measures where it lies
 
 
 @contextmanager
