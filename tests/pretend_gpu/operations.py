@@ -13,7 +13,7 @@ from torch.utils._pytree import tree_leaves
 
 from .graphs import Recording
 from .memory import CPU, GPU, Watch, address, device_of, put_
-from .streams import check_stream
+from .streams import check_stream, is_on_gpu
 
 COPIES = {"copy_", "_to_copy", "set_"}
 INDEXED = {"index", "index_put", "index_put_", "_index_put_impl_"}
@@ -36,10 +36,7 @@ class Operations(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None) -> Any:
         kwargs = kwargs or {}
         inputs = [x for x in tree_leaves((args, kwargs)) if isinstance(x, Tensor)]
-        on_gpu = any(device_of(x) == GPU for x in inputs)
-        if not inputs and torch._C._current_autograd_node() is not None:
-            on_gpu = self._latest_on_gpu  # derivatives make zeros where their arguments lie, which to them is the CPU
-        self._latest_on_gpu = on_gpu
+        on_gpu = self._is_on_gpu(inputs, kwargs.get("generator"))
         if on_gpu:
             name = func.overloadpacket.__name__
             refuse_mixture(func, name, inputs, args)
@@ -48,6 +45,15 @@ class Operations(TorchDispatchMode):
             self._note_waiting(name, args, kwargs)
         out = func(*args, **kwargs) if self.recording is None else self.recording.run(func, args, kwargs, inputs)
         return mark(out, inputs) if on_gpu else out
+
+    def _is_on_gpu(self, inputs: list[Tensor], generator: Any) -> bool:
+        """What takes no tensor only knows the CPU: a traced draw, and the zeros that a derivative makes of its own."""
+        if inputs:
+            self._latest_on_gpu = any(device_of(x) == GPU for x in inputs)
+            return self._latest_on_gpu
+        if generator is not None:
+            return is_on_gpu(generator)
+        return self._latest_on_gpu and torch._C._current_autograd_node() is not None
 
     def _note_waiting(self, name: str, args: tuple, kwargs: dict[str, Any]) -> None:
         if name in WAITING:
