@@ -89,7 +89,7 @@ class Pressed(Checkpointer):
 
 
 @pytest.mark.parametrize("accelerate", ["none", "graph"])
-@pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
+@pytest.mark.parametrize("optimizer", ["adam", pytest.param("rmsprop", marks=pytest.mark.slow)])
 def test_run_goes_on_from_its_checkpoint(
     gpu: Any, tmp_path: Path, there: Place, monkeypatch: pytest.MonkeyPatch, accelerate: str, optimizer: str
 ) -> None:
@@ -113,7 +113,7 @@ def test_run_is_fed_from_the_host_where_the_data_do_not_fit(
     same(expected, record_of(spec, there))
 
 
-@pytest.mark.parametrize("how", [{"accelerate": "graph"}, {"precision": "tf32"}])
+@pytest.mark.parametrize("how", [{"accelerate": "graph"}, pytest.param({"precision": "tf32"}, marks=pytest.mark.slow)])
 def test_run_in_ways_of_a_gpu_has_a_record(gpu: Any, tmp_path: Path, there: Place, how: dict[str, str]) -> None:
     found = record_of(spec_of(tmp_path, **how), there)
     assert found.result["steps"] == 6

@@ -31,12 +31,13 @@ def measured(name: str, folder: Path, device: str) -> pd.DataFrame:
     return store.frame(STUDIES[name].run(setting))
 
 
-QUICK = ("G1", "G2", "G6", "G7")  # the others have no code of their own that sees a device
+@pytest.mark.parametrize("name", ["G1", "G2", "G6", "G7"])
+def test_study_with_code_of_its_own_for_a_device_runs_there(gpu: Any, tmp_path: Path, name: str) -> None:
+    assert not measured(name, tmp_path / "gpu", "cuda:0").empty
 
 
-@pytest.mark.parametrize(
-    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in IMAGES]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", IMAGES)
 def test_study_measures_what_it_does_on_the_cpu(gpu: Any, tmp_path: Path, name: str) -> None:
     here, there = measured(name, tmp_path / "cpu", "cpu"), measured(name, tmp_path / "gpu", "cuda:0")
     pd.testing.assert_frame_equal(here.drop(columns=TIMES, errors="ignore"), there.drop(columns=TIMES, errors="ignore"))
