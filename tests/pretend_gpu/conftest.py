@@ -1,0 +1,83 @@
+"""A GPU that is not there: memory, random streams and CUDA graphs that behave like one's, for the tests in this folder.
+
+It finds what a first day on a GPU would: mixed devices, streams of another device, waits of the host, values taken from
+a tensor that lies there. It says nothing of speed or of a GPU's arithmetic: all numbers are the CPU's, bit for bit.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from lipbench.bench.data import Dataset, load
+from lipbench.bench.perf.ways import GanLoop
+from lipbench.models import GAN, Networks, Recipe, mlp
+from lipbench.models.rehearsal import changing
+from lipbench.objectives import Objective
+
+from . import calls, driver
+from .memory import Watch
+from .operations import Operations
+
+
+@pytest.fixture
+def gpu() -> Iterator[Watch]:
+    """The GPU `cuda:0` is there. Within the value, as a context, the host must not wait for it."""
+    watch = Watch()
+    operations = Operations(watch)
+    with pytest.MonkeyPatch.context() as patch:
+        calls.pretend(patch, watch)
+        driver.pretend(patch, watch, operations)
+        with operations:
+            yield watch
+
+
+@pytest.fixture
+def make_loop() -> Callable[..., GanLoop]:
+    """A small game without a trainer, as its iterations are on this device; its seeds are fixed."""
+
+    def make(
+        objective: Objective,
+        device: str,
+        *,
+        data: Dataset | None = None,
+        networks: Callable[[tuple[int, ...]], Networks] = small_mlp,
+        accelerate: str = "none",
+        precision: str = "32",
+        **recipe: Any,
+    ) -> GanLoop:
+        data = load("8gaussians") if data is None else data
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(0)
+            how: dict[str, Any] = {"steps": 10, "seed": 3, "accelerate": accelerate, "precision": precision}
+            settings = Recipe(**{"lr": 1e-2, "batch": 8} | recipe)
+            gan = GAN(networks(data.shape), objective, settings, data.to(device), **how)
+        return GanLoop(gan.to(device))
+
+    return make
+
+
+def small_mlp(shape: tuple[int, ...]) -> Networks:
+    return mlp(shape, width=8, depth=2)
+
+
+@pytest.fixture
+def images() -> Dataset:
+    """Random pixels, [64, 3, 32, 32]."""
+    pixels = torch.randint(256, (64, 3, 32, 32), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    return Dataset("noise", (3, 32, 32), pixels, None, None, None, None, "random pixels")
+
+
+@pytest.fixture
+def state_of() -> Callable[[GAN], Tensor]:
+    """All that training changes, on the CPU: parameters, buffers, optimisers, streams, scalars."""
+
+    def state(gan: GAN) -> Tensor:
+        streams = [gan.stream(name).get_state() for name in gan.drawing]
+        gan.updates_on_device = None  # an eager one has none
+        changed = (*changing(gan), *streams, gan.scalars)
+        return torch.cat([x.detach().cpu().double().flatten() for x in changed])
+
+    return state

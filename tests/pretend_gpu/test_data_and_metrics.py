@@ -1,0 +1,142 @@
+"""Data, samples' metrics, measures of stability and the conformance kit on the pretended GPU: the CPU's values."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from lipbench.bench.data import load
+from lipbench.bench.data.feed import Feed
+from lipbench.bench.metrics import stability
+from lipbench.bench.metrics.extractors import load_extractor
+from lipbench.bench.metrics.images import ImageMetrics, Sizes
+from lipbench.bench.metrics.points import PointMetrics, w1_floor
+from lipbench.bench.metrics.stacked import StackedModes
+from lipbench.bench.perf.ways import GanLoop
+from lipbench.objectives import BUILTINS, Batch, NonSaturating, SpectralNorm, WeightClipping, conformance
+from lipbench.objectives.conformance import Status, machine
+from lipbench.objectives.conformance.trial import IMAGES, POINTS, Setting
+
+DEVICES = ("cpu", "cuda:0")
+SIZES = Sizes(n_fake=60, n_scored=80, splits=2, subsets=3, subset_size=20)
+
+
+def stream(device: str, seed: int = 5) -> torch.Generator:
+    return torch.Generator(device).manual_seed(seed)
+
+
+@pytest.mark.parametrize("name", ["8gaussians", "25gaussians", "swissroll", "ring5", "digits", "mnist5k"])
+def test_data_are_drawn_there(gpu: Any, name: str) -> None:
+    here, there = (load(name).to(device) for device in DEVICES)
+    streams = [stream(device) for device in DEVICES]
+    with gpu:
+        drawn, held_out = there.sample(16, streams[1]), there.held_out(16, streams[1])
+    assert {x.device.type for x in (drawn, held_out)} == {"cuda"}
+    assert torch.equal(drawn.cpu(), here.sample(16, streams[0]))
+    assert torch.equal(held_out.cpu(), here.held_out(16, streams[0]))
+
+
+def test_data_that_do_not_fit_are_fed_without_a_wait(gpu: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the thread that trains: another one waits for its own draw."""
+    here = load("digits")
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device=None: (1000, 1000))
+    there = load("digits").to("cuda:0")
+    assert isinstance(there.feed, Feed)
+    streams = [stream(device) for device in DEVICES]
+    for n in (4, 4, 7, 4, 4, 4, 4, 4, 4):
+        with gpu:
+            drawn = there.sample(n, streams[1])
+        assert drawn.device.type == "cuda"
+        assert torch.equal(drawn.cpu(), here.sample(n, streams[0]))
+    assert torch.equal(there.held_out(9, streams[1]).cpu(), here.held_out(9, streams[0]))
+
+
+@pytest.fixture(scope="module")
+def digits() -> Tensor:
+    """240 images of MNIST, uint8."""
+    pixels = load("mnist5k").train
+    assert pixels is not None
+    return pixels[torch.randperm(len(pixels), generator=torch.Generator().manual_seed(0))[:240]]
+
+
+def measure(digits: Tensor, device: str, lies: str) -> list[Any]:
+    """Everything that image metrics can do, the extractor on one device, the images on the other or the same."""
+    images = digits.to(lies)
+    metrics = ImageMetrics(images[:100], load_extractor("mnist-cnn"), SIZES, device=device)
+    return [
+        metrics.with_bias(images[100:180]),
+        metrics.floor(images[:60], images[180:]),
+        metrics.floor_of(images[180:]),
+    ]
+
+
+@pytest.mark.parametrize("lies", DEVICES)
+def test_image_metrics_are_the_cpus(gpu: Any, digits: Tensor, lies: str) -> None:
+    assert measure(digits, "cuda:0", lies) == measure(digits, "cpu", "cpu")
+
+
+def test_references_are_kept_and_read(
+    gpu: Any, digits: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the next process finds lies on the GPU too."""
+    monkeypatch.setenv("LIPBENCH_CACHE", str(tmp_path))
+    first = measure(digits, "cuda:0", "cuda:0")
+    kept = list((tmp_path / "references").glob("*.safetensors"))
+    assert len(kept) == 3
+    monkeypatch.setattr("lipbench.bench.metrics.reference._write", lambda *_: pytest.fail("nothing is made again"))
+    assert measure(digits, "cuda:0", "cuda:0") == first
+
+
+def test_point_metrics_are_the_cpus(gpu: Any) -> None:
+    found = []
+    for device in DEVICES:
+        data = load("8gaussians").to(device)
+        metrics = PointMetrics(data, stream(device), n=50, n_modes=100)
+        fakes = data.sample(metrics.n_fake, stream(device, 6))
+        found.append((metrics.with_bias(fakes), w1_floor(data, 50, draws=3, device=device)))
+    assert found[0] == found[1]
+
+
+def test_modes_of_stacked_digits_are_the_cpus(gpu: Any, digits: Tensor) -> None:
+    stacked = (digits[:90].float() / 127.5 - 1).view(30, 3, 28, 28)
+    here, there = (StackedModes(25, device)(stacked.to(device)) for device in DEVICES)
+    assert here == there
+
+
+@pytest.mark.parametrize("objective", [SpectralNorm, WeightClipping])
+def test_stability_is_the_cpus(gpu: Any, make_loop: Callable[..., GanLoop], objective: Any) -> None:
+    found = []
+    for device in DEVICES:
+        gan = make_loop(objective(), device).gan
+        GanLoop(gan).run(1)
+        real, fake = gan.draw_real(9), gan.draw_latent(9, "latent")
+        measured: dict[str, Any] = stability.critic_slopes(gan.critic, real, fake, gan.stream("evaluation"))
+        measured |= stability.singular_values(gan.critic) | stability.weight_histograms(gan.critic)
+        measured["norms"] = stability.gradient_norm(gan.generator), stability.weight_norm(gan.critic)
+        measured["rest"] = stability.mean_distance(real), stability.clipped_share(gan.critic, 0.01)
+        found.append(measured)
+    assert found[0] == found[1]
+
+
+class Mixing(NonSaturating):
+    """Adds what it makes on the CPU."""
+
+    def transform(self, x: Tensor, batch: Batch) -> Tensor:
+        return x + torch.zeros(x.shape)
+
+
+@pytest.mark.parametrize("setting", [POINTS, IMAGES], ids=lambda setting: setting.name)
+@pytest.mark.parametrize("name", BUILTINS)
+def test_conformance_kit_plays_every_objective_there(gpu: Any, name: str, setting: Setting) -> None:
+    outcome = machine.other_device(BUILTINS[name], setting)
+    assert (outcome.status, outcome.reason) == (Status.PASS, "on CUDA")
+
+
+def test_conformance_kit_finds_mixed_devices_there(gpu: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conformance, "CHECKS", [x for x in conformance.CHECKS if x.name in ("runs", "other device")])
+    runs, other_device = conformance.check_objective(Mixing).results
+    assert (runs.status, other_device.status) == (Status.PASS, Status.FAIL)
+    assert "same device" in other_device.reason

@@ -1,0 +1,128 @@
+"""Whole runs on the pretended GPU: their records say what those of the CPU say, also after an interruption."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from lipbench.bench.checkpoint import Checkpointer
+from lipbench.bench.data import load
+from lipbench.bench.report.records import RunRecord, read_run, read_samples
+from lipbench.bench.sampling import sample_run
+from lipbench.bench.spec import RunSpec, expand
+from lipbench.bench.suite import Suite
+from lipbench.bench.train import Place, run
+
+SUITE: dict[str, Any] = {
+    "name": "small",
+    "objectives": ["wgan-gp"],
+    "datasets": ["8gaussians"],
+    "architectures": [{"name": "mlp", "width": 8, "depth": 2}],
+    "recipe": {"name": "r", "lr": 0.01, "n_critic": 2, "batch": 16, "ema": 0.9, "decay": "linear"},
+    "steps": 6,
+    "seeds": [0],
+    "evaluation": {"count": 2, "points": 50, "mode_points": 100, "images": 100, "repeats": 2},
+}
+KINDS: dict[str, dict[str, Any]] = {
+    "points": {},
+    "a stream of points": {"datasets": ["swissroll"], "objectives": ["sn-gan"]},
+    "clipped, in bf16": {"objectives": ["wgan-clip"], "precision": "bf16"},
+    "images": {"datasets": ["digits"], "objectives": ["sn-gan"], "architectures": [{"name": "dcgan", "channels": 4}]},
+}
+
+
+def spec_of(tmp_path: Path, **content: Any) -> RunSpec:
+    (spec,) = expand(Suite.model_validate(SUITE | content), tmp_path)
+    return spec
+
+
+def record_of(spec: RunSpec, place: Place) -> RunRecord:
+    result = run(spec, place)
+    assert result["traceback"] is None, result["traceback"]
+    return read_run(place.folder / "runs" / spec.id)
+
+
+def same(a: RunRecord, b: RunRecord) -> None:
+    """All but times, memory and device."""
+    pd.testing.assert_frame_equal(a.history.drop(columns="seconds"), b.history.drop(columns="seconds"))
+    for key in ("metrics", "floors", "protocol", "evaluation_noise", "bias", "layers", "steps"):
+        assert a.result[key] == b.result[key], key
+    for name in ("generator", "critic"):
+        first, second = (load_file(x.folder / "checkpoint" / f"{name}.safetensors") for x in (a, b))
+        assert first.keys() == second.keys()
+        assert all(torch.equal(first[key], second[key]) for key in first)
+    pictures = [read_samples(x.folder / "samples.npz", "real", "fake", "snapshots") for x in (a, b)]
+    assert all(np.array_equal(pictures[0][key], pictures[1][key]) for key in pictures[0])
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Place:
+    return Place(tmp_path / "cpu", checkpoint_seconds=1e9)
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> Place:
+    return Place(tmp_path / "gpu", "cuda:0", checkpoint_seconds=1e9)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_run_has_the_record_of_the_cpu(gpu: Any, tmp_path: Path, here: Place, there: Place, kind: str) -> None:
+    spec = spec_of(tmp_path, **KINDS[kind])
+    found = record_of(spec, there)
+    same(record_of(spec, here), found)
+    assert found.spec["device"] == "Pretended GPU"
+    assert found.result["peak_memory_mb"] == 2
+
+
+class Pressed(Checkpointer):
+    """Ctrl-C after the third update, once its checkpoint is written."""
+
+    def on_train_batch_end(self, trainer: Any, pl_module: Any, *args: Any, **kwargs: Any) -> None:
+        super().on_train_batch_end(trainer, pl_module, *args, **kwargs)
+        if pl_module.updates == 3:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("accelerate", ["none", "graph"])
+@pytest.mark.parametrize("optimizer", ["adam", pytest.param("rmsprop", marks=pytest.mark.slow)])
+def test_run_goes_on_from_its_checkpoint(
+    gpu: Any, tmp_path: Path, there: Place, monkeypatch: pytest.MonkeyPatch, accelerate: str, optimizer: str
+) -> None:
+    spec = spec_of(tmp_path, accelerate=accelerate, recipe=SUITE["recipe"] | {"optimizer": optimizer})
+    careful = replace(there, folder=tmp_path / "interrupted", checkpoint_seconds=0)
+    with pytest.raises(KeyboardInterrupt), monkeypatch.context() as patch:
+        patch.setattr("lipbench.bench.train.Checkpointer", Pressed)
+        run(spec, careful)
+    found = record_of(spec, careful)
+    assert found.result["attempts"] == 2
+    same(record_of(spec, there), found)
+
+
+def test_run_is_fed_from_the_host_where_the_data_do_not_fit(
+    gpu: Any, tmp_path: Path, here: Place, there: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = spec_of(tmp_path, **KINDS["images"])
+    expected = record_of(spec, here)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device=None: (1000, 1000))
+    assert load("digits").to("cuda:0").feed is not None
+    same(expected, record_of(spec, there))
+
+
+@pytest.mark.parametrize("how", [{"accelerate": "graph"}, pytest.param({"precision": "tf32"}, marks=pytest.mark.slow)])
+def test_run_in_ways_of_a_gpu_has_a_record(gpu: Any, tmp_path: Path, there: Place, how: dict[str, str]) -> None:
+    found = record_of(spec_of(tmp_path, **how), there)
+    assert found.result["steps"] == 6
+    assert (found.result["preparation_seconds"] > 0) == ("accelerate" in how)
+
+
+def test_run_is_sampled(gpu: Any, tmp_path: Path, there: Place) -> None:
+    """Its weights lie in the host's memory again."""
+    found = record_of(spec_of(tmp_path, **KINDS["images"]), there)
+    drawn = torch.load(sample_run(found.folder, 5, tmp_path / "x.pt", 0), weights_only=True)
+    assert drawn.shape == (5, 1, 8, 8)
+    assert sample_run(found.folder, 5, tmp_path / "x.png", 0).is_file()
