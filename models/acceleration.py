@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 ACCELERATIONS = ("none", "graph", "compile")
 WARM_UP = 3  # iterations before a capture, as torch's notes on CUDA graphs ask for
+# Whether a graph has to be told of random streams: from 2.14 on torch finds them, and prints a line when it is told.
+REGISTERS = torch.__version__ < "2.14"  # compared as versions
 
 Iteration = Callable[[], Tensor]  # one full iteration; returns its scalars [len(SCALARS)]
 
@@ -90,8 +92,7 @@ def record(function: Iteration, gan: GAN) -> Iteration:
     undo.restore()
     gc.collect()  # an older graph that is destroyed while this one is captured would end the capture
     graph = torch.cuda.CUDAGraph()
-    # From 2.14 on torch does it itself, and prints a line when it is asked to. The two are compared as versions.
-    if torch.__version__ < "2.14":
+    if REGISTERS:
         for name in gan.drawing:
             graph.register_generator_state(gan.stream(name))
     # The outer context: a capture that fails leaves its own stream the current one.

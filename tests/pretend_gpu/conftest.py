@@ -75,7 +75,8 @@ def state_of() -> Callable[[GAN], Tensor]:
     """All that training changes, on the CPU: parameters, buffers, optimisers, streams, scalars."""
 
     def state(gan: GAN) -> Tensor:
-        streams = [gan.stream(name).get_state() for name in gan.drawing]
+        size = len(torch.default_generator.get_state())  # what follows says that it is a GPU's
+        streams = [gan.stream(name).get_state()[:size] for name in gan.drawing]
         gan.updates_on_device = None  # an eager one has none
         changed = (*changing(gan), *streams, gan.scalars)
         return torch.cat([x.detach().cpu().double().flatten() for x in changed])

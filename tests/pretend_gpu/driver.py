@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 import pytest
 import torch
 
+from lipbench.models import acceleration
+
 from .graphs import Graph, capturing
 from .memory import Watch
 from .operations import Operations
@@ -74,3 +76,4 @@ def pretend(patch: pytest.MonkeyPatch, watch: Watch, operations: Operations) -> 
     for name, stand_in in instead.items():
         patch.setattr(torch.cuda, name, stand_in)
     patch.setattr(torch.accelerator, "current_stream", lambda device=None: main)
+    patch.setattr(acceleration, "REGISTERS", True)  # the pretended graph knows no other streams than it is told of

@@ -25,10 +25,18 @@ class Stream(_real):
     def device(self) -> torch.device:
         return self._device
 
+    def get_state(self) -> Tensor:
+        """The CPU's; that of a GPU's generator has another size, here by a byte at its end."""
+        state = super().get_state()
+        return torch.cat([state, state.new_zeros(1)]) if self._device == GPU else state
+
     def set_state(self, new_state: Tensor) -> "Stream":
         if device_of(new_state) != CPU:
             raise TypeError("RNG state must be a torch.ByteTensor")
-        return super().set_state(new_state)
+        size = len(super().get_state())
+        if len(new_state) != size + (self._device == GPU):
+            raise RuntimeError("RNG state is wrong size")
+        return super().set_state(new_state[:size].clone())
 
 
 def is_on_gpu(generator: Any) -> bool:
