@@ -194,7 +194,35 @@ def test_fit_under_kl_matches_the_moments() -> None:
     np.testing.assert_allclose(sds, math.sqrt(t15_mode_dropping.MODE**2 + 1), rtol=1e-3)
 
 
+def test_where_a_start_lies_decides_what_reverse_kl_covers_and_not_its_width() -> None:
+    # near the middle, wide and narrow; off it, wide
+    rows = store.frame(t15_mode_dropping.run(Setting("quick", (1, 26, 12), {}, Path(), Path())))
+    ends = rows[(rows["divergence"] == "reverse KL") & rows["seed"].notna()]
+    starts = [t15_mode_dropping.start(seed) for seed in (1, 26, 12)]
+    np.testing.assert_allclose(ends["start_mean"], [mean for mean, _ in starts])
+    np.testing.assert_allclose(ends["start_sd"], [math.exp(log_sd) for _, log_sd in starts])
+    assert (ends["start_mean"].abs() < 1.5).tolist() == [True, True, False]
+    assert (ends["start_sd"] > 3.0).tolist() == [True, False, True]
+    assert ends["modes"].tolist() == [2, 2, 1]
+
+
+def test_best_js_optimum_covers_one_of_modes_far_apart() -> None:
+    target = t15_mode_dropping.log_target(6.0)
+    fits = torch.tensor([[0.0, math.log(6.22)], [6.0, 0.0]]).double()
+    wide, one = (t15_mode_dropping.log_normal(*fitted[:, None]) for fitted in fits)
+    values = [t15_mode_dropping.js(target, fitted).item() for fitted in (wide, one)]
+    found = t15_mode_dropping.fit(t15_mode_dropping.DIVERGENCES["JS"], target, (0, 1, 2))
+    best = t15_mode_dropping.best(*found, 6.0)
+    assert best == {
+        "mode": 6.0,
+        "best_modes": 1,
+        "least_one": pytest.approx(values[1], abs=1e-4),
+        "least_both": pytest.approx(values[0], abs=1e-4),
+    }
+
+
 def test_covered_counts_modes_within_two_standard_deviations() -> None:
+    assert t15_mode_dropping.covered(0.0, 1.6, 4.5) == 0
     assert t15_mode_dropping.covered(0.0, 1.6) == 2
     assert t15_mode_dropping.covered(0.0, 1.4) == 0
     assert t15_mode_dropping.covered(3.0, 1.0) == 1
