@@ -98,6 +98,31 @@ def test_push_forward_integrals_have_their_closed_forms() -> None:
     assert t01_push_forward.integral(h["sin 3y"]) == pytest.approx((1 / np.sqrt(1 - 6j)).imag, rel=1e-8)
 
 
+def test_pooled_error_shows_a_bias_that_every_seed_shares() -> None:
+    names, standards = t01_push_forward.TEST_FUNCTIONS, (0.1, 0.1, 0.1, 0.2, 0.1)
+    rows = [
+        {
+            "function": name,
+            "seed": seed,
+            "error": 1.6 * standard * (-1.0) ** (seed * (name != "y")),
+            "standard": standard,
+        }
+        for seed, standard in enumerate(standards)
+        for name in names
+    ]
+    found = {row["function"]: row["pooled_z"] for row in t01_push_forward.pooled(rows)}
+    assert found.pop("y") == pytest.approx(1.6 * 0.6 / math.sqrt(0.08))
+    assert max(found.values()) < 1e-12
+
+
+def test_push_forward_control_sees_a_map_that_is_one_percent_off() -> None:
+    # the standard error of a mean of χ²(1), variance 2, over n draws
+    expected = 0.01 / math.sqrt(2.0 / t01_push_forward.SAMPLES)
+    rows = store.frame(t01_push_forward.run(Setting("quick", (0, 1), {}, Path(), Path())))
+    assert rows["wrong_z"].dropna().tolist() == pytest.approx([expected] * 2, abs=3.0)
+    assert rows["z"].dropna().max() < 4.0 < rows["wrong_z"].min()
+
+
 def test_product_coupling_costs_variances_and_the_gap_of_means() -> None:
     rng = np.random.default_rng(3)
     x, y, a, b = rng.normal(size=5), rng.normal(size=4), rng.dirichlet(np.ones(5)), rng.dirichlet(np.ones(4))
