@@ -17,6 +17,7 @@ from lipbench.bench.studies import (
     store,
     t01_push_forward,
     t03_product_measures,
+    t04_monotone_plans,
     t05_lipschitz_maps,
     t08_convexity,
     t10_other_costs,
@@ -132,6 +133,13 @@ def test_product_coupling_costs_variances_and_the_gap_of_means() -> None:
     assert found["optimal"] == pytest.approx(w2_squared_on_the_line(x, y, a, b), rel=1e-9)
 
 
+def test_dirac_control_of_the_product_coupling_sees_a_cheaper_product_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    a, b, cost = np.ones(1), np.array([0.25, 0.75]), np.array([[1.0, 2.0]])
+    assert t03_product_measures.compare(a, b, cost)["abs_excess"] == pytest.approx(0.0, abs=1e-15)
+    monkeypatch.setattr(t03_product_measures, "transport_cost", lambda a, b, cost: 2.0 * float(a @ cost @ b))
+    assert t03_product_measures.compare(a, b, cost)["abs_excess"] == pytest.approx(0.5)
+
+
 def w2_squared_on_the_line(x: np.ndarray, y: np.ndarray, a: np.ndarray, b: np.ndarray) -> float:
     """∫ (F⁻¹ − G⁻¹)² over the common refinement of the two quantile functions."""
     i, j = np.argsort(x), np.argsort(y)
@@ -141,6 +149,16 @@ def w2_squared_on_the_line(x: np.ndarray, y: np.ndarray, a: np.ndarray, b: np.nd
     qx = x[i][np.minimum(np.searchsorted(fx, middles), len(x) - 1)]
     qy = y[j][np.minimum(np.searchsorted(fy, middles), len(y) - 1)]
     return float(np.sum(widths * (qx - qy) ** 2))
+
+
+def test_matching_on_the_line_is_the_optimum_in_sorted_order_and_dear_in_another() -> None:
+    found = t04_monotone_plans.on_the_line(np.random.default_rng(5))
+    assert found["sorted_error"] < 1e-12
+    rng = np.random.default_rng(5)
+    x, y = rng.normal(size=t04_monotone_plans.LINE), rng.exponential(size=t04_monotone_plans.LINE)
+    # E(X − Y)² of independent pairs less that of sorted ones: twice the gap of E XY
+    assert found["unsorted_excess"] == pytest.approx(2.0 * (np.sort(x) @ np.sort(y) - x @ y) / len(x), rel=1e-9)
+    assert found["unsorted_excess"] > 1.0
 
 
 def test_map_over_the_gap_pushes_the_normal_to_the_two_intervals() -> None:
