@@ -200,6 +200,21 @@ def test_game_value_at_the_optimum_is_jensen_shannons() -> None:
         assert value > discriminator.value(pair, np.log(0.9 * best), np.log1p(-0.9 * best))
 
 
+def test_trained_value_is_what_is_held_against_the_minimum(monkeypatch: pytest.MonkeyPatch) -> None:
+    def coin(pair: str, seed: int) -> np.ndarray:
+        return np.zeros_like(discriminator.GRID)
+
+    def spoilt(pair: str, seed: int) -> np.ndarray:
+        return np.full_like(discriminator.GRID, 1.0)
+
+    for train, value in ((coin, 0.0), (spoilt, 2 * math.log(2) - math.log1p(math.e) - math.log1p(1 / math.e))):
+        monkeypatch.setattr(t12_jensen_shannon_value, "train", train)
+        rows = store.frame(t12_jensen_shannon_value.run(Setting("quick", (0, 1, 2), {}, Path(), Path())))
+        np.testing.assert_allclose(rows["above_minimum"], value, atol=1e-6)
+        equal, different = judge(t12_jensen_shannon_value.STUDY, rows).parts[0].findings[1:]
+        assert equal.holds is (value == 0.0) and different.holds is False
+
+
 def test_optimal_discriminator_of_shifted_gaussians_is_a_sigmoid() -> None:
     expected = 1.0 / (1.0 + np.exp(2.0 * discriminator.GRID))
     np.testing.assert_allclose(discriminator.optimum("shifted"), expected, rtol=1e-9)
