@@ -228,6 +228,11 @@ def test_optimum_without_logarithms_equals_the_closed_form_of_two_gaussians() ->
     assert t13_no_logarithm.optimum(p, q, None) == float("inf")
 
 
+def test_optimum_without_logarithms_is_right_where_the_densities_nearly_agree() -> None:
+    p, q = t13_no_logarithm.histogram(0.0), t13_no_logarithm.histogram(4.0)
+    assert t13_no_logarithm.optimum(p, q) == pytest.approx(1 + 0.5 * np.abs(p - q).sum(), abs=1e-9)
+
+
 def test_divergences_of_gaussians_equal_closed_form_and_quadrature() -> None:
     def one(mean: float, sd: float) -> torch.Tensor:
         pair = torch.tensor([mean], dtype=torch.float64), torch.tensor([math.log(sd)], dtype=torch.float64)
