@@ -323,10 +323,22 @@ def with_critic(setting: Sheet, critic: Callable[[torch.Tensor], torch.Tensor]) 
 
 def test_near_distances_follow_the_volume_of_a_tube() -> None:
     # Codimension 1: |⟨n, z⟩| of a point of a cube is nearly uniform near 0, so mass doubles with ε.
-    gaps = t17_transversality.near_distances(np.random.default_rng(0), 1)
+    def distances(codimension: int) -> np.ndarray:
+        rng = np.random.default_rng(0)
+        return t17_transversality.near_distances(rng, *t17_transversality.supports(rng, codimension))
+
+    gaps = distances(1)
     assert (gaps < 0.1).mean() / (gaps < 0.05).mean() == pytest.approx(2.0, rel=0.05)
-    gaps = t17_transversality.near_distances(np.random.default_rng(0), 3)
+    assert t17_transversality.meeting_share(gaps) == 0.0
+    gaps = distances(3)
     assert (gaps < 0.2).mean() / (gaps < 0.1).mean() == pytest.approx(8.0, rel=0.15)
+
+
+def test_patch_within_the_plane_meets_it_everywhere() -> None:
+    rng = np.random.default_rng(0)
+    frame = np.linalg.qr(rng.normal(size=(t17_transversality.AMBIENT, t17_transversality.PATCH + 2)))[0]
+    gaps = t17_transversality.near_distances(rng, frame[:, :-2], frame[:, -2:])
+    assert t17_transversality.meeting_share(gaps) == 1.0
 
 
 def test_oscillating_discriminator_stays_close_in_sup_norm() -> None:
