@@ -351,6 +351,33 @@ def test_oscillating_discriminator_stays_close_in_sup_norm() -> None:
         assert t18_gradient_bound.generator_gradient(frequency) == pytest.approx(gradient, rel=1e-9)
 
 
+def test_norm_with_slopes_takes_both_at_the_same_point() -> None:
+    rows = store.frame(t18_gradient_bound.run(Setting("quick", (0,), {}, Path(), Path()))).dropna(subset=["frequency"])
+    x = np.linspace(-0.5, 1.5, 40_001)
+    t = np.clip(3.0 * x - 1.0, 0.0, 1.0)
+    perfect, falls = 1.0 - t**3 * (10.0 - 15.0 * t + 6.0 * t**2), 90.0 * t**2 * (1.0 - t) ** 2
+    for row in rows.to_dict("records"):
+        turns = 2.0 * math.pi * row["frequency"]
+        difference = t18_gradient_bound.EPSILON * np.abs(0.5 * (1.0 + np.sin(turns * (x - 1.0))) - perfect)
+        slope = t18_gradient_bound.EPSILON * np.abs(0.5 * turns * np.cos(turns * (x - 1.0)) + falls)
+        assert row["with_slope"] == pytest.approx((difference + slope).max(), rel=1e-9)
+        assert row["with_slope"] < difference.max() + slope.max() - 1e-6
+        bound = row["with_slope"] / (1.0 - row["with_slope"])
+        assert row["ratio_with_slope"] == pytest.approx(row["gradient"] / bound, rel=1e-12)
+
+
+def test_floors_have_their_own_streams_and_every_seed_is_held_to_their_mean(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(t19_displacement, "FLOORS", 2)
+    floors = t19_displacement.sample_floors()
+    x, y, _ = t19_displacement.draw(0)
+    assert len({*floors, t19_displacement.wasserstein(x, y)}) == 3
+    monkeypatch.setattr(t19_displacement, "sample_floors", lambda: [0.1, 0.3])
+    rows = store.frame(t19_displacement.run(Setting("quick", (0,), {}, Path(), Path())))
+    np.testing.assert_allclose(rows["ratio"].dropna(), rows["independent"].dropna() / 0.2)
+    wrong = pd.DataFrame({"seed": range(5), "ratio": [9.0, 9.0, 9.0, 9.0, 4.9], "optimal": 0.0})
+    assert judge(STUDIES["T19"], wrong).outcome == "inconclusive"
+
+
 def test_midpoints_of_optimal_pairs_of_a_sample_with_itself_are_the_sample() -> None:
     rng = np.random.default_rng(0)
     x = t19_displacement.ring(rng, 50)
