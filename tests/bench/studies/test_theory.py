@@ -405,3 +405,13 @@ def test_jump_is_the_largest_change_between_neighbours() -> None:
     assert t21_continuity.jump((0.0, 0.5, -0.25, 0.0)) == 0.75
     assert t21_continuity.lines(0.0) == (0.0, 0.0)
     assert t21_continuity.lines(-0.4) == pytest.approx((0.4, math.log(2)))
+
+
+def test_decay_tells_a_jump_of_the_network_from_a_steady_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    setting = Setting("quick", (0, 1, 2), {}, Path(), Path())
+    steady, generate = store.frame(t21_continuity.run(setting)), t21_continuity.generate
+    assert steady["decay"].between(0.08, 0.15).sum() == 3
+    monkeypatch.setattr(t21_continuity, "generate", lambda latent, ends, share: generate(latent, ends, round(share)))
+    jumps = store.frame(t21_continuity.run(setting))
+    assert (jumps["decay"].dropna() > 0.9).all() and jumps["excess"].max() < 1e-9
+    assert judge(STUDIES["T21"], jumps).outcome == "not reproduced"
