@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 
 # Okabe & Ito, Color Universal Design: distinguishable with every common colour blindness.
@@ -59,6 +60,11 @@ def legend(axis: Axes, **options: object) -> None:
 def shared_legend(figure: Figure, axis: Axes) -> None:
     """One legend below panels that show the same things, of which `axis` has all."""
     figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=8, frameon=False)
+
+
+def powers(axis: Axis) -> None:
+    """Labels a logarithmic axis with powers of ten throughout, not with plain numbers where they are short."""
+    axis.set_major_formatter(lambda value, _: f"$10^{{{round(np.log10(value))}}}$")
 
 
 def dots(axis: Axes, names: Sequence[str], groups: Sequence[Sequence[float]], colors: Sequence[str] = CYCLE) -> None:

@@ -53,6 +53,7 @@ def _arrows(axis: Axes, masses: dict[float, float], color: str) -> None:
     for place in (-1, 1):
         axis.text(place, -0.12, "½ wanted", ha="center", va="top", fontsize=8)
     axis.set(xlim=(-1.6, 1.6), ylim=(-0.32, 1.18), yticks=[], xticks=[-1, 0, 1])
+    axis.spines["left"].set_visible(False)
 
 
 STUDY = Study(

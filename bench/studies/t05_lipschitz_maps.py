@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from .contract import Criterion, Row, Setting, Study, every_scale, refutes
-from .style import BLUE, VERMILION, label, legend, panels
+from .style import BLUE, VERMILION, label, legend, panels, powers
 
 STEPS = 10.0 ** -np.arange(1, 7)
 
@@ -56,6 +56,8 @@ def plot(measurements: pd.DataFrame) -> Figure:
             axes[0].plot(side["x"], side["image"], color=colors[str(name)], label=text)
         slopes = group.dropna(subset=["h"])
         axes[1].loglog(slopes["h"], slopes["quotient"], "o-", color=colors[str(name)], label=names[str(name)])
+    for axis in (axes[1].xaxis, axes[1].yaxis):
+        powers(axis)
     label(axes[0], "x, from N(0,1)", "optimal map T(x)", "the map jumps over the gap")
     label(axes[1], "h", "(T(h/2) − T(−h/2)) / h", "difference quotient at the jump: like 1/h")
     for axis in axes:
@@ -87,8 +89,9 @@ STUDY = Study(
                 threshold=1e-6,
                 control=True,
             ),
-            reading="A gap in the target makes the map jump; a Lipschitz map needs more, such as a convex target "
-            "with a density bounded from below and above (Caffarelli).",
+            reading="A gap in the target makes the map jump. Lipschitz needs more: on the line, a source density "
+            "bounded from above and a target density bounded from below on an interval (T′ = f/g∘T); in R^d, for "
+            "instance, a Gaussian source and a target more log-concave than it (Caffarelli's contraction theorem).",
         ),
     ),
     plot=plot,

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from .contract import Criterion, Part, Row, Setting, Study, every_scale, refutes
 from .exact import Array, assignment_costs, distances
-from .style import BLUE, GREEN, GREY, ORANGE, VERMILION, label, panels
+from .style import BLUE, GREEN, GREY, ORANGE, VERMILION, label, legend, panels
 
 SQUARE = np.array([[0.0, 0.0], [1.0, 1.0]]), np.array([[1.0, 0.0], [0.0, 1.0]])
 SHELF = np.arange(3.0)[:, None], np.arange(1.0, 4.0)[:, None]
@@ -36,7 +36,7 @@ def best(cost: Array) -> float:
 
 
 def margin(seed: int, n: int = 6) -> float:
-    """How much dearer the second-best map is than the best for n points drawn from densities; > 0 if unique."""
+    """How much more the second-best map costs than the best for n points drawn from densities; > 0 if unique."""
     rng = np.random.default_rng(seed)
     ranked = np.sort(assignment_costs(distances(rng.uniform(size=(n, 2)), rng.normal(size=(n, 2)), 2.0)))
     assert len(ranked) == factorial(n)
@@ -61,20 +61,22 @@ def _square(axis: Axes) -> None:
     for image, color in (((0, 1), GREEN), ((1, 0), ORANGE)):
         for source, target in zip(sources, targets[list(image)], strict=True):
             axis.annotate("", target, source, arrowprops={"arrowstyle": "-|>", "color": color, "lw": 2})
-    axis.scatter(*sources.T, s=70, color=BLUE, zorder=3)
-    axis.scatter(*targets.T, s=70, color=VERMILION, zorder=3)
+    axis.scatter(*sources.T, s=70, color=BLUE, zorder=3, label="from μ")
+    axis.scatter(*targets.T, s=70, color=VERMILION, zorder=3, label="to ν")
+    legend(axis, loc="center")
     axis.set(xlim=(-0.25, 1.25), ylim=(-0.25, 1.25), aspect="equal", xticks=[0, 1], yticks=[0, 1])
     label(axis, "coordinate 1", "coordinate 2", "two optimal maps (green, orange)")
 
 
 def _shelf(axis: Axes, shift: float, jump: float) -> None:
-    for level, pairs, text in ((1.0, [(0, 1), (1, 2), (2, 3)], shift), (0.0, [(0, 3), (1, 1), (2, 2)], jump)):
+    for level, pairs, cost in ((1.0, [(0, 1), (1, 2), (2, 3)], shift), (0.0, [(0, 3), (1, 1), (2, 2)], jump)):
         axis.scatter(range(3), np.full(3, level), s=60, color=BLUE, zorder=3)
         axis.scatter(range(1, 4), np.full(3, level + 0.45), s=60, color=VERMILION, zorder=3)
         for a, b in pairs:
             axis.annotate("", (b, level + 0.42), (a, level + 0.03), arrowprops={"arrowstyle": "-|>", "color": GREY})
-        axis.text(3.25, level + 0.2, f"cost {text:.3g}", va="center", fontsize=9)
-    axis.set(xlim=(-0.4, 4.4), ylim=(-0.2, 1.75), yticks=[], xticks=[0, 1, 2, 3])
+        axis.text(3.25, level + 0.2, f"cost {cost:.3g}", va="center", fontsize=9)
+    axis.set(xlim=(-0.4, 4.4), ylim=(-0.2, 1.75), xticks=[0, 1, 2, 3])
+    axis.set_yticks([0.0, 0.45, 1.0, 1.45], ["before (μ)", "after (ν)"] * 2)
     label(axis, "position on the shelf", "", "book shift, p = 1: two optimal plans")
 
 
@@ -98,11 +100,12 @@ STUDY = Study(
                 reduce="min",
                 text="margin of the best map over the second best, generic points",
                 op=">",
-                threshold=0.0,
+                threshold=1e-9,
                 control=True,
             ),
             name="strictly convex cost (p = 2)",
-            reading="Unique if, besides, μ is absolutely continuous (Brenier).",
+            reading="Unique if, besides, μ is absolutely continuous (p = 2: Brenier; strictly convex c(x − y): Gangbo "
+            "and McCann).",
         ),
         Part(
             name="book shift (p = 1, not strictly convex): plans tie",

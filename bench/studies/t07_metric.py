@@ -48,9 +48,9 @@ def plot(measurements: pd.DataFrame) -> Figure:
     """Triangles under Kantorovich, Monge's cost both ways, KL both ways."""
     figure, axes = panels("T7  Kantorovich's distance is a metric, Monge's and KL are not", columns=3, width=3.4)
     axioms = measurements[measurements["kind"] == "axioms"]
-    for p, color in ((1.0, BLUE), (2.0, GREEN)):
+    for p, name, color in ((1.0, "W₁", BLUE), (2.0, "W₂", GREEN)):
         shown = axioms[axioms["p"] == p]
-        axes[0].scatter(shown["detour"], shown["direct"], s=10, color=color, label=f"W{p:.0f}")
+        axes[0].scatter(shown["detour"], shown["direct"], s=10, color=color, label=name)
     top = axioms["detour"].max() * 1.05
     axes[0].plot([0, top], [0, top], color="black", linewidth=1, label="equality")
     legend(axes[0])

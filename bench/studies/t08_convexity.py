@@ -90,7 +90,7 @@ STUDY = Study(
                 threshold=1e-9,
             ),
             name="p = 2",
-            reading="W_2 is not jointly convex; W_2² is.",
+            reading="W_2 is not convex, not even in one argument; W_2² is jointly convex.",
         ),
     ),
     plot=plot,

@@ -1,4 +1,7 @@
-"""T10: optimal transport works with costs that are no distances: cross-entropy, shortest paths of a graph."""
+"""T10: optimal transport works with costs other than a norm.
+
+Cross-entropy (no distance) and shortest paths of a graph (a distance).
+"""
 
 import numpy as np
 import pandas as pd
@@ -56,7 +59,7 @@ def linear_programme(cost: Array) -> float:
 
 def plot(measurements: pd.DataFrame) -> Figure:
     """LP against brute force, and the worst triangle of both costs."""
-    figure, axes = panels("T10  Costs that are not distances", columns=2)
+    figure, axes = panels("T10  Costs other than the Euclidean distance", columns=2)
     for name, color in zip(COSTS, (BLUE, VERMILION), strict=True):
         shown = measurements[measurements["cost"] == name]
         axes[0].scatter(shown["brute"], shown["lp"], color=color, s=24, label=name)

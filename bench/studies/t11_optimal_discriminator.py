@@ -38,7 +38,7 @@ def plot(measurements: pd.DataFrame) -> Figure:
         inside = curve[curve["mass"] > MASS]
         axis.axvspan(inside["x"].min(), inside["x"].max(), color=GREY, alpha=0.12, label="p_r + p_g > .05")
         axis.plot(curve["x"], curve["optimum"], color=BLUE, linewidth=3.5, alpha=0.5, label="optimum")
-        axis.plot(curve["x"], curve["trained"], color=VERMILION, linewidth=1.2, label="trained")
+        axis.plot(curve["x"], curve["trained"], color=VERMILION, linewidth=1.2, label="trained (seed 0)")
         axis.set(ylim=(-0.05, 1.05), xlim=(-5, 5))
         error = measurements.loc[(measurements["pair"] == pair), "error"].max()
         label(axis, "x", "D(x)" if pair == "shifted" else "", f"{pair}: worst error {error:.2g}")

@@ -37,7 +37,7 @@ def plot(measurements: pd.DataFrame) -> Figure:
     axis.text(-1.0, np.log(2) - 0.02, "log 2", va="top", fontsize=8)
     legend(axis, loc="upper center")
     axis.set_ylim(-0.05, 1.12)
-    label(axis, "distance θ of the lines", "divergence")
+    label(axis, "offset θ of the second line", "divergence")
     return figure
 
 

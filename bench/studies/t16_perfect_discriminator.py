@@ -63,11 +63,12 @@ def plot(measurements: pd.DataFrame) -> Figure:
             axes[0].plot(curve["step"], curve["jsd"], color=color, linewidth=1, label=text)
             axes[1].semilogy(curve["step"], curve["cost"], color=color, linewidth=1, label=text)
     threshold(axes[0], math.log(2.0), "log 2")
+    threshold(axes[1], 2.0 * (math.log(2.0) - CLOSE), f"JSD estimate of {CLOSE:g}")
     axes[0].axvline(100, color=GREEN, linestyle=":", label="criterion: step 100")
     axes[0].set_ylim(0, 0.75)
     for axis in axes:
         legend(axis, loc="lower right" if axis is axes[0] else "upper right")
-    label(axes[0], "critic steps", "JSD estimate on fresh points, nats", "five seeds each")
+    label(axes[0], "critic steps", "JSD estimate on fresh points, nats", "five seeds each; a curve ends once perfect")
     label(axes[1], "critic steps", "discriminator's cost, nats", "its cost falls towards 0")
     return figure
 

@@ -8,7 +8,7 @@ from .contract import Criterion, Row, Setting, Study, every_scale, refutes
 from .exact import Array, distances, plan, uniform, wasserstein
 from .style import BLUE, GREY, VERMILION, dots, label, legend, panels, threshold
 
-POINTS, RADIUS, SPREAD = 1000, 2.0, 0.02
+POINTS, RADIUS, SPREAD, FLOORS = 1000, 2.0, 0.02, 12
 
 
 def ring(rng: np.random.Generator, n: int = POINTS) -> Array:
@@ -30,18 +30,26 @@ def midpoints(x: Array, y: Array, coupled: bool) -> Array:
 
 
 def run(setting: Setting) -> list[Row]:
-    """Per seed: W_1 of μ to the midpoints of μ with itself for both pairings, and the floor between two samples."""
-    rows: list[Row] = []
+    """Per seed: W_1 of μ to the midpoints of μ with itself for both pairings, the first also over the mean floor."""
+    floors = sample_floors()
+    floor = np.mean(floors)
+    rows: list[Row] = [{"kind": "floor", "pair": pair, "floor": found} for pair, found in enumerate(floors)]
     for seed in setting.seeds:
         x, y, rng = draw(seed)
-        floor = wasserstein(x, y)
         independent = wasserstein(x, midpoints(x, y, coupled=False))
         optimal = wasserstein(x, midpoints(x, rng.permutation(x), coupled=True))
-        rows.append({"seed": seed, "floor": floor, "independent": independent, "optimal": optimal})
-        rows[-1]["ratio"] = independent / floor
+        rows.append({"seed": seed, "independent": independent, "optimal": optimal, "ratio": independent / floor})
     x, y, _ = draw(setting.seeds[0])
     middle = midpoints(x, y, coupled=False)
     return rows + [{"x": s[0], "y": s[1], "middle_x": m[0], "middle_y": m[1]} for s, m in zip(x, middle, strict=True)]
+
+
+def sample_floors() -> list[float]:
+    """W_1 between two samples of μ, for pairs with streams of their own.
+
+    A pair's floor depends on how unevenly 2,000 labels fall on eight modes: .05 to .19, so no seed is held to one.
+    """
+    return [wasserstein(ring(rng), ring(rng)) for rng in np.random.default_rng(0).spawn(FLOORS)]
 
 
 def plot(measurements: pd.DataFrame) -> Figure:
@@ -50,17 +58,19 @@ def plot(measurements: pd.DataFrame) -> Figure:
     axes[0].scatter(
         measurements["middle_x"], measurements["middle_y"], s=5, color=VERMILION, label="midpoints, random pairs"
     )
-    axes[0].scatter(measurements["x"], measurements["y"], s=5, color=BLUE, label="μ, and midpoints of optimal pairs")
+    some = measurements.dropna(subset=["x"]).iloc[::20]  # open rings, and few: what lies within must show
+    rings = {"facecolors": "none", "edgecolors": BLUE, "linewidths": 0.6}
+    axes[0].scatter(some["x"], some["y"], s=70, label="μ, and midpoints of optimal pairs", **rings)
     axes[0].set(aspect="equal", xlim=(-2.6, 2.6), ylim=(-2.6, 3.6))
-    axes[0].legend(fontsize=8, loc="upper center", edgecolor="none", markerscale=2.5)
+    axes[0].legend(fontsize=8, loc="upper center", edgecolor="none")
     label(axes[0], "coordinate 1", "coordinate 2")
-    seeded = measurements.dropna(subset=["ratio"])
     names = ["random\npairs", "optimal\npairs", "floor: two\nsamples of μ"]
-    groups = [(seeded[column] / seeded["floor"]).tolist() for column in ("independent", "optimal", "floor")]
+    in_floors = measurements[["independent", "optimal", "floor"]] / measurements["floor"].mean()
+    groups = [column.dropna().tolist() for _, column in in_floors.items()]
     dots(axes[1], names, groups, [VERMILION, BLUE, GREY])
-    threshold(axes[1], 5.0, "criterion: 5 × floor")
+    threshold(axes[1], 5.0, "criterion: 5 × mean floor")
     legend(axes[1])
-    label(axes[1], "", "W₁ to μ, in units of the floor", "five seeds, bar at the median")
+    label(axes[1], "", "W₁ to μ, in units of the mean floor", f"five seeds, {FLOORS} floors; bar at the median")
     return figure
 
 
@@ -69,14 +79,14 @@ STUDY = Study(
     claim="The distribution of points on lines between random real–fake pairs is displacement interpolation.",
     document="Q&A",
     experiment=f"μ = ν = a ring of eight Gaussians (radius 2), {POINTS} points: W_1(μ, midpoints) for independent "
-    "pairs and for optimal pairs; floor between two samples of μ.",
+    f"pairs and for optimal pairs; floor between two samples of μ, mean of {FLOORS}.",
     run=run,
     parts=(
         refutes(
             Criterion(
                 measurement="ratio",
-                reduce="median",
-                text="W_1(μ, midpoints of independent pairs) / floor, median seed",
+                reduce="min",
+                text="W_1(μ, midpoints of independent pairs) / mean floor, least seed's",
                 op=">=",
                 threshold=5.0,
             ),
@@ -86,5 +96,5 @@ STUDY = Study(
     ),
     plot=plot,
     sizes=every_scale(seeds=5),
-    settings={"points": POINTS, "radius": RADIUS, "sd": SPREAD},
+    settings={"points": POINTS, "radius": RADIUS, "sd": SPREAD, "floors": FLOORS},
 )

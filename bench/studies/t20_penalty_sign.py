@@ -80,6 +80,9 @@ def plot(measurements: pd.DataFrame) -> Figure:
                 text = f"{sign} penalty" if seed == shown["seed"].min() else None
                 axis.plot(curve["step"], curve["excess"], color=color, linewidth=1.2, label=text)
         axis.set_yscale("log")
+        end = curves[(curves["start"] == start) & (curves["sign"] == "+") & (curves["step"] == STEPS)]
+        if end["excess"].max() < 1.0:  # a slope below 1 that is driven down cannot get farther from 1 than 0
+            axis.annotate("slope → 0", (STEPS, 1.0), xytext=(0, 5), textcoords="offset points", ha="right", fontsize=8)
         legend(axis, loc="best")
         label(axis, "critic steps", "mean |‖∇f‖ − 1| on the lines", f"starting slope {start:g}")
     return figure

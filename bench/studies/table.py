@@ -134,10 +134,12 @@ def tally(table: pd.DataFrame) -> dict[str, int]:
 
 
 def latex(table: pd.DataFrame) -> str:
-    """A longtable of what a report shows: id, claim, criterion, measured, verdict."""
+    """A longtable of what a report shows: id, claim and which part of it, criterion, measured, verdict."""
     columns = ["id", "claim", "criterion", "measured", "verdict"]
     widths = "l" + "".join(f"p{{{width}\\linewidth}}" for width in (0.23, 0.26, 0.24, 0.1))
-    return table[columns].to_latex(index=False, escape=True, longtable=True, column_format=widths)
+    pairs = zip(table["claim"], table["part"], strict=True)
+    shown = table.assign(claim=[f"{claim} — {part}" if part else claim for claim, part in pairs])
+    return shown[columns].to_latex(index=False, escape=True, longtable=True, column_format=widths)
 
 
 def _cell(value: object) -> str:

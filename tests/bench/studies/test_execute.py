@@ -105,6 +105,18 @@ def test_run_leaves_records_plot_and_tables(tmp_path: Path) -> None:
     assert "\\begin{longtable}" in (tmp_path / "verdicts.tex").read_text()
 
 
+def test_latex_table_says_which_part_of_a_claim_a_row_judges(tmp_path: Path) -> None:
+    whole = GOOD.parts[0]
+    two = replace(GOOD, id="X2", parts=(replace(whole, name="first half"), replace(whole, name="second half")))
+    run(GOOD, two, out=tmp_path)
+    lines = [line for line in (tmp_path / "verdicts.tex").read_text().splitlines() if line.startswith("X")]
+    assert [line.split(" & ")[1] for line in lines] == [
+        "Errors are | small.",
+        "Errors are | small. — first half",
+        "Errors are | small. — second half",
+    ]
+
+
 def test_run_goes_on_after_a_study_that_raises(tmp_path: Path) -> None:
     status, _ = run(BAD, GOOD, out=tmp_path)
     assert status == 1
