@@ -67,8 +67,10 @@ def _smaller(record: Record, size: Size | str | None) -> Iterator[str]:
 
 
 def _otherwise(key: str, given: object, usual: object) -> str:
-    if isinstance(given, list) and isinstance(usual, list) and all(one in usual for one in given):
-        return f"{key} without {', '.join(str(one) for one in usual if one not in given)}"
+    if isinstance(given, list) and isinstance(usual, list):
+        missing = [str(one) for one in usual if one not in given]
+        if missing and all(one in usual for one in given):
+            return f"{key} without {', '.join(missing)}"
     return f"{key} = {given}, not {usual}"
 
 
