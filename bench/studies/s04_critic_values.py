@@ -78,7 +78,7 @@ def derive(measurements: pd.DataFrame) -> pd.DataFrame:
 
 def plot(measurements: pd.DataFrame) -> Figure:
     """Value surfaces: a row a toy, a column a critic, with data."""
-    title = "S4  Value surfaces of critics; the generator is held at data + N(0, 1)"
+    title = "S4  Value surfaces of critics (seed 0); the generator is held at data + N(0, 1)"
     figure, axes = grid(title, len(TOYS), len(DRAWN), width=2.5, height=2.4, lines=False)
     values = measurements[measurements["value"].notna()]
     points = measurements[measurements["x"].notna() & measurements["value"].isna()]
@@ -169,8 +169,13 @@ STUDY = Study(
                     reduce="min",
                 ),
             ),
-            reported=tuple(_reported("cosine", name, "cosine on the ring", toy=RING) for name in TOY_CELLS)
-            + tuple(_reported("slope", name, "mean slope") for name in CLIPPED),
+            reported=(
+                Quantity(measurement="cosine_gain", where={"toy": RING}, reduce="median", text="the same, median"),
+                *(_reported("cosine", name, "cosine on the ring", toy=RING) for name in TOY_CELLS),
+                *(_reported("slope", name, "mean slope") for name in CLIPPED),
+            ),
+            cause="Two of five GP critics align with the transport (cosine .90 and .94), three are at .49 to .56 after "
+            "2,000 steps; the gain is ≥ .15 at four seeds, .12 at the fifth.",
         ),
     ),
     plot=plot,

@@ -71,9 +71,9 @@ STUDY = Study(
     id="S16",
     claim="Clipped critics are k-Lipschitz, with k given by c and the architecture.",
     document="Report 3.3.1",
-    experiment="Every critic that S2, S3, S4, S9, S12 and S17 train: the largest gradient at 500 real, 500 generated "
-    "and the points halfway, and the largest difference quotient over all pairs, against ∏‖W‖₂ (convolutions: power "
-    "iteration on the convolution) and against ∏ c·√(inputs·outputs).",
+    experiment="Every critic that S2, S4, S9, S12 and S17 train against a fixed generator, and S3's: the largest "
+    "gradient at 500 real, 500 generated and the points halfway, and the largest difference quotient over all pairs, "
+    "against ∏‖W‖₂ (convolutions: power iteration on the convolution) and against ∏ c·√(inputs·outputs).",
     run=run,
     parts=(
         Part(
@@ -95,6 +95,7 @@ STUDY = Study(
                 *(_tightness(kind) for kind, _ in KINDS.values()),
                 *(_slope(f"{name} 8gaussians", "S4") for name in (CLIP, CLIP_TIGHT, "GP", "SN")),
                 *(_slope(name, "S2") for name in (CLIP, CLIP_TIGHT, "GP", "SN")),
+                _slope("SN", "S17"),
             ),
         ),
     ),

@@ -71,13 +71,13 @@ def _draw_courses(axis: Axes, shown: pd.DataFrame, quality: str, color: str) -> 
 
 
 def part(wasserstein: Sequence[str], reference: str, others: Sequence[str]) -> Part:
-    """The Wasserstein critics' ρ is above the median of `reference`'s by GAIN; the ρ of `others` is reported too."""
-    discriminators = (reference, *others)
+    """The Wasserstein critics' ρ is above the median of `reference`'s by GAIN; all ρ, of `others` too, are reported."""
+    names = (*wasserstein, reference, *others)
     return Part(
         criteria=tuple(_above(name, reference) for name in wasserstein),
         reported=(
-            *(_rho(name) for name in (*wasserstein, *discriminators)),
-            *(_rho(name, "rho_of_gap", "ρ of mean D(real) − mean D(fake)") for name in discriminators),
+            *(_rho(name) for name in names),
+            *(_rho(name, "rho_of_gap", "ρ of mean D(real) − mean D(fake)") for name in names),
         ),
     )
 
