@@ -3,6 +3,7 @@
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from .canvas import grid
 from .contract import Criterion, Part, Quantity, Row, Setting, Study
@@ -58,7 +59,8 @@ def plot(measurements: pd.DataFrame) -> Figure:
     courses = measurements[measurements["step"].notna() & (measurements["recipe"] == "common")]
     for axis, (data, name) in zip(axes, DATA.items(), strict=True):
         _draw_courses(axis, courses[courses["dataset"] == data], "modes")
-        label(axis, "generator updates", "modes covered (median over seeds, range)", name)
+        label(axis, "generator updates", "modes covered (median over seeds)", name)
+        axis.yaxis.set_major_locator(MaxNLocator(integer=True))
     shared_legend(figure, axes[-1])
     return figure
 
@@ -68,7 +70,7 @@ def quality(measurements: pd.DataFrame) -> Figure:
     figure, axes = panels("S5  Wasserstein-1 distance against time", columns=2, width=5.2, height=3.9)
     courses = measurements[measurements["step"].notna() & (measurements["recipe"] == "common")]
     for axis, (data, name) in zip(axes, DATA.items(), strict=True):
-        _draw_courses(axis, courses[courses["dataset"] == data], "w1")
+        _draw_courses(axis, courses[courses["dataset"] == data], "w1", ranges=True)
         floor = measurements.loc[measurements["dataset"] == data, "floor"].max()
         threshold(axis, floor, "floor: real against real")
         axis.set_yscale("log")
@@ -77,11 +79,12 @@ def quality(measurements: pd.DataFrame) -> Figure:
     return figure
 
 
-def _draw_courses(axis: Axes, courses: pd.DataFrame, measurement: str) -> None:
+def _draw_courses(axis: Axes, courses: pd.DataFrame, measurement: str, ranges: bool = False) -> None:
     for name, color in COLORS.items():
         course = courses[courses["objective"] == name].groupby("step")[measurement]
         if len(course):
             axis.plot(course.median(), color=color, linewidth=1.5, label=name)
+        if len(course) and ranges:
             axis.fill_between(course.min().index, course.min(), course.max(), color=color, alpha=0.12, linewidth=0)
 
 
