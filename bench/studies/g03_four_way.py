@@ -29,7 +29,7 @@ def derive(measurements: pd.DataFrame) -> pd.DataFrame:
     ends = measurements[measurements["status"].notna()]
     medians = ends.groupby("objective")["fd_tail"].median()
     to_gp, to_clip = (relative(ends["fd_tail"], medians[name]) for name in (GP, CLIP))
-    found = ends.assign(to_gp=to_gp, to_clip=to_clip, worsening=ends["fd_final"] / ends["fd_best"])
+    found = ends.assign(to_gp=to_gp, to_clip=to_clip, worsening=relative(ends["fd_final"], ends["fd_best"]))
     return found.assign(unsound=pd.concat([found["worsening"] / UNSTEADY, to_gp], axis=1).max(axis=1))
 
 

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from .contract import Quantity, Row, Setting, Study
 from .image_games import CLIP, COLORS, GP, NS, ON_IMAGES, SMALL, SN, ending, game, image_runs, sizes
-from .robustness import SETTINGS, bars, counts, part, stacks, successes
+from .robustness import SETTINGS, bars, counts, medians, part, successes
 from .style import label, legend, panels, threshold
 
 FACTOR = 2.0  # what success means: FD at most so many times the best of the seed
@@ -48,7 +48,7 @@ def plot(measurements: pd.DataFrame) -> Figure:
     threshold(axes[0], FACTOR, f"success: ≤ {FACTOR:g}")
     label(axes[0], "setting", f"{metric} over the seed's best", "bars: median; dots: seeds; crosses: diverged")
     legend(axes[0], ncols=2)
-    stacks(axes[1], pd.DataFrame(counts(measurements, succeeded(measurements))), COLORS)
+    medians(axes[1], pd.DataFrame(counts(measurements, succeeded(measurements))), COLORS)
     return figure
 
 

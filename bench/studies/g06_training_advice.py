@@ -12,7 +12,7 @@ from ..data import Dataset, kind_of
 from ..metrics.points import wasserstein1
 from ..recipes import preset
 from ..suite import Named
-from .advice import NORMS, norms_part, reported, strength, strength_part, worst_norm
+from .advice import NORMS, norms_part, over, reported, strength, strength_part, worst_norm
 from .batch_norm import PenaltyWithNorms
 from .contract import Criterion, Part, Row, Setting, Study
 from .generators import Cell, CellRun
@@ -92,12 +92,7 @@ def derive(measurements: pd.DataFrame) -> pd.DataFrame:
         errors = rows[rows["error"].notna()].set_index("n_critic")["error"]
         one, five = (float(errors[n]) for n in CRITIC_STEPS)
         ends = rows[rows["status"].notna()]
-        row: Row = {
-            "seed": seed,
-            "error_1": one,
-            "error_5": five,
-            "5_to_1": five / one if five < math.inf else math.inf,
-        }
+        row: Row = {"seed": seed, "error_1": one, "error_5": five, "5_to_1": over(five, one)}
         found.append(row | worst_norm(ends, "fd_tail") | strength(ends, "fd_tail"))
     return pd.DataFrame(found)
 

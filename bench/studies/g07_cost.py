@@ -96,7 +96,7 @@ def plot(measurements: pd.DataFrame) -> Figure:
     title = f"G7  What a constraint costs on {measurements['device'].iloc[0]}, without = 1"
     figure, axes = panels(title, columns=2)
     for axis, timed in zip(axes, (ITERATION, CRITIC_STEP), strict=True):
-        draw(axis, measurements[measurements["timed"] == timed], timed)
+        draw(axis, measurements[measurements["timed"] == timed], timed, sn=timed == ITERATION)
     axes[0].legend(fontsize=8)
     return figure
 

@@ -46,13 +46,14 @@ def last(measurements: pd.DataFrame) -> pd.Series:
     return ordered.groupby(["seed", "objective"])["gradient"].last()
 
 
-def draw_curves(measurements: pd.DataFrame, colors: Mapping[str, str], axis: Axes) -> None:
-    """A line a seed, in the objective's colour, on logarithmic axes."""
+def draw_curves(measurements: pd.DataFrame, colors: Mapping[str, str], axis: Axes, dashed: str = "") -> None:
+    """A line a seed, in the objective's colour, on logarithmic axes; the one that is `dashed` would hide another."""
     for name, color in colors.items():
         curves = measurements[measurements["objective"] == name]
         for place, (_, curve) in enumerate(curves.groupby("seed")):
             text = name if place == 0 else None
-            axis.plot(curve["step"], curve["gradient"], color=color, linewidth=1.1, alpha=0.85, label=text)
+            style, width = ((0, (3, 4)), 0.9) if name == dashed else ("-", 1.1)
+            axis.plot(curve["step"], curve["gradient"], color=color, linestyle=style, linewidth=width, label=text)
     axis.set_xscale("symlog", linthresh=10)
     axis.set_xlim(left=0)
     axis.set_yscale("log")

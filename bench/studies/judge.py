@@ -166,9 +166,9 @@ def select(rows: pd.DataFrame, quantity: Quantity) -> pd.DataFrame:
 
 
 def criterion_text(criterion: Criterion) -> str:
-    """Such as "worst error < 0.03"; a control says that it is one."""
+    """Such as "worst error < 0.03"; a control says that it is one. Seven digits show 1 + 1e-6 for what it is."""
     control = "control: " if criterion.control else ""
-    return f"{control}{criterion.text} {SIGNS[criterion.op]} {criterion.threshold:g}"
+    return f"{control}{criterion.text} {SIGNS[criterion.op]} {criterion.threshold:.7g}"
 
 
 def _spread(values: np.ndarray, quantity: Quantity) -> tuple[float, float]:

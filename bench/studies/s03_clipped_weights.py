@@ -5,6 +5,7 @@ import math
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from .contract import Criterion, Part, Quantity, Row, Scale, Setting, Size, Study
 from .critics import trained
@@ -44,12 +45,14 @@ def plot(measurements: pd.DataFrame) -> Figure:
     figure, axes = panels(title, columns=1 + len(DEEP_CELLS), width=3.0, height=3.0)
     _draw_gradients(axes[0], measurements[measurements["layer"].notna()])
     bars = measurements[measurements["left"].notna()]
+    seed = bars["seed"].iloc[0]
     for axis, (name, color) in zip(axes[1:], COLORS.items(), strict=True):
         shown = bars[bars["critic"] == name]
         axis.bar(shown["left"], shown["share"], width=shown["width"], align="edge", color=color)
         axis.ticklabel_format(axis="x", scilimits=(-2, 3))
         axis.set_yscale("log")  # the few large weights of an unclipped critic would not be seen otherwise
-        label(axis, "weight", "share of weights" if axis is axes[1] else "", name)
+        axis.set_ylim(bars.loc[bars["share"] > 0, "share"].min() / 2, 1)
+        label(axis, "weight", "share of weights" if axis is axes[1] else "", f"weights, {name}, seed {seed:g}")
     return figure
 
 
@@ -59,7 +62,8 @@ def _draw_gradients(axis: Axes, profiles: pd.DataFrame) -> None:
             text = name if place == 0 else None
             axis.semilogy(profile["layer"], profile["gradient"], color=color, linewidth=1.1, label=text)
     legend(axis, fontsize=7)
-    label(axis, "layer (0: the critic's input)", "norm of the loss's gradient", "one line a seed")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    label(axis, "layer (0: the critic's input)", "norm of the loss's gradient", "gradient per layer, one line a seed")
 
 
 def _decades(name: str, op: str, threshold: float) -> Criterion:

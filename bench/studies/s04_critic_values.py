@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
@@ -11,12 +12,13 @@ from .contract import Criterion, Part, Quantity, Row, Setting, Study
 from .critics import trained
 from .gradients import ratio
 from .lipschitz import coupled_lines, gradients
-from .style import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, dots, label, legend, panels
+from .style import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, label, legend, panels
 from .trainings import CLIP, CLIP_TIGHT, RING, TOY_CELLS, TOYS, toy_runs, toy_sizes
 
 CLIPPED = (CLIP, CLIP_TIGHT)
 POINTS, SIDE, REACH, SHOWN = 1000, 41, 2.2, 250
 COLORS = dict(zip(TOY_CELLS, (VERMILION, PURPLE, BLUE, GREEN, ORANGE), strict=True))
+MARKERS = dict(zip(TOYS, "os^", strict=True))
 DRAWN = (CLIP, CLIP_TIGHT, "GP", "SN")
 
 
@@ -78,7 +80,7 @@ def derive(measurements: pd.DataFrame) -> pd.DataFrame:
 
 def plot(measurements: pd.DataFrame) -> Figure:
     """Value surfaces: a row a toy, a column a critic, with data."""
-    title = "S4  Value surfaces of critics; the generator is held at data + N(0, 1)"
+    title = "S4  Value surfaces of critics (seed 0); the generator is held at data + N(0, 1)"
     figure, axes = grid(title, len(TOYS), len(DRAWN), width=2.5, height=2.4, lines=False)
     values = measurements[measurements["value"].notna()]
     points = measurements[measurements["x"].notna() & measurements["value"].isna()]
@@ -97,18 +99,29 @@ def plot(measurements: pd.DataFrame) -> Figure:
 
 
 def plot_lines(measurements: pd.DataFrame) -> Figure:
-    """Slope and direction on the coupled lines: a dot per toy and seed."""
-    figure, axes = panels("S4  Critics on optimally coupled lines: a dot per toy and seed", columns=2)
+    """Slope and direction on the coupled lines: a mark per toy and seed, and a bar at each toy's median."""
+    figure, axes = panels("S4  Critics on optimally coupled lines: a mark a seed, a bar at the median", columns=2)
     found = measurements[measurements["slope"].notna()]
     for axis, column in zip(axes, ("slope", "cosine"), strict=True):
-        groups = [found.loc[found["critic"] == name, column].tolist() for name in TOY_CELLS]
-        dots(axis, [name.replace(", ", ",\n") for name in TOY_CELLS], groups, list(COLORS.values()))
+        _draw_toys(axis, found, column)
+        axis.set_xticks(range(len(TOY_CELLS)), [name.replace(", ", ",\n") for name in TOY_CELLS], fontsize=8.5)
     axes[0].axhspan(0.9, 1.2, color=GREY, alpha=0.2, label="criterion for GP")
     axes[0].set_yscale("log")
     legend(axes[0], loc="lower right")
     label(axes[0], "", "mean ‖∇f‖", "theory for GP: 1 + s/(2λ)")
     label(axes[1], "", "mean cosine", "∇f and the direction of transport")
     return figure
+
+
+def _draw_toys(axis: Axes, found: pd.DataFrame, column: str) -> None:
+    for shift, (toy, marker) in zip((-0.25, 0.0, 0.25), MARKERS.items(), strict=True):
+        axis.scatter([], [], s=16, marker=marker, color=GREY, label=toy)
+        for place, (name, color) in enumerate(COLORS.items()):
+            values = found.loc[(found["critic"] == name) & (found["toy"] == toy), column]
+            axis.scatter(
+                [place + shift] * len(values), values, s=16, marker=marker, color=color, alpha=0.7, linewidths=0
+            )
+            axis.hlines(values.median(), place + shift - 0.1, place + shift + 0.1, color=color, linewidth=1.5)
 
 
 def _slope(measurement: str, text: str, op: str, threshold: float, reduce: str) -> Criterion:
@@ -169,8 +182,13 @@ STUDY = Study(
                     reduce="min",
                 ),
             ),
-            reported=tuple(_reported("cosine", name, "cosine on the ring", toy=RING) for name in TOY_CELLS)
-            + tuple(_reported("slope", name, "mean slope") for name in CLIPPED),
+            reported=(
+                Quantity(measurement="cosine_gain", where={"toy": RING}, reduce="median", text="the same, median"),
+                *(_reported("cosine", name, "cosine on the ring", toy=RING) for name in TOY_CELLS),
+                *(_reported("slope", name, "mean slope") for name in CLIPPED),
+            ),
+            cause="Two of five GP critics align with the transport (cosine .90 and .94), three are at .49 to .56 after "
+            "2,000 steps; the gain is ≥ .15 at four seeds, .12 at the fifth.",
         ),
     ),
     plot=plot,

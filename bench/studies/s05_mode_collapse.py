@@ -3,6 +3,7 @@
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from .canvas import grid
 from .contract import Criterion, Part, Quantity, Row, Setting, Study
@@ -58,7 +59,8 @@ def plot(measurements: pd.DataFrame) -> Figure:
     courses = measurements[measurements["step"].notna() & (measurements["recipe"] == "common")]
     for axis, (data, name) in zip(axes, DATA.items(), strict=True):
         _draw_courses(axis, courses[courses["dataset"] == data], "modes")
-        label(axis, "generator updates", "modes covered (median over seeds, range)", name)
+        label(axis, "generator updates", "modes covered (median over seeds)", name)
+        axis.yaxis.set_major_locator(MaxNLocator(integer=True))
     shared_legend(figure, axes[-1])
     return figure
 
@@ -68,7 +70,7 @@ def quality(measurements: pd.DataFrame) -> Figure:
     figure, axes = panels("S5  Wasserstein-1 distance against time", columns=2, width=5.2, height=3.9)
     courses = measurements[measurements["step"].notna() & (measurements["recipe"] == "common")]
     for axis, (data, name) in zip(axes, DATA.items(), strict=True):
-        _draw_courses(axis, courses[courses["dataset"] == data], "w1")
+        _draw_courses(axis, courses[courses["dataset"] == data], "w1", ranges=True)
         floor = measurements.loc[measurements["dataset"] == data, "floor"].max()
         threshold(axis, floor, "floor: real against real")
         axis.set_yscale("log")
@@ -77,11 +79,12 @@ def quality(measurements: pd.DataFrame) -> Figure:
     return figure
 
 
-def _draw_courses(axis: Axes, courses: pd.DataFrame, measurement: str) -> None:
+def _draw_courses(axis: Axes, courses: pd.DataFrame, measurement: str, ranges: bool = False) -> None:
     for name, color in COLORS.items():
         course = courses[courses["objective"] == name].groupby("step")[measurement]
         if len(course):
             axis.plot(course.median(), color=color, linewidth=1.5, label=name)
+        if len(course) and ranges:
             axis.fill_between(course.min().index, course.min(), course.max(), color=color, alpha=0.12, linewidth=0)
 
 
@@ -111,9 +114,9 @@ def _collapse(name: str) -> dict[str, object]:
     return {"measurement": "collapse", "where": _common(GRID, name), "reduce": "median", "text": text}
 
 
-def _part(name: str, title: str, *reported: Quantity) -> Part:
+def _part(name: str, title: str, *reported: Quantity, cause: str = "") -> Part:
     criterion = Criterion(**_collapse(name), op="<=", threshold=SHARE)  # pyright: ignore[reportArgumentType]
-    return Part(name=f"less mode collapse: {title}", criteria=(criterion,), reported=reported)
+    return Part(name=f"less mode collapse: {title}", criteria=(criterion,), reported=reported, cause=cause)
 
 
 def _reported(measurement: str, data: str, name: str, text: str) -> Quantity:
@@ -134,12 +137,13 @@ STUDY = Study(
     run=run,
     derive=derive,
     parts=(
-        _part(CLIP, "clipping, c = .1"),
+        _part(CLIP, "clipping, c = .1", cause="It misses the third narrowly: .38 (95 % .27 … .79)."),
         _part(
             CLIP_TIGHT,
             "clipping, c = .01",
             _reported("mode_kl_tail", GRID, MINIMAX, "mode-KL of minimax, nats"),
             _reported("mode_kl_tail", GRID, NS, "mode-KL of NS, nats"),
+            cause="Its mode-KL is .06 to .07 from update 150 to 600, then drifts to .17 at the end (medians).",
         ),
         _part(GP, "GP, λ = .1", Quantity(**_collapse(GP_STRONG))),  # pyright: ignore[reportArgumentType]
         _part(SN, "SN"),

@@ -10,7 +10,7 @@ from scipy import stats
 from ..suite import Evaluation
 from .contract import Criterion, Part, Row, Setting, Size, Study
 from .generators import Cell, runs_of
-from .robustness import SETTINGS, bars, counts, part, stacks
+from .robustness import SETTINGS, bars, counts, medians, part
 from .style import BLUE, GREY, VERMILION, label, legend, panels, threshold
 from .toy_games import CLIP, COLORS, GP, GP_STRONG, MINIMAX, NS, SMOKE_STEPS, SN, STEPS, ending_rows, game
 
@@ -91,9 +91,10 @@ def plot(measurements: pd.DataFrame) -> Figure:
     bars(axes[0], runs.assign(value=runs["w1_tail"] / runs["floor"]), COLORS)
     threshold(axes[0], FLOORS, f"success: ≤ {FLOORS:g}")
     label(axes[0], "setting", "W1 over its floor, last fifth of the run", "bars: median over seeds; dots: seeds")
+    diverged = (runs["status"] != "completed").any()
     bars(axes[1], runs.assign(value=runs["mode_kl_tail"]), COLORS)
     threshold(axes[1], MODE_KL, f"success: ≤ {MODE_KL:g}")
-    label(axes[1], "setting", "mode-KL, nats, last fifth of the run", "crosses: diverged runs")
+    label(axes[1], "setting", "mode-KL, nats, last fifth of the run", "crosses: diverged runs" if diverged else "")
     for axis in axes:
         legend(axis, ncols=2)
     return figure
@@ -104,7 +105,7 @@ def often(measurements: pd.DataFrame) -> Figure:
     rows = derive(measurements)
     settings = rows[rows["objective"].notna()] if "objective" in rows else rows
     figure, axes = panels("S6  How often training succeeds", columns=2 if "only_gp" in rows else 1)
-    stacks(axes[0], settings, COLORS)
+    medians(axes[0], settings, COLORS)
     if "only_gp" in rows:
         found = rows[["both", "only_gp", "only_ns", "neither"]].dropna().iloc[0]
         axes[1].bar(["both", "GP only", "NS only", "neither"], found, color=[GREY, BLUE, VERMILION, GREY])

@@ -1,5 +1,7 @@
 """S7: whether what the critic maximises tells how good the generator is."""
 
+from dataclasses import replace
+
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -12,6 +14,11 @@ from .toy_games import CLIP_TIGHT, GP_STRONG, GRID, NS, SN, game
 
 NAMES = (CLIP_TIGHT, GP_STRONG, NS, SN)
 COLORS: dict[str, str] = dict(zip(NAMES, (PURPLE, BLUE, VERMILION, GREEN), strict=True))
+CAUSE = (
+    "At λ = 10 on the grid five critic steps do not keep up: at 84 to 96 % of the evaluations of every seed the GP "
+    "critic puts the held-out points below the generated ones. Clipping's ρ is held down by its critic's growth: from "
+    "update 300 on it is .61 to .83."
+)
 OFFSET, POINTS, EVALUATIONS = 3.0, 400, 50
 
 
@@ -44,7 +51,7 @@ STUDY = Study(
     "2 JSD − log 4 at the optimum), and exact W1 of 400 points; Spearman's ρ over time.",
     run=run,
     derive=derive,
-    parts=(tracking.part((GP_STRONG, CLIP_TIGHT), NS, (SN,)),),
+    parts=(replace(tracking.part((GP_STRONG, CLIP_TIGHT), NS, (SN,)), cause=CAUSE),),
     plot=plot,
     sizes={
         "smoke": Size(seeds=1, options={"steps": 50}, note="50 of 1,500 updates"),

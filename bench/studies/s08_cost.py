@@ -55,8 +55,8 @@ def plot(measurements: pd.DataFrame) -> Figure:
     """Time of a critic step over the one without a constraint."""
     figure, axes = panels("S8  Time of a critic step on one thread, without a constraint = 1", columns=2)
     for axis, name in zip(axes, (MLP, DCGAN), strict=True):
-        draw(axis, measurements[measurements["networks"] == name], name)
-    axes[0].legend(fontsize=8)
+        draw(axis, measurements[measurements["networks"] == name], name, sn=name == DCGAN)
+        axis.legend(fontsize=8)
     return figure
 
 

@@ -5,10 +5,10 @@ from matplotlib.figure import Figure
 
 from .contract import Criterion, Part, Quantity, Row, Setting, Study
 from .gradients import draw_curves, gradient_rows, last, ratio
-from .style import BLUE, GREEN, VERMILION, legend, panels
+from .style import BLACK, SKY, VERMILION, legend, panels
 from .trainings import MINIMAX, noise_cells, sheet_runs, sheet_sizes
 
-COLORS = {"minimax": VERMILION, "constant noise": BLUE, "annealed noise": GREEN}
+COLORS = {"minimax": VERMILION, "constant noise": SKY, "annealed noise": BLACK}
 
 
 def run(setting: Setting) -> list[Row]:
@@ -31,7 +31,7 @@ def derive(measurements: pd.DataFrame) -> pd.DataFrame:
 def plot(measurements: pd.DataFrame) -> Figure:
     """Gradient norm against critic steps, with and without noise."""
     figure, (axis,) = panels("S12  Gradient of a fixed generator, with and without instance noise", width=6.8, height=4)
-    draw_curves(measurements, COLORS, axis)
+    draw_curves(measurements, COLORS, axis, dashed="annealed noise")
     legend(axis, loc="lower left")
     return figure
 

@@ -7,10 +7,11 @@ from matplotlib.figure import Figure
 
 from .contract import Criterion, Part, Quantity, Row, Setting, Study
 from .ranks import spearman
-from .style import GREY, label, name_points, panels
-from .toy_games import COLORS, COMPARISON, CORE, DATA, GRID, comparison, ending_rows
+from .style import GREY, label, name_points, panels, shared_legend
+from .toy_games import COLORS, COMPARISON, CORE, DATA, RING, ZOO, comparison, ending_rows
 
 RHO = 0.5
+OFTEN_WORSE = "On the ring clipping, NS and minimax are often steadier than the median objective and end worse."
 FEWEST = 5  # with fewer objectives a rank correlation says nothing
 
 
@@ -22,7 +23,8 @@ def run(setting: Setting) -> list[Row]:
 def derive(measurements: pd.DataFrame) -> pd.DataFrame:
     """Per data set and seed: Spearman's ρ over objectives of W1's tail sd and final W1 (`rho`), where there are enough.
 
-    Per run too: whether it is steadier than the median objective of its seed, and yet ends worse (`steady_poor`).
+    Per run too: whether it is steadier than the median objective of its seed, and yet ends worse (`steady_poor`);
+    only of objectives that are so at one seed at least.
     """
     found: list[Row] = []
     for (data, seed), block in measurements.groupby(["dataset", "seed"]):  # pyright: ignore[reportGeneralTypeIssues]
@@ -32,34 +34,47 @@ def derive(measurements: pd.DataFrame) -> pd.DataFrame:
         flags = (unsteady < unsteady.median()) & (poor > poor.median())
         for name, flag in zip(block["objective"], flags, strict=True):
             found.append({"dataset": data, "seed": seed, "objective": name, "steady_poor": int(flag)})
-    return pd.DataFrame(found)
+    rows = pd.DataFrame(found)
+    ever = rows.groupby(["dataset", "objective"])["steady_poor"].transform("max") == 1
+    return rows[rows["objective"].isna() | ever]
 
 
 def plot(measurements: pd.DataFrame) -> Figure:
-    """An objective's median tail sd and final W1, with its seeds as dots; the shaded quadrant is steady and poor."""
+    """An objective's median tail sd and final W1, with its seeds as dots; the shaded quadrant is steady and poor.
+
+    A run that diverged has no place; the panel's title counts such runs.
+    """
     figure, axes = panels("S14  Is a steady objective a good one?", columns=2, width=5.0, height=4.2)
-    for axis, (data, name) in zip(axes, DATA.items(), strict=True):
-        _draw(axis, measurements[measurements["dataset"] == data])
-        label(axis, "sd of W1 over the last fifth, data units", "W1 at the end, data units", name)
+    names = [name for name in COLORS if name in set(measurements["objective"])]
+    for axis, (data, title) in zip(axes, DATA.items(), strict=True):
+        lost = _draw(axis, measurements[measurements["dataset"] == data], names)
+        title += f" ({lost} diverged runs not shown)" if lost else ""
+        label(axis, "sd of W1 over the last fifth, data units", "W1 at the end, data units", title)
+    shared_legend(figure, axes[-1])
     return figure
 
 
-def _draw(axis: Axes, runs: pd.DataFrame) -> None:
+def _draw(axis: Axes, runs: pd.DataFrame, names: list[str]) -> int:
+    """How many runs are not shown; `names` stand in the legend, other objectives' beside their points."""
     finite = runs[np.isfinite(runs[["w1_tail_sd", "w1_final"]]).all(axis=1)]
     medians = finite.groupby("objective")[["w1_tail_sd", "w1_final"]].median()
     axis.set_xscale("log")
     axis.set_yscale("log")
-    for name, (x, y) in zip(medians.index, medians.to_numpy(), strict=True):
+    others = medians.drop(index=names, errors="ignore")
+    for name in (*names, *others.index):
         color, own = COLORS.get(str(name), GREY), finite[finite["objective"] == name]
         axis.scatter(own["w1_tail_sd"], own["w1_final"], s=9, color=color, alpha=0.5, linewidths=0)
-        axis.scatter(x, y, s=42, color=color, edgecolors="white", linewidths=0.8, zorder=3)
-    name_points(axis, pd.DataFrame(medians), COLORS)
+        x, y = own["w1_tail_sd"].median(), own["w1_final"].median()
+        named = str(name) if name in names else None
+        axis.scatter(x, y, s=42, color=color, edgecolors="white", linewidths=0.8, zorder=3, label=named)
+    name_points(axis, pd.DataFrame(others), COLORS)
     (left, _), (_, top) = axis.get_xlim(), axis.get_ylim()
     middle_x, middle_y = (float(medians[column].median()) for column in ("w1_tail_sd", "w1_final"))
     axis.fill_between([left, middle_x], middle_y, top, color=GREY, alpha=0.12, linewidth=0, zorder=0)
     axis.text(left, top, " steady, yet poor", va="top", fontsize=7.5, color=GREY)
     axis.set_xlim(left=left)
     axis.set_ylim(top=top)
+    return len(runs) - len(finite)
 
 
 def _part(data: str) -> Part:
@@ -71,18 +86,19 @@ def _part(data: str) -> Part:
         op=">=",
         threshold=RHO,
     )
-    return Part(name=DATA[data], criteria=(criterion,), reported=_steady_poor() if data == GRID else ())
+    cause = OFTEN_WORSE if data == RING else ""
+    return Part(name=DATA[data], criteria=(criterion,), reported=_steady_poor(data), cause=cause)
 
 
-def _steady_poor() -> tuple[Quantity, ...]:
+def _steady_poor(data: str) -> tuple[Quantity, ...]:
     return tuple(
         Quantity(
             measurement="steady_poor",
-            where={"dataset": GRID, "objective": name},
+            where={"dataset": data, "objective": name},
             text=f"share of seeds steadier than the median objective, yet worse, {name}",
             reduce="mean",
         )
-        for name in CORE
+        for name in (*CORE, *ZOO)
     )
 
 

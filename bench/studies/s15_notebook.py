@@ -65,7 +65,7 @@ def _draw(axis: Axes, courses: pd.DataFrame, column: str) -> None:
     for name, color in COLORS.items():
         own = courses[courses["objective"] == name]
         for place, (_, course) in enumerate(own.groupby("seed")):
-            text = name if place == 0 else None
+            text = None if place else name + (", one seed" if own["seed"].nunique() == 1 else "")
             axis.plot(course["step"], course[column], color=color, linewidth=1.1, alpha=0.85, label=text)
 
 

@@ -74,11 +74,14 @@ def cost(constraint: str, op: str, bound: float, what: str, **place: str) -> Cri
     return Criterion(measurement="ratio", where=where, text=text, reduce="median", op=op, threshold=bound)  # pyright: ignore[reportArgumentType]
 
 
-def draw(axis: Axes, rows: pd.DataFrame, title: str) -> None:
-    """Every seed's ratio as a dot, with GP's bounds; the title ends with the time of the one without a constraint."""
+def draw(axis: Axes, rows: pd.DataFrame, title: str, *, sn: bool) -> None:
+    """Every seed's ratio as a dot, with GP's bounds; the title ends with the time of the one without a constraint.
+
+    `sn`: whether the lower bound is SN's criterion too.
+    """
     groups = [rows.loc[rows["constraint"] == constraint, "ratio"].to_list() for constraint in OBJECTIVES]
     dots(axis, list(OBJECTIVES), groups, COLORS)
-    threshold(axis, LEAST, f"{LEAST:g} and {MOST:g}: GP's criterion")
+    threshold(axis, LEAST, f"criteria: GP {LEAST:g} … {MOST:g}" + (f", SN ≤ {MOST_SN:g}" if sn else ""))
     threshold(axis, MOST, "")
     base = 1e3 * rows.loc[rows["constraint"] == NONE, "seconds"].median()
     axis.set_ylim(bottom=0)

@@ -105,7 +105,6 @@ def ending_rows(runs: Iterable[CellRun]) -> list[Row]:
     return [run.ending("w1", "modes", "mode_kl", "high_quality") for run in runs]
 
 
-def relative(values: pd.Series, divisor: float) -> pd.Series:
-    """values / divisor; infinite where the value is, whatever the divisor, and missing where there is no divisor."""
-    quotient = values / divisor
-    return quotient if math.isnan(divisor) else quotient.where(values < math.inf, math.inf)
+def relative(values: pd.Series, divisor: pd.Series | float) -> pd.Series:
+    """values / divisor; infinite where the value is, whatever the divisor, and missing where one of the two is."""
+    return (values / divisor).mask((values == math.inf) & pd.notna(divisor), math.inf)

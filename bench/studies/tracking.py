@@ -43,41 +43,43 @@ def correlations(measurements: pd.DataFrame, quality: str, reference: str) -> pd
 def draw(
     measurements: pd.DataFrame, rho: pd.Series, title: str, quality: str, axis_label: str, colors: Mapping[str, str]
 ) -> Figure:
-    """Above, estimate and quality against time, a line a seed; below, one against the other in the order of time."""
+    """Above, estimate and quality of the first seed against time; below, of all, one against the other by time."""
     figure, axes = grid(title, 2, len(colors), width=3.1, height=2.9)
     name_of_quality = axis_label.partition(",")[0]
     for column, (name, color) in enumerate(colors.items()):
         own = measurements[measurements["objective"] == name]
         above, below = axes[column], axes[len(colors) + column]
-        _draw_courses(above, own, quality, color)
-        left = f"{name_of_quality} (dashed)" if column == 0 else ""
-        label(above, "generator updates", left, f"{name}: the estimate in colour")
+        seed = own["seed"].min()
+        _draw_course(above, own[own["seed"] == seed], quality, color)
+        label(
+            above, "generator updates", f"{name_of_quality} (dashed)" if column == 0 else "", f"{name}, seed {seed:g}"
+        )
         below.scatter(own[quality], own["estimate"], s=9, c=own["step"], cmap="viridis", linewidths=0)
         for axis in (above, below):
             axis.xaxis.set_major_locator(MaxNLocator(4))
             axis.ticklabel_format(useOffset=False)
-        label(below, axis_label, "estimate" if column == 0 else "", f"median ρ = {rho[name]:.2f}")
+        label(below, axis_label, "estimate" if column == 0 else "", f"all seeds: median ρ = {rho[name]:.2f}")
     figure.colorbar(axes[-1].collections[0], ax=axes, label="generator updates", shrink=0.5)
     return figure
 
 
-def _draw_courses(axis: Axes, shown: pd.DataFrame, quality: str, color: str) -> None:
+def _draw_course(axis: Axes, course: pd.DataFrame, quality: str, color: str) -> None:
     other = axis.twinx()
-    for _, course in shown.groupby("seed"):
-        axis.plot(course["step"], course[quality], color="black", linestyle="--", linewidth=0.8)
-        other.plot(course["step"], course["estimate"], color=color, linewidth=0.9)
+    axis.plot(course["step"], course[quality], color="black", linestyle="--", linewidth=0.9)
+    other.plot(course["step"], course["estimate"], color=color, linewidth=1.1)
+    other.set_ylabel("estimate", fontsize=8, color=color)
     other.tick_params(labelsize=8, colors=color)
     other.ticklabel_format(useOffset=False)
 
 
 def part(wasserstein: Sequence[str], reference: str, others: Sequence[str]) -> Part:
-    """The Wasserstein critics' ρ is above the median of `reference`'s by GAIN; the ρ of `others` is reported too."""
-    discriminators = (reference, *others)
+    """The Wasserstein critics' ρ is above the median of `reference`'s by GAIN; all ρ, of `others` too, are reported."""
+    names = (*wasserstein, reference, *others)
     return Part(
         criteria=tuple(_above(name, reference) for name in wasserstein),
         reported=(
-            *(_rho(name) for name in (*wasserstein, *discriminators)),
-            *(_rho(name, "rho_of_gap", "ρ of mean D(real) − mean D(fake)") for name in discriminators),
+            *(_rho(name) for name in names),
+            *(_rho(name, "rho_of_gap", "ρ of mean D(real) − mean D(fake)") for name in names),
         ),
     )
 

@@ -70,11 +70,12 @@ def test_g3_either_fault_of_an_unconstrained_game_is_enough() -> None:
     assert outcomes("G3", comparison(minimax=(30.1, 1.0), NS=(1.0, 1.31))) == [REPRODUCED] * 4
 
 
-def test_g3_a_diverged_run_counts_as_the_worst() -> None:
+@pytest.mark.parametrize("best", [10.0, math.inf])
+def test_g3_a_diverged_run_counts_as_the_worst(best: float) -> None:
     rows = comparison()
     for row in rows:
         if row["seed"] > 0 and "status" in row and row["objective"] in ("SN", "minimax"):
-            row |= {"status": "diverged", "fd_tail": math.inf, "fd_final": math.inf}
+            row |= {"status": "diverged", "fd_tail": math.inf, "fd_final": math.inf, "fd_best": best}
     assert outcomes("G3", rows) == [NOT, REPRODUCED, REPRODUCED, NOT]
 
 

@@ -7,7 +7,7 @@ from scipy import stats
 
 from lipbench.bench.studies import STUDIES, Criterion, Outcome, Part, Quantity, Study, judge
 from lipbench.bench.studies.contract import refutes
-from lipbench.bench.studies.judge import OPERATORS, estimate, find
+from lipbench.bench.studies.judge import OPERATORS, criterion_text, estimate, find
 
 CASES = [(name, place) for name, study in STUDIES.items() for place in range(len(study.criteria))]
 
@@ -194,3 +194,8 @@ def test_quantities_that_a_scale_leaves_out_are_not_reported() -> None:
     study = replace(STUDIES["T1"], parts=(Part(criteria=(criterion,), reported=(made, left_out)),), derive=lambda m: m)
     rows = pd.DataFrame({"seed": [0, 1, 2], "made": [1.0, 2.0, 4.0]})
     assert [e.quantity.text for e in judge(study, rows).parts[0].reported] == ["made"]
+
+
+def test_criterion_says_its_threshold_to_the_digit_that_matters() -> None:
+    assert criterion_text(replace(BELOW, threshold=1 + 1e-6)).endswith("< 1.000001")
+    assert criterion_text(BELOW).endswith("< 1")

@@ -160,6 +160,7 @@ CHANGES = [
     ("S1", {"objective": "minimax", "scheme": "simultaneous"}, "tail", 1.42, 1.41, [NO, YES, YES]),
     ("S1", {"objective": "noise", "seed": 1}, "tail", 0.049, 0.051, [YES, NO, YES]),
     ("S1", {"objective": "R1", "scheme": "alternating"}, "tail", 0.9e-6, 1.1e-6, [YES, YES, NO]),
+    ("S1", {"objective": "non-saturating", "scheme": "alternating"}, "tail", 0.051, 0.049, [YES, OPEN, YES]),
     ("S1", {"objective": "GP", "scheme": "alternating"}, "tail", 0.41, 0.39, [YES, OPEN, OPEN]),
     ("S1", {"objective": "clip", "scheme": "simultaneous"}, "tail", 0.41, 0.39, [YES, OPEN, OPEN]),
     ("S2", {"objective": "minimax", "step": 1000, "seed": 2}, "gradient", 0.9e-3, 1.1e-3, [NO, YES]),

@@ -14,6 +14,7 @@ from lipbench.bench.report.records import RunRecord
 from lipbench.bench.spec import expand
 from lipbench.bench.store import Store
 from lipbench.bench.studies import Setting
+from lipbench.bench.studies.advice import over
 from lipbench.bench.studies.animation import animate
 from lipbench.bench.studies.generators import Cell, CellRun, runs_of
 from lipbench.bench.studies.ranks import spearman
@@ -103,6 +104,7 @@ def test_spearman_is_scipys_and_ranks_the_infinite_last() -> None:
     assert spearman([1, 2, 3, 4], [0.1, 0.2, math.inf, 0.3]) == pytest.approx(0.8)
     assert spearman([1, 2, 3, 4], [0.1, 0.2, math.inf, math.inf]) == pytest.approx(3 / math.sqrt(10))
     assert spearman([1, 2, 3], [5, 5, 5]) == 0.0
+    assert spearman([1, 2, 3, 4], [2, 1, 3, 4]) == 0.8  # exactly: thresholds are such round numbers
     assert math.isnan(spearman([1], [2]))
 
 
@@ -111,6 +113,21 @@ def test_relative_keeps_the_infinite_and_knows_a_missing_divisor() -> None:
     assert relative(values, 4.0).tolist() == [0.25, math.inf]
     assert relative(values, math.inf).tolist() == [0.0, math.inf]
     assert relative(values, math.nan).isna().all()
+    assert relative(pd.Series([math.inf, 1.0, math.inf, 6.0]), pd.Series([math.inf, math.inf, 2.0, 2.0])).tolist() == [
+        math.inf,
+        0.0,
+        math.inf,
+        3.0,
+    ]
+    assert relative(pd.Series([math.nan, math.inf]), pd.Series([1.0, math.nan])).isna().all()
+
+
+@pytest.mark.parametrize(
+    ("value", "divisor", "expected"),
+    [(3.0, 2.0, 1.5), (math.inf, math.inf, math.inf), (math.inf, 2.0, math.inf), (2.0, math.inf, 0.0)],
+)
+def test_over_keeps_the_infinite(value: float, divisor: float, expected: float) -> None:
+    assert over(value, divisor) == expected
 
 
 def test_games_are_those_of_the_common_setting() -> None:
