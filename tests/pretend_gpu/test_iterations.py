@@ -1,5 +1,6 @@
 """Iterations on the pretended GPU: on one device, without a wait of the host, and what the CPU computes bit for bit."""
 
+import itertools
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -117,10 +118,13 @@ def test_iteration_in_every_precision(
     same(here, there, state_of)
 
 
+USUAL = [("sn-gan", "dcgan"), ("sn-gan", "sngan-cnn"), ("wgan-gp", "sngan-cnn"), ("sn-gan", "sngan-resnet")]
+EVERY = list(itertools.product(MAIN, ("dcgan", "sngan-cnn", "sngan-resnet", "wgangp-resnet")))
+
+
 @pytest.mark.parametrize(
-    "architecture", ["dcgan", "sngan-cnn", "sngan-resnet", pytest.param("wgangp-resnet", marks=pytest.mark.slow)]
+    ("name", "architecture"), [pair if pair in USUAL else pytest.param(*pair, marks=pytest.mark.slow) for pair in EVERY]
 )
-@pytest.mark.parametrize("name", MAIN)
 def test_iteration_of_every_architecture(
     gpu: Any, make_loop: MakeLoop, state_of: State, images: Dataset, name: str, architecture: str
 ) -> None:
