@@ -44,7 +44,8 @@ def study_rows(out: Path, study: Study) -> list[dict[str, object]]:
         record, measurements = read(out / study.id)
     except BadInput as error:
         return [_without_verdict(study, f"damaged: {error}") | common]
-    smaller = "; ".join(_smaller(record, study.sizes.get(record.scale)))
+    size = next((size for scale, size in study.sizes.items() if scale == record.scale), None)
+    smaller = "; ".join(_smaller(record, size))
     common["scale"] = f"{record.scale} ({smaller})" if smaller else record.scale
     if record.status != "completed":
         return [_without_verdict(study, _why(record)) | common]
