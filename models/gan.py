@@ -92,7 +92,6 @@ class GAN(pl.LightningModule):
         self.timed_steps = 0
         self.preparation_seconds = 0.0  # that captures and compilations took
         self.streams: dict[str, torch.Generator] = {}
-        self._restored: dict[str, Tensor] = {}  # states from a checkpoint, of streams that are not made yet
         self.scalars = torch.zeros(CHUNK, len(SCALARS))
         self.game_optimizers: tuple[Optimizer, ...] = ()  # generator's, critic's
         self._iteration: Iteration | None = None
@@ -173,8 +172,6 @@ class GAN(pl.LightningModule):
         """The named random stream, on the device of training; made at its first use, or restored from a checkpoint."""
         if name not in self.streams:
             self.streams[name] = torch.Generator(self.device).manual_seed(stream_seed(self.seed, name))
-            if name in self._restored:
-                self.streams[name].set_state(self._restored.pop(name))
         return self.streams[name]
 
     def draw_batch(self) -> Batch:
@@ -236,14 +233,15 @@ class GAN(pl.LightningModule):
             "timed_steps": self.timed_steps,
             "preparation_seconds": self.preparation_seconds,
             "scalars": self.scalars.cpu(),
-            "streams": self._restored | {name: rng.get_state() for name, rng in self.streams.items()},
+            "streams": {name: rng.get_state() for name, rng in self.streams.items()},
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """The counterpart of `on_save_checkpoint`. Lightning calls it before it moves the module to its device."""
+        """The counterpart of `on_save_checkpoint`."""
         game = checkpoint["game"]
         self.updates, self.scalars = game["updates"], game["scalars"]
         self.critic_seconds, self.timed_steps = game["critic_seconds"], game["timed_steps"]
         self.preparation_seconds = game["preparation_seconds"]
-        self.streams = {}
-        self._restored = {name: state.cpu() for name, state in game["streams"].items()}
+        for name, state in game["streams"].items():
+            self.streams[name] = torch.Generator(self.device)
+            self.streams[name].set_state(state.cpu())
