@@ -40,7 +40,7 @@ from ..models import (
 from ..objectives import BadInput, Objective
 from .checkpoint import Checkpointer, clear
 from .data import Dataset, load
-from .data.feed import would_fit
+from .data.feed import fits
 from .evaluation import SNAPSHOT, Evaluator
 from .fresh import measure_again
 from .machine import device_name, peak_memory_mb, reset_peak_memory, versions
@@ -232,7 +232,7 @@ def _skip_or_train(spec: RunSpec, place: Place, folder: Path) -> dict[str, Any]:
 
 def _wait_for_room(spec: RunSpec, data: Dataset, place: Place) -> None:
     """A graph needs its data on the GPU: raises MemoryError where they would fit, were it not for others on it."""
-    if spec.accelerate == "graph" and data.feed is not None and would_fit(data.feed.table, place.device):
+    if spec.accelerate == "graph" and data.feed is not None and fits(data.feed.table, place.device, alone=True):
         raise MemoryError(f"out of memory: the data fit on {place.device}, but others fill it now")
 
 

@@ -21,16 +21,16 @@ def rows(table: Tensor, index: Tensor) -> Tensor:
     return table.index_select(0, index.to(table.device)).to(index.device)
 
 
-def fits(table: Tensor, device: torch.device | str) -> bool:
-    """Whether a table may lie on the device: in half of a GPU's free memory; elsewhere always."""
-    device = torch.device(device)
-    return device.type != "cuda" or 2 * table.nbytes <= torch.cuda.mem_get_info(device)[0]
+def fits(table: Tensor, device: torch.device | str, alone: bool = False) -> bool:
+    """Whether a table may lie on the device: in half of a GPU's free memory; elsewhere always.
 
-
-def would_fit(table: Tensor, device: torch.device | str) -> bool:
-    """Whether it would if nobody else were using the device."""
+    `alone`: whether it might if nobody else were using the GPU.
+    """
     device = torch.device(device)
-    return device.type != "cuda" or 2 * table.nbytes <= torch.cuda.mem_get_info(device)[1]
+    if device.type != "cuda":
+        return True
+    free, whole = torch.cuda.mem_get_info(device)
+    return 2 * table.nbytes <= (whole if alone else free)
 
 
 @dataclass

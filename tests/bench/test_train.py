@@ -330,7 +330,7 @@ def test_run_as_a_graph_waits_for_room_that_others_take(
     fed = replace(found, feed=Feed(found.train))
     monkeypatch.setattr("lipbench.bench.train.load", lambda *_: fed)
     monkeypatch.setattr("lipbench.bench.train.Dataset.to", lambda data, _: data)
-    monkeypatch.setattr("lipbench.bench.train.would_fit", lambda *_: others)
+    monkeypatch.setattr("lipbench.bench.train.fits", lambda table, device, alone: alone and others)
     content = {"datasets": ["digits"], "architectures": ["dcgan"], "accelerate": "graph"}
     if others:
         with pytest.raises(MemoryError, match="out of memory: the data fit on cpu, but others fill it now"):

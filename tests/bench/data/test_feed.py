@@ -94,6 +94,9 @@ def test_everything_fits_on_a_cpu_and_half_of_the_free_memory_on_a_gpu(monkeypat
     for free, fit in ((2 * TABLE.nbytes, True), (2 * TABLE.nbytes - 1, False)):
         monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device, free=free: (free, 10**9))
         assert fits(TABLE, "cuda:0") is fit
+        assert fits(TABLE, "cuda:0", alone=True)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (0, 2 * TABLE.nbytes - 1))
+    assert not fits(TABLE, "cuda:0", alone=True)
 
 
 def test_rows_come_on_the_device_of_the_index() -> None:
