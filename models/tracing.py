@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.fx import GraphModule, Node
-from torch.fx.experimental.proxy_tensor import make_fx
+from torch.fx.experimental.proxy_tensor import disable_proxy_modes_tracing, get_proxy_mode, make_fx, track_tensor_tree
+from torch.utils._python_dispatch import TorchDispatchMode
 
 Compiler = Callable[[GraphModule, list[Tensor]], Callable[..., Any]]
 
@@ -36,13 +37,19 @@ class Traced:
     """
 
     def __init__(self, function: Callable[..., list[Tensor]], inputs: Sequence[Tensor], compiler: Compiler) -> None:
+        draws = _Draws()
+
+        def drawing(*given: Tensor) -> list[Tensor]:
+            with draws:
+                return function(*given)
+
         # On a GPU backward passes have threads of their own, in which nothing is traced.
         with torch.autograd.set_multithreading_enabled(False):
-            module = make_fx(lambda *given: function(*given), decomposition_table=DECOMPOSED)(*inputs)
+            module = make_fx(drawing, decomposition_table=DECOMPOSED)(*inputs)
         self.module = module
         self.given = [node for node in module.graph.nodes if node.op == "placeholder"]
         self.others: dict[Node, Callable[[], Tensor]] = {}  # further placeholders, and where their tensors come from
-        self._take_out_draws()
+        self._take_out(draws)
         self._lift_tensors()
         self._drop_profiling()
         module.graph.eliminate_dead_code()
@@ -58,15 +65,10 @@ class Traced:
     def _arguments(self, inputs: Sequence[Tensor]) -> list[Tensor]:
         return [*inputs, *(source() for source in self.others.values())]
 
-    def _take_out_draws(self) -> None:
+    def _take_out(self, draws: "_Draws") -> None:
         for node in list(self.module.graph.nodes):
-            if node.op == "call_function" and isinstance(node.kwargs.get("generator"), Node):
-                generator = getattr(self.module, str(node.kwargs["generator"].target))
-                if any(isinstance(x, Node) for x in node.args):
-                    raise RuntimeError(
-                        f"{node.target} draws into a tensor: draw with torch.rand or torch.randn instead"
-                    )
-                self._replace(node, _drawing(node.target, node.args, {**node.kwargs, "generator": generator}))
+            if node.target is _draw:
+                self._replace(node, draws.made[node.args[0]])
 
     def _lift_tensors(self) -> None:
         lifted: dict[int, Node] = {}
@@ -94,6 +96,34 @@ class Traced:
         for node in reversed(list(self.module.graph.nodes)):
             if getattr(node.target, "namespace", "") == "profiler":
                 self.module.graph.erase_node(node)
+
+
+class _Draws(TorchDispatchMode):
+    """Draws from a generator, made beside the trace, in which `_draw` stands for them; their order is that of `made`.
+
+    torch's tracer itself takes no torch.Generator in version 2.11.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.made: list[Callable[[], Tensor]] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None) -> Any:
+        settings, mode = kwargs or {}, get_proxy_mode()
+        if settings.get("generator") is None or mode is None:
+            return func(*args, **settings)
+        if any(isinstance(x, Tensor) for x in args):
+            raise RuntimeError(f"{func} draws into a tensor: draw with torch.rand or torch.randn instead")
+        draw = _drawing(func, args, settings)
+        with disable_proxy_modes_tracing():
+            drawn = draw()
+        stands_for_it = mode.tracer.create_proxy("call_function", _draw, (len(self.made),), {})
+        self.made.append(draw)
+        return track_tensor_tree(drawn, stands_for_it, constant=None, tracer=mode.tracer)
+
+
+def _draw(index: int) -> Tensor:
+    raise AssertionError(f"draw {index} was not taken out of the graph")
 
 
 def _constant(tensor: Tensor) -> Callable[[], Tensor]:

@@ -28,13 +28,12 @@ class Slot:
     def __init__(self, device: str | None = None) -> None:
         self._device = device
         self._seconds: float | None = None
-        self._began = 0.0
         self._pool: ProcessPoolExecutor | None = None
         self._process: BaseProcess | None = None
 
     def submit(self, spec: RunSpec, place: Place, seconds: float | None = None) -> "Future[dict[str, Any]]":
         """Starts the run, which may take so many seconds; the process is made when it is needed, also after a death."""
-        self._seconds, self._began = seconds, time.monotonic()
+        self._seconds = seconds
         if self._pool is None:
             context = multiprocessing.get_context("spawn")
             self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=end_with_parent)
@@ -51,14 +50,9 @@ class Slot:
 
     def death(self) -> str:
         """How the worker died, in words; the next run gets a new one."""
-        code = None
-        if self._process is not None:
-            self._process.join(timeout=30)
-            code = self._process.exitcode
+        code = None if self._process is None else exit_status(self._process)
         self.discard()
-        # Where the pool was quicker to ask for the exit status, the clock has to tell.
-        late = self._seconds is not None and time.monotonic() - self._began >= self._seconds
-        if self._seconds is not None and (code == -signal.SIGALRM or (code is None and late)):
+        if self._seconds is not None and code == -signal.SIGALRM:
             return f"past its time limit of {self._seconds:g} s"
         return f"the worker process died: {_cause(code)}"
 
@@ -73,6 +67,15 @@ class Slot:
         if self._process is not None:
             self._process.kill()
         self.discard()
+
+
+def exit_status(process: BaseProcess, patience: float = 30.0) -> int | None:
+    """None where it lives on. The pool may have been quicker to ask, and then needs a moment to note what it heard."""
+    until = time.monotonic() + patience
+    process.join(patience)
+    while process.exitcode is None and time.monotonic() < until:
+        time.sleep(0.01)
+    return process.exitcode
 
 
 def _cause(code: int | None) -> str:

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from lipbench.bench.executors import Ended, Limits, LocalExecutor, Retried, Started
 from lipbench.bench.executors.base import Trials
-from lipbench.bench.executors.local import Slot, _event
+from lipbench.bench.executors.local import Slot, _event, exit_status
 from lipbench.bench.report.records import RunRecord
 from lipbench.bench.spec import RunSpec
 from lipbench.bench.train import Place
@@ -47,6 +47,26 @@ def test_local_kills_what_is_past_its_time(made: Made, dies_once: DiesOnce, plac
     result = made(LocalExecutor(1, Limits(seconds=2)), place, **content)["mine"].result
     assert (result["status"], result["reason"]) == ("failed", "past its time limit of 2 s")
     assert 2 <= result["seconds"] < 60
+
+
+class Asked:
+    """A process whose status somebody else takes: it is known only some questions after the end."""
+
+    def __init__(self, answers: list[int | None]) -> None:
+        self.answers, self.joined = answers, 0
+
+    def join(self, timeout: float) -> None:
+        self.joined += 1
+
+    @property
+    def exitcode(self) -> int | None:
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+
+def test_exit_status_waits_until_whoever_was_quicker_has_noted_it() -> None:
+    late, alive = Asked([None, None, None, 7]), Asked([None])
+    assert exit_status(late) == 7 and late.joined == 1  # pyright: ignore[reportArgumentType]
+    assert exit_status(alive, patience=0.05) is None  # pyright: ignore[reportArgumentType]
 
 
 def test_local_in_this_process_goes_on_after_a_run_without_memory(
