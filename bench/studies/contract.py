@@ -126,7 +126,8 @@ class Part:
         holds, fails: the verdicts.
         name: which part of the claim; empty where a study has one part only.
         reading: what a reader may take away when the criteria hold: the claim as it should have been made.
-        cause: what the failure of a criterion is put down to, once it has been looked into.
+        cause: what the failure of a criterion is put down to, as looked into in the kept record, whose its numbers are.
+        replicates: what stands for seeds where the records hold none, and are not exact.
         reported: quantities that are printed and decide nothing.
     """
 
@@ -136,6 +137,7 @@ class Part:
     name: str = ""
     reading: str = ""
     cause: str = ""
+    replicates: str = ""
     reported: tuple[Quantity, ...] = ()
 
 

@@ -46,7 +46,7 @@ def plot(measurements: pd.DataFrame) -> Figure:
     value = (measurements["fd_tail"] / best(measurements)).where(measurements["status"] == "completed", math.inf)
     bars(axes[0], measurements.assign(value=value), COLORS)
     threshold(axes[0], FACTOR, f"success: ≤ {FACTOR:g}")
-    label(axes[0], "setting", f"{metric} over the seed's best", "bars: median; dots: seeds; crosses: diverged")
+    label(axes[0], "setting", f"{metric} over the seed's best", "lines: median; dots: seeds; crosses: diverged")
     legend(axes[0], ncols=2)
     medians(axes[1], pd.DataFrame(counts(measurements, succeeded(measurements))), COLORS)
     return figure

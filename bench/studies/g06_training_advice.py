@@ -19,7 +19,7 @@ from .generators import Cell, CellRun
 from .image_games import GP, MINIMAX, ON_IMAGES, SMALL, data_of, device_of, ending, game, image_runs, sizes
 from .lipschitz import dual
 from .saved_critics import fresh_samples, trained_critic
-from .style import BLUE, GREEN, VERMILION, dots, label, legend, panels, scatter_medians
+from .style import BLACK, BLUE, GREY, VERMILION, dots, label, legend, panels, scatter_medians
 
 WITH_NORMS = f"{PenaltyWithNorms.__module__}:{PenaltyWithNorms.__name__}"
 CRITIC_STEPS = (1, 5)
@@ -106,7 +106,7 @@ def plot(measurements: pd.DataFrame) -> Figure:
     dots(axes[0], [str(n) for n in CRITIC_STEPS], groups, [BLUE] * len(CRITIC_STEPS))
     label(axes[0], "critic steps per update", "share of W1 missed by the last critic", "GP: does the critic know W1?")
     norms = ends[ends["factor"] == "norm"]
-    dots(axes[1], NORMS, [norms.loc[norms["norm"] == n, "fd_tail"].to_list() for n in NORMS], (BLUE, VERMILION, GREEN))
+    dots(axes[1], NORMS, [norms.loc[norms["norm"] == n, "fd_tail"].to_list() for n in NORMS], (BLUE, GREY, BLACK))
     label(axes[1], "norm in the critic", f"{metric}, last fifth of the run", "GP: norms")
     _draw_strength(axes[2], ends[ends["factor"] == "n_critic"])
     label(axes[2], "critic steps per update", f"{metric}, last fifth of the run", "a stronger critic")

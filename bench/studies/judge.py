@@ -7,7 +7,7 @@ from functools import reduce
 import numpy as np
 import pandas as pd
 
-from ..report.statistics import MIN_SEEDS, bootstrap_interval
+from ..report.statistics import MIN_SEEDS, bootstrap_interval, rate
 from .contract import Criterion, Outcome, Part, Quantity, Study
 
 OPERATORS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
@@ -29,10 +29,11 @@ class Estimate:
     """A quantity's value.
 
     Attributes:
-        value: nan where nothing was measured, or one seed's number is not a number.
-        low, high: a 95 % percentile-bootstrap interval over seeds for a median or mean, the range over seeds for a
-            maximum or minimum; nan for an exact measurement and for fewer than MIN_SEEDS seeds.
-        seeds: how many; 0 for an exact measurement.
+        value: nan where nothing was measured.
+        low, high: a 95 % interval over seeds: percentile bootstrap for a median or mean, Wilson's for a share (the mean
+            of noughts and ones), the range over seeds for a maximum or minimum; nan for an exact measurement and for
+            fewer than MIN_SEEDS seeds.
+        seeds: how many have the measurement; 0 for an exact one.
     """
 
     quantity: Quantity
@@ -78,7 +79,7 @@ class PartVerdict:
     @property
     def measured(self) -> str:
         texts = [finding.text for finding in self.findings] + [estimate.text for estimate in self.reported]
-        return "; ".join(texts)
+        return "; ".join(dict.fromkeys(texts))  # two bounds on one quantity measure it once
 
     @property
     def threshold(self) -> str:
@@ -176,4 +177,7 @@ def _spread(values: np.ndarray, quantity: Quantity) -> tuple[float, float]:
         return np.nan, np.nan
     if quantity.reduce in ("max", "min"):
         return float(values.min()), float(values.max())
+    if quantity.reduce == "mean" and set(values) <= {0.0, 1.0}:
+        share = rate(int(values.sum()), len(values))
+        return share.low or 0.0, share.high or 0.0
     return bootstrap_interval(values.tolist(), REDUCERS[quantity.reduce]) or (np.nan, np.nan)

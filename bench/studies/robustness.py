@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 
 from ..recipes import SNGAN_SETTINGS
 from .contract import Criterion, Part, Quantity, Row
-from .style import BLUE, GREY, VERMILION, label, legend, threshold
+from .style import BLACK, SKY, YELLOW, label, legend, threshold
 
 SETTINGS = {name[-1].upper(): name for name in SNGAN_SETTINGS}
 ENOUGH = 5  # of the six, for SN
@@ -41,7 +41,7 @@ def part(name: str, sn: str, gp: str, *reported: Quantity) -> Part:
     enough = Criterion(
         measurement="successes",
         where={"objective": sn},
-        text="of the six settings succeed, SN",
+        text="settings, of six, in which SN succeeds",
         reduce="median",
         op=">=",
         threshold=ENOUGH,
@@ -65,16 +65,18 @@ def successes(name: str) -> Quantity:
 
 
 def bars(axis: Axes, runs: pd.DataFrame, colors: Mapping[str, str]) -> None:
-    """Bars of the medians of `value` per setting and objective, seeds as dots, diverged runs as crosses."""
+    """Lines at the medians of `value` per setting and objective, seeds as dots, diverged runs as crosses."""
     names = [name for name in colors if name in set(runs["objective"])]
     width, top = 0.8 / len(names), max(runs.loc[runs["value"] < math.inf, "value"], default=1.0)
     for place, name in enumerate(names):
         own = runs[runs["objective"] == name].groupby("setting")["value"]
         centres = np.arange(len(own)) + (place - (len(names) - 1) / 2) * width
-        axis.bar(centres, own.median().clip(upper=2 * top), width * 0.9, color=colors[name], alpha=0.75, label=name)
+        # No bars: on a logarithmic axis their length means nothing.
+        ends = centres - 0.45 * width, centres + 0.45 * width
+        axis.hlines(own.median().clip(upper=2 * top), *ends, color=colors[name], linewidth=2.5, label=name)
         for centre, (_, values) in zip(centres, own, strict=True):
             ended = values[values < math.inf]
-            axis.scatter([centre] * len(ended), ended, s=7, color="black", zorder=3, linewidths=0)
+            axis.scatter([centre] * len(ended), ended, s=9, color=colors[name], alpha=0.8, linewidths=0)
             lost = len(values) - len(ended)
             axis.scatter([centre] * lost, [top] * lost, marker="x", color="red")
     axis.set_yscale("log")
@@ -85,7 +87,7 @@ def medians(axis: Axes, found: pd.DataFrame, colors: Mapping[str, str]) -> None:
     """How many of A–C, of D–F and of all six succeed: the medians that the criteria read; `found` from `counts`."""
     names = [name for name in colors if name in set(found["objective"])]
     middle = found.groupby("objective")[["mild", "harsh", "successes"]].median().reindex(names)
-    shown = {"mild": ("A–C", BLUE), "harsh": ("D–F", VERMILION), "successes": ("all six", GREY)}
+    shown = {"mild": ("A–C", SKY), "harsh": ("D–F", YELLOW), "successes": ("all six", BLACK)}
     for shift, (column, (text, color)) in enumerate(shown.items(), start=-1):
         axis.bar(np.arange(len(names)) + 0.27 * shift, middle[column], 0.25, color=color, label=text)
     threshold(axis, ENOUGH, f"SN: ≥ {ENOUGH} of all six")

@@ -28,19 +28,20 @@ from .parallel import each
 from .style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, label, legend
 
 START, RATE, STEPS, TAIL = 1.0, 0.1, 5000, 500
+LOWEST = 1e-12  # distance that is drawn
 SHOWN = 1500  # steps of a path that are drawn; it turns round once in 60 to 130 steps
 QUIET = 0.05  # from the equilibrium, with noise
 GAMMA, SIGMA, NOISY_BATCH = 0.3, 0.7, 256
-SCHEMES = {"simultaneous": BLUE, "alternating": VERMILION}
+SCHEMES = {"simultaneous": GREY, "alternating": BLACK}
 EXACT = ("minimax", "non-saturating", "clip", "GP", "GP λ=10", "R1")
 NOISY = ("noise", "annealed noise")
-# Of the distances; no colour of a scheme, and broken where a line would hide another.
+# Of the distances; broken where a line would hide another.
 LINES = {
-    "minimax": (BLACK, "-"),
-    "non-saturating": (PURPLE, "-"),
-    "clip": (ORANGE, ":"),
-    "GP": (GREEN, "--"),
-    "R1": (GREY, "-"),
+    "minimax": (VERMILION, "-"),
+    "non-saturating": (ORANGE, "-"),
+    "clip": (PURPLE, ":"),
+    "GP": (BLUE, "--"),
+    "R1": (GREEN, "-"),
     "noise": (SKY, "-"),
     "annealed noise": (BLACK, ":"),
 }
@@ -151,9 +152,9 @@ def _draw_distances(axis: Axes, paths: pd.DataFrame) -> None:
         path = paths[paths["objective"] == name]
         axis.plot(path["step"], path["distance"], color=color, linestyle=style, linewidth=1.2, label=name)
     axis.set_yscale("log")
-    axis.set_ylim(1e-12, 10)
+    axis.set_ylim(LOWEST, 10)
     legend(axis, fontsize=6, loc="lower right")
-    label(axis, "step", "distance to (0, 0)", f"alternating, all {paths['step'].max():,.0f} steps")
+    label(axis, "step", "distance to (0, 0)", "alternating, all steps; R1 goes on down")
 
 
 def _draw_paths(axis: Axes, paths: pd.DataFrame, name: str) -> None:
@@ -165,7 +166,7 @@ def _draw_paths(axis: Axes, paths: pd.DataFrame, name: str) -> None:
     axis.set_aspect("equal", "datalim")
     label(axis, "θ (generator)", "ψ (critic)", f"{name}, λ = {0.5 * GAMMA:g}" if name == "GP" else name)
     if name == EXACT[0]:
-        legend(axis, fontsize=6.5, loc="upper right")
+        legend(axis, fontsize=6, loc="lower right", handlelength=1)
 
 
 def _tail(objective: str, text: str, **options: object) -> Criterion:

@@ -10,11 +10,11 @@ from matplotlib.ticker import MaxNLocator
 from .contract import Criterion, Part, Quantity, Row, Scale, Setting, Size, Study
 from .critics import trained
 from .deep import DEPTH, WIDTH, layer_gradients
-from .style import BLUE, GREEN, PURPLE, VERMILION, label, legend, panels
+from .style import BLACK, BLUE, GREY, PURPLE, label, legend, panels
 from .trainings import DEEP_CELLS, DEEP_SIZE, deep_runs
 from .weights import NEAR, histogram, share_of_extremes, weights
 
-COLORS = dict(zip(DEEP_CELLS, (VERMILION, PURPLE, GREEN, BLUE), strict=True))
+COLORS = dict(zip(DEEP_CELLS, (PURPLE, BLACK, GREY, BLUE), strict=True))
 POINTS = 1024
 
 

@@ -12,12 +12,12 @@ from .contract import Criterion, Part, Quantity, Row, Setting, Study
 from .critics import trained
 from .gradients import ratio
 from .lipschitz import coupled_lines, gradients
-from .style import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, label, legend, panels
+from .style import BLACK, BLUE, GREEN, GREY, PURPLE, VERMILION, label, legend, panels
 from .trainings import CLIP, CLIP_TIGHT, RING, TOY_CELLS, TOYS, toy_runs, toy_sizes
 
 CLIPPED = (CLIP, CLIP_TIGHT)
 POINTS, SIDE, REACH, SHOWN = 1000, 41, 2.2, 250
-COLORS = dict(zip(TOY_CELLS, (VERMILION, PURPLE, BLUE, GREEN, ORANGE), strict=True))
+COLORS = dict(zip(TOY_CELLS, (PURPLE, BLACK, BLUE, GREEN, GREY), strict=True))
 MARKERS = dict(zip(TOYS, "os^", strict=True))
 DRAWN = (CLIP, CLIP_TIGHT, "GP", "SN")
 
@@ -80,7 +80,7 @@ def derive(measurements: pd.DataFrame) -> pd.DataFrame:
 
 def plot(measurements: pd.DataFrame) -> Figure:
     """Value surfaces: a row a toy, a column a critic, with data."""
-    title = "S4  Value surfaces of critics (seed 0); the generator is held at data + N(0, 1)"
+    title = "S4  Value surfaces of critics, seed 0 (dots: data; yellow: high); the generator is held at data + N(0, 1)"
     figure, axes = grid(title, len(TOYS), len(DRAWN), width=2.5, height=2.4, lines=False)
     values = measurements[measurements["value"].notna()]
     points = measurements[measurements["x"].notna() & measurements["value"].isna()]
@@ -108,7 +108,7 @@ def plot_lines(measurements: pd.DataFrame) -> Figure:
     axes[0].axhspan(0.9, 1.2, color=GREY, alpha=0.2, label="criterion for GP")
     axes[0].set_yscale("log")
     legend(axes[0], loc="lower right")
-    label(axes[0], "", "mean ‖∇f‖", "theory for GP: 1 + s/(2λ)")
+    label(axes[0], "", "mean ‖∇f‖", "how steep")
     label(axes[1], "", "mean cosine", "∇f and the direction of transport")
     return figure
 

@@ -11,7 +11,7 @@ from ..suite import Evaluation
 from .contract import Criterion, Part, Quantity, Row, Setting, Size, Study
 from .generators import Cell, runs_of
 from .robustness import SETTINGS, bars, counts, medians, part
-from .style import BLUE, GREY, VERMILION, label, legend, panels, threshold
+from .style import GREY, label, legend, panels, threshold
 from .toy_games import CLIP, COLORS, GP, GP_STRONG, MINIMAX, NS, SMOKE_STEPS, SN, STEPS, ending_rows, game
 
 MODE_KL, FLOORS = 0.1, 4.0  # what success means
@@ -85,12 +85,12 @@ def sign_test(runs: pd.DataFrame) -> Row:
 
 
 def plot(measurements: pd.DataFrame) -> Figure:
-    """Bars: W1 and mode-KL of each objective under the settings A–F, with what success asks for."""
+    """W1 and mode-KL of each objective under the settings A–F, with what success asks for."""
     figure, axes = panels("S6  The grid under SN-GAN's settings A–F", columns=2, width=5.6, height=4.0)
     runs = measurements[measurements["half"] == "settings"]
     bars(axes[0], runs.assign(value=runs["w1_tail"] / runs["floor"]), COLORS)
     threshold(axes[0], FLOORS, f"success: ≤ {FLOORS:g}")
-    label(axes[0], "setting", "W1 over its floor, last fifth of the run", "bars: median over seeds; dots: seeds")
+    label(axes[0], "setting", "W1 over its floor, last fifth of the run", "lines: median over seeds; dots: seeds")
     diverged = (runs["status"] != "completed").any()
     bars(axes[1], runs.assign(value=runs["mode_kl_tail"]), COLORS)
     threshold(axes[1], MODE_KL, f"success: ≤ {MODE_KL:g}")
@@ -108,7 +108,7 @@ def often(measurements: pd.DataFrame) -> Figure:
     medians(axes[0], settings, COLORS)
     if "only_gp" in rows:
         found = rows[["both", "only_gp", "only_ns", "neither"]].dropna().iloc[0]
-        axes[1].bar(["both", "GP only", "NS only", "neither"], found, color=[GREY, BLUE, VERMILION, GREY])
+        axes[1].bar(["both", "GP only", "NS only", "neither"], found, color=[GREY, COLORS[GP], COLORS[NS], GREY])
         label(axes[1], "", "random pairs of networks")
     return figure
 
@@ -130,6 +130,7 @@ STUDY = Study(
         ),
         Part(
             name="(b) architectures",
+            replicates="1 a pair",
             criteria=(
                 Criterion(
                     measurement="margin", text='pairs with "only GP" less 5 × those with "only NS"', op=">", threshold=0

@@ -6,14 +6,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..suite import Evaluation
-from . import tracking
+from . import toy_games, tracking
 from .contract import Row, Setting, Size, Study
 from .generators import runs_of
-from .style import BLUE, GREEN, PURPLE, VERMILION
 from .toy_games import CLIP_TIGHT, GP_STRONG, GRID, NS, SN, game
 
 NAMES = (CLIP_TIGHT, GP_STRONG, NS, SN)
-COLORS: dict[str, str] = dict(zip(NAMES, (PURPLE, BLUE, VERMILION, GREEN), strict=True))
+COLORS = {name: toy_games.COLORS[name] for name in NAMES}
 CAUSE = (
     "At λ = 10 on the grid five critic steps do not keep up: at 84 to 96 % of the evaluations of every seed the GP "
     "critic puts the held-out points below the generated ones. Clipping's ρ is held down by its critic's growth: from "

@@ -14,7 +14,7 @@ from .batch_norm import PenaltyThroughBatchNorm
 from .contract import Criterion, Part, Row, Setting, Size, Study
 from .generators import Cell, CellRun, runs_of
 from .ranks import spearman
-from .style import BLUE, GREEN, VERMILION, dots, label, legend, panels, scatter_medians, threshold
+from .style import BLACK, BLUE, GREY, VERMILION, dots, label, legend, panels, scatter_medians, threshold
 from .toy_games import GP, MINIMAX, SMOKE_STEPS, STEPS, adjusted, game
 
 QUICK_STEPS = 600
@@ -124,7 +124,7 @@ def plot(measurements: pd.DataFrame) -> Figure:
     label(axes[1], "learning rate", "sd of W1 over the last fifth", "GP: is a low rate steadier?")
     norms = ends[ends["factor"] == "norm"]
     groups = [norms.loc[norms["norm"] == norm, "w1_tail"].to_list() for norm in NORMS]
-    dots(axes[2], list(NORMS), groups, (BLUE, VERMILION, GREEN))
+    dots(axes[2], list(NORMS), groups, (BLUE, GREY, BLACK))
     label(axes[2], "norm in the critic", "W1 over the last fifth, data units", "GP: norms")
     _draw_strength(axes[3], ends[ends["factor"] == "n_critic"])
     for axis in axes[1:]:
@@ -182,7 +182,8 @@ STUDY = Study(
         Part(
             name="a lower learning rate is steadier",
             criteria=(_criterion("rho", ">=", RHO, "Spearman's ρ of learning rate and W1's sd in the last fifth"),),
-            reading="On the whole: with four rates ρ = .8 leaves room for one swap of neighbours, with six for more.",
+            reading="On the whole: with four rates ρ = .8 leaves room for one swap of neighbours (one order in six "
+            "gets there by chance), with six for more: see the picture.",
         ),
         norms_part("W1"),
         strength_part("W1"),

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from .contract import Criterion, Part, Quantity, Row, Setting, Size, Study
 from .generators import Cell, runs_of
-from .style import BLACK, BLUE, ORANGE, dots, label, panels, threshold
+from .style import GREY, ORANGE, SKY, dots, label, panels, threshold
 from .toy_games import GRID, NS, SMOKE_STEPS, STEPS, ending_rows, game
 
 FM, MD = "feature matching", "minibatch discrimination"
@@ -50,7 +50,7 @@ def plot(measurements: pd.DataFrame) -> Figure:
     for axis, column in zip(axes, ("modes_tail", "mode_kl_tail"), strict=True):
         found = measurements.set_index(["objective", "weight"])[column].sort_index()
         groups = [found.loc[[place]].to_list() for place in shown]
-        dots(axis, names, groups, (BLACK, BLUE, BLUE, ORANGE, ORANGE))
+        dots(axis, names, groups, (ORANGE, SKY, SKY, GREY, GREY))
     alone = measurements.loc[measurements["objective"] == NS, "modes_tail"].median()
     threshold(axes[0], alone + GAIN, f"{GAIN:g} more than the median of NS")
     axes[0].legend(fontsize=8)

@@ -7,11 +7,11 @@ from ..metrics.points import wasserstein1
 from .contract import Criterion, Part, Quantity, Row, Setting, Study
 from .critics import trained
 from .lipschitz import dual
-from .style import BLUE, GREEN, ORANGE, PURPLE, VERMILION, dots, label, legend, panels, threshold
+from .style import BLACK, BLUE, GREEN, GREY, PURPLE, dots, label, legend, panels, threshold
 from .trainings import CLIP, CLIP_TIGHT, TOY_CELLS, TOYS, toy_runs, toy_sizes
 
 POINTS = 1000
-COLORS = dict(zip(TOY_CELLS, (VERMILION, PURPLE, BLUE, GREEN, ORANGE), strict=True))
+COLORS = dict(zip(TOY_CELLS, (PURPLE, BLACK, BLUE, GREEN, GREY), strict=True))
 
 
 def run(setting: Setting) -> list[Row]:

@@ -6,16 +6,17 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..report.statistics import paired_differences
 from ..suite import Evaluation, Named
 from .animation import animate
 from .contract import Criterion, Part, Quantity, Row, Setting, Size, Study
 from .generators import Cell, runs_of
-from .style import BLUE, GREEN, PURPLE, VERMILION, label, legend, panels, threshold
+from .style import BLUE, GREEN, ORANGE, PURPLE, label, legend, panels, threshold
 
 GAN, WGAN = "GAN", "WGAN"
 NOTEBOOK: Mapping[str, Named] = {GAN: "non-saturating", WGAN: "wgan-clip"}
 BESIDES: Mapping[str, Named] = {"WGAN-GP": "wgan-gp", "SN-GAN": "sn-gan"}  # in the same setting, for the animation
-COLORS = dict(zip((*NOTEBOOK, *BESIDES), (VERMILION, PURPLE, BLUE, GREEN), strict=True))
+COLORS = dict(zip((*NOTEBOOK, *BESIDES), (ORANGE, PURPLE, BLUE, GREEN), strict=True))
 EPOCHS, ITERATIONS = 200, 7
 SHOWN = {"w1": "w1", "modes": "modes", "high_quality": "high_quality", "gradient": "generator_grad_norm"}
 
@@ -40,9 +41,9 @@ def _cell(name: str, objective: Named) -> Cell:
 def derive(measurements: pd.DataFrame) -> pd.DataFrame:
     """The runs' ends, and per seed by how much the WGAN's W1 is below the GAN's (`advantage`)."""
     ends = measurements[measurements["status"].notna()]
-    w1 = ends.set_index(["seed", "objective"])["w1_tail"].unstack()
-    advantage = (w1[GAN] - w1[WGAN]).dropna().rename("advantage").reset_index()
-    return pd.concat([ends, advantage])
+    w1 = {name: own.set_index("seed")["w1_tail"].to_dict() for name, own in ends.groupby("objective")}
+    advantage = paired_differences(w1[WGAN], w1[GAN], "lower")
+    return pd.concat([ends, pd.DataFrame({"seed": list(advantage), "advantage": list(advantage.values())})])
 
 
 def plot(measurements: pd.DataFrame) -> Figure:

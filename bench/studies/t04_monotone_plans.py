@@ -58,14 +58,14 @@ def plot(measurements: pd.DataFrame) -> Figure:
     figure, axes = panels("T4  Optimal plans for the squared distance are (cyclically) monotone", columns=3, width=3.5)
     line = measurements[measurements["kind"] == "line"].sort_values("x")
     axes[0].plot(line["x"], line["y"], marker="o", markersize=3, color=BLUE, linewidth=1)
-    label(axes[0], "x, from N(0,1)", "its image under the LP's plan", "on the line: increasing")
+    label(axes[0], "x, from N(0,1)", "its image under the LP's plan", "on the line, 60 points: increasing")
     pairs = measurements[measurements["kind"] == "pair"]
     axes[1].plot(pairs[["x0", "x1"]].T, pairs[["y0", "y1"]].T, color=GREY, linewidth=0.8, zorder=1)
     axes[1].scatter(pairs["x0"], pairs["y0"], s=14, color=BLUE, label="source", zorder=2)
     axes[1].scatter(pairs["x1"], pairs["y1"], s=14, color=VERMILION, label="target", zorder=2)
     axes[1].set_ylim(bottom=pairs[["y0", "y1"]].min().min() - 1.1)
     legend(axes[1], loc="lower center", ncols=2)
-    label(axes[1], "coordinate 1", "coordinate 2", "in the plane: an optimal plan")
+    label(axes[1], "coordinate 1", "coordinate 2", f"in the plane: a plan of {len(pairs)} pairs")
     for place, name in enumerate(("optimal", "random")):
         shown = measurements[measurements["pairs"] == name]
         for column, color, shift in (("cycle2", BLUE, -0.1), ("cycle3", VERMILION, 0.1)):

@@ -25,7 +25,9 @@ COLUMNS = (
     "scale",
     "plot",
 )
-PLOT = "plot.png"
+PLOT, PICTURES = "plot.png", (".png", ".gif")
+# Where a failure was looked into; another run's numbers may differ.
+LOOKED_INTO = "In results/reference/stability:"
 
 
 def verdict_table(out: Path, studies: Mapping[str, Study]) -> pd.DataFrame:
@@ -49,8 +51,14 @@ def study_rows(out: Path, study: Study) -> list[dict[str, object]]:
     common["scale"] = f"{record.scale} ({smaller})" if smaller else record.scale
     if record.status != "completed":
         return [_without_verdict(study, _why(record)) | common]
-    plot = f"{study.id}/{PLOT}" if (out / study.id / PLOT).exists() else ""
+    plot = " ".join(_pictures(out / study.id))
     return [common | _part_row(part) | {"plot": plot} for part in judge(study, measurements).parts]
+
+
+def _pictures(folder: Path) -> list[str]:
+    """All that the study drew, its `PLOT` first, as paths from the folder above."""
+    found = [path.name for path in folder.iterdir() if path.suffix in PICTURES]
+    return [f"{folder.name}/{name}" for name in sorted(found, key=lambda name: (name != PLOT, name))]
 
 
 def _smaller(record: Record, size: Size | str | None) -> Iterator[str]:
@@ -81,7 +89,7 @@ def _part_row(verdict: PartVerdict) -> dict[str, object]:
         "part": part.name,
         "criterion": verdict.threshold,
         "measured": verdict.measured,
-        "seeds": str(verdict.seeds) if verdict.seeds else "exact",
+        "seeds": str(verdict.seeds or part.replicates or "exact"),
         "verdict": NOT_MEASURED if all(f.note == NOT_MEASURED for f in verdict.findings) else str(verdict.outcome),
         "reading": _reading(verdict),
     }
@@ -91,9 +99,11 @@ def _reading(verdict: PartVerdict) -> str:
     if verdict.outcome == verdict.part.holds:
         return verdict.part.reading
     if verdict.outcome == verdict.part.fails:
-        return verdict.part.cause
-    disputes = [f.criterion.disputed for f in verdict.findings if f.holds is False and f.criterion.disputed]
-    return " ".join(disputes)
+        return f"{LOOKED_INTO} {cause}" if (cause := verdict.part.cause) else ""
+    failed = [finding.criterion for finding in verdict.findings if finding.holds is False]
+    disputes = [criterion.disputed for criterion in failed if criterion.disputed]
+    controls = [f"A control failed: {criterion.text}." for criterion in failed if criterion.control]
+    return " ".join(disputes or controls)
 
 
 def _why(record: Record) -> str:
@@ -122,9 +132,9 @@ def write_tables(table: pd.DataFrame, out: Path) -> None:
 
 
 def markdown(table: pd.DataFrame) -> str:
-    """The count of verdicts, then the table with a link to each plot."""
+    """The count of verdicts, then the table with links to the pictures."""
     counts = ", ".join(f"{count} {verdict}" for verdict, count in tally(table).items())
-    shown = table.assign(plot=[f"[plot]({plot})" if plot else "" for plot in table["plot"]])
+    shown = table.assign(plot=[_links(paths) for paths in table["plot"]])
     head = ["| " + " | ".join(shown.columns) + " |", "|" + "-|" * len(shown.columns)]
     body = ("| " + " | ".join(_cell(value) for value in row) + " |" for row in shown.itertuples(index=False))
     return "\n".join([f"{len(table)} rows: {counts}.", "", *head, *body, ""])
@@ -143,6 +153,10 @@ def latex(table: pd.DataFrame) -> str:
     pairs = zip(table["claim"], table["part"], strict=True)
     shown = table.assign(claim=[f"{claim} — {part}" if part else claim for claim, part in pairs])
     return shown[columns].to_latex(index=False, escape=True, longtable=True, column_format=widths)
+
+
+def _links(paths: str) -> str:
+    return " ".join(f"[{Path(path).stem}]({path})" for path in paths.split())
 
 
 def _cell(value: object) -> str:

@@ -45,7 +45,7 @@ GAMES: dict[str, tuple[Named, Named]] = {
 }
 CORE = tuple(GAMES)
 ZOO = tuple(name for name in STABILITY if name not in ("minimax", "non-saturating", "wgan-clip", "wgan-gp", "sn-gan"))
-COLORS = dict(zip(CORE, (VERMILION, ORANGE, BLACK, PURPLE, GREY, BLUE, SKY, GREEN), strict=True))
+COLORS = dict(zip(CORE, (VERMILION, GREY, ORANGE, PURPLE, BLACK, BLUE, SKY, GREEN), strict=True))
 
 # What the comparison of the common setting trains at each scale: the ring's conditions, the grid's, further recipes.
 _QUICK = {RING: (MINIMAX_5, SN), GRID: (MINIMAX, NS, CLIP, CLIP_TIGHT, GP, SN)}

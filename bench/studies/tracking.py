@@ -14,7 +14,7 @@ from .canvas import grid
 from .contract import Criterion, Part, Quantity, Row
 from .generators import CellRun
 from .ranks import spearman
-from .style import label
+from .style import GREY, label
 
 GAIN = 0.3
 
@@ -65,7 +65,7 @@ def draw(
 
 def _draw_course(axis: Axes, course: pd.DataFrame, quality: str, color: str) -> None:
     other = axis.twinx()
-    axis.plot(course["step"], course[quality], color="black", linestyle="--", linewidth=0.9)
+    axis.plot(course["step"], course[quality], color=GREY, linestyle="--", linewidth=0.9)
     other.plot(course["step"], course["estimate"], color=color, linewidth=1.1)
     other.set_ylabel("estimate", fontsize=8, color=color)
     other.tick_params(labelsize=8, colors=color)

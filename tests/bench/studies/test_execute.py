@@ -218,7 +218,31 @@ def test_verdict_follows_an_edit_of_the_record(tmp_path: Path) -> None:
     path = tmp_path / "X1" / "measurements.csv"
     path.write_text("seed,error\n0,0.6\n1,0.7\n2,0.8\n")
     table = verdict_table(tmp_path, {"X1": GOOD})
-    assert table["verdict"][0] == "not reproduced" and table["reading"][0] == "The factor."
+    assert table["verdict"][0] == "not reproduced"
+    assert table["reading"][0] == "In results/reference/stability: The factor."  # found there, not in this record
+
+
+def test_table_says_which_control_failed(tmp_path: Path) -> None:
+    control = replace(GOOD.criteria[0], text="error without the cure", op=">", control=True)
+    study = replace(GOOD, parts=(replace(GOOD.parts[0], criteria=(*GOOD.criteria, control)),))
+    run(study, out=tmp_path)
+    row = verdict_table(tmp_path, {"X1": study}).iloc[0]
+    assert (row["verdict"], row["reading"]) == ("inconclusive", "A control failed: error without the cure.")
+
+
+def test_table_says_what_stands_for_seeds(tmp_path: Path) -> None:
+    def exact(setting: Setting) -> Sequence[Row]:
+        return [{"error": 0.25}]
+
+    study = replace(GOOD, run=exact, plot=lambda _: Figure(figsize=(1, 1)))
+    pairs = replace(study, id="X4", parts=(replace(GOOD.parts[0], replicates="1 a pair"),))
+    run(study, pairs, out=tmp_path)
+    assert list(verdict_table(tmp_path, {"X1": study, "X4": pairs})["seeds"]) == ["exact", "1 a pair"]
+
+
+def test_table_links_every_picture_and_the_first_first(tmp_path: Path) -> None:
+    run(replace(GOOD, pictures={"curves": draw}), out=tmp_path)
+    assert "[plot](X1/plot.png) [curves](X1/curves.png) |" in (tmp_path / "verdicts.md").read_text()
 
 
 def test_redraw_makes_the_plot_from_the_record_alone(tmp_path: Path) -> None:

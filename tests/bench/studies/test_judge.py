@@ -130,6 +130,26 @@ def test_estimate_interval_is_a_percentile_bootstrap_over_seeds() -> None:
     assert found.high == pytest.approx(reference.confidence_interval.high, rel=0.05)
 
 
+def test_estimate_of_a_share_has_wilsons_interval() -> None:
+    """The bootstrap of three ones would be [1, 1]."""
+    share = replace(BELOW, reduce="mean")
+    found = estimate(share, errors(1.0, 1.0, 1.0))
+    reference = stats.binomtest(3, 3).proportion_ci(method="wilson")
+    assert (found.value, found.low, found.high) == pytest.approx((1.0, reference.low, reference.high))
+    found, reference = (
+        estimate(share, errors(0.0, 1.0, 0.0, 1.0, 0.0)),
+        stats.binomtest(2, 5).proportion_ci(method="wilson"),
+    )
+    assert (found.value, found.low, found.high) == pytest.approx((0.4, reference.low, reference.high))
+    assert estimate(BELOW, errors(0.0, 1.0, 1.0)).low == 0.0  # a median is none
+
+
+def test_two_bounds_on_one_quantity_measure_it_once() -> None:
+    both = Part(criteria=(BELOW, replace(BELOW, op=">", threshold=0.1)))
+    verdict = judge(study_of(both), errors(0.25, 0.5, 0.75)).parts[0]
+    assert verdict.measured.count("error: 0.5") == 1 and verdict.threshold == "error < 1; error > 0.1"
+
+
 def test_estimate_of_an_extreme_shows_the_range() -> None:
     found = estimate(replace(BELOW, reduce="max"), errors(3.0, 1.0, 2.0))
     assert (found.value, found.low, found.high) == (3.0, 1.0, 3.0)

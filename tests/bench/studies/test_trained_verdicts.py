@@ -291,6 +291,13 @@ def test_s15_is_decided_only_by_an_interval_that_excludes_nought(tmp_path: Path)
     assert outcomes("S15", notebook([0.1, 0.2, -0.05])) == [OPEN]
 
 
+def test_s15_counts_a_seed_at_which_both_diverge_as_a_tie() -> None:
+    rows = notebook([0.1, 0.2, 0.05])
+    for seed in (3, 4, 5, 6):
+        rows += [end(seed, name, w1_tail=math.inf) for name in ("GAN", "WGAN")]
+    assert outcomes("S15", rows) == [OPEN]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["S5", "S6", "S7", "S8", "S10", "S11", "S14", "S15"])
 def test_trained_studies_run_at_smoke(name: str, tmp_path: Path) -> None:
