@@ -120,7 +120,7 @@ def test_quality_figure_draws_seeds_medians_floor_and_the_cross(drawn: dict[tupl
     assert np.asarray(dotted[0].get_ydata()) == pytest.approx(0.051, abs=0.0011)
     assert np.asarray(crosses[0].get_xdata()).tolist() == [1160]
     labels = set(_colours(figure))
-    assert {"floor: real against real", "diverged here", "one seed (bold: median)"} <= labels
+    assert {"real data's own value", "diverged here", "one seed (bold: median)"} <= labels
     assert "diverged here" not in _colours(drawn["mnist5k", "quality"])
 
 
