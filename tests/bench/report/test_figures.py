@@ -14,13 +14,14 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from PIL import Image
 
 from lipbench.bench.report import plots
 from lipbench.bench.report.blocks import Block, make_blocks, objective_order
 from lipbench.bench.report.canvas import RC, Panel, canvas, tick
-from lipbench.bench.report.curves import Style, styles
+from lipbench.bench.report.curves import DASHES, Style, styles
 from lipbench.bench.report.plots import FIGURES, draw_plots, slugs
 from lipbench.bench.report.records import read_runs, read_suite
 
@@ -216,6 +217,21 @@ def test_canvas_puts_panels_in_rows_inside_the_figure() -> None:
     assert boxes[3].x0 == pytest.approx(boxes[0].x0) and all(0 < b.x0 < b.x1 < 1 and 0 < b.y0 < b.y1 < 1 for b in boxes)
     width, height = figure.get_size_inches()
     assert boxes[0].width * width == pytest.approx(3.7) and boxes[0].height * height == pytest.approx(2.3)
+
+
+def test_legend_of_a_canvas_tells_every_dash_pattern_apart() -> None:
+    entries = [Line2D([], [], color="black", linewidth=2, label=str(dashes)) for dashes in DASHES]
+    for entry, dashes in zip(entries, DASHES, strict=True):
+        entry.set_dashes(dashes)
+    with matplotlib.rc_context(RC):
+        figure, _ = canvas(1, 1, Panel(width=1.2), "", entries)
+        drawing = FigureCanvasAgg(figure)
+        drawing.draw()
+    dark = np.asarray(drawing.buffer_rgba())[::-1, :, 0] < 128
+    boxes = [handle.get_window_extent() for handle in figure.legends[0].legend_handles if handle is not None]
+    assert len({box.x0 for box in boxes}) == 1
+    inked = [dark[round(b.y0) - 1 : round(b.y1) + 2, int(b.x0) : int(b.x1)].any(axis=0) for b in boxes]
+    assert len({np.asarray(columns).tobytes() for columns in inked}) == len(DASHES)
 
 
 @pytest.mark.parametrize(
