@@ -181,6 +181,25 @@ def test_singular_values_figure_shows_layers_seeds_and_medians(
     assert ax.get_yscale() == "log"
 
 
+def test_singular_values_figure_puts_a_layer_at_its_rank_and_each_objective_beside_the_others(
+    make_sweep: Make, tmp_path: Path
+) -> None:
+    def wrap(spec: dict[str, Any], result: dict[str, Any]) -> None:
+        values = dict.fromkeys(result["layers"]["singular_values"], 2.0)
+        wrapped = {f"critic.{name}": value for name, value in values.items()}
+        result["layers"]["singular_values"] = wrapped | {"extra": 2.0} if spec["objective"] == "b" else values
+
+    objectives = ("a", "b", *(f"objective-{i}" for i in range(20)))
+    make_sweep(tmp_path, objectives=objectives, datasets=("8gaussians",), seeds=1, change=wrap)
+    ax = _draw(*_load(tmp_path))["8gaussians", "singular-values"].axes[0]
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["1", "2", "3", "4", "5"]
+    medians = [line for line in ax.lines if line.get_marker() not in (".", "None")]
+    places = np.array([np.asarray(line.get_xdata()).item() for line in medians])
+    assert np.bincount(places.round().astype(int)).tolist() == [22] * 4 + [1]
+    pixels = np.sort(ax.transData.transform(np.column_stack((places, np.ones_like(places))))[:, 0])
+    assert np.diff(pixels).min() > 0.95 * medians[0].get_markersize() * ax.figure.dpi / 72
+
+
 def test_draw_plots_yields_named_pngs_of_everything_there_is(sweep: Path, make_sweep: Make, tmp_path: Path) -> None:
     blocks, found_styles = _load(sweep)
     found = dict(draw_plots(blocks[1:], found_styles))
