@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 from .blocks import Block, Cell
 from .canvas import RC, Panel, canvas, plain_axes
 from .curves import Style
+from .quantities import KNOWN
 from .records import RunRecord
 
 _MARKER = 6  # points
@@ -52,7 +53,7 @@ def singular_values_figure(block: Block, styles: Mapping[str, Style]) -> Figure 
     entries = [_entry(objective, styles[objective]) for objective in found]
     entries.append(Line2D([], [], color="#777777", marker=".", linestyle="", label="one seed (large: median)"))
     room = max(0.9, _APART * (len(found) + 2))
-    panel = Panel(width=max(5.0, room * len(labels)), height=2.6, bottom=0.9 if _long(labels) else 0.5)
+    panel = Panel(width=max(5.0, room * len(labels)), height=2.6, left=0.82, bottom=0.9 if _long(labels) else 0.5)
     figure, (ax,) = canvas(1, 1, panel, f"{block.title}: critic layers at the end", entries)
     for i, (objective, runs) in enumerate(found.items()):
         _singular_values(ax, runs, (i - (len(found) - 1) / 2) / (len(found) + 2), styles[objective])
@@ -60,7 +61,7 @@ def singular_values_figure(block: Block, styles: Mapping[str, Style]) -> Figure 
     plain_axes(ax, log=bool(values) and min(values) > 0 and max(values) > 10 * min(values))
     ax.axhline(1.0, color="#999999", linewidth=0.8)
     _label_ranks(ax, labels)
-    ax.set_ylabel("largest singular value")
+    ax.set_ylabel(f"largest singular value\n({KNOWN['sigma_max'].meaning})")
     return figure
 
 

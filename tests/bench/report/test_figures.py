@@ -178,6 +178,7 @@ def test_singular_values_figure_shows_layers_seeds_and_medians(
     values = [r.result["layers"]["singular_values"]["layers.0"] for r in runs]
     large = [line for line in ax.lines if line.get_marker() == "^"]
     assert np.asarray(large[0].get_ydata()).item() == pytest.approx(np.median(values))
+    assert ax.get_ylabel() == "largest singular value\n(convolutions: of the kernel as a matrix)"
     assert ax.get_yscale() == "log"
 
 
