@@ -17,9 +17,9 @@ Statistic = Callable[..., Any]
 MIN_SEEDS = 3
 LEVEL = 0.95
 RESAMPLES = 2000
-# Stands for an infinite value while resampling: infinity minus infinity would poison the percentiles, and the square
-# of this number is still finite. Whatever is larger than _HUGE is infinite for the purpose of a table.
-_SURROGATE, _HUGE = 1e150, 1e100
+# Stand for infinite values while resampling: infinity minus infinity would poison the percentiles, and the squares of
+# these numbers are still finite. Whatever is larger than _HUGE is infinite for the purpose of a table.
+_LIGHT, _HEAVY, _HUGE = 1e147, 1e150, 1e100
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Scatter:
 
 
 def median(values: Sequence[float]) -> float:
-    """The median; NaN of nothing. An infinite value ranks at its end."""
+    """The median; NaN of nothing, and halfway between -inf and inf. An infinite value ranks at its end."""
     return _statistic(values, np.median)
 
 
@@ -71,11 +71,16 @@ def iqm(values: Sequence[float]) -> float:
 def bootstrap_interval(values: Sequence[float], statistic: Statistic = np.median) -> tuple[float, float] | None:
     """95 % percentile-bootstrap interval of `statistic` over the values; None with fewer than MIN_SEEDS of them.
 
-    The resampling has its own fixed seed, so equal values give equal intervals.
+    The resampling has its own fixed seed, so equal values give equal intervals. A resample whose statistic is
+    undefined, as halfway between -inf and inf, counts as -inf for the low end and as inf for the high one.
     """
     if len(values) < MIN_SEEDS:
         return None
-    data = _finite(values)
+    ends = [_percentiles(data, statistic) for data in _stand_ins(values)]
+    return ends[0][0], ends[-1][1]
+
+
+def _percentiles(data: np.ndarray, statistic: Statistic) -> tuple[float, float]:
     if np.ptp(data) == 0:
         return float(_infinite(data[0])), float(_infinite(data[0]))
     interval = stats.bootstrap(
@@ -213,12 +218,18 @@ def _trimmed_mean(values: np.ndarray, axis: int = -1) -> np.ndarray:
 
 
 def _statistic(values: Sequence[float], statistic: Statistic) -> float:
-    return float(_infinite(statistic(_finite(values)))) if len(values) else float("nan")
+    """NaN of nothing, and where the statistic is a mean of infinities of both signs."""
+    found = {_infinite(statistic(data)) for data in _stand_ins(values)} if len(values) else set()
+    return found.pop() if len(found) == 1 else math.nan
 
 
-def _finite(values: Sequence[float]) -> np.ndarray:
+def _stand_ins(values: Sequence[float]) -> list[np.ndarray]:
+    """The values with finite numbers for infinite ones; where there are infinities of both signs, first with the
+    negative and then with the positive ones heavier, so that what is undefined falls to either side.
+    """
     data = np.asarray(values, dtype=float)
-    return np.where(np.abs(data) > _HUGE, np.sign(data) * _SURROGATE, data)
+    weights = [(_HEAVY, _LIGHT), (_LIGHT, _HEAVY)] if data.min() < -_HUGE and data.max() > _HUGE else [(_HEAVY, _HEAVY)]
+    return [np.where(data < -_HUGE, -low, np.where(data > _HUGE, high, data)) for low, high in weights]
 
 
 def _infinite(value: Any) -> float:
