@@ -63,11 +63,6 @@ def median(values: Sequence[float]) -> float:
     return _statistic(values, np.median)
 
 
-def iqm(values: Sequence[float]) -> float:
-    """Interquartile mean: the mean without the lowest and the highest quarter (Agarwal et al. 2021, section 4.3)."""
-    return _statistic(values, _trimmed_mean)
-
-
 def bootstrap_interval(values: Sequence[float], statistic: Statistic = np.median) -> tuple[float, float] | None:
     """95 % percentile-bootstrap interval of `statistic` over the values; None with fewer than MIN_SEEDS of them.
 
@@ -103,7 +98,9 @@ def estimate(values: Sequence[float], statistic: Statistic = np.median) -> Estim
 
 
 def iqm_estimate(values: Sequence[float]) -> Estimate:
-    """The interquartile mean with its bootstrap interval."""
+    """Interquartile mean with its bootstrap interval: of what is left without the lowest and the highest quarter
+    (Agarwal et al. 2021, section 4.3).
+    """
     return estimate(values, _trimmed_mean)
 
 
