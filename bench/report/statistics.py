@@ -1,6 +1,6 @@
 """Statistics over the seeds of a sweep: numbers in, numbers out.
 
-Knows no records, tables or files. With fewer than MIN_SEEDS values there is no interval, only a note that says so.
+Knows no records, tables or files. With fewer than MIN_SEEDS values there is no interval.
 """
 
 import math
@@ -30,7 +30,6 @@ class Estimate:
     low: float | None
     high: float | None
     n: int
-    note: str | None = None
 
 
 @dataclass(frozen=True)
@@ -90,11 +89,9 @@ def _percentiles(data: np.ndarray, statistic: Statistic) -> tuple[float, float]:
 
 
 def estimate(values: Sequence[float], statistic: Statistic = np.median) -> Estimate:
-    """A statistic of the values with its bootstrap interval, or with a note where there are too few of them."""
-    value, interval = _statistic(values, statistic), bootstrap_interval(values, statistic)
-    if interval is None:
-        return Estimate(value, None, None, len(values), f"{len(values)} of at least {MIN_SEEDS} seeds: no interval")
-    return Estimate(value, *interval, len(values))
+    """A statistic of the values with its bootstrap interval, or without one where there are too few of them."""
+    low, high = bootstrap_interval(values, statistic) or (None, None)
+    return Estimate(_statistic(values, statistic), low, high, len(values))
 
 
 def iqm_estimate(values: Sequence[float]) -> Estimate:
@@ -117,13 +114,13 @@ def probability_of_improvement(a: Sequence[float], b: Sequence[float], better: B
     interval [1, 1] to three seeds that happen to be separated; this one stays honest there.
     """
     if not len(a) or not len(b):
-        return Estimate(float("nan"), None, None, 0, "no runs")
+        return Estimate(float("nan"), None, None, 0)
     x, y = np.asarray(a, dtype=float)[:, None], np.asarray(b, dtype=float)[None, :]
     won = x > y if better == "higher" else x < y
     theta = float(np.mean(won + 0.5 * (x == y)))
     few = min(len(a), len(b))
     if few < MIN_SEEDS:
-        return Estimate(theta, None, None, few, f"{few} of at least {MIN_SEEDS} seeds: no interval")
+        return Estimate(theta, None, None, few)
     return Estimate(theta, *_newcombe(theta, len(a), len(b)), few)
 
 
@@ -139,7 +136,7 @@ def compare(a: dict[int, float], b: dict[int, float], better: Better) -> Compari
 def rate(count: int, n: int) -> Estimate:
     """A share such as the failure rate, with its 95 % Wilson interval (which needs no minimum of runs)."""
     if n == 0:
-        return Estimate(float("nan"), None, None, 0, "no runs")
+        return Estimate(float("nan"), None, None, 0)
     interval = stats.binomtest(count, n).proportion_ci(LEVEL, method="wilson")
     return Estimate(count / n, float(interval.low), float(interval.high), n)
 
