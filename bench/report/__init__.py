@@ -11,9 +11,9 @@ from .page import render_page
 from .plots import draw_plots
 from .printed import latex, markdown, print_memory, print_summary
 from .records import RunRecord, read_runs, read_suite, unfinished
-from .tables import csv_text, runs_table, summary_of, summary_table
+from .tables import csv_text, runs_table, summary_of
 
-__all__ = ["RunRecord", "print_summary", "read_runs", "report", "runs_table", "summary_table"]
+__all__ = ["RunRecord", "print_summary", "read_runs", "report", "runs_table"]
 
 
 def report(folder: Path, console: Console | None = None) -> None:

@@ -31,7 +31,7 @@ def best_of_figure(found: Sequence[Tuned], looks: Mapping[str, Style]) -> Figure
         Line2D([], [], color=looks[t.objective].colour, marker="o", markersize=4, label=t.objective) for t in found
     ]
     metric = found[0].metric if found else None
-    title = f"{' · '.join(found[0].key)}: {metric.name}" if found and metric else "nothing to draw"
+    title = f"{' · '.join(found[0].key)}: {metric.title}" if found and metric else "nothing to draw"
     figure, (left, right) = canvas(2, 2, Panel(), title, entries)
     finite = [v for one in found for v in one.values if math.isfinite(v)]
     log = bool(finite) and min(finite) > 0 and max(finite) > 10 * min(finite)
@@ -39,7 +39,8 @@ def best_of_figure(found: Sequence[Tuned], looks: Mapping[str, Style]) -> Figure
     for i, one in enumerate(found):
         _dots(left, i, one, looks[one.objective], top)
         _curves(right, one, looks[one.objective])
-    left.set_title("each configuration (×: diverged or failed)")
+    left.set_title("each configuration (×: lost, counts as worst)")
+    left.set_ylabel((metric.unit or metric.name) if metric else "")
     right.set_title("expected best of k (dashed: median)")
     right.set_xlabel("k, configurations tried")
     for axes in (left, right):
@@ -49,11 +50,12 @@ def best_of_figure(found: Sequence[Tuned], looks: Mapping[str, Style]) -> Figure
 
 
 def _dots(axes: Axes, place: int, one: Tuned, look: Style, top: float) -> None:
-    ok = [v for v in one.values if math.isfinite(v)]
-    spread = np.linspace(-0.3, 0.3, len(one.values))
-    x = {True: place + spread[: len(ok)], False: place + spread[len(ok) :]}
-    axes.plot(x[True], ok, ls="", marker="o", markersize=4, color=look.colour, alpha=0.8)
-    axes.plot(x[False], [top * 1.15] * len(x[False]), ls="", marker="x", markersize=5, color=look.colour)
+    """In the order of drawing. A lost trial stands at what it counts as, or above all others where that is infinite."""
+    counted = [trial for trial in one.trials if not math.isnan(trial.value)]
+    for x, trial in zip(place + np.linspace(-0.3, 0.3, len(counted)), counted, strict=True):
+        lost = trial.record.status != "completed" or math.isinf(trial.value)
+        y = top * 1.15 if math.isinf(trial.value) else trial.value
+        axes.plot(x, y, "x" if lost else "o", markersize=5 if lost else 4, color=look.colour, alpha=1 if lost else 0.8)
 
 
 def _curves(axes: Axes, one: Tuned, look: Style) -> None:

@@ -99,7 +99,7 @@ class Block:
 
     @cached_property
     def floors(self) -> dict[str, float]:
-        """Real against real, per metric: the median over the runs."""
+        """Real data's own value per metric: the median over the runs."""
         found: dict[str, list[float]] = {}
         for run in self.runs:
             for key, value in run.floors.items():
@@ -149,7 +149,8 @@ def notes(blocks: Sequence[Block], unfinished: Sequence[str] = ()) -> list[str]:
     found = [
         "Each value is the median over seeds of the tail mean (the mean over the last 20 % of a run's evaluations), "
         "in brackets its 95 % bootstrap interval over seeds; diverged runs are included. Bold: the block's best.",
-        "The floor is the same metric between two samples of real data: no generator is expected to be below it.",
+        "The floor is real data's own value, in the generator's place: a floor where lower is better, a ceiling where "
+        "higher is better.",
     ]
     estimates = [e for block in blocks for e in block.estimates.values() if e.n]
     if any(e.n < MIN_SEEDS for e in estimates):

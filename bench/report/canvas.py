@@ -34,6 +34,7 @@ RC: dict[Any, Any] = {  # matplotlib names the type of these keys only in its la
     "text.parse_math": False,  # a dollar sign in somebody's label is a dollar sign
 }
 _TITLE, _LEGEND_ROW = 0.36, 0.21  # inches
+_LINE_HANDLE, _MARKER_HANDLE = 5.2, 2.0  # font sizes; a line's shows the longest dash pattern twice
 
 
 @dataclass(frozen=True)
@@ -53,13 +54,16 @@ def canvas(n: int, columns: int, panel: Panel, title: str, entries: Sequence[Lin
     rows = math.ceil(n / columns)
     cell = panel.left + panel.width + panel.right, panel.top + panel.height + panel.bottom
     width = max(cell[0] * columns, 0.082 * len(title) + 0.4)
-    legend_columns = _legend_columns(entries, width)
+    handle = _MARKER_HANDLE if all(entry.get_linestyle() == "None" for entry in entries) else _LINE_HANDLE
+    legend_columns = _legend_columns(entries, handle, width)
     legend = _LEGEND_ROW * math.ceil(len(entries) / legend_columns) + 0.06 if entries else 0.0
     height = _TITLE + cell[1] * rows + legend
     figure = Figure(figsize=(width, height))
     figure.suptitle(title, fontsize=11, y=1 - 0.1 / height, va="top")
     if entries:
-        figure.legend(handles=list(entries), loc="lower center", ncols=legend_columns, borderaxespad=0.1)
+        figure.legend(
+            handles=list(entries), loc="lower center", ncols=legend_columns, handlelength=handle, borderaxespad=0.1
+        )
     stretched = panel.width + width / columns - cell[0]
     axes = []
     for i in range(n):
@@ -102,8 +106,9 @@ def tick(value: float, _position: int | None = None) -> str:
     return number(value, 1)
 
 
-def _legend_columns(entries: Sequence[Line2D], width: float) -> int:
+def _legend_columns(entries: Sequence[Line2D], handle: float, width: float) -> int:
     """As many columns as fit; matplotlib fills them one by one, each as wide as its widest entry."""
-    widths = np.array([0.6 + 0.08 * len(str(entry.get_label())) for entry in entries])
+    beside = 0.35 + handle * RC["font.size"] / 72
+    widths = np.array([beside + 0.08 * len(str(entry.get_label())) for entry in entries])
     fits = (n for n in range(len(widths), 1, -1) if sum(c.max() for c in np.array_split(widths, n)) < width)
     return next(fits, 1)

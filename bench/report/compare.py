@@ -12,8 +12,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from .files import write
+from .markup import markdown_escape, markdown_table
 from .pairs import CellPair, MetricPair, Pairing, pair_folders
-from .printed import interval_text, markdown_escape
+from .printed import interval_text
 from .quantities import number
 from .records import RunRecord
 from .statistics import MIN_SEEDS
@@ -100,10 +101,8 @@ def compare_markdown(found: Pairing) -> str:
     """compare.md: a table per block, then the notes."""
     parts = [f"# {markdown_escape(found.names[0])} and {markdown_escape(found.names[1])}\n"]
     for title, rows in _printed(found).items():
-        head = [markdown_escape(text) for text in _headings(found)]
-        lines = [head, ["-", "-", "-", *["-:"] * 5], *([markdown_escape(c) for c in row[:3]] + row[3:] for row in rows)]
-        table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-        parts.append(f"## {markdown_escape(title)}\n\n{table}\n")
+        cells = [[*map(markdown_escape, row[:3]), *row[3:]] for row in rows]
+        parts.append(f"## {markdown_escape(title)}\n\n{markdown_table(_headings(found), cells, left=3)}")
     parts.append("\n".join(f"- {markdown_escape(note)}" for note in compare_notes(found)) + "\n")
     return "\n".join(parts)
 

@@ -1,7 +1,8 @@
 """What became of the critics' weights: histograms and largest singular values of the layers, as Figures."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from .blocks import Block, Cell
-from .canvas import Panel, canvas, plain_axes
+from .canvas import RC, Panel, canvas, plain_axes
 from .curves import Style
+from .quantities import KNOWN
 from .records import RunRecord
+
+_MARKER = 6  # points
+_APART = 0.088  # inches between two objectives at one rank, so that their markers do not cover each other
 
 
 def weights_figure(block: Block, styles: Mapping[str, Style]) -> Figure | None:
@@ -35,27 +40,47 @@ def weights_figure(block: Block, styles: Mapping[str, Style]) -> Figure | None:
 
 
 def singular_values_figure(block: Block, styles: Mapping[str, Style]) -> Figure | None:
-    """Largest singular value of each critic layer at the end: every seed small, the median large."""
-    found = {c.objective: [_largest(r) for r in c.measured if _layers(r, "singular_values")] for c in block.cells}
-    found = {objective: values for objective, values in found.items() if values}
+    """Largest singular value of each critic layer at the end: every seed small, the median large.
+
+    A layer stands at its rank in its own critic, for an objective that wraps a layer renames it. Within a rank each
+    objective has its own place, so that equal values do not cover each other.
+    """
+    measured = {c.objective: [r for r in c.measured if _layers(r, "singular_values")] for c in block.cells}
+    found = {objective: [_largest(run) for run in runs] for objective, runs in measured.items() if runs}
     if not found:
         return None
-    names = list(dict.fromkeys(name for runs in found.values() for values in runs for name in values))
+    labels = _rank_labels([tuple(_layers(run, "singular_values")) for runs in measured.values() for run in runs])
     entries = [_entry(objective, styles[objective]) for objective in found]
     entries.append(Line2D([], [], color="#777777", marker=".", linestyle="", label="one seed (large: median)"))
-    panel = Panel(width=max(5.0, 0.9 * len(names)), height=2.6, bottom=0.9 if _long(names) else 0.5)
+    room = max(0.9, _APART * (len(found) + 2))
+    panel = Panel(width=max(5.0, room * len(labels)), height=2.6, left=0.82, bottom=0.9 if _long(labels) else 0.5)
     figure, (ax,) = canvas(1, 1, panel, f"{block.title}: critic layers at the end", entries)
     for i, (objective, runs) in enumerate(found.items()):
-        shift = (i - (len(found) - 1) / 2) * min(0.14, 0.7 / len(found))
-        _singular_values(ax, names, runs, shift, styles[objective])
-    values = [value for runs in found.values() for run in runs for value in run.values() if math.isfinite(value)]
+        _singular_values(ax, runs, (i - (len(found) - 1) / 2) / (len(found) + 2), styles[objective])
+    values = [value for runs in found.values() for run in runs for value in run if math.isfinite(value)]
     plain_axes(ax, log=bool(values) and min(values) > 0 and max(values) > 10 * min(values))
     ax.axhline(1.0, color="#999999", linewidth=0.8)
-    ax.set_xticks(
-        range(len(names)), names, rotation=20 if _long(names) else 0, ha="right" if _long(names) else "center"
-    )
-    ax.set(xlabel="critic layer, from input to output", ylabel="largest singular value")
+    _label_ranks(ax, labels)
+    ax.set_ylabel(f"largest singular value\n({KNOWN['sigma_max'].meaning})")
     return figure
+
+
+def _label_ranks(ax: Axes, labels: list[str]) -> None:
+    """A text below every rank, and a line between two in place of the grid's through the middle of each."""
+    ax.grid(visible=False, axis="x")
+    for rank in range(1, len(labels)):
+        ax.axvline(rank - 0.5, color=RC["grid.color"], linewidth=RC["grid.linewidth"])
+    slanted = _long(labels)
+    ax.set_xticks(range(len(labels)), labels, rotation=20 if slanted else 0, ha="right" if slanted else "center")
+    ax.set_xlim(-0.5, len(labels) - 0.5)
+    ax.set_xlabel("critic layers in the order of their definition")
+
+
+def _rank_labels(critics: Sequence[tuple[str, ...]]) -> list[str]:
+    """A text per rank of a layer: its name where all critics name their layers alike, else its number."""
+    if len(set(critics)) == 1:
+        return list(critics[0])
+    return [str(rank + 1) for rank in range(max(map(len, critics)))]
 
 
 def _long(names: list[str]) -> bool:
@@ -70,10 +95,10 @@ def _first(cell: Cell, key: str) -> RunRecord | None:
     return next((run for run in cell.measured if _layers(run, key)), None)
 
 
-def _largest(run: RunRecord) -> dict[str, float]:
-    """A layer's record is its largest singular value, or its whole spectrum."""
-    values = {name: np.atleast_1d(np.array(v, dtype=float)) for name, v in _layers(run, "singular_values").items()}
-    return {name: float(v.max()) for name, v in values.items() if v.size}
+def _largest(run: RunRecord) -> list[float]:
+    """A value per layer; a layer's record is its largest singular value, or its whole spectrum."""
+    values = [np.atleast_1d(np.array(v, dtype=float)) for v in _layers(run, "singular_values").values()]
+    return [float(v.max()) if v.size else math.nan for v in values]
 
 
 def _histograms(ax: Axes, layers: dict[str, Any], colour: str) -> None:
@@ -93,13 +118,13 @@ def _histograms(ax: Axes, layers: dict[str, Any], colour: str) -> None:
     ax.set_xlabel("weight (pale: first layer)")
 
 
-def _singular_values(ax: Axes, names: list[str], runs: list[dict[str, float]], shift: float, style: Style) -> None:
-    for i, name in enumerate(names):
-        values = [run[name] for run in runs if name in run and math.isfinite(run[name])]
+def _singular_values(ax: Axes, runs: list[list[float]], shift: float, style: Style) -> None:
+    for rank, layer in enumerate(zip_longest(*runs, fillvalue=math.nan)):
+        values = [value for value in layer if math.isfinite(value)]
         if values:
-            ax.plot([i + shift] * len(values), values, ".", color=style.colour, alpha=0.5, markersize=5)
-            ax.plot(i + shift, np.median(values), style.marker, color=style.colour, markersize=7)
+            ax.plot([rank + shift] * len(values), values, ".", color=style.colour, alpha=0.5, markersize=5)
+            ax.plot(rank + shift, np.median(values), style.marker, color=style.colour, markersize=_MARKER)
 
 
 def _entry(objective: str, style: Style) -> Line2D:
-    return Line2D([], [], color=style.colour, marker=style.marker, linestyle="", markersize=7, label=objective)
+    return Line2D([], [], color=style.colour, marker=style.marker, linestyle="", markersize=_MARKER, label=objective)

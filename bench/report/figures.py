@@ -55,7 +55,7 @@ def draw_curves(
     styles: Mapping[str, Style],
     floor: float | None,
 ) -> None:
-    """Every seed thin, the median bold, the floor dotted, a cross where a run diverged."""
+    """Every seed thin, the median bold, real data's own value dotted, a cross where a run diverged."""
     for curve in found:
         style = styles[curve.objective]
         seeds = [np.column_stack((line.x, line.y)) for line in curve.lines]
@@ -87,7 +87,7 @@ def _legend(
             entries[-1].set_dashes(style.dashes)
     entries.append(Line2D([], [], color="#777777", linewidth=0.7, label="one seed (bold: median)"))
     if any(metric.key in block.floors for metric, _, _ in drawn):
-        entries.append(Line2D([], [], label="floor: real against real", **FLOOR_STYLE))
+        entries.append(Line2D([], [], label="real data's own value", **FLOOR_STYLE))
     if any(line.cross for _, _, found in drawn for curve in found for line in curve.lines):
         entries.append(Line2D([], [], marker="X", color="#777777", linestyle="", markersize=8, label="diverged here"))
     return entries

@@ -3,7 +3,6 @@
 All three are views of the same rows (`printed_rows`); every text that comes from a record is escaped.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,6 +13,7 @@ from rich.measure import Measurement
 from rich.table import Table
 
 from .blocks import Block, notes
+from .markup import markdown_escape, markdown_table
 from .quantities import number
 from .records import RunRecord
 from .statistics import Estimate
@@ -77,12 +77,8 @@ def markdown(blocks: Sequence[Block], unfinished: Sequence[str] = ()) -> str:
     """summary.md: a heading and a table per block, then the notes."""
     parts = ["# Summary\n"]
     for block in blocks:
-        head = headings(block)
-        lines = [head, ["-"] * 2 + ["-:"] * (len(head) - 2), *map(_markdown_row, printed_rows(block))]
-        parts += [
-            f"## {markdown_escape(block.title)}\n",
-            "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n",
-        ]
+        table = markdown_table(headings(block), map(_markdown_row, printed_rows(block)), left=2)
+        parts.append(f"## {markdown_escape(block.title)}\n\n{table}")
     parts.append("\n".join(f"- {note}" for note in notes(blocks, unfinished)) + "\n")
     return "\n".join(parts)
 
@@ -156,11 +152,6 @@ def _latex_row(row: PrintedRow) -> str:
     cells = [rf"\textbf{{{text}}}" if bold else text for text, bold in zip(texts, row.bold, strict=True)]
     space = r"\addlinespace " if row.cells[0] == FLOOR else ""
     return rf"{space}{' & '.join(cells)} \\"
-
-
-def markdown_escape(text: str) -> str:
-    """The text with whatever Markdown would take for a mark escaped, on one line."""
-    return re.sub(r"([\\`*_{}\[\]<>|#~])", r"\\\1", " ".join(text.split()))
 
 
 def _latex_escape(text: str) -> str:

@@ -72,7 +72,10 @@ _STABILITY = (
         for what in ("mean", "sd", "max")
     ),
     Quantity("clipped_share", "weights within 1 % of ±c", "share"),
-    Quantity("sigma_max", "largest singular value of the critic"),
+    # The norm of a convolution as a map can be larger than that of its kernel.
+    Quantity(
+        "sigma_max", "largest singular value of a critic layer", meaning="convolutions: of the kernel as a matrix"
+    ),
     Quantity("sample_spread", "sample spread", "share of real"),
 )
 KNOWN = {quantity.key: quantity for quantity in (*_QUALITY, *_STABILITY)}

@@ -1,6 +1,6 @@
 """Statistics over the seeds of a sweep: numbers in, numbers out.
 
-Knows no records, tables or files. With fewer than MIN_SEEDS values there is no interval, only a note that says so.
+Knows no records, tables or files. With fewer than MIN_SEEDS values there is no interval.
 """
 
 import math
@@ -17,9 +17,9 @@ Statistic = Callable[..., Any]
 MIN_SEEDS = 3
 LEVEL = 0.95
 RESAMPLES = 2000
-# Stands for an infinite value while resampling: infinity minus infinity would poison the percentiles, and the square
-# of this number is still finite. Whatever is larger than _HUGE is infinite for the purpose of a table.
-_SURROGATE, _HUGE = 1e150, 1e100
+# Stand for infinite values while resampling: infinity minus infinity would poison the percentiles, and the squares of
+# these numbers are still finite. Whatever is larger than _HUGE is infinite for the purpose of a table.
+_LIGHT, _HEAVY, _HUGE = 1e147, 1e150, 1e100
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,6 @@ class Estimate:
     low: float | None
     high: float | None
     n: int
-    note: str | None = None
 
 
 @dataclass(frozen=True)
@@ -59,23 +58,23 @@ class Scatter:
 
 
 def median(values: Sequence[float]) -> float:
-    """The median; NaN of nothing. An infinite value ranks at its end."""
+    """The median; NaN of nothing, and halfway between -inf and inf. An infinite value ranks at its end."""
     return _statistic(values, np.median)
-
-
-def iqm(values: Sequence[float]) -> float:
-    """Interquartile mean: the mean without the lowest and the highest quarter (Agarwal et al. 2021, section 4.3)."""
-    return _statistic(values, _trimmed_mean)
 
 
 def bootstrap_interval(values: Sequence[float], statistic: Statistic = np.median) -> tuple[float, float] | None:
     """95 % percentile-bootstrap interval of `statistic` over the values; None with fewer than MIN_SEEDS of them.
 
-    The resampling has its own fixed seed, so equal values give equal intervals.
+    The resampling has its own fixed seed, so equal values give equal intervals. A resample whose statistic is
+    undefined, as halfway between -inf and inf, counts as -inf for the low end and as inf for the high one.
     """
     if len(values) < MIN_SEEDS:
         return None
-    data = _finite(values)
+    ends = [_percentiles(data, statistic) for data in _stand_ins(values)]
+    return ends[0][0], ends[-1][1]
+
+
+def _percentiles(data: np.ndarray, statistic: Statistic) -> tuple[float, float]:
     if np.ptp(data) == 0:
         return float(_infinite(data[0])), float(_infinite(data[0]))
     interval = stats.bootstrap(
@@ -90,15 +89,15 @@ def bootstrap_interval(values: Sequence[float], statistic: Statistic = np.median
 
 
 def estimate(values: Sequence[float], statistic: Statistic = np.median) -> Estimate:
-    """A statistic of the values with its bootstrap interval, or with a note where there are too few of them."""
-    value, interval = _statistic(values, statistic), bootstrap_interval(values, statistic)
-    if interval is None:
-        return Estimate(value, None, None, len(values), f"{len(values)} of at least {MIN_SEEDS} seeds: no interval")
-    return Estimate(value, *interval, len(values))
+    """A statistic of the values with its bootstrap interval, or without one where there are too few of them."""
+    low, high = bootstrap_interval(values, statistic) or (None, None)
+    return Estimate(_statistic(values, statistic), low, high, len(values))
 
 
 def iqm_estimate(values: Sequence[float]) -> Estimate:
-    """The interquartile mean with its bootstrap interval."""
+    """Interquartile mean with its bootstrap interval: of what is left without the lowest and the highest quarter
+    (Agarwal et al. 2021, section 4.3).
+    """
     return estimate(values, _trimmed_mean)
 
 
@@ -115,13 +114,13 @@ def probability_of_improvement(a: Sequence[float], b: Sequence[float], better: B
     interval [1, 1] to three seeds that happen to be separated; this one stays honest there.
     """
     if not len(a) or not len(b):
-        return Estimate(float("nan"), None, None, 0, "no runs")
+        return Estimate(float("nan"), None, None, 0)
     x, y = np.asarray(a, dtype=float)[:, None], np.asarray(b, dtype=float)[None, :]
     won = x > y if better == "higher" else x < y
     theta = float(np.mean(won + 0.5 * (x == y)))
     few = min(len(a), len(b))
     if few < MIN_SEEDS:
-        return Estimate(theta, None, None, few, f"{few} of at least {MIN_SEEDS} seeds: no interval")
+        return Estimate(theta, None, None, few)
     return Estimate(theta, *_newcombe(theta, len(a), len(b)), few)
 
 
@@ -137,7 +136,7 @@ def compare(a: dict[int, float], b: dict[int, float], better: Better) -> Compari
 def rate(count: int, n: int) -> Estimate:
     """A share such as the failure rate, with its 95 % Wilson interval (which needs no minimum of runs)."""
     if n == 0:
-        return Estimate(float("nan"), None, None, 0, "no runs")
+        return Estimate(float("nan"), None, None, 0)
     interval = stats.binomtest(count, n).proportion_ci(LEVEL, method="wilson")
     return Estimate(count / n, float(interval.low), float(interval.high), n)
 
@@ -213,12 +212,18 @@ def _trimmed_mean(values: np.ndarray, axis: int = -1) -> np.ndarray:
 
 
 def _statistic(values: Sequence[float], statistic: Statistic) -> float:
-    return float(_infinite(statistic(_finite(values)))) if len(values) else float("nan")
+    """NaN of nothing, and where the statistic is a mean of infinities of both signs."""
+    found = {_infinite(statistic(data)) for data in _stand_ins(values)} if len(values) else set()
+    return found.pop() if len(found) == 1 else math.nan
 
 
-def _finite(values: Sequence[float]) -> np.ndarray:
+def _stand_ins(values: Sequence[float]) -> list[np.ndarray]:
+    """The values with finite numbers for infinite ones; where there are infinities of both signs, first with the
+    negative and then with the positive ones heavier, so that what is undefined falls to either side.
+    """
     data = np.asarray(values, dtype=float)
-    return np.where(np.abs(data) > _HUGE, np.sign(data) * _SURROGATE, data)
+    weights = [(_HEAVY, _LIGHT), (_LIGHT, _HEAVY)] if data.min() < -_HUGE and data.max() > _HUGE else [(_HEAVY, _HEAVY)]
+    return [np.where(data < -_HUGE, -low, np.where(data > _HUGE, high, data)) for low, high in weights]
 
 
 def _infinite(value: Any) -> float:

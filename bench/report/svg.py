@@ -46,7 +46,7 @@ def chart(
     log: bool = False,
     stairs: bool = False,
 ) -> Markup:
-    """Every seed thin, the median bold, the floor dotted, crosses where runs diverged.
+    """Every seed thin, the median bold, real data's own value dotted, crosses where runs diverged.
 
     With `stairs` the lines are a survival curve, and the axis goes down to 0. An empty string if nothing is to draw.
     """
@@ -65,7 +65,8 @@ def chart(
     if floor is not None:
         level = float(ys(np.array([floor]))[0])
         parts.append(
-            f'<path class="floor" d="M{_LEFT} {level:.1f}H{WIDTH - _RIGHT}"><title>floor {tick(floor)}</title></path>'
+            f'<path class="floor" d="M{_LEFT} {level:.1f}H{WIDTH - _RIGHT}">'
+            f"<title>real data: {tick(floor)}</title></path>"
         )
     label = escape(f"{y_label} against {x_label}: {', '.join(curve.objective for curve in found)}")
     return Markup(f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">{"".join(parts)}</svg>')

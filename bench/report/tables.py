@@ -28,18 +28,12 @@ def runs_table(records: Sequence[RunRecord], suite: Mapping[str, Any] | None = N
     return table.astype(dict.fromkeys(_INTEGERS, "Int64"))
 
 
-def summary_table(records: Sequence[RunRecord], suite: Mapping[str, Any] | None = None) -> pd.DataFrame:
+def summary_of(blocks: Sequence[Block]) -> pd.DataFrame:
     """A row per objective and block: runs by outcome, then per metric the median over seeds of the tail mean, its 95 %
     bootstrap interval (`_low`, `_high`: empty with fewer than 3 seeds), and `_floor` where there is one.
 
     Diverged runs are included; one without a finite value counts as the worst possible, so a median can be infinite.
-    Raises BadInput if records that must not be mixed are.
     """
-    return summary_of(make_blocks(records, suite))
-
-
-def summary_of(blocks: Sequence[Block]) -> pd.DataFrame:
-    """`summary_table` of blocks that are made already."""
     metrics = in_order(q.key for block in blocks for q in block.quantities)
     floors = {key for block in blocks for key in block.floors}
     return pd.DataFrame([_summary_row(block, cell, metrics, floors) for block in blocks for cell in block.cells])

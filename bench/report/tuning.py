@@ -18,7 +18,8 @@ from .best_of import best_of_png
 from .blocks import Block, Cell, make_blocks
 from .curves import styles
 from .files import write
-from .printed import interval_text, markdown_escape
+from .markup import markdown_escape, markdown_table
+from .printed import interval_text
 from .quantities import Quantity, number
 from .records import read_runs, read_suite
 from .statistics import MIN_SEEDS, expected_best, median_best
@@ -129,9 +130,8 @@ def tuning_markdown(tuned: Sequence[Tuned], blocks: Sequence[Block]) -> str:
     parts = ["# Tuning with an equal budget\n"]
     for title, found in _by_block(tuned).items():
         rows = [[markdown_escape(text) for text in tuned_row(one, blocks)] for one in found]
-        lines = [_headings(found[0].metric), ["-"] * len(HEADINGS), *rows]
-        table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-        parts.append(f"## {markdown_escape(title)}\n\n{table}\n")
+        table = markdown_table(_headings(found[0].metric), rows, left=len(HEADINGS))
+        parts.append(f"## {markdown_escape(title)}\n\n{table}")
     parts.append("\n".join(f"- {note}" for note in tuning_notes(tuned)) + "\n")
     return "\n".join(parts)
 

@@ -130,6 +130,13 @@ def test_notes_tell_every_reservation(sweep: Path, make_sweep: Make, tmp_path: P
         assert part not in clean
 
 
+def test_notes_that_every_table_has_stand_in_the_readme_as_printed(sweep: Path) -> None:
+    first, floor = notes(make_blocks(read_runs(sweep)))[:2]
+    assert "floor where lower is better" in floor and "ceiling where higher is better" in floor
+    readme = " ".join((Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8").split())
+    assert first in readme and floor in readme
+
+
 @pytest.mark.parametrize("extractor", ["inception", "efficientnet-lite0"])
 def test_notes_have_published_values_beside_inceptions_alone(make_sweep: Make, tmp_path: Path, extractor: str) -> None:
     def change(_: dict[str, Any], result: dict[str, Any]) -> None:

@@ -14,13 +14,14 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from PIL import Image
 
 from lipbench.bench.report import plots
 from lipbench.bench.report.blocks import Block, make_blocks, objective_order
 from lipbench.bench.report.canvas import RC, Panel, canvas, tick
-from lipbench.bench.report.curves import Style, styles
+from lipbench.bench.report.curves import DASHES, Style, styles
 from lipbench.bench.report.plots import FIGURES, draw_plots, slugs
 from lipbench.bench.report.records import read_runs, read_suite
 
@@ -120,7 +121,7 @@ def test_quality_figure_draws_seeds_medians_floor_and_the_cross(drawn: dict[tupl
     assert np.asarray(dotted[0].get_ydata()) == pytest.approx(0.051, abs=0.0011)
     assert np.asarray(crosses[0].get_xdata()).tolist() == [1160]
     labels = set(_colours(figure))
-    assert {"floor: real against real", "diverged here", "one seed (bold: median)"} <= labels
+    assert {"real data's own value", "diverged here", "one seed (bold: median)"} <= labels
     assert "diverged here" not in _colours(drawn["mnist5k", "quality"])
 
 
@@ -177,7 +178,27 @@ def test_singular_values_figure_shows_layers_seeds_and_medians(
     values = [r.result["layers"]["singular_values"]["layers.0"] for r in runs]
     large = [line for line in ax.lines if line.get_marker() == "^"]
     assert np.asarray(large[0].get_ydata()).item() == pytest.approx(np.median(values))
+    assert ax.get_ylabel() == "largest singular value\n(convolutions: of the kernel as a matrix)"
     assert ax.get_yscale() == "log"
+
+
+def test_singular_values_figure_puts_a_layer_at_its_rank_and_each_objective_beside_the_others(
+    make_sweep: Make, tmp_path: Path
+) -> None:
+    def wrap(spec: dict[str, Any], result: dict[str, Any]) -> None:
+        values = dict.fromkeys(result["layers"]["singular_values"], 2.0)
+        wrapped = {f"critic.{name}": value for name, value in values.items()}
+        result["layers"]["singular_values"] = wrapped | {"extra": 2.0} if spec["objective"] == "b" else values
+
+    objectives = ("a", "b", *(f"objective-{i}" for i in range(20)))
+    make_sweep(tmp_path, objectives=objectives, datasets=("8gaussians",), seeds=1, change=wrap)
+    ax = _draw(*_load(tmp_path))["8gaussians", "singular-values"].axes[0]
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["1", "2", "3", "4", "5"]
+    medians = [line for line in ax.lines if line.get_marker() not in (".", "None")]
+    places = np.array([np.asarray(line.get_xdata()).item() for line in medians])
+    assert np.bincount(places.round().astype(int)).tolist() == [22] * 4 + [1]
+    pixels = np.sort(ax.transData.transform(np.column_stack((places, np.ones_like(places))))[:, 0])
+    assert np.diff(pixels).min() > 0.95 * medians[0].get_markersize() * ax.figure.dpi / 72
 
 
 def test_draw_plots_yields_named_pngs_of_everything_there_is(sweep: Path, make_sweep: Make, tmp_path: Path) -> None:
@@ -216,6 +237,21 @@ def test_canvas_puts_panels_in_rows_inside_the_figure() -> None:
     assert boxes[3].x0 == pytest.approx(boxes[0].x0) and all(0 < b.x0 < b.x1 < 1 and 0 < b.y0 < b.y1 < 1 for b in boxes)
     width, height = figure.get_size_inches()
     assert boxes[0].width * width == pytest.approx(3.7) and boxes[0].height * height == pytest.approx(2.3)
+
+
+def test_legend_of_a_canvas_tells_every_dash_pattern_apart() -> None:
+    entries = [Line2D([], [], color="black", linewidth=2, label=str(dashes)) for dashes in DASHES]
+    for entry, dashes in zip(entries, DASHES, strict=True):
+        entry.set_dashes(dashes)
+    with matplotlib.rc_context(RC):
+        figure, _ = canvas(1, 1, Panel(width=1.2), "", entries)
+        drawing = FigureCanvasAgg(figure)
+        drawing.draw()
+    dark = np.asarray(drawing.buffer_rgba())[::-1, :, 0] < 128
+    boxes = [handle.get_window_extent() for handle in figure.legends[0].legend_handles if handle is not None]
+    assert len({box.x0 for box in boxes}) == 1
+    inked = [dark[round(b.y0) - 1 : round(b.y1) + 2, int(b.x0) : int(b.x1)].any(axis=0) for b in boxes]
+    assert len({np.asarray(columns).tobytes() for columns in inked}) == len(DASHES)
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lipbench.bench.report.blocks import make_blocks
 from lipbench.bench.report.records import read_runs, read_suite
-from lipbench.bench.report.tables import COSTS, csv_text, runs_table, summary_table
+from lipbench.bench.report.tables import COSTS, csv_text, runs_table, summary_of
 
 POINTS = ["w1", "modes", "high_quality", "mode_kl"]
 
@@ -59,11 +60,11 @@ def test_equal_sweeps_differ_in_times_alone(make_sweep: Callable[..., Path], tmp
 
 
 def _summary(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
-    rows = summary_table(read_runs(folder), read_suite(folder)).to_dict("records")
+    rows = summary_of(make_blocks(read_runs(folder), read_suite(folder))).to_dict("records")
     return {(row["dataset"], row["objective"]): row for row in rows}  # pyright: ignore[reportReturnType]
 
 
-def test_summary_table_is_the_median_of_the_tail_means(sweep: Path) -> None:
+def test_summary_of_blocks_is_the_median_of_the_tail_means(sweep: Path) -> None:
     runs = [r for r in read_runs(sweep) if r.block[0] == "8gaussians" and r.objective == "sn-gan"]
     row = _summary(sweep)["8gaussians", "sn-gan"]
     assert [row["w1_low"], row["w1_median"], row["w1_high"]] == sorted(r.metrics["w1"]["tail_mean"] for r in runs)
@@ -72,7 +73,7 @@ def test_summary_table_is_the_median_of_the_tail_means(sweep: Path) -> None:
     assert np.isnan(row["fd_median"])
 
 
-def test_summary_table_counts_failures_and_leaves_intervals_of_two_seeds_empty(sweep: Path) -> None:
+def test_summary_of_blocks_counts_failures_and_leaves_intervals_of_two_seeds_empty(sweep: Path) -> None:
     rows = _summary(sweep)
     clip, minimax = rows["8gaussians", "wgan-clip"], rows["8gaussians", "minimax"]
     assert (clip["completed"], clip["failed"]) == (2, 1)
@@ -81,8 +82,8 @@ def test_summary_table_counts_failures_and_leaves_intervals_of_two_seeds_empty(s
     assert rows["mnist5k", "sn-gan"]["skipped"] == 1
 
 
-def test_summary_table_has_the_promised_columns_in_order(sweep: Path) -> None:
-    columns = list(summary_table(read_runs(sweep)).columns)
+def test_summary_of_blocks_has_the_promised_columns_in_order(sweep: Path) -> None:
+    columns = list(summary_of(make_blocks(read_runs(sweep))).columns)
     assert columns[:5] == ["objective", "dataset", "architecture", "recipe", "seeds"]
     assert columns[5:9] == ["completed", "diverged", "failed", "skipped"]
     assert columns[9:14] == ["w1_median", "w1_low", "w1_high", "w1_floor", "modes_median"]
