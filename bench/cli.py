@@ -288,12 +288,13 @@ COMMANDS = {
     "sample": sample,
     "list": list_,
 }
-# What a signature cannot say: arguments with several values, and switches.
+# What a signature cannot say: arguments with several values, which may be given again for more, and switches.
+SEVERAL: dict[str, Any] = {"nargs": "+", "action": "extend", "default": []}
 SPECIAL: dict[str, dict[str, Any]] = {
-    "set": {"flag": "--set", "nargs": "+", "default": [], "metavar": "KEY=VALUE"},
-    "logger": {"flag": "--logger", "nargs": "+", "default": [], "choices": ["csv", "tensorboard"]},
+    "set": {"flag": "--set", **SEVERAL, "metavar": "KEY=VALUE"},
+    "logger": {"flag": "--logger", **SEVERAL, "choices": ["csv", "tensorboard"]},
     "ids": {"flag": "ids", "nargs": "+", "metavar": "ID"},
-    "slurm": {"flag": "--slurm", "nargs": "+", "default": [], "metavar": "KEY=VALUE"},
+    "slurm": {"flag": "--slurm", **SEVERAL, "metavar": "KEY=VALUE"},
     "force": {"flag": "--force", "action": "store_true"},
     "download": {"flag": "--download", "action": "store_true"},
 }
@@ -302,8 +303,11 @@ SPECIAL: dict[str, dict[str, Any]] = {
 # What jsonargparse says, and what a user understands.
 PLAIN = {
     r"Parser key \"(\w+)\": ": r"argument \1: ",
-    r"(are required|unrecognized arguments): \w+\.": r"\1: ",
+    r"are required: \w+\.": "are required: ",
     r"Expected a typing\.Literal\[(.*?)\]\. Got value: (.*)": r"must be one of \1, not '\2'",
+    r"Does not validate against any of the Union .*?Expected a typing\.Literal\[(.*?)\].* Given value: (.*)": (
+        r"must be one of \1, not '\2'"
+    ),
     r"Does not validate against any of the Union .*?Expected an? <class '(\w+)'>.* Given value: (.*)": (
         r"must be of type \1, not '\2'"
     ),

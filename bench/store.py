@@ -41,6 +41,18 @@ def telling_full_disk(folder: Path) -> Iterator[None]:
         raise BadInput(f"--out {folder}: {os.strerror(errno.ENOSPC)}; the same command goes on from here") from error
 
 
+@contextmanager
+def alone_in(folder: Path, who: str) -> Iterator[None]:
+    """Keeps a second one out of the folder. Raises BadInput if one is at work in it."""
+    try:
+        with FileLock(folder / ".lock", timeout=0):
+            yield
+    except Timeout as error:
+        raise BadInput(
+            f"--out {folder}: another {who} is at work in this folder; wait for it or choose another"
+        ) from error
+
+
 def write_text(path: Path, text: str) -> None:
     """Writes a file whole or not at all: to a temporary name, flushed to disk, then renamed."""
     temporary = path.with_name(f".{path.name}.tmp")
@@ -89,13 +101,8 @@ class Store:
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Keeps a second sweep out of this folder. Raises BadInput if one is at work in it."""
-        try:
-            with FileLock(self.folder / ".lock", timeout=0):
-                yield
-        except Timeout as error:
-            raise BadInput(
-                f"--out {self.folder}: another sweep is at work in this folder; wait for it or choose another"
-            ) from error
+        with alone_in(self.folder, "sweep"):
+            yield
 
     def partial(self, run: str) -> Path:
         """The folder of a run under way, made if it is missing."""

@@ -11,17 +11,21 @@ from typing import Any
 import matplotlib
 import pandas as pd
 import torch
+from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from ...objectives import BadInput, unknown
 from ..machine import machine
+from ..store import alone_in, disk_is_full, telling_full_disk
 from .contract import SCALES, NotAtThisScale, Scale, Setting, Size, Study
 from .judge import judge
 from .parallel import settled
 from .store import Record, code_sha, frame, publish, read, specification, write
 from .table import PLOT, verdict_table, write_tables
+
+SUPERSEDED = "superseded"  # where the last complete record of each scale goes that another has replaced
 
 
 @dataclass(frozen=True)
@@ -79,22 +83,27 @@ def run_studies(
         weights: likewise.
 
     Returns:
-        The exit status: 1 if a study raised (it is recorded as failed and the others go on), else 0.
+        The exit status: 2 if a study cannot use what was asked for (a line says why), else 1 if one raised (it is
+        recorded as failed), else 0. The others go on.
 
     Raises:
-        BadInput: for a scale or an option that is not known, or a folder that cannot be written.
+        BadInput: for a scale or an option that is not known, no seeds, a folder that cannot be written or in which
+            studies are running, and a full disk.
     """
     if scale not in SCALES:
         raise unknown("scale", scale, list(SCALES))
+    if seeds is not None and seeds < 1:
+        raise BadInput(f"--seeds {seeds}: must be 1 or more")
     _make(out)
     job = Job(scale, out, jobs, seeds, options or {}, force, console or Console(), device, data, gpu_jobs, weights)
     for study in studies.values():
         _check_options(study, job)
-    with settled():
-        records = [settle(study, job) for study in studies.values()]
-    write_tables(verdict_table(out, catalogue or studies), out)
-    show(verdict_table(out, studies), out, job.console)
-    return int(any(record.status == "failed" for record in records))
+    with telling_full_disk(out), alone_in(out, "study"):
+        with settled():
+            statuses = [_status(study, job) for study in studies.values()]
+        write_tables(verdict_table(out, catalogue or studies), out)
+        show(verdict_table(out, studies), out, job.console)
+    return max(statuses, default=0)
 
 
 def choose(ids: Sequence[str] | str, studies: Mapping[str, Study]) -> dict[str, Study]:
@@ -118,8 +127,20 @@ def datasets_of(studies: Mapping[str, Study], scale: Scale, options: Mapping[str
     return list(dict.fromkeys(str(found["dataset"]) for found in named))
 
 
+def _status(study: Study, job: Job) -> int:
+    try:
+        return int(settle(study, job).status == "failed")
+    except BadInput as error:
+        job.say(study, str(error))
+        return 2
+
+
 def settle(study: Study, job: Job) -> Record:
-    """The study's record: the one that is there if it is complete and current, else a new one."""
+    """The study's record: the one that is there if it is complete and current, else a new one.
+
+    Raises:
+        BadInput: where it cannot use what was asked for, its data or options.
+    """
     size = study.sizes.get(job.scale, "the study gives no size for it")
     record = Record(study.id, job.scale, "completed", code=code_sha(study))
     if isinstance(size, str):
@@ -206,7 +227,7 @@ def _current(study: Study, wanted: Record, job: Job) -> Record | None:
 
 
 def _run(study: Study, record: Record, size: Size, job: Job) -> Record:
-    """Runs the experiment in a draft folder, judges and draws it, and leaves the record whatever happens."""
+    """Runs the experiment in a draft folder, judges and draws it, and leaves the record if it fails too."""
     draft, start = _draft(study, job), time.perf_counter()
     measurements = pd.DataFrame()
     runs = job.out / "runs"
@@ -219,23 +240,53 @@ def _run(study: Study, record: Record, size: Size, job: Job) -> Record:
         judge(study, redraw(study, draft))
     except NotAtThisScale as reason:
         record = replace(record, status="skipped", reason=str(reason))
-    except Exception:
+    except (BadInput, ValidationError) as error:
+        shutil.rmtree(draft)
+        raise BadInput(_told(error)) from error
+    except Exception as error:
+        if disk_is_full(error):
+            raise
         record = replace(record, status="failed", reason=traceback.format_exc())
     record = replace(record, seconds=round(time.perf_counter() - start, 3))
     return _leave(study, record, job, measurements)
 
 
+def _told(error: BadInput | ValidationError) -> str:
+    if isinstance(error, BadInput):
+        return str(error)
+    first = error.errors()[0]
+    return f"'{first['loc'][0]}' is {first['input']!r}: {first['msg'][:1].lower()}{first['msg'][1:]}"
+
+
 def _leave(study: Study, record: Record, job: Job, measurements: pd.DataFrame | None = None) -> Record:
-    """Writes the record into the draft folder, moves that into place, and says what came out."""
+    """Writes the record into the draft folder, moves that into place, and says what came out.
+
+    What is complete gives way to no record that says why nothing was done, and otherwise moves to `SUPERSEDED`.
+    """
     measurements = pd.DataFrame() if measurements is None else measurements
+    before = _complete(job.out / study.id)
+    if before is not None and record.status == "skipped":
+        shutil.rmtree(job.out / f".{study.id}.draft", ignore_errors=True)
+        reason = record.reason.splitlines()[-1]
+        job.say(study, f"not at this scale: {reason}; the record of scale {before.scale} stays")
+        return record
     draft = _draft(study, job) if measurements.empty else job.out / f".{study.id}.draft"
     about = machine("cuda" if torch.cuda.is_available() else "cpu") | {"threads": torch.get_num_threads()}
     record = replace(record, machine=about, rows=len(measurements))
     write(draft, record, measurements)
-    publish(draft, job.out / study.id)
+    aside = None if before is None else job.out / SUPERSEDED / f"{study.id}-{before.scale}"
+    publish(draft, job.out / study.id, aside)
     rows = verdict_table(job.out, {study.id: study})["verdict"]
     job.say(study, f"{record.seconds:7.1f} s  " + "; ".join(dict.fromkeys(rows)))
     return record
+
+
+def _complete(folder: Path) -> Record | None:
+    try:
+        found, _ = read(folder)
+    except BadInput:
+        return None
+    return found if found.status == "completed" else None
 
 
 def _draft(study: Study, job: Job) -> Path:

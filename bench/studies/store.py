@@ -69,14 +69,16 @@ def write(folder: Path, record: Record, measurements: pd.DataFrame) -> None:
     (folder / DESCRIPTION).write_text(description + "\n", encoding="utf-8")
 
 
-def publish(draft: Path, folder: Path) -> None:
-    """Moves a finished draft to its place; whoever reads the place sees the old record or the new one."""
-    old = folder.with_name(f".{folder.name}.old")
+def publish(draft: Path, folder: Path, aside: Path | None = None) -> None:
+    """Moves a finished draft to its place; what was there goes `aside`, in place of what lies there, or is removed."""
+    old = aside or folder.with_name(f".{folder.name}.old")
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():
+        old.parent.mkdir(exist_ok=True)
         os.replace(folder, old)
     os.replace(draft, folder)
-    shutil.rmtree(old, ignore_errors=True)
+    if aside is None:
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def read(folder: Path) -> tuple[Record, pd.DataFrame]:
@@ -158,7 +160,7 @@ def _irrelevant(path: Path) -> bool:
     if parts[:2] == ("bench", "studies"):
         readers = ("__init__.py", "table.py", "judge.py", "style.py", "theory.py")
         return path.name in readers or (path.name[:1] in "tsg" and path.name[1:2].isdigit())
-    return parts[:2] in (("bench", "report"), ("bench", "suites"), ("bench", "cli.py"), ("bench", "cli"))
+    return parts[:2] in (("bench", "report"), ("bench", "suites"), ("bench", "cli.py"))
 
 
 def _plain(value: object) -> object:

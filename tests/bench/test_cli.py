@@ -113,10 +113,10 @@ def test_cli_runs_a_tiny_suite_and_again_and_samples_from_it(call: Call, suite_f
 
 
 def test_cli_run_overrides_the_suite(call: Call, tmp_path: Path) -> None:
-    """A suite of lipbench's, made tiny on the command line."""
+    """A suite of lipbench's, made tiny on the command line; what is given again is added."""
     status, out, _ = call(
         *("run", "quick", "--out", "here", "--jobs", "1", "--seeds", "2", "--data", "nowhere", "--device", "cpu"),
-        *("--set", *TINY, "objectives=[minimax]", "datasets=8gaussians", "name=tiny"),
+        *("--set", *TINY, "--set", "objectives=[minimax]", "datasets=8gaussians", "name=tiny"),
     )
     assert status == 0
     assert "tiny: 2 runs, 2 to make" in out
@@ -145,6 +145,11 @@ def test_cli_run_ends_with_130_when_it_is_stopped(call: Call, suite_file: Path, 
         ("", r"lipbench: expected \"command\" to be one of .*"),
         ("runn small.yaml", r"lipbench: argument command: invalid choice: 'runn' .*"),
         ("run", "lipbench: the following arguments are required: suite; see lipbench --help"),
+        ("run small.yaml small.yaml", "lipbench run: unrecognized arguments: small.yaml; see lipbench run --help"),
+        (
+            "run small.yaml --precision 16",
+            "lipbench run: argument precision: must be one of '32', 'tf32', 'bf16', not '16'; see lipbench run --help",
+        ),
         ("run small.yaml --nope", "lipbench run: unrecognized arguments: --nope; see lipbench run --help"),
         ("run small.yaml --jobs many", "lipbench run: argument jobs: must be of type int, not 'many'; see .*"),
         ("run small.yaml --logger paper", "lipbench run: argument --logger: invalid choice: 'paper' .*"),

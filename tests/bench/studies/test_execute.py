@@ -1,10 +1,11 @@
+import errno
 import io
 import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -17,6 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from rich.console import Console
 
+from lipbench.bench.store import alone_in
 from lipbench.bench.studies import (
     STUDIES,
     Criterion,
@@ -32,6 +34,7 @@ from lipbench.bench.studies import (
 )
 from lipbench.bench.studies.parallel import each
 from lipbench.bench.studies.style import name_points, panels
+from lipbench.bench.suite import Suite
 from lipbench.objectives import BadInput
 
 
@@ -136,6 +139,65 @@ def test_run_says_why_a_study_is_not_done(tmp_path: Path) -> None:
     assert verdicts(tmp_path, ABSENT) == {"X3": "not at this scale: needs a GPU"}
     assert run(GOOD, out=tmp_path, scale="full")[0] == 0
     assert verdicts(tmp_path, GOOD) == {"X1": "not at this scale: it would take a year"}
+
+
+def test_run_leaves_a_complete_record_where_nothing_is_done_at_this_scale(tmp_path: Path) -> None:
+    run(GOOD, out=tmp_path)
+    before = (tmp_path / "X1" / "study.json").read_bytes()
+    for study, scale in ((GOOD, "full"), (replace(ABSENT, id="X1"), "quick")):
+        status, printed = run(study, out=tmp_path, scale=scale, force=True)
+        assert status == 0 and "the record of scale quick stays" in printed
+    assert (tmp_path / "X1" / "study.json").read_bytes() == before
+    assert verdicts(tmp_path, GOOD) == {"X1": "reproduced"}
+
+
+@pytest.mark.parametrize("another", [replace(GOOD, run=explode), GOOD])
+def test_run_moves_the_complete_record_aside_that_another_replaces(tmp_path: Path, another: Study) -> None:
+    run(GOOD, out=tmp_path)
+    before = (tmp_path / "X1" / "measurements.csv").read_bytes()
+    for _ in range(2):
+        run(another, out=tmp_path, scale="smoke", force=True)
+    assert (tmp_path / "superseded" / "X1-quick" / "measurements.csv").read_bytes() == before
+    assert json.loads((tmp_path / "X1" / "study.json").read_text())["scale"] == "smoke"
+
+
+def misused(setting: Setting) -> Sequence[Row]:
+    raise BadInput("dataset: unknown dataset 'foo'")
+
+
+def invalid(setting: Setting) -> Sequence[Row]:
+    Suite.model_validate({"objectives": ["minimax"], "datasets": ["8gaussians"], "steps": 0})
+    return []
+
+
+@pytest.mark.parametrize(
+    ("experiment", "line"),
+    [(misused, "X2   dataset: unknown dataset 'foo'\n"), (invalid, "X2   'steps' is 0: input should be greater than")],
+)
+def test_run_tells_what_a_study_cannot_use_and_goes_on(
+    tmp_path: Path, experiment: Callable[[Setting], Sequence[Row]], line: str
+) -> None:
+    status, printed = run(replace(BAD, run=experiment), GOOD, out=tmp_path)
+    assert status == 2 and line in printed
+    assert not (tmp_path / "X2").exists() and verdicts(tmp_path, GOOD) == {"X1": "reproduced"}
+    assert [path.name for path in tmp_path.glob(".X*")] == []
+
+
+def test_run_refuses_no_seeds_and_a_folder_in_which_another_is_at_work(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="--seeds 0: must be 1 or more"):
+        run(GOOD, out=tmp_path, seeds=0)
+    with alone_in(tmp_path, "study"), pytest.raises(BadInput, match="another study is at work in this folder"):
+        run(GOOD, out=tmp_path)
+
+
+def test_run_tells_a_full_disk_in_one_line(tmp_path: Path) -> None:
+    def full(setting: Setting) -> Sequence[Row]:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    run(GOOD, out=tmp_path)
+    with pytest.raises(BadInput, match=r"No space left on device; the same command goes on from here$"):
+        run(replace(GOOD, run=full), out=tmp_path, force=True)
+    assert verdicts(tmp_path, GOOD) == {"X1": "reproduced"}
 
 
 def test_run_skips_what_is_complete_unless_forced(tmp_path: Path) -> None:
