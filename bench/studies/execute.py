@@ -198,7 +198,9 @@ def _asked(size: Size, job: Job) -> Size:
 
 
 def show(table: pd.DataFrame, out: Path, console: Console) -> None:
-    """Prints the table without its longest columns."""
+    """Prints the table without its longest columns, if it has a row."""
+    if table.empty:
+        return
     shown = Table("id", "claim", "measured", "seeds", "verdict", show_lines=True)
     for row in table.to_dict("records"):
         claim = f"{row['claim']}\n({row['part']})" if row["part"] else row["claim"]
