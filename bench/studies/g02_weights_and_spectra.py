@@ -18,6 +18,7 @@ from .weights import histogram, share_of_extremes, spectra, weights
 
 CRITICS = (CLIP, GP, SN)
 EXTREME, CENTRED, LOW, HIGH = 0.7, 0.01, 0.9, 1.1
+FINEST = 1e-8  # of the largest singular value, in the picture
 
 
 def run(setting: Setting) -> list[Row]:
@@ -70,7 +71,9 @@ def plot(measurements: pd.DataFrame) -> Figure:
         label(above, "weight", "share of weights" if name == CRITICS[0] else "", name)
         _draw_spectra(below, values[values["critic"] == name])
         label(below, "place in the spectrum", "singular value" if name == CRITICS[0] else "")
-        below.set_ylim(values["value"].min() / 1.5, values["value"].max() * 1.5)
+        # Weights are float32: what lies far below the largest value is rounding.
+        top = values["value"].max()
+        below.set_ylim(max(values["value"].min(), FINEST * top) / 1.5, top * 1.5)
     axes[-1].legend(fontsize=6.5, title="layer", title_fontsize=6.5, loc="upper left", bbox_to_anchor=(1.0, 1.05))
     return figure
 
