@@ -34,8 +34,9 @@ def image_metrics(
     """The metrics that a suite's `evaluation` asks for on these images, and their floors.
 
     Without a split the reference and the floor's other side are two disjoint, fixed draws of held-out reals of the same
-    size: `images`, or half of a smaller held-out set. With one the reference comes from that set, and the floor is what
-    as many images of the other set get, or all of fewer; no floor where there is no other set.
+    size: `images`, or half of a smaller held-out set; of the reference only `reals`, if given. With one the reference
+    comes from that set, and the floor is what as many images of the other set get, or all of fewer; no floor where
+    there is no other set.
 
     Args:
         data: images.
@@ -50,10 +51,7 @@ def image_metrics(
     reference, other, sizes = _divided(data, evaluation, torch.device(device))
     split = evaluation["split"]
     metrics = ImageMetrics(reference, extractor, sizes, split=split or data.held_out_from, device=device)
-    if split is None:
-        assert other is not None
-        return metrics, metrics.floor(reference, other)
-    return metrics, {} if other is None else metrics.floor_of(_drawn(other, sizes.n_fake))
+    return metrics, {} if other is None else metrics.floor(other if split is None else _drawn(other, sizes.n_fake))
 
 
 def check_evaluation(data: Dataset, evaluation: Mapping[str, Any], weights: Path | None = None) -> None:
