@@ -25,7 +25,7 @@ from torch import Tensor
 
 from .files import cache
 
-VERSION = 1  # of the decoding; a change makes the cached files stale
+VERSION = 2  # of the decoding; a change makes the cached files stale
 SHOWN = 5  # unreadable files that are named
 CHUNK = 512  # pictures decoded at a time
 UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
@@ -79,10 +79,13 @@ class Decoded:
 def decode(content: bytes | Image.Image, form: Format) -> np.ndarray:
     """A picture as uint8 [C, H, W]: turned as its EXIF says, cropped, and resized bilinearly, antialiased.
 
+    Of 16-bit levels the upper eight bits; pictures of 32-bit levels are not read.
+
     Raises one of UNREADABLE.
     """
     with Image.open(io.BytesIO(content)) if isinstance(content, bytes) else content as opened:
-        image = ImageOps.exif_transpose(opened).convert("RGB" if form.channels == 3 else "L")
+        turned = ImageOps.exif_transpose(opened)
+        image = _eight_bit(turned, opened.format).convert("RGB" if form.channels == 3 else "L")
     if form.crop != "none":
         side = min(image.size) if form.crop == "center" else int(form.crop)
         left, top = (image.width - side) // 2, (image.height - side) // 2
@@ -91,6 +94,19 @@ def decode(content: bytes | Image.Image, form: Format) -> np.ndarray:
         image = image.resize((form.size, form.size), Image.Resampling.BILINEAR)
     pixels = np.asarray(image)
     return np.ascontiguousarray(pixels.reshape(image.height, image.width, -1).transpose(2, 0, 1))
+
+
+def _eight_bit(image: Image.Image, kind: str | None) -> Image.Image:
+    """The upper eight of 16-bit grey levels, which Pillow's `convert` would clip at 255; other pictures as they are.
+
+    Raises ValueError for 32-bit levels, whole or not: nothing says where white is.
+    """
+    # Pillow 10 opens 16-bit PNGs as 32-bit whole numbers, every version PGMs; it stretches the latter to 65,535.
+    if image.mode.startswith("I;16") or (image.mode == "I" and kind in ("PNG", "PPM")):
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if image.mode in ("I", "F"):
+        raise ValueError(f"grey levels of mode {image.mode}, which have no known range")
+    return image
 
 
 def decoded(name: str, fingerprint: Sequence[object], form: Format, pictures: Iterable[Picture]) -> Decoded:

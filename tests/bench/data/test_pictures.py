@@ -161,6 +161,32 @@ def test_decode_makes_grey_or_rgb(channels: int, expected: list[list[int]]) -> N
     assert grey.shape == (channels, 2, 2) and (grey == 7).all()
 
 
+RAMP = np.arange(64, dtype=np.uint16).reshape(8, 8) * 1040  # 0 … 65,520: all that 16 bits can say
+
+
+def saved(pixels: np.ndarray, kind: str) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, kind)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    "content",
+    [saved(RAMP, "PNG"), saved(RAMP, "TIFF"), b"P5 8 8 65535\n" + RAMP.astype(">u2").tobytes()],
+    ids=["png", "tiff", "pgm"],
+)
+def test_decode_of_16_bits_keeps_the_upper_eight(content: bytes, channels: int) -> None:
+    found = decode(content, Format(None, channels=channels))
+    assert all(np.array_equal(channel, RAMP >> 8) for channel in found)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.int32])
+def test_decode_refuses_levels_of_no_known_range(kind: type) -> None:
+    with pytest.raises(ValueError, match="no known range"):
+        decode(saved((RAMP / 65535).astype(kind), "TIFF"), Format(None))
+
+
 def test_decode_turns_a_picture_as_its_exif_says() -> None:
     stream = io.BytesIO()
     exif = Image.Exif()
