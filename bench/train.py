@@ -336,7 +336,7 @@ def _write_history(folder: Path, evaluator: Evaluator) -> None:
 
 def _write_samples(folder: Path, module: GAN, evaluator: Evaluator, data: Dataset) -> None:
     rng = torch.Generator(module.device).manual_seed(stream_seed(module.seed, "pictures"))
-    real = data.held_out(SNAPSHOT[data.is_points], rng)
+    real = data.held_out_at_most(SNAPSHOT[data.is_points], rng)
     arrays = {
         "real": (real if data.is_points else to_uint8(real)).cpu().numpy(),
         "fake": evaluator.snapshots[-1][1].numpy(),

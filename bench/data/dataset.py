@@ -94,12 +94,17 @@ class Dataset:
         """
         if self.held_out_from == "stream":
             return self._fresh(n, rng)
-        pool = self.train if self.test is None else self.test
+        pool = self._pool()
         if pool is None or n > len(pool):
             size = 0 if pool is None else len(pool)
             raise BadInput(f"{self.name}: {n} held-out samples asked for, its {self.held_out_from} set holds {size}")
         index = torch.randperm(len(pool), generator=rng, device=rng.device)[:n]
         return as_float(rows(pool, index))
+
+    def held_out_at_most(self, n: int, rng: torch.Generator) -> Tensor:
+        """As `held_out`, but all there are where a finite set holds fewer than n."""
+        pool = self._pool()
+        return self.held_out(n if pool is None else min(n, len(pool)), rng)
 
     def to(self, device: torch.device | str) -> Dataset:
         """The same data on another device. Images that do not fit there stay in host memory and are fed to it."""
@@ -111,6 +116,10 @@ class Dataset:
 
     def _distribution(self) -> Sampler | None:
         return self.stream if self.mixture is None else self.mixture.sample
+
+    def _pool(self) -> Tensor | None:
+        """The finite set that `held_out` draws from; None where it draws from the distribution."""
+        return {"test": self.test, "train": self.train, "stream": None}[self.held_out_from]
 
     def _fresh(self, n: int, rng: torch.Generator) -> Tensor:
         draw = self._distribution()

@@ -35,7 +35,8 @@ def folder(name: str, data_dir: Path | None = None) -> Dataset:
     Subfolders `train` and `test` are the split if both are there; else one picture in five, chosen by a hash of its
     name, is held out. The other subfolders are the classes, if every picture lies in one.
 
-    Raises BadInput for an option that is not known, a folder that is missing, and one without two pictures to train on.
+    Raises BadInput for an option that is not known, a folder that is missing, and one without two pictures to train on,
+    or with only one that is held out.
     """
     path, form = parse(name)
     return read_pictures(name, _place(path, data_dir), form, f"pictures in {path}")
@@ -79,6 +80,8 @@ def read_pictures(name: str, where: Path, form: Format, source: str, extractor: 
         raise BadInput(f"{name}: {error}, e.g. {name.partition('?')[0]}?size=64") from error
     if len(found.train) < 2:
         raise BadInput(f"{name}: {len(found.train)} readable pictures to train on in {where}: must be 2 or more")
+    if len(found.test) == 1:
+        raise BadInput(f"{name}: 1 readable picture held out in {where}: must be 2 or more, or none")
     about = f"{source}: {len(found.train)} to train on, {len(found.test)} held out{found.left_out}"
     labels = found.labels if (found.labels >= 0).all() else None
     test = found.test if len(found.test) else None

@@ -237,3 +237,6 @@ def test_folder_refuses_what_holds_no_pictures(tmp_path: Path) -> None:
     write(tmp_path, ["train/1.png", "test/2.png"])
     with pytest.raises(BadInput, match=r"1 readable pictures to train on .*: must be 2 or more"):
         load(f"folder:{tmp_path}")
+    write(tmp_path, ["train/1.png", "train/3.png", "test/2.png"])
+    with pytest.raises(BadInput, match=r"1 readable picture held out .*: must be 2 or more, or none"):
+        load(f"folder:{tmp_path}")
