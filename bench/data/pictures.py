@@ -24,7 +24,7 @@ ALLOWED = {
     "crop": "center (the largest centred square), none (stretched), or a side in pixels",
     "channels": "1 (grey) or 3 (RGB)",
 }
-SPLITS = {"train": False, "test": True, "val": True, "valid": True}  # folder -> held out
+SPLITS = {"train": False, "test": True, "val": True, "valid": True, "validation": True}  # folder -> held out
 SHARE = 5  # without such folders, one picture in five is held out, by a hash of its name
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 
@@ -32,8 +32,8 @@ ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".
 def folder(name: str, data_dir: Path | None = None) -> Dataset:
     """The pictures in a folder or .tar(.gz, .xz, …) archive, at any depth; `name` is `folder:PATH?OPTION=VALUE&…`.
 
-    Subfolders `train` and `test` are the split if both are there; else one picture in five, chosen by a hash of its
-    name, is held out. The other subfolders are the classes, if every picture lies in one.
+    Subfolders `train` and `test` (or `val`, see SPLITS) are the split if both are there; else one picture in five,
+    chosen by a hash of its name, is held out. The other subfolders are the classes, if every picture lies in one.
 
     Raises BadInput for an option that is not known, a folder that is missing, and one without two pictures to train on,
     or with only one that is held out.
@@ -99,7 +99,7 @@ class _Layout:
     def __init__(self, names: list[str]) -> None:
         common = os.path.commonpath([os.path.dirname(name) for name in names])
         self.depth = len(PurePosixPath(common).parts)
-        self.split = {self._within(name)[0] for name in names} >= {"train", "test"}
+        self.split = {SPLITS.get(self._within(name)[0]) for name in names} >= {True, False}
         folders = {self._folder(name) for name in names}
         self.classes = sorted(folders) if len(folders) > 1 and "" not in folders else []
 

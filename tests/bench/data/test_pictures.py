@@ -58,6 +58,25 @@ def test_folder_with_train_and_test_is_split_by_them_and_its_other_folders_are_t
     assert [by_image[made[around + name].tobytes()] for name in SPLIT[:3]] == [1, 0, 0]
 
 
+@pytest.mark.parametrize("held_out", ["val", "valid", "validation"])
+def test_folder_with_another_name_for_test_is_split_too(tmp_path: Path, held_out: str) -> None:
+    names = [f"{split}/{kind}/{i}.png" for split in ("train", held_out) for kind in ("cat", "dog") for i in range(5)]
+    made = write(tmp_path, names)
+    data = load(f"folder:{tmp_path}")
+    assert images(data.train) == {made[name].tobytes() for name in names[:10]}
+    assert images(data.test) == {made[name].tobytes() for name in names[10:]}
+    assert data.labels is not None and set(data.labels.tolist()) == {0, 1}
+
+
+@pytest.mark.parametrize("tops", [("train", "more"), ("test", "val")])
+def test_folder_with_half_a_split_has_none(tmp_path: Path, tops: tuple[str, str]) -> None:
+    write(tmp_path, [f"{top}/{i:02}.png" for top in tops for i in range(40)])
+    data = load(f"folder:{tmp_path}")
+    assert data.train is not None and data.labels is not None
+    assert 50 < len(data.train) < 75
+    assert set(data.labels.tolist()) == {0, 1}
+
+
 def test_folder_without_a_split_holds_out_about_one_in_five_and_the_same_ones_always(tmp_path: Path) -> None:
     names = [f"{i:03}.png" for i in range(200)]
     made = write(tmp_path / "x", names)
