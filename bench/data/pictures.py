@@ -1,15 +1,18 @@
-"""A user's own pictures: `folder:PATH?size=64`, a folder or an archive of them. Decoding is in decoded.py."""
+"""A user's own pictures: `folder:PATH?size=64`, and what their names say about split and class.
+
+The files are read in contents.py and decoded in decoded.py.
+"""
 
 import hashlib
 import json
 import os
-import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import parse_qsl
 
 from ...objectives import BadInput, unknown
+from .contents import ENDINGS, contents, fingerprint, names_of
 from .dataset import Dataset
 from .decoded import Format, Picture, decoded
 
@@ -26,7 +29,6 @@ ALLOWED = {
 }
 SPLITS = {"train": False, "test": True, "val": True, "valid": True, "validation": True}  # folder -> held out
 SHARE = 5  # without such folders, one picture in five is held out, by a hash of its name
-ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 
 
 def folder(name: str, data_dir: Path | None = None) -> Dataset:
@@ -50,7 +52,7 @@ def content_of(name: str, data_dir: Path | None = None) -> str | None:
     where = _place(parse(name)[0], data_dir)
     if not where.exists():
         return None
-    told = [(str(path), size) for path, size, _ in _fingerprint(where)]
+    told = [(str(path), size) for path, size, _ in fingerprint(where)]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16] if told else None
 
 
@@ -75,7 +77,7 @@ def read_pictures(name: str, where: Path, form: Format, source: str, extractor: 
     if not where.exists():
         raise BadInput(f"{name}: there is no folder or archive {where}")
     try:
-        found = decoded("folder", [where.resolve(), *_fingerprint(where)], form, _pictures(name, where))
+        found = decoded("folder", [where.resolve(), *fingerprint(where)], form, _pictures(name, where))
     except ValueError as error:
         raise BadInput(f"{name}: {error}, e.g. {name.partition('?')[0]}?size=64") from error
     if len(found.train) < 2:
@@ -123,51 +125,10 @@ class _Layout:
 
 
 def _pictures(name: str, where: Path) -> Iterator[Picture]:
-    names = _names(name, where)
+    names = names_of(name, where)
     if not names:
         raise BadInput(f"{name}: no pictures in {where}; looked for {', '.join(ENDINGS)}")
-    yield from _Layout(names).pictures(_contents(where, names))
-
-
-def _is_picture(name: str) -> bool:
-    return PurePosixPath(name).suffix.lower() in ENDINGS
-
-
-def _files(where: Path) -> list[Path]:
-    return sorted(path for path in where.rglob("*") if _is_picture(path.name) and path.is_file())
-
-
-def _fingerprint(where: Path) -> list[tuple[str | Path, int, int]]:
-    """What changes when the pictures do: names, sizes and times, or those of the archive alone."""
-    stats = ((path, path.stat()) for path in (_files(where) if where.is_dir() else [where]))
-    return [(path.name if path == where else path.relative_to(where), s.st_size, s.st_mtime_ns) for path, s in stats]
-
-
-def _names(name: str, where: Path) -> list[str]:
-    if where.is_dir():
-        return [path.relative_to(where).as_posix() for path in _files(where)]
-    try:
-        with tarfile.open(where) as archive:
-            return sorted(member.name for member in archive if member.isfile() and _is_picture(member.name))
-    except (tarfile.TarError, OSError, EOFError) as error:
-        raise BadInput(f"{name}: {where} is no folder and no .tar archive that can be read ({error})") from error
-
-
-def _contents(where: Path, names: list[str]) -> Iterator[tuple[str, bytes]]:
-    """In the order of the names from a folder, in the archive's own from an archive."""
-    if where.is_dir():
-        for name in names:
-            try:
-                yield name, (where / name).read_bytes()
-            except OSError:
-                yield name, b""  # counted among those that cannot be read
-        return
-    with tarfile.open(where) as archive:
-        for member in archive:
-            if member.isfile() and _is_picture(member.name):
-                opened = archive.extractfile(member)
-                assert opened is not None
-                yield member.name, opened.read()
+    yield from _Layout(names).pictures(contents(where, names))
 
 
 def _whole(text: str, least: int) -> int:
