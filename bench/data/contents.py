@@ -1,5 +1,9 @@
-"""The files of a user's pictures, in a folder or an archive: which there are, and their bytes. Not what they mean."""
+"""The files of a user's pictures, in a folder or an archive: which there are, and their bytes. Not what they mean.
 
+None vanishes without a word: a damaged archive is refused, and a link to nothing has no bytes.
+"""
+
+import os
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -9,43 +13,92 @@ from ...objectives import BadInput
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 
 
-def fingerprint(where: Path) -> list[tuple[str | Path, int, int]]:
-    """What changes when the pictures do: names, sizes and times, or those of the archive alone."""
-    stats = ((path, path.stat()) for path in (_files(where) if where.is_dir() else [where]))
+def fingerprint(name: str, where: Path) -> list[tuple[str | Path, int, int]]:
+    """What changes when the pictures do: names, sizes and times, or those of the archive alone. Raises BadInput."""
+    stats = ((path, _stat(path)) for path in (_files(name, where) if where.is_dir() else [where]))
     return [(path.name if path == where else path.relative_to(where), s.st_size, s.st_mtime_ns) for path, s in stats]
 
 
 def names_of(name: str, where: Path) -> list[str]:
-    """The pictures' names below a folder or in an archive, sorted. Raises BadInput for what is neither."""
+    """The pictures' names below a folder or in an archive, sorted.
+
+    Raises BadInput for what is neither, or cannot be read to its end.
+    """
     if where.is_dir():
-        return [path.relative_to(where).as_posix() for path in _files(where)]
+        return [path.relative_to(where).as_posix() for path in _files(name, where)]
     try:
         with tarfile.open(where) as archive:
-            return sorted(member.name for member in archive if member.isfile() and _is_picture(member.name))
+            found = sorted(member.name for member in archive if _may_be_picture(member))
+            _check_end(archive)
     except (tarfile.TarError, OSError, EOFError) as error:
         raise BadInput(f"{name}: {where} is no folder and no .tar archive that can be read ({error})") from error
+    return found
 
 
 def contents(where: Path, names: list[str]) -> Iterator[tuple[str, bytes]]:
-    """In the order of the names from a folder, in the archive's own from an archive."""
+    """In the order of the names from a folder, in the archive's own from an archive; b"" for what cannot be read."""
     if where.is_dir():
         for name in names:
             try:
                 yield name, (where / name).read_bytes()
             except OSError:
-                yield name, b""  # counted among those that cannot be read
+                yield name, b""
         return
     with tarfile.open(where) as archive:
         for member in archive:
-            if member.isfile() and _is_picture(member.name):
-                opened = archive.extractfile(member)
-                assert opened is not None
-                yield member.name, opened.read()
+            if _may_be_picture(member):
+                yield member.name, _read(archive, member)
 
 
 def _is_picture(name: str) -> bool:
     return PurePosixPath(name).suffix.lower() in ENDINGS
 
 
-def _files(where: Path) -> list[Path]:
-    return sorted(path for path in where.rglob("*") if _is_picture(path.name) and path.is_file())
+def _files(name: str, where: Path) -> list[Path]:
+    try:
+        return sorted(_below(where, frozenset()))
+    except OSError as error:
+        raise BadInput(f"{name}: {error.filename} cannot be read ({error.strerror})") from error
+
+
+def _below(folder: Path, above: frozenset[str]) -> Iterator[Path]:
+    """The pictures at any depth, through links to folders too, but for those that lead back to a folder `above`."""
+    real = os.path.realpath(folder)
+    if real in above:
+        return
+    for path in folder.iterdir():
+        if path.is_dir():
+            yield from _below(path, above | {real})
+        elif _is_picture(path.name) and (path.is_file() or not path.exists()):  # a link to nothing is told, a pipe not
+            yield path
+
+
+def _stat(path: Path) -> os.stat_result:
+    """Of the file, or of the link to it where there is none."""
+    return path.stat() if path.exists() else path.lstat()
+
+
+def _may_be_picture(member: tarfile.TarInfo) -> bool:
+    return (member.isfile() or member.islnk() or member.issym()) and _is_picture(member.name)
+
+
+def _read(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    """The content of a file in an archive or of the one that a link in there leads to; b"" if it leads to none."""
+    try:
+        opened = archive.extractfile(member)
+    except (KeyError, RecursionError):  # to nothing in here; in a circle
+        return b""
+    return b"" if opened is None else opened.read()
+
+
+def _check_end(archive: tarfile.TarFile) -> None:
+    """Raises ReadError if what ends an archive is not its mark, a block of zeros: for tarfile a damaged header is one.
+
+    Then reads on, since the sum over a .gz or .xz comes after everything else.
+    """
+    assert archive.fileobj is not None
+    archive.fileobj.seek(archive.offset)
+    if archive.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+        raise tarfile.ReadError(f"damaged at byte {archive.offset}, or cut there")
+    while archive.fileobj.read(1 << 20):
+        pass

@@ -52,7 +52,7 @@ def content_of(name: str, data_dir: Path | None = None) -> str | None:
     where = _place(parse(name)[0], data_dir)
     if not where.exists():
         return None
-    told = [(str(path), size) for path, size, _ in fingerprint(where)]
+    told = [(str(path), size) for path, size, _ in fingerprint(name, where)]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16] if told else None
 
 
@@ -77,7 +77,7 @@ def read_pictures(name: str, where: Path, form: Format, source: str, extractor: 
     if not where.exists():
         raise BadInput(f"{name}: there is no folder or archive {where}")
     try:
-        found = decoded("folder", [where.resolve(), *fingerprint(where)], form, _pictures(name, where))
+        found = decoded("folder", [where.resolve(), *fingerprint(name, where)], form, _pictures(name, where))
     except ValueError as error:
         raise BadInput(f"{name}: {error}, e.g. {name.partition('?')[0]}?size=64") from error
     if len(found.train) < 2:
