@@ -5,7 +5,7 @@ None vanishes without a word: a damaged archive is refused, and a link to nothin
 
 import os
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from ...objectives import BadInput
@@ -19,23 +19,23 @@ def fingerprint(name: str, where: Path) -> list[tuple[str | Path, int, int]]:
     return [(path.name if path == where else path.relative_to(where), s.st_size, s.st_mtime_ns) for path, s in stats]
 
 
-def names_of(name: str, where: Path) -> list[str]:
-    """The pictures' names below a folder or in an archive, sorted.
+def listed(name: str, where: Path) -> list[tuple[str, int]]:
+    """Name and size in bytes of the pictures below a folder or in an archive, by name; a link in the latter has size 0.
 
     Raises BadInput for what is neither, or cannot be read to its end.
     """
     if where.is_dir():
-        return [path.relative_to(where).as_posix() for path in _files(name, where)]
+        return [(path.relative_to(where).as_posix(), _stat(path).st_size) for path in _files(name, where)]
     try:
         with tarfile.open(where) as archive:
-            found = sorted(member.name for member in archive if _may_be_picture(member))
+            found = sorted((member.name, member.size) for member in archive if _may_be_picture(member))
             _check_end(archive)
     except (tarfile.TarError, OSError, EOFError) as error:
         raise BadInput(f"{name}: {where} is no folder and no .tar archive that can be read ({error})") from error
     return found
 
 
-def contents(where: Path, names: list[str]) -> Iterator[tuple[str, bytes]]:
+def contents(where: Path, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
     """In the order of the names from a folder, in the archive's own from an archive; b"" for what cannot be read."""
     if where.is_dir():
         for name in names:

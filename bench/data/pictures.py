@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from ...objectives import BadInput, unknown
-from .contents import ENDINGS, contents, fingerprint, names_of
+from .contents import ENDINGS, contents, fingerprint, listed
 from .dataset import Dataset
 from .decoded import Format, Picture, decoded
 
@@ -45,14 +45,15 @@ def folder(name: str, data_dir: Path | None = None) -> Dataset:
 
 
 def content_of(name: str, data_dir: Path | None = None) -> str | None:
-    """A hash of the pictures' names and sizes in bytes, or of the archive's; None where there are none.
+    """A hash of the pictures' names and sizes in bytes, in a folder or an archive; None where there are none.
 
     Not of times, which a copy changes, and not of the pixels, for which every file would have to be read.
+    Raises BadInput for an archive that cannot be read.
     """
     where = _place(parse(name)[0], data_dir)
     if not where.exists():
         return None
-    told = [(str(path), size) for path, size, _ in fingerprint(name, where)]
+    told = listed(name, where)
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16] if told else None
 
 
@@ -125,7 +126,7 @@ class _Layout:
 
 
 def _pictures(name: str, where: Path) -> Iterator[Picture]:
-    names = names_of(name, where)
+    names = [found for found, _ in listed(name, where)]
     if not names:
         raise BadInput(f"{name}: no pictures in {where}; looked for {', '.join(ENDINGS)}")
     yield from _Layout(names).pictures(contents(where, names))

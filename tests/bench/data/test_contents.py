@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lipbench.bench.data import Dataset, load
+from lipbench.bench.data import Dataset, load, user_content
 from lipbench.objectives import BadInput
 
 N = 40
@@ -133,3 +133,22 @@ def loop_of_two(folder: Path) -> None:
 def test_links_that_lead_in_a_circle_are_left_after_one_turn(pictures: Path, tie: Callable[[Path], None]) -> None:
     tie(pictures)
     assert size(load(f"folder:{pictures}")) == N
+
+
+def test_user_content_of_an_archive_is_its_pictures_names_and_sizes(tmp_path: Path) -> None:
+    path = tmp_path / "x.tar"
+
+    def told(sizes: dict[str, int], mode: str = "w", time: int = 0) -> str | None:
+        with tarfile.open(path, mode) as archive:  # pyright: ignore[reportCallIssue, reportArgumentType]
+            for name, size in sizes.items():
+                about = tarfile.TarInfo(name)
+                about.size, about.mtime = size, time
+                archive.addfile(about, io.BytesIO(bytes(size)))
+        assert mode != "w" or path.stat().st_size == tarfile.RECORDSIZE  # the file's own size tells nothing
+        return user_content("folder:x.tar", tmp_path)
+
+    first = told({"a.png": 5, "b.png": 6, "notes.txt": 7})
+    assert first == told({"b.png": 6, "a.png": 5}, "w:gz", time=9)
+    others = [told({"a.png": 5, "c.png": 6}), told({"a.png": 5, "b.png": 7}), told({"a.png": 6, "b.png": 5})]
+    assert len({first, *others}) == 4
+    assert told({"notes.txt": 7}) is None
