@@ -3,8 +3,10 @@
 None vanishes without a word: a damaged archive is refused, and a link to nothing has no bytes.
 """
 
+import lzma
 import os
 import tarfile
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -30,7 +32,7 @@ def listed(name: str, where: Path) -> list[tuple[str, int]]:
         with tarfile.open(where) as archive:
             found = sorted((member.name, member.size) for member in archive if _may_be_picture(member))
             _check_end(archive)
-    except (tarfile.TarError, OSError, EOFError) as error:
+    except (tarfile.TarError, OSError, EOFError, lzma.LZMAError, zlib.error) as error:
         raise BadInput(f"{name}: {where} is no folder and no .tar archive that can be read ({error})") from error
     return found
 

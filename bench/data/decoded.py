@@ -9,7 +9,6 @@ import io
 import json
 import os
 import shutil
-import struct
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -28,7 +27,6 @@ from .files import cache
 VERSION = 2  # of the decoding; a change makes the cached files stale
 SHOWN = 5  # unreadable files that are named
 CHUNK = 512  # pictures decoded at a time
-UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
 
 
 @dataclass(frozen=True)
@@ -79,9 +77,9 @@ class Decoded:
 def decode(content: bytes | Image.Image, form: Format) -> np.ndarray:
     """A picture as uint8 [C, H, W]: turned as its EXIF says, cropped, and resized bilinearly, antialiased.
 
-    Of 16-bit levels the upper eight bits; pictures of 32-bit levels are not read.
+    Of 16-bit levels the upper eight bits.
 
-    Raises one of UNREADABLE.
+    Raises whatever Pillow does for what is no picture, and ValueError for levels of no known range.
     """
     with Image.open(io.BytesIO(content)) if isinstance(content, bytes) else content as opened:
         turned = ImageOps.exif_transpose(opened)
@@ -181,7 +179,9 @@ def _decode_all(pictures: Iterable[Picture], form: Format) -> Iterator[tuple[Pic
     def attempt(picture: Picture) -> np.ndarray | None:
         try:
             return decode(picture.content, form)
-        except UNREADABLE:
+        except MemoryError:
+            raise
+        except Exception:  # there is no type that the plug-ins of Pillow could not raise
             return None
 
     source = iter(pictures)

@@ -51,7 +51,7 @@ def content_of(name: str, data_dir: Path | None = None) -> str | None:
     Raises BadInput for an archive that cannot be read.
     """
     where = _place(parse(name)[0], data_dir)
-    if not where.exists():
+    if not os.path.exists(where):
         return None
     told = listed(name, where)
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16] if told else None
@@ -70,12 +70,15 @@ def parse(name: str) -> tuple[Path, Format]:
             given[key] = OPTIONS[key](text)
         except (ValueError, KeyError) as error:
             raise BadInput(f"{name}: {key}={text}: must be {ALLOWED[key]}") from error
-    return Path(path).expanduser(), Format(**given)
+    try:
+        return Path(path).expanduser(), Format(**given)
+    except RuntimeError as error:  # ~ of nobody
+        raise BadInput(f"{name}: {error}") from error
 
 
 def read_pictures(name: str, where: Path, form: Format, source: str, extractor: str | None = None) -> Dataset:
     """The pictures at `where` as a Dataset. Raises BadInput."""
-    if not where.exists():
+    if not os.path.exists(where):  # unlike Path.exists, of a name that is too long as well
         raise BadInput(f"{name}: there is no folder or archive {where}")
     try:
         found = decoded("folder", [where.resolve(), *fingerprint(name, where)], form, _pictures(name, where))
@@ -117,12 +120,13 @@ class _Layout:
         top = self._within(name)[0]
         if self.split and top in SPLITS:
             return SPLITS[top]
-        return hashlib.sha256(name.encode()).digest()[0] % SHARE == 0
+        return hashlib.sha256(name.encode(errors="surrogateescape")).digest()[0] % SHARE == 0
 
     def pictures(self, contents: Iterator[tuple[str, bytes]]) -> Iterator[Picture]:
         for name, content in contents:
             label = self.classes.index(self._folder(name)) if self.classes else -1
-            yield Picture(name, self.held_out(name), label, content)
+            printable = name.encode(errors="backslashreplace").decode()  # file names may be any bytes
+            yield Picture(printable, self.held_out(name), label, content)
 
 
 def _pictures(name: str, where: Path) -> Iterator[Picture]:

@@ -1,6 +1,7 @@
 """Pictures in folders and archives: links are followed, and nothing vanishes without a word."""
 
 import io
+import os
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -72,10 +73,11 @@ def test_archive_that_is_cut_short_is_refused(tmp_path: Path, mode: str) -> None
         load(f"folder:{path}")
 
 
-def test_packed_archive_with_a_changed_byte_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mode", ["w:gz", "w:bz2", "w:xz"])
+def test_packed_archive_with_a_changed_byte_is_refused(tmp_path: Path, mode: str) -> None:
     """Wherever it is: its sum, at the end of the file, says so if nothing else does."""
-    path = tmp_path / "x.tar.gz"
-    pack(path, "w:gz")
+    path = tmp_path / "x.tar"
+    pack(path, mode)
     content = path.read_bytes()
     for place in range(20, len(content), len(content) // 9):
         path.write_bytes(flip(content, place))
@@ -116,6 +118,20 @@ def test_links_in_a_folder_are_followed(tmp_path: Path, pictures: Path) -> None:
     data = load(f"folder:{links}")
     assert size(data) == 2 * N + 1
     assert data.source.endswith("1 cannot be read as pictures and are left out: none.png")
+
+
+def test_file_names_may_be_any_bytes(pictures: Path) -> None:
+    os.rename(pictures / "00.png", os.fsencode(pictures) + b"/caf\xe9.png")
+    Path(os.fsdecode(os.fsencode(pictures) + b"/\xe9.png")).touch()
+    data = load(f"folder:{pictures}")
+    assert size(data) == N
+    assert data.source.endswith("1 cannot be read as pictures and are left out: \\udce9.png")
+    assert user_content(f"folder:{pictures}") is not None
+    with tarfile.open(pictures / "x.tar", "w") as archive:
+        archive.add(pictures, filter=lambda about: None if about.name.endswith(".tar") else about)
+    packed = load(f"folder:{pictures / 'x.tar'}")
+    assert size(packed) == N
+    packed.source.encode()
 
 
 def loop_to_itself(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,41 @@ def test_folder_counts_and_names_what_cannot_be_read(tmp_path: Path) -> None:
     assert len(data.train) == 3
     told = "; 3 cannot be read as pictures and are left out: train/a/cut.png, train/a/empty.jpg, train/a/notes.png"
     assert data.source == f"pictures in {tmp_path}: 3 to train on, 3 held out{told}"
+
+
+@pytest.fixture
+def decoding_raises(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Exception], None]:
+    """Lets the decoding of one picture of `write` fail, as Pillow may."""
+
+    def fail(name: str, error: Exception) -> None:
+        chosen = png(noise(SPLIT.index(name)))
+
+        def attempt(content: Any, form: Format) -> np.ndarray:
+            if content == chosen:
+                raise error
+            return decode(content, form)
+
+        monkeypatch.setattr(decoded, "decode", attempt)
+
+    return fail
+
+
+def test_folder_counts_what_pillow_fails_on_in_any_way(
+    tmp_path: Path, decoding_raises: Callable[[str, Exception], None]
+) -> None:
+    """A TypeError is what it raises for a JPEG that is to be turned and has a resolution of the wrong type in EXIF."""
+    write(tmp_path, SPLIT)
+    decoding_raises(SPLIT[1], TypeError("bad operand type for abs(): 'bytes'"))
+    assert load(f"folder:{tmp_path}").source.endswith(f"1 cannot be read as pictures and are left out: {SPLIT[1]}")
+
+
+def test_folder_does_not_count_what_memory_was_lacking_for(
+    tmp_path: Path, decoding_raises: Callable[[str, Exception], None]
+) -> None:
+    write(tmp_path, SPLIT)
+    decoding_raises(SPLIT[1], MemoryError())
+    with pytest.raises(MemoryError):
+        load(f"folder:{tmp_path}")
 
 
 def test_folder_names_five_of_many_that_cannot_be_read(tmp_path: Path) -> None:
@@ -248,6 +284,10 @@ def test_folder_refuses_what_holds_no_pictures(tmp_path: Path) -> None:
         load("folder:")
     with pytest.raises(BadInput, match=f"there is no folder or archive {tmp_path}/nowhere"):
         load("folder:nowhere", tmp_path)
+    with pytest.raises(BadInput, match="there is no folder or archive xxx"):
+        load(f"folder:{'x' * 300}")
+    with pytest.raises(BadInput, match=r"folder:~nobody-of-this-name/x: .*home directory"):
+        load("folder:~nobody-of-this-name/x")
     with pytest.raises(BadInput, match="no pictures in"):
         load(f"folder:{tmp_path}")
     (tmp_path / "x.zip").write_text("no archive")
