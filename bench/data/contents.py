@@ -29,11 +29,13 @@ def listed(name: str, where: Path) -> list[tuple[str, int]]:
     if where.is_dir():
         return [(path.relative_to(where).as_posix(), _stat(path).st_size) for path in _files(name, where)]
     try:
+        if not tarfile.is_tarfile(where):
+            raise BadInput(f"{name}: {where} is no folder and no .tar archive that can be read")
         with tarfile.open(where) as archive:
-            found = sorted((member.name, member.size) for member in archive if _may_be_picture(member))
+            found = sorted((_name(member), member.size) for member in archive if _may_be_picture(member))
             _check_end(archive)
     except (tarfile.TarError, OSError, EOFError, lzma.LZMAError, zlib.error) as error:
-        raise BadInput(f"{name}: {where} is no folder and no .tar archive that can be read ({error})") from error
+        raise BadInput(f"{name}: {where} cannot be read to its end ({error})") from error
     return found
 
 
@@ -49,7 +51,7 @@ def contents(where: Path, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
     with tarfile.open(where) as archive:
         for member in archive:
             if _may_be_picture(member):
-                yield member.name, _read(archive, member)
+                yield _name(member), _read(archive, member)
 
 
 def _is_picture(name: str) -> bool:
@@ -82,6 +84,10 @@ def _stat(path: Path) -> os.stat_result:
 
 def _may_be_picture(member: tarfile.TarInfo) -> bool:
     return (member.isfile() or member.islnk() or member.issym()) and _is_picture(member.name)
+
+
+def _name(member: tarfile.TarInfo) -> str:
+    return member.name.lstrip("/")
 
 
 def _read(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:

@@ -82,6 +82,8 @@ def read_pictures(name: str, where: Path, form: Format, source: str, extractor: 
         raise BadInput(f"{name}: there is no folder or archive {where}")
     try:
         found = decoded("folder", [where.resolve(), *fingerprint(name, where)], form, _pictures(name, where))
+    except BadInput:  # is a ValueError too, and has said all
+        raise
     except ValueError as error:
         raise BadInput(f"{name}: {error}, e.g. {name.partition('?')[0]}?size=64") from error
     if len(found.train) < 2:
