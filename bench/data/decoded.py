@@ -22,6 +22,7 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from ...objectives import BadInput
 from .files import cache
 
 VERSION = 2  # of the decoding; a change makes the cached files stale
@@ -117,12 +118,12 @@ def decoded(name: str, fingerprint: Sequence[object], form: Format, pictures: It
         pictures: read only if they are not in the cache.
 
     Raises:
+        BadInput: the cache cannot be written.
         ValueError: pictures without a `form.size` of their own are not squares of one size.
     """
     told = json.dumps([VERSION, name, asdict(form), list(fingerprint)], default=str)
     folder = cache() / "decoded" / f"{name}-{hashlib.sha256(told.encode()).hexdigest()[:16]}"
     if not folder.is_dir():
-        folder.parent.mkdir(parents=True, exist_ok=True)
         _fill(folder, form, pictures)
     about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
     train, test = (_map(folder / f"{part}.bin", about[part]) for part in ("train", "test"))
@@ -139,13 +140,21 @@ def _map(path: Path, shape: list[int]) -> Tensor:
 
 def _fill(folder: Path, form: Format, pictures: Iterable[Picture]) -> None:
     """Into a folder of its own, renamed when it is whole: processes in parallel never see half of one."""
-    scratch = Path(tempfile.mkdtemp(dir=folder.parent))
+    scratch = _scratch(folder.parent)
     try:
         _write(scratch, form, pictures)
         if not folder.is_dir():
             os.replace(scratch, folder)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _scratch(place: Path) -> Path:
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(dir=place))
+    except OSError as error:
+        raise BadInput(f"decoded pictures cannot be kept in {place} ({error.strerror})") from error
 
 
 def _write(folder: Path, form: Format, pictures: Iterable[Picture]) -> None:

@@ -182,6 +182,15 @@ def test_decoding_that_is_interrupted_leaves_nothing_in_the_cache(tmp_path: Path
     assert not list((home / ".cache" / "lipbench" / "decoded").iterdir())
 
 
+def test_folder_tells_that_nothing_can_be_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, SPLIT)
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(Path, "home", lambda: tmp_path / "file")
+    told = r"^decoded pictures cannot be kept in .*/file/\.cache/lipbench/decoded \(Not a directory\)$"
+    with pytest.raises(BadInput, match=told):
+        load(f"folder:{tmp_path}")
+
+
 def test_decode_center_takes_the_largest_centred_square() -> None:
     picture = noise(3, 4, 10)
     assert np.array_equal(decode(png(picture), Format(None)).transpose(1, 2, 0), picture[:, 3:7])
