@@ -108,11 +108,23 @@ class Dataset:
 
     def to(self, device: torch.device | str) -> Dataset:
         """The same data on another device. Images that do not fit there stay in host memory and are fed to it."""
-        kept = [k for k in ("train", "test") if (v := getattr(self, k)) is not None and not fits(v, device)]
+        kept = self._too_large_for(device)
         parts = [k for k in ("train", "test", "labels", "mixture") if getattr(self, k) is not None and k not in kept]
         moved = {k: getattr(self, k).to(device) for k in parts}
         feed = Feed(self.train) if "train" in kept and self.train is not None else None
         return replace(self, **moved, feed=feed)
+
+    def _too_large_for(self, device: torch.device | str) -> list[str]:
+        """The sets for which there is no room any more; the training set, from which most is drawn, comes first."""
+        size, kept = 0, []
+        for name, images in (("train", self.train), ("test", self.test)):
+            if images is None:
+                continue
+            if fits(size + images.nbytes, device):
+                size += images.nbytes
+            else:
+                kept.append(name)
+        return kept
 
     def _distribution(self) -> Sampler | None:
         return self.stream if self.mixture is None else self.mixture.sample

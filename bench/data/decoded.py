@@ -13,7 +13,6 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -27,7 +26,8 @@ from .files import cache
 
 VERSION = 2  # of the decoding; a change makes the cached files stale
 SHOWN = 5  # unreadable files that are named
-CHUNK = 512  # pictures decoded at a time
+CHUNK = 512  # pictures decoded at a time, at most
+BYTES = 2**28  # encoded pictures beyond which a chunk is closed
 
 
 @dataclass(frozen=True)
@@ -193,7 +193,19 @@ def _decode_all(pictures: Iterable[Picture], form: Format) -> Iterator[tuple[Pic
         except Exception:  # there is no type that the plug-ins of Pillow could not raise
             return None
 
-    source = iter(pictures)
     with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
-        while chunk := list(islice(source, CHUNK)):
+        for chunk in _chunks(pictures):
             yield from zip(chunk, pool.map(attempt, chunk), strict=True)
+            del chunk  # before the next one is read
+
+
+def _chunks(pictures: Iterable[Picture]) -> Iterator[list[Picture]]:
+    """CHUNK pictures at a time, or fewer where they have BYTES; what is yielded is not held here."""
+    chunk, size = list[Picture](), 0
+    for picture in pictures:
+        chunk.append(picture)
+        size += len(picture.content) if isinstance(picture.content, bytes) else 0
+        if len(chunk) == CHUNK or size >= BYTES:
+            yield chunk
+            chunk, size = [], 0
+    yield chunk

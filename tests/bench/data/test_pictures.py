@@ -2,7 +2,8 @@
 
 import io
 import tarfile
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import torch
 from PIL import Image
 
 from lipbench.bench.data import decoded, load
-from lipbench.bench.data.decoded import Format, decode
+from lipbench.bench.data.decoded import Format, Picture, decode
 from lipbench.bench.data.pictures import parse
 from lipbench.objectives import BadInput
 
@@ -180,6 +181,26 @@ def test_decoding_that_is_interrupted_leaves_nothing_in_the_cache(tmp_path: Path
     with pytest.raises(BadInput, match=r"4\.png has 5×5 pixels, .* give a size, e\.g\. folder:.*\?size=64"):
         load(f"folder:{tmp_path}")
     assert not list((home / ".cache" / "lipbench" / "decoded").iterdir())
+
+
+@pytest.mark.parametrize(("limit", "value"), [("CHUNK", 4), ("BYTES", 4 * len(png(noise(0))) - 1)])
+def test_decoded_holds_one_chunk_of_encoded_pictures_at_a_time(
+    monkeypatch: pytest.MonkeyPatch, limit: str, value: int
+) -> None:
+    monkeypatch.setattr(decoded, limit, value)
+    alive: list[weakref.ref[Picture]] = []
+    most = []
+
+    def source() -> Iterator[Picture]:
+        for i in range(21):
+            picture = Picture(str(i), i % 2 == 0, -1, png(noise(i)))
+            alive.append(weakref.ref(picture))
+            most.append(sum(one() is not None for one in alive))
+            yield picture
+
+    found = decoded.decoded("x", [limit], Format(None), source())
+    assert [image[0, 0, 0].item() for image in found.train] == [noise(i)[0, 0, 0] for i in range(1, 21, 2)]
+    assert 4 <= max(most) <= 5  # a chunk, and the last one of that before
 
 
 def test_folder_tells_that_nothing_can_be_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
