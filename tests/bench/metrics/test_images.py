@@ -1,6 +1,7 @@
 """Image metrics against numpy and scipy on the same features, and that evaluating changes nothing else."""
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -49,12 +50,12 @@ def scipy_frechet(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def numpy_inception_score(logits: np.ndarray, splits: int) -> float:
-    # torchmetrics shuffles by the generator's first permutation and cuts as torch.chunk does: parts of ceil(n / splits)
+    # torchmetrics shuffles by the generator's first permutation; torch-fidelity cuts at whole multiples of n / splits
     order = torch.randperm(len(logits), generator=torch.Generator().manual_seed(0)).numpy()
-    size = math.ceil(len(logits) / splits)
+    cuts = [i * len(logits) // splits for i in range(splits + 1)]
     scores = []
-    for start in range(0, len(logits), size):
-        part = logits[order[start : start + size]]
+    for start, end in pairwise(cuts):
+        part = logits[order[start:end]]
         p = np.exp(part - part.max(1, keepdims=True))
         p /= p.sum(1, keepdims=True)
         scores.append(np.exp(np.mean(np.sum(p * (np.log(p) - np.log(p.mean(0))), axis=1))))
