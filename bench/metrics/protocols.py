@@ -13,6 +13,7 @@ from torch import Tensor
 from ...objectives import BadInput
 from ..data import Dataset
 from .extractors import Extractor, load_extractor
+from .features import NEIGHBOURS
 from .images import ImageMetrics, Sizes
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -36,7 +37,7 @@ def image_metrics(
     Without a split the reference and the floor's other side are two disjoint, fixed draws of held-out reals of the same
     size: `images`, or half of a smaller held-out set; of the reference only `reals`, if given. With one the reference
     comes from that set, and the floor is what as many images of the other set get, or all of fewer; no floor where
-    there is no other set.
+    there is no other set, or too small a one for the neighbours of precision and recall.
 
     Args:
         data: images.
@@ -112,7 +113,7 @@ def _sets(data: Dataset, split: str) -> tuple[Tensor, Tensor | None]:
     wanted, other = (data.train, data.test) if split == "train" else (data.test, data.train)
     if wanted is None:
         raise BadInput(f"dataset {data.name}: evaluation.split: {split}, but it has no {split} set of fixed images")
-    return wanted, other
+    return wanted, None if other is None or len(other) <= NEIGHBOURS else other
 
 
 def _drawn(images: Tensor, n: int) -> Tensor:

@@ -138,6 +138,16 @@ def test_image_metrics_of_a_set_without_a_test_set_have_no_floor(digits: Dataset
         image_metrics(data, small(split="test"), "cpu")
 
 
+@pytest.mark.parametrize(("n", "floored"), [(2, False), (3, False), (4, True)])
+def test_floor_of_a_split_needs_as_many_images_as_a_ball(digits: Dataset, n: int, floored: bool):
+    """What the check lets pass, the metrics take."""
+    assert digits.test is not None
+    data = Dataset("mine", digits.shape, digits.train, digits.test[:n], None, None, "mnist-cnn", "a test")
+    check_evaluation(data, small(split="train", images=100))
+    floors = image_metrics(data, small(split="train", images=100), "cpu")[1]
+    assert floors.keys() == (set(METRICS) if floored else set())
+
+
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
