@@ -19,7 +19,7 @@ from .metrics.points import PointMetrics, w1_floor
 from .metrics.protocols import image_metrics
 from .metrics.stacked import StackedModes
 
-PROBE = 256  # samples behind slopes, the critic's estimate and the spread
+PROBE = 256  # samples behind slopes, the critic's estimate and the spread; fewer where fewer reals are held out
 SNAPSHOT = {True: 512, False: 64}  # samples kept for pictures: points, images
 
 
@@ -81,7 +81,7 @@ class Evaluator(pl.Callback):
         module = _gan(pl_module)
         self.quality = Quality(self.data, self.evaluation, module.stream("evaluation"), self.weights)
         fixed = torch.Generator(module.device).manual_seed(0)
-        self.spread_of_real = stability.mean_distance(self.data.held_out(PROBE, fixed))
+        self.spread_of_real = stability.mean_distance(self.data.held_out_at_most(PROBE, fixed))
         if not self.history:
             self._judge(module)
             self._evaluate(trainer, module)
@@ -142,7 +142,8 @@ class Evaluator(pl.Callback):
         found = self.quality.measure(fake[: self.quality.n_fake])
         if self.quality.modes is not None:
             found |= self.quality.modes(fake)
-        real, probe = self.data.held_out(PROBE, rng), fake[:PROBE]
+        real = self.data.held_out_at_most(PROBE, rng)
+        probe = fake[: len(real)]
         spread = stability.mean_distance(probe) / self.spread_of_real
         found |= _last_scalars(module) | stability.critic_slopes(module.critic, real, probe, rng)
         sigmas = stability.singular_values(module.critic)

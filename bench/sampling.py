@@ -11,6 +11,8 @@ from ..objectives import BadInput
 from .report.records import read_run, read_samples
 from .report.samples import picture
 
+BATCH = 1000  # samples of one forward pass, as in an evaluation: their layers' outputs are held at once
+
 
 def sample_run(folder: Path, n: int, out: Path, seed: int) -> Path:
     """Writes n samples of a run's generator: a picture (.png), or the tensor [n, …] itself (.pt), images in [−1, 1].
@@ -51,4 +53,5 @@ def _draw(folder: Path, n: int, seed: int):
             f"{weights}: damaged or of another architecture ({' '.join(str(error).split())[:200]})"
         ) from error
     networks.generator.eval()
-    return networks.generator(draw_latent(networks, n, torch.Generator().manual_seed(seed))), real
+    latent = draw_latent(networks, n, torch.Generator().manual_seed(seed))
+    return torch.cat([networks.generator(part) for part in latent.split(BATCH)]), real

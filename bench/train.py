@@ -232,7 +232,7 @@ def _skip_or_train(spec: RunSpec, place: Place, folder: Path) -> dict[str, Any]:
 
 def _wait_for_room(spec: RunSpec, data: Dataset, place: Place) -> None:
     """A graph needs its data on the GPU: raises MemoryError where they would fit, were it not for others on it."""
-    if spec.accelerate == "graph" and data.feed is not None and fits(data.feed.table, place.device, alone=True):
+    if spec.accelerate == "graph" and data.feed is not None and fits(data.feed.table.nbytes, place.device, alone=True):
         raise MemoryError(f"out of memory: the data fit on {place.device}, but others fill it now")
 
 
@@ -336,7 +336,7 @@ def _write_history(folder: Path, evaluator: Evaluator) -> None:
 
 def _write_samples(folder: Path, module: GAN, evaluator: Evaluator, data: Dataset) -> None:
     rng = torch.Generator(module.device).manual_seed(stream_seed(module.seed, "pictures"))
-    real = data.held_out(SNAPSHOT[data.is_points], rng)
+    real = data.held_out_at_most(SNAPSHOT[data.is_points], rng)
     arrays = {
         "real": (real if data.is_points else to_uint8(real)).cpu().numpy(),
         "fake": evaluator.snapshots[-1][1].numpy(),

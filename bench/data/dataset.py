@@ -94,23 +94,44 @@ class Dataset:
         """
         if self.held_out_from == "stream":
             return self._fresh(n, rng)
-        pool = self.train if self.test is None else self.test
+        pool = self._pool()
         if pool is None or n > len(pool):
             size = 0 if pool is None else len(pool)
             raise BadInput(f"{self.name}: {n} held-out samples asked for, its {self.held_out_from} set holds {size}")
         index = torch.randperm(len(pool), generator=rng, device=rng.device)[:n]
         return as_float(rows(pool, index))
 
+    def held_out_at_most(self, n: int, rng: torch.Generator) -> Tensor:
+        """As `held_out`, but all there are where a finite set holds fewer than n."""
+        pool = self._pool()
+        return self.held_out(n if pool is None else min(n, len(pool)), rng)
+
     def to(self, device: torch.device | str) -> Dataset:
         """The same data on another device. Images that do not fit there stay in host memory and are fed to it."""
-        kept = [k for k in ("train", "test") if (v := getattr(self, k)) is not None and not fits(v, device)]
+        kept = self._too_large_for(device)
         parts = [k for k in ("train", "test", "labels", "mixture") if getattr(self, k) is not None and k not in kept]
         moved = {k: getattr(self, k).to(device) for k in parts}
         feed = Feed(self.train) if "train" in kept and self.train is not None else None
         return replace(self, **moved, feed=feed)
 
+    def _too_large_for(self, device: torch.device | str) -> list[str]:
+        """The sets for which there is no room any more; the training set, from which most is drawn, comes first."""
+        size, kept = 0, []
+        for name, images in (("train", self.train), ("test", self.test)):
+            if images is None:
+                continue
+            if fits(size + images.nbytes, device):
+                size += images.nbytes
+            else:
+                kept.append(name)
+        return kept
+
     def _distribution(self) -> Sampler | None:
         return self.stream if self.mixture is None else self.mixture.sample
+
+    def _pool(self) -> Tensor | None:
+        """The finite set that `held_out` draws from; None where it draws from the distribution."""
+        return {"test": self.test, "train": self.train, "stream": None}[self.held_out_from]
 
     def _fresh(self, n: int, rng: torch.Generator) -> Tensor:
         draw = self._distribution()

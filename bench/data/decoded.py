@@ -9,12 +9,10 @@ import io
 import json
 import os
 import shutil
-import struct
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,12 +21,13 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from ...objectives import BadInput
 from .files import cache
 
-VERSION = 1  # of the decoding; a change makes the cached files stale
+VERSION = 2  # of the decoding; a change makes the cached files stale
 SHOWN = 5  # unreadable files that are named
-CHUNK = 512  # pictures decoded at a time
-UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
+CHUNK = 512  # pictures decoded at a time, at most
+BYTES = 2**28  # encoded pictures beyond which a chunk is closed
 
 
 @dataclass(frozen=True)
@@ -79,10 +78,13 @@ class Decoded:
 def decode(content: bytes | Image.Image, form: Format) -> np.ndarray:
     """A picture as uint8 [C, H, W]: turned as its EXIF says, cropped, and resized bilinearly, antialiased.
 
-    Raises one of UNREADABLE.
+    Of 16-bit levels the upper eight bits.
+
+    Raises whatever Pillow does for what is no picture, and ValueError for levels of no known range.
     """
     with Image.open(io.BytesIO(content)) if isinstance(content, bytes) else content as opened:
-        image = ImageOps.exif_transpose(opened).convert("RGB" if form.channels == 3 else "L")
+        turned = ImageOps.exif_transpose(opened)
+        image = _eight_bit(turned, opened.format).convert("RGB" if form.channels == 3 else "L")
     if form.crop != "none":
         side = min(image.size) if form.crop == "center" else int(form.crop)
         left, top = (image.width - side) // 2, (image.height - side) // 2
@@ -91,6 +93,19 @@ def decode(content: bytes | Image.Image, form: Format) -> np.ndarray:
         image = image.resize((form.size, form.size), Image.Resampling.BILINEAR)
     pixels = np.asarray(image)
     return np.ascontiguousarray(pixels.reshape(image.height, image.width, -1).transpose(2, 0, 1))
+
+
+def _eight_bit(image: Image.Image, kind: str | None) -> Image.Image:
+    """The upper eight of 16-bit grey levels, which Pillow's `convert` would clip at 255; other pictures as they are.
+
+    Raises ValueError for 32-bit levels, whole or not: nothing says where white is.
+    """
+    # Pillow 10 opens 16-bit PNGs as 32-bit whole numbers, every version PGMs; it stretches the latter to 65,535.
+    if image.mode.startswith("I;16") or (image.mode == "I" and kind in ("PNG", "PPM")):
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if image.mode in ("I", "F"):
+        raise ValueError(f"grey levels of mode {image.mode}, which have no known range")
+    return image
 
 
 def decoded(name: str, fingerprint: Sequence[object], form: Format, pictures: Iterable[Picture]) -> Decoded:
@@ -103,12 +118,12 @@ def decoded(name: str, fingerprint: Sequence[object], form: Format, pictures: It
         pictures: read only if they are not in the cache.
 
     Raises:
+        BadInput: the cache cannot be written.
         ValueError: pictures without a `form.size` of their own are not squares of one size.
     """
     told = json.dumps([VERSION, name, asdict(form), list(fingerprint)], default=str)
     folder = cache() / "decoded" / f"{name}-{hashlib.sha256(told.encode()).hexdigest()[:16]}"
     if not folder.is_dir():
-        folder.parent.mkdir(parents=True, exist_ok=True)
         _fill(folder, form, pictures)
     about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
     train, test = (_map(folder / f"{part}.bin", about[part]) for part in ("train", "test"))
@@ -125,13 +140,21 @@ def _map(path: Path, shape: list[int]) -> Tensor:
 
 def _fill(folder: Path, form: Format, pictures: Iterable[Picture]) -> None:
     """Into a folder of its own, renamed when it is whole: processes in parallel never see half of one."""
-    scratch = Path(tempfile.mkdtemp(dir=folder.parent))
+    scratch = _scratch(folder.parent)
     try:
         _write(scratch, form, pictures)
         if not folder.is_dir():
             os.replace(scratch, folder)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _scratch(place: Path) -> Path:
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(dir=place))
+    except OSError as error:
+        raise BadInput(f"decoded pictures cannot be kept in {place} ({error.strerror})") from error
 
 
 def _write(folder: Path, form: Format, pictures: Iterable[Picture]) -> None:
@@ -165,10 +188,24 @@ def _decode_all(pictures: Iterable[Picture], form: Format) -> Iterator[tuple[Pic
     def attempt(picture: Picture) -> np.ndarray | None:
         try:
             return decode(picture.content, form)
-        except UNREADABLE:
+        except MemoryError:
+            raise
+        except Exception:  # there is no type that the plug-ins of Pillow could not raise
             return None
 
-    source = iter(pictures)
     with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
-        while chunk := list(islice(source, CHUNK)):
+        for chunk in _chunks(pictures):
             yield from zip(chunk, pool.map(attempt, chunk), strict=True)
+            del chunk  # before the next one is read
+
+
+def _chunks(pictures: Iterable[Picture]) -> Iterator[list[Picture]]:
+    """CHUNK pictures at a time, or fewer where they have BYTES; what is yielded is not held here."""
+    chunk, size = list[Picture](), 0
+    for picture in pictures:
+        chunk.append(picture)
+        size += len(picture.content) if isinstance(picture.content, bytes) else 0
+        if len(chunk) == CHUNK or size >= BYTES:
+            yield chunk
+            chunk, size = [], 0
+    yield chunk

@@ -21,8 +21,8 @@ def rows(table: Tensor, index: Tensor) -> Tensor:
     return table.index_select(0, index.to(table.device)).to(index.device)
 
 
-def fits(table: Tensor, device: torch.device | str, alone: bool = False) -> bool:
-    """Whether a table may lie on the device: in half of a GPU's free memory; elsewhere always.
+def fits(size: int, device: torch.device | str, alone: bool = False) -> bool:
+    """Whether so many bytes of data may lie on the device: in half of a GPU's free memory; elsewhere always.
 
     `alone`: whether it might if nobody else were using the GPU.
     """
@@ -30,7 +30,7 @@ def fits(table: Tensor, device: torch.device | str, alone: bool = False) -> bool
     if device.type != "cuda":
         return True
     free, whole = torch.cuda.mem_get_info(device)
-    return 2 * table.nbytes <= (whole if alone else free)
+    return 2 * size <= (whole if alone else free)
 
 
 @dataclass

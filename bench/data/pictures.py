@@ -1,15 +1,18 @@
-"""A user's own pictures: `folder:PATH?size=64`, a folder or an archive of them. Decoding is in decoded.py."""
+"""A user's own pictures: `folder:PATH?size=64`, and what their names say about split and class.
+
+The files are read in contents.py and decoded in decoded.py.
+"""
 
 import hashlib
 import json
 import os
-import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import parse_qsl
 
 from ...objectives import BadInput, unknown
+from .contents import ENDINGS, contents, fingerprint, listed
 from .dataset import Dataset
 from .decoded import Format, Picture, decoded
 
@@ -24,32 +27,33 @@ ALLOWED = {
     "crop": "center (the largest centred square), none (stretched), or a side in pixels",
     "channels": "1 (grey) or 3 (RGB)",
 }
-SPLITS = {"train": False, "test": True, "val": True, "valid": True}  # folder -> held out
+SPLITS = {"train": False, "test": True, "val": True, "valid": True, "validation": True}  # folder -> held out
 SHARE = 5  # without such folders, one picture in five is held out, by a hash of its name
-ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 
 
 def folder(name: str, data_dir: Path | None = None) -> Dataset:
     """The pictures in a folder or .tar(.gz, .xz, …) archive, at any depth; `name` is `folder:PATH?OPTION=VALUE&…`.
 
-    Subfolders `train` and `test` are the split if both are there; else one picture in five, chosen by a hash of its
-    name, is held out. The other subfolders are the classes, if every picture lies in one.
+    Subfolders `train` and `test` (or `val`, see SPLITS) are the split if both are there; else one picture in five,
+    chosen by a hash of its name, is held out. The other subfolders are the classes, if every picture lies in one.
 
-    Raises BadInput for an option that is not known, a folder that is missing, and one without two pictures to train on.
+    Raises BadInput for an option that is not known, a folder that is missing, and one without two pictures to train on,
+    or with only one that is held out.
     """
     path, form = parse(name)
     return read_pictures(name, _place(path, data_dir), form, f"pictures in {path}")
 
 
 def content_of(name: str, data_dir: Path | None = None) -> str | None:
-    """A hash of the pictures' names and sizes in bytes, or of the archive's; None where there are none.
+    """A hash of the pictures' names and sizes in bytes, in a folder or an archive; None where there are none.
 
     Not of times, which a copy changes, and not of the pixels, for which every file would have to be read.
+    Raises BadInput for an archive that cannot be read.
     """
     where = _place(parse(name)[0], data_dir)
-    if not where.exists():
+    if not os.path.exists(where):
         return None
-    told = [(str(path), size) for path, size, _ in _fingerprint(where)]
+    told = listed(name, where)
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16] if told else None
 
 
@@ -66,19 +70,26 @@ def parse(name: str) -> tuple[Path, Format]:
             given[key] = OPTIONS[key](text)
         except (ValueError, KeyError) as error:
             raise BadInput(f"{name}: {key}={text}: must be {ALLOWED[key]}") from error
-    return Path(path).expanduser(), Format(**given)
+    try:
+        return Path(path).expanduser(), Format(**given)
+    except RuntimeError as error:  # ~ of nobody
+        raise BadInput(f"{name}: {error}") from error
 
 
 def read_pictures(name: str, where: Path, form: Format, source: str, extractor: str | None = None) -> Dataset:
     """The pictures at `where` as a Dataset. Raises BadInput."""
-    if not where.exists():
+    if not os.path.exists(where):  # unlike Path.exists, of a name that is too long as well
         raise BadInput(f"{name}: there is no folder or archive {where}")
     try:
-        found = decoded("folder", [where.resolve(), *_fingerprint(where)], form, _pictures(name, where))
+        found = decoded("folder", [where.resolve(), *fingerprint(name, where)], form, _pictures(name, where))
+    except BadInput:  # is a ValueError too, and has said all
+        raise
     except ValueError as error:
         raise BadInput(f"{name}: {error}, e.g. {name.partition('?')[0]}?size=64") from error
     if len(found.train) < 2:
         raise BadInput(f"{name}: {len(found.train)} readable pictures to train on in {where}: must be 2 or more")
+    if len(found.test) == 1:
+        raise BadInput(f"{name}: 1 readable picture held out in {where}: must be 2 or more, or none")
     about = f"{source}: {len(found.train)} to train on, {len(found.test)} held out{found.left_out}"
     labels = found.labels if (found.labels >= 0).all() else None
     test = found.test if len(found.test) else None
@@ -96,7 +107,7 @@ class _Layout:
     def __init__(self, names: list[str]) -> None:
         common = os.path.commonpath([os.path.dirname(name) for name in names])
         self.depth = len(PurePosixPath(common).parts)
-        self.split = {self._within(name)[0] for name in names} >= {"train", "test"}
+        self.split = {SPLITS.get(self._within(name)[0]) for name in names} >= {True, False}
         folders = {self._folder(name) for name in names}
         self.classes = sorted(folders) if len(folders) > 1 and "" not in folders else []
 
@@ -111,60 +122,20 @@ class _Layout:
         top = self._within(name)[0]
         if self.split and top in SPLITS:
             return SPLITS[top]
-        return hashlib.sha256(name.encode()).digest()[0] % SHARE == 0
+        return hashlib.sha256(name.encode(errors="surrogateescape")).digest()[0] % SHARE == 0
 
     def pictures(self, contents: Iterator[tuple[str, bytes]]) -> Iterator[Picture]:
         for name, content in contents:
             label = self.classes.index(self._folder(name)) if self.classes else -1
-            yield Picture(name, self.held_out(name), label, content)
+            printable = name.encode(errors="backslashreplace").decode()  # file names may be any bytes
+            yield Picture(printable, self.held_out(name), label, content)
 
 
 def _pictures(name: str, where: Path) -> Iterator[Picture]:
-    names = _names(name, where)
+    names = [found for found, _ in listed(name, where)]
     if not names:
         raise BadInput(f"{name}: no pictures in {where}; looked for {', '.join(ENDINGS)}")
-    yield from _Layout(names).pictures(_contents(where, names))
-
-
-def _is_picture(name: str) -> bool:
-    return PurePosixPath(name).suffix.lower() in ENDINGS
-
-
-def _files(where: Path) -> list[Path]:
-    return sorted(path for path in where.rglob("*") if _is_picture(path.name) and path.is_file())
-
-
-def _fingerprint(where: Path) -> list[tuple[str | Path, int, int]]:
-    """What changes when the pictures do: names, sizes and times, or those of the archive alone."""
-    stats = ((path, path.stat()) for path in (_files(where) if where.is_dir() else [where]))
-    return [(path.name if path == where else path.relative_to(where), s.st_size, s.st_mtime_ns) for path, s in stats]
-
-
-def _names(name: str, where: Path) -> list[str]:
-    if where.is_dir():
-        return [path.relative_to(where).as_posix() for path in _files(where)]
-    try:
-        with tarfile.open(where) as archive:
-            return sorted(member.name for member in archive if member.isfile() and _is_picture(member.name))
-    except (tarfile.TarError, OSError, EOFError) as error:
-        raise BadInput(f"{name}: {where} is no folder and no .tar archive that can be read ({error})") from error
-
-
-def _contents(where: Path, names: list[str]) -> Iterator[tuple[str, bytes]]:
-    """In the order of the names from a folder, in the archive's own from an archive."""
-    if where.is_dir():
-        for name in names:
-            try:
-                yield name, (where / name).read_bytes()
-            except OSError:
-                yield name, b""  # counted among those that cannot be read
-        return
-    with tarfile.open(where) as archive:
-        for member in archive:
-            if member.isfile() and _is_picture(member.name):
-                opened = archive.extractfile(member)
-                assert opened is not None
-                yield member.name, opened.read()
+    yield from _Layout(names).pictures(contents(where, names))
 
 
 def _whole(text: str, least: int) -> int:

@@ -111,8 +111,12 @@ def _pictures(source: Source, where: Path) -> Iterator[Picture]:
         for split in parts:
             opened = _open(source, where, split)
             for i in range(len(opened)):
-                image, label = opened[i]
-                yield Picture(f"{split} {i}", bool(held_out), -1 if label is None else label, image)
+                name = f"{split['split']} {i}"
+                try:
+                    image, label = opened[i]
+                except OSError:  # a file that is empty or missing: counted among those that cannot be read
+                    image, label = b"", None
+                yield Picture(name, bool(held_out), -1 if label is None else label, image)
 
 
 CIFAR10 = Source(

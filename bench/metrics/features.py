@@ -86,9 +86,14 @@ def _trace_of_root(real: Gaussian, fake: Gaussian, root: Tensor | None, samples:
 
 
 def inception_score(logits: Tensor, splits: int) -> float:
-    """exp(E KL(p(y|x) || p(y))), Salimans et al. 2016, of logits [N, K]; mean over `splits` parts, shuffled."""
-    order = torch.randperm(len(logits), generator=torch.Generator().manual_seed(0)).to(logits.device)
-    return torch.stack([_score(part) for part in logits[order].chunk(splits)]).mean().item()
+    """exp(E KL(p(y|x) || p(y))), Salimans et al. 2016, of logits [N, K]; mean over `splits` parts, shuffled.
+
+    The parts are cut as torch-fidelity does: their sizes differ by one where they cannot be equal.
+    """
+    n = len(logits)
+    order = torch.randperm(n, generator=torch.Generator().manual_seed(0)).to(logits.device)
+    parts = logits[order].tensor_split([i * n // splits for i in range(1, splits)])
+    return torch.stack([_score(part) for part in parts]).mean().item()
 
 
 def _score(logits: Tensor) -> Tensor:

@@ -177,21 +177,12 @@ class ImageMetrics:
             return scores, {}
         return scores, {"fd": extrapolated(by_size(known[:n], found[:n], frechet_distance))}
 
-    def floor(self, held_out_a: Tensor, held_out_b: Tensor) -> dict[str, float]:
-        """What perfect fakes would get: the metrics between two disjoint, equally large sets, "is" of the second.
+    def floor(self, reals: Tensor) -> dict[str, float]:
+        """What perfect fakes would get: the metrics of real images outside the reference; "is" in the protocol's parts.
 
-        Draw the two at random: the halves of MNIST's test set, as they lie in the file, come from different writers.
-
-        Raises:
-            BadInput: the two differ in size.
+        That is, over parts as large as the protocol's, and fewer of them, where there are fewer images. Draw the images
+        at random: the halves of MNIST's test set, as they lie in the file, come from different writers.
         """
-        if len(held_out_a) != len(held_out_b):
-            sizes = f"{len(held_out_a)} and {len(held_out_b)}"
-            raise BadInput(f"image metrics: the floor needs as many reals on both sides, got {sizes}")
-        return self._scores(self._reference(held_out_a), self._seen(held_out_b), self.sizes.splits)
-
-    def floor_of(self, reals: Tensor) -> dict[str, float]:
-        """The metrics of real images outside the reference, against it; "is" over parts as large as the protocol's."""
         splits = max(1, round(len(reals) * self.sizes.splits / self.sizes.scored))
         return self._scores(self.reference, self._seen(reals), splits)
 

@@ -1,4 +1,4 @@
-"""Metrics on points: Wasserstein-1 distances by POT and mode coverage. Nothing here trains, draws plots or opens files.
+"""Metrics on points: the Wasserstein-1 distance by POT, and mode coverage. Nothing here trains, draws or opens files.
 
 The functions are pure; `PointMetrics` adds the fresh real sample of an evaluation and the floor.
 """
@@ -30,28 +30,13 @@ def wasserstein1(x: Tensor, y: Tensor) -> float:
     empty side. Network simplex of Bonneel et al. 2011, POT's `emd2`.
     """
     if not 0 < min(len(x), len(y)) <= max(len(x), len(y)) <= MAX_EXACT:
-        raise BadInput(
-            f"exact W1 of {len(x)} against {len(y)} points: 1 to {MAX_EXACT} a side are allowed; "
-            "take fewer, or sliced_wasserstein1"
-        )
+        raise BadInput(f"exact W1 of {len(x)} against {len(y)} points: 1 to {MAX_EXACT} a side are allowed")
     if not _finite(x, y):
         return float("nan")
     cost, log = ot.emd2([], [], cdist(_numpy(x), _numpy(y)), numItermax=_PIVOTS, log=True)
     if log["warning"] is not None:
         raise RuntimeError(f"exact W1 did not reach its optimum: {log['warning']}")
     return float(cost)
-
-
-def sliced_wasserstein1(x: Tensor, y: Tensor, n_projections: int = 128, seed: int = 0) -> float:
-    """Mean W1 of the projections of x [n, d] and y [m, d] on `n_projections` random directions, fixed by `seed`.
-
-    At most W1; about 2/π of it for a pure shift in the plane. NaN when a coordinate is not finite.
-    Bonneel et al. 2015, POT's `sliced_wasserstein_distance`.
-    """
-    if not _finite(x, y):
-        return float("nan")
-    distance: Any = ot.sliced_wasserstein_distance(_numpy(x), _numpy(y), n_projections=n_projections, p=1, seed=seed)
-    return float(distance)
 
 
 def mode_coverage(samples: Tensor, mixture: Mixture) -> dict[str, float]:

@@ -13,6 +13,7 @@ from torch import Tensor
 from ...objectives import BadInput
 from ..data import Dataset
 from .extractors import Extractor, load_extractor
+from .features import NEIGHBOURS
 from .images import ImageMetrics, Sizes
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -34,8 +35,9 @@ def image_metrics(
     """The metrics that a suite's `evaluation` asks for on these images, and their floors.
 
     Without a split the reference and the floor's other side are two disjoint, fixed draws of held-out reals of the same
-    size: `images`, or half of a smaller held-out set. With one the reference comes from that set, and the floor is what
-    as many images of the other set get, or all of fewer; no floor where there is no other set.
+    size: `images`, or half of a smaller held-out set; of the reference only `reals`, if given. With one the reference
+    comes from that set, and the floor is what as many images of the other set get, or all of fewer; no floor where
+    there is no other set, or too small a one for the neighbours of precision and recall.
 
     Args:
         data: images.
@@ -50,10 +52,7 @@ def image_metrics(
     reference, other, sizes = _divided(data, evaluation, torch.device(device))
     split = evaluation["split"]
     metrics = ImageMetrics(reference, extractor, sizes, split=split or data.held_out_from, device=device)
-    if split is None:
-        assert other is not None
-        return metrics, metrics.floor(reference, other)
-    return metrics, {} if other is None else metrics.floor_of(_drawn(other, sizes.n_fake))
+    return metrics, {} if other is None else metrics.floor(other if split is None else _drawn(other, sizes.n_fake))
 
 
 def check_evaluation(data: Dataset, evaluation: Mapping[str, Any], weights: Path | None = None) -> None:
@@ -114,7 +113,7 @@ def _sets(data: Dataset, split: str) -> tuple[Tensor, Tensor | None]:
     wanted, other = (data.train, data.test) if split == "train" else (data.test, data.train)
     if wanted is None:
         raise BadInput(f"dataset {data.name}: evaluation.split: {split}, but it has no {split} set of fixed images")
-    return wanted, other
+    return wanted, None if other is None or len(other) <= NEIGHBOURS else other
 
 
 def _drawn(images: Tensor, n: int) -> Tensor:

@@ -7,9 +7,12 @@ sets the folder (by default ~/.cache/lipbench); `off` keeps nothing.
 import hashlib
 import json
 import os
+import warnings
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
@@ -22,6 +25,7 @@ from torch import Tensor
 from .features import SMALL, Gaussian, factor, radii
 
 VARIABLE = "LIPBENCH_CACHE"
+PACKAGES = ("torch", "torch-fidelity", "efficientnet-lite-pytorch")  # whose layers and resizes extractors are made of
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ def refer(sample: Sample, balls: bool) -> Reference:
     """A sample as the reference of metrics, with the radii of precision where `balls`; nobody asks for its logits."""
     many = len(sample.gaussian.mean) > SMALL
     root = factor(sample.gaussian.covariance) if many else None
-    return Reference(replace(sample, logits=sample.logits[:0]), root, radii(sample.features) if balls else None)
+    return Reference(replace(sample, logits=sample.logits[:0].clone()), root, radii(sample.features) if balls else None)
 
 
 def cache_folder() -> Path | None:
@@ -75,25 +79,43 @@ def fingerprint(images: Tensor, **settings: str | int | bool) -> str:
 @cache
 def _programs() -> str:
     sources = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
-    return f"{torch.__version__} {hashlib.sha256(sources).hexdigest()}"
+    return " ".join([*map(_version, PACKAGES), hashlib.sha256(sources).hexdigest()])
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # one of them is an extra
+        return "none"
 
 
 def cached(key: str, make: Callable[[], Reference], device: torch.device) -> Reference:
     """The reference of that fingerprint from disk, else made and kept; two processes do not make the same one at once.
 
-    A file that cannot be read is made again.
+    A file that cannot be read is made again; where none can be written, a warning says so.
     """
     folder = cache_folder()
     if folder is None:
         return make()
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{key}.safetensors"
-    with FileLock(folder / f"{key}.lock"):
+    with _lock(folder / f"{key}.lock"):
         if path.is_file() and (found := _read(path, device)) is not None:
             return found
         made = make()
-        _write(path, made)
+        try:
+            _write(path, made)
+        except OSError as error:
+            warnings.warn(f"references are not kept in {folder} ({error.strerror}): made anew each time", stacklevel=2)
     return made
+
+
+def _lock(path: Path) -> AbstractContextManager[object]:
+    """Held within; no lock where none can be made, for nothing is written there then."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return FileLock(path).acquire()
+    except OSError:
+        return nullcontext()
 
 
 def _read(path: Path, device: torch.device) -> Reference | None:
@@ -118,5 +140,10 @@ def _write(path: Path, reference: Reference) -> None:
         "logits": sample.logits,
     } | {name: value for name, value in optional.items() if value is not None}
     with NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-        file.write(save({name: value.contiguous().cpu() for name, value in content.items()}))
-    os.replace(file.name, path)
+        try:
+            file.write(save({name: value.contiguous().cpu() for name, value in content.items()}))
+            file.close()
+            os.replace(file.name, path)
+        except OSError:
+            os.unlink(file.name)
+            raise

@@ -45,6 +45,24 @@ def test_sample_draws_points_from_the_generator_that_was_evaluated(points: Path,
     torch.testing.assert_close(drawn, expected)
 
 
+def test_sample_draws_a_batch_at_a_time_from_the_same_latents(
+    points: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = torch.load(sample_run(points, 250, tmp_path / "x.pt", 5), weights_only=True)
+    monkeypatch.setattr("lipbench.bench.sampling.BATCH", 100)
+    sizes: list[int] = []
+    forward = torch.nn.Sequential.forward
+
+    def watch(self: torch.nn.Sequential, x: torch.Tensor) -> torch.Tensor:
+        sizes.append(len(x))
+        return forward(self, x)
+
+    monkeypatch.setattr(torch.nn.Sequential, "forward", watch)
+    parts = torch.load(sample_run(points, 250, tmp_path / "x.pt", 5), weights_only=True)
+    torch.testing.assert_close(parts, whole)
+    assert max(sizes) == 100
+
+
 def test_sample_is_decided_by_its_seed(points: Path, tmp_path: Path) -> None:
     before = torch.get_rng_state()
     drawn = [

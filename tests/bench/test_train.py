@@ -79,6 +79,25 @@ def test_run_metrics_floors_and_protocol_go_together(make_run: MakeRun) -> None:
     assert result["layers"]["singular_values"].keys() == result["layers"]["weight_histogram"].keys()
 
 
+def test_run_on_few_pictures_probes_with_all_that_are_held_out(
+    make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "home", lambda: tmp_path / "home")
+    rng = np.random.default_rng(0)
+    for split, n in (("train", 20), ("test", 9)):
+        (tmp_path / "few" / split).mkdir(parents=True)
+        for i in range(n):
+            pixels = rng.integers(0, 256, (8, 8), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "few" / split / f"{i}.png")
+    name = f"folder:{tmp_path / 'few'}?channels=1"
+    record = make_run(datasets=[name], steps=1, evaluation={"count": 1, "images": 100})
+    assert (record.status, record.result["traceback"]) == ("completed", None)
+    assert record.samples is not None
+    assert read_samples(record.samples, "real")["real"].shape == (9, 1, 8, 8)
+    columns = ["sample_spread", "critic_estimate", "slope_real_mean", "slope_line_sd", "fd", "recall"]
+    assert record.history[columns].notna().all(axis=None)
+
+
 def test_run_on_images_leaves_images(make_run: MakeRun) -> None:
     record = make_run(datasets=["digits"], steps=2, evaluation={"count": 1, "images": 100})
     assert record.samples is not None

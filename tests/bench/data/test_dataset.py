@@ -126,6 +126,14 @@ def test_images_held_out_refuses_more_than_there_are() -> None:
         images().held_out(21, torch.Generator())
 
 
+def test_images_held_out_at_most_takes_all_where_there_are_fewer() -> None:
+    rng = torch.Generator()
+    assert sorted(indices(images().held_out_at_most(21, rng))) == list(range(236, 256))
+    same = [draw(7, rng.manual_seed(3)) for draw in (images().held_out, images().held_out_at_most)]
+    assert torch.equal(*same)
+    assert load("8gaussians").held_out_at_most(21, rng).shape == (21, 2)
+
+
 def test_images_without_a_test_set_hold_out_from_train() -> None:
     dataset = Dataset("only", (1, 2, 3), images().train, None, None, None, None, "made up")
     assert dataset.held_out_from == "train"

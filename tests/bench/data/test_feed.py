@@ -83,20 +83,33 @@ def test_dataset_with_a_feed_samples_as_without_one(tmp_path: Path) -> None:
 
 
 def test_dataset_moved_to_a_device_that_it_does_not_fit_is_fed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lipbench.bench.data.dataset.fits", lambda table, device: len(table) < 40)
+    monkeypatch.setattr("lipbench.bench.data.dataset.fits", lambda size, device: size < TABLE.nbytes)
     data = Dataset("x", (3,), TABLE, TABLE[:10], None, None, None, "made up").to("cpu")
     assert data.feed is not None
     assert data.feed.table is data.train is TABLE
 
 
+@pytest.mark.parametrize(
+    ("room", "fed", "on_device"), [(60, False, ["train", "test"]), (59, False, ["train"]), (39, True, ["test"])]
+)
+def test_dataset_moved_to_a_device_fits_there_as_a_whole(
+    monkeypatch: pytest.MonkeyPatch, room: int, fed: bool, on_device: list[str]
+) -> None:
+    """The test set stays behind where only the training set finds room, and the other way round."""
+    monkeypatch.setattr("lipbench.bench.data.dataset.fits", lambda size, device: size <= room * TABLE[0].nbytes)
+    data = Dataset("x", (3,), TABLE[:40], TABLE[:20].clone(), None, None, None, "made up").to("meta")
+    found = [part for part in ("train", "test") if getattr(data, part).is_meta]
+    assert (data.feed is not None, found) == (fed, on_device)
+
+
 def test_everything_fits_on_a_cpu_and_half_of_the_free_memory_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert fits(TABLE, "cpu")
+    assert fits(TABLE.nbytes, "cpu")
     for free, fit in ((2 * TABLE.nbytes, True), (2 * TABLE.nbytes - 1, False)):
         monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device, free=free: (free, 10**9))
-        assert fits(TABLE, "cuda:0") is fit
-        assert fits(TABLE, "cuda:0", alone=True)
+        assert fits(TABLE.nbytes, "cuda:0") is fit
+        assert fits(TABLE.nbytes, "cuda:0", alone=True)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (0, 2 * TABLE.nbytes - 1))
-    assert not fits(TABLE, "cuda:0", alone=True)
+    assert not fits(TABLE.nbytes, "cuda:0", alone=True)
 
 
 def test_rows_come_on_the_device_of_the_index() -> None:

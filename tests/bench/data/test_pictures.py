@@ -2,6 +2,8 @@
 
 import io
 import tarfile
+import weakref
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import torch
 from PIL import Image
 
 from lipbench.bench.data import decoded, load
-from lipbench.bench.data.decoded import Format, decode
+from lipbench.bench.data.decoded import Format, Picture, decode
 from lipbench.bench.data.pictures import parse
 from lipbench.objectives import BadInput
 
@@ -58,6 +60,25 @@ def test_folder_with_train_and_test_is_split_by_them_and_its_other_folders_are_t
     assert [by_image[made[around + name].tobytes()] for name in SPLIT[:3]] == [1, 0, 0]
 
 
+@pytest.mark.parametrize("held_out", ["val", "valid", "validation"])
+def test_folder_with_another_name_for_test_is_split_too(tmp_path: Path, held_out: str) -> None:
+    names = [f"{split}/{kind}/{i}.png" for split in ("train", held_out) for kind in ("cat", "dog") for i in range(5)]
+    made = write(tmp_path, names)
+    data = load(f"folder:{tmp_path}")
+    assert images(data.train) == {made[name].tobytes() for name in names[:10]}
+    assert images(data.test) == {made[name].tobytes() for name in names[10:]}
+    assert data.labels is not None and set(data.labels.tolist()) == {0, 1}
+
+
+@pytest.mark.parametrize("tops", [("train", "more"), ("test", "val")])
+def test_folder_with_half_a_split_has_none(tmp_path: Path, tops: tuple[str, str]) -> None:
+    write(tmp_path, [f"{top}/{i:02}.png" for top in tops for i in range(40)])
+    data = load(f"folder:{tmp_path}")
+    assert data.train is not None and data.labels is not None
+    assert 50 < len(data.train) < 75
+    assert set(data.labels.tolist()) == {0, 1}
+
+
 def test_folder_without_a_split_holds_out_about_one_in_five_and_the_same_ones_always(tmp_path: Path) -> None:
     names = [f"{i:03}.png" for i in range(200)]
     made = write(tmp_path / "x", names)
@@ -97,6 +118,41 @@ def test_folder_counts_and_names_what_cannot_be_read(tmp_path: Path) -> None:
     assert data.source == f"pictures in {tmp_path}: 3 to train on, 3 held out{told}"
 
 
+@pytest.fixture
+def decoding_raises(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Exception], None]:
+    """Lets the decoding of one picture of `write` fail, as Pillow may."""
+
+    def fail(name: str, error: Exception) -> None:
+        chosen = png(noise(SPLIT.index(name)))
+
+        def attempt(content: Any, form: Format) -> np.ndarray:
+            if content == chosen:
+                raise error
+            return decode(content, form)
+
+        monkeypatch.setattr(decoded, "decode", attempt)
+
+    return fail
+
+
+def test_folder_counts_what_pillow_fails_on_in_any_way(
+    tmp_path: Path, decoding_raises: Callable[[str, Exception], None]
+) -> None:
+    """A TypeError is what it raises for a JPEG that is to be turned and has a resolution of the wrong type in EXIF."""
+    write(tmp_path, SPLIT)
+    decoding_raises(SPLIT[1], TypeError("bad operand type for abs(): 'bytes'"))
+    assert load(f"folder:{tmp_path}").source.endswith(f"1 cannot be read as pictures and are left out: {SPLIT[1]}")
+
+
+def test_folder_does_not_count_what_memory_was_lacking_for(
+    tmp_path: Path, decoding_raises: Callable[[str, Exception], None]
+) -> None:
+    write(tmp_path, SPLIT)
+    decoding_raises(SPLIT[1], MemoryError())
+    with pytest.raises(MemoryError):
+        load(f"folder:{tmp_path}")
+
+
 def test_folder_names_five_of_many_that_cannot_be_read(tmp_path: Path) -> None:
     write(tmp_path, SPLIT)
     for i in range(8):
@@ -125,6 +181,35 @@ def test_decoding_that_is_interrupted_leaves_nothing_in_the_cache(tmp_path: Path
     with pytest.raises(BadInput, match=r"4\.png has 5×5 pixels, .* give a size, e\.g\. folder:.*\?size=64"):
         load(f"folder:{tmp_path}")
     assert not list((home / ".cache" / "lipbench" / "decoded").iterdir())
+
+
+@pytest.mark.parametrize(("limit", "value"), [("CHUNK", 4), ("BYTES", 4 * len(png(noise(0))) - 1)])
+def test_decoded_holds_one_chunk_of_encoded_pictures_at_a_time(
+    monkeypatch: pytest.MonkeyPatch, limit: str, value: int
+) -> None:
+    monkeypatch.setattr(decoded, limit, value)
+    alive: list[weakref.ref[Picture]] = []
+    most = []
+
+    def source() -> Iterator[Picture]:
+        for i in range(21):
+            picture = Picture(str(i), i % 2 == 0, -1, png(noise(i)))
+            alive.append(weakref.ref(picture))
+            most.append(sum(one() is not None for one in alive))
+            yield picture
+
+    found = decoded.decoded("x", [limit], Format(None), source())
+    assert [image[0, 0, 0].item() for image in found.train] == [noise(i)[0, 0, 0] for i in range(1, 21, 2)]
+    assert 4 <= max(most) <= 5  # a chunk, and the last one of that before
+
+
+def test_folder_tells_that_nothing_can_be_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, SPLIT)
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(Path, "home", lambda: tmp_path / "file")
+    told = r"^decoded pictures cannot be kept in .*/file/\.cache/lipbench/decoded \(Not a directory\)$"
+    with pytest.raises(BadInput, match=told):
+        load(f"folder:{tmp_path}")
 
 
 def test_decode_center_takes_the_largest_centred_square() -> None:
@@ -159,6 +244,32 @@ def test_decode_makes_grey_or_rgb(channels: int, expected: list[list[int]]) -> N
     assert decode(png(red), Format(None, channels=channels))[:, 0, :1].tolist() == expected
     grey = decode(png(np.full((2, 2), 7)), Format(None, channels=channels))
     assert grey.shape == (channels, 2, 2) and (grey == 7).all()
+
+
+RAMP = np.arange(64, dtype=np.uint16).reshape(8, 8) * 1040  # 0 … 65,520: all that 16 bits can say
+
+
+def saved(pixels: np.ndarray, kind: str) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, kind)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    "content",
+    [saved(RAMP, "PNG"), saved(RAMP, "TIFF"), b"P5 8 8 65535\n" + RAMP.astype(">u2").tobytes()],
+    ids=["png", "tiff", "pgm"],
+)
+def test_decode_of_16_bits_keeps_the_upper_eight(content: bytes, channels: int) -> None:
+    found = decode(content, Format(None, channels=channels))
+    assert all(np.array_equal(channel, RAMP >> 8) for channel in found)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.int32])
+def test_decode_refuses_levels_of_no_known_range(kind: type) -> None:
+    with pytest.raises(ValueError, match="no known range"):
+        decode(saved((RAMP / 65535).astype(kind), "TIFF"), Format(None))
 
 
 def test_decode_turns_a_picture_as_its_exif_says() -> None:
@@ -203,11 +314,18 @@ def test_folder_refuses_what_holds_no_pictures(tmp_path: Path) -> None:
         load("folder:")
     with pytest.raises(BadInput, match=f"there is no folder or archive {tmp_path}/nowhere"):
         load("folder:nowhere", tmp_path)
-    with pytest.raises(BadInput, match="no pictures in"):
+    with pytest.raises(BadInput, match="there is no folder or archive xxx"):
+        load(f"folder:{'x' * 300}")
+    with pytest.raises(BadInput, match=r"folder:~nobody-of-this-name/x: .*home directory"):
+        load("folder:~nobody-of-this-name/x")
+    with pytest.raises(BadInput, match=rf"no pictures in {tmp_path}; looked for \.png, .*, \.pgm$"):
         load(f"folder:{tmp_path}")
     (tmp_path / "x.zip").write_text("no archive")
-    with pytest.raises(BadInput, match=r"x\.zip is no folder and no \.tar archive"):
+    with pytest.raises(BadInput, match=r"^folder:x\.zip: .*x\.zip is no folder and no \.tar archive that can be read$"):
         load("folder:x.zip", tmp_path)
     write(tmp_path, ["train/1.png", "test/2.png"])
     with pytest.raises(BadInput, match=r"1 readable pictures to train on .*: must be 2 or more"):
+        load(f"folder:{tmp_path}")
+    write(tmp_path, ["train/1.png", "train/3.png", "test/2.png"])
+    with pytest.raises(BadInput, match=r"1 readable picture held out .*: must be 2 or more, or none"):
         load(f"folder:{tmp_path}")

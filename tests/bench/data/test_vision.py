@@ -160,6 +160,19 @@ def test_load_of_cifar10_unpickles_nothing_that_is_not_the_original(
         load("cifar10", tmp_path)
 
 
+def test_load_of_celeba_counts_the_pictures_that_are_empty_or_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    celeba(tmp_path, monkeypatch)
+    folder = tmp_path / "celeba/img_align_celeba"
+    (folder / "000001.jpg").write_bytes(b"")
+    (folder / "000002.jpg").unlink()
+    data = load("celeba", tmp_path)
+    assert data.train is not None and data.test is not None
+    assert (len(data.train), len(data.test)) == (2, 1)
+    assert data.source.endswith("; 2 cannot be read as pictures and are left out: test 0, train 0")
+
+
 @pytest.mark.parametrize("name", MAKERS)
 def test_load_never_downloads(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kind = getattr(torchvision.datasets, vision.VISION[name].kind)

@@ -111,7 +111,23 @@ def test_image_metrics_score_more_fakes_than_they_fit(digits: Dataset):
         assert found[name] == pytest.approx(few[name], rel=1e-9)
     alone, _ = image_metrics(digits, small(split="train", images=360, is_splits=3, metrics=["is"]), "cpu")
     assert found["is"] == pytest.approx(alone(fakes)["is"], rel=1e-12) != few["is"]
-    assert floors["is"] == pytest.approx(plain.floor_of(protocols._drawn(digits.test, 120))["is"])  # pyright: ignore
+    assert floors["is"] == pytest.approx(plain.floor(protocols._drawn(digits.test, 120))["is"])  # pyright: ignore
+
+
+def test_floor_without_a_split_is_what_perfect_fakes_get(digits: Dataset, monkeypatch: pytest.MonkeyPatch):
+    """Against the reference that fakes are measured against, `reals` of them; and no image is seen twice."""
+    seen = seen_by(monkeypatch)
+    metrics, floors = image_metrics(digits, small(images=150, reals=100), "cpu")
+    assert [len(images) for images in seen] == [100, 150]
+    assert not rows(seen[0]) & rows(seen[1])
+    assert floors == metrics(seen[1])
+
+
+def test_floor_without_a_split_scores_parts_as_large_as_the_protocols(digits: Dataset):
+    """Parts of 50 images, not 150 images in 9 parts of 17, which alone would lower the score."""
+    keys = {"images": 150, "metrics": ["is"]}
+    floors = image_metrics(digits, small(**keys, is_images=450, is_splits=9), "cpu")[1]
+    assert floors == image_metrics(digits, small(**keys, is_splits=3), "cpu")[1]
 
 
 def test_image_metrics_of_a_set_without_a_test_set_have_no_floor(digits: Dataset):
@@ -120,6 +136,16 @@ def test_image_metrics_of_a_set_without_a_test_set_have_no_floor(digits: Dataset
     assert image_metrics(data, small(images=100), "cpu")[1]["fd"] > 0
     with pytest.raises(BadInput, match=r"dataset mine: evaluation\.split: test, but it has no test set"):
         image_metrics(data, small(split="test"), "cpu")
+
+
+@pytest.mark.parametrize(("n", "floored"), [(2, False), (3, False), (4, True)])
+def test_floor_of_a_split_needs_as_many_images_as_a_ball(digits: Dataset, n: int, floored: bool):
+    """What the check lets pass, the metrics take."""
+    assert digits.test is not None
+    data = Dataset("mine", digits.shape, digits.train, digits.test[:n], None, None, "mnist-cnn", "a test")
+    check_evaluation(data, small(split="train", images=100))
+    floors = image_metrics(data, small(split="train", images=100), "cpu")[1]
+    assert floors.keys() == (set(METRICS) if floored else set())
 
 
 @pytest.mark.parametrize(

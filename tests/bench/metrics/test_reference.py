@@ -1,8 +1,11 @@
 """The cache of references: what its key depends on, what comes back, and that damage and absence do no harm."""
 
+import errno
 from collections.abc import Callable
 from dataclasses import fields
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -63,7 +66,7 @@ def test_refer_computes_what_the_metrics_need_only():
     assert many.root is not None and few.root is None and few.radii is None
     assert many.radii is not None and torch.equal(many.radii, few.balls()) is False
     assert torch.equal(few.balls(), refer(sample(dim=5), balls=True).balls())
-    assert len(many.sample.logits) == 0
+    assert len(many.sample.logits) == 0 == many.sample.logits.untyped_storage().nbytes()
     assert {field.name for field in fields(Reference)} == {"sample", "root", "radii"}  # all that is written
 
 
@@ -79,6 +82,35 @@ def test_cached_leaves_nothing_behind_when_making_fails(folder: Path):
     with pytest.raises(AssertionError, match="made again"):
         cached("key", never, CPU)
     assert not list(folder.glob("*.safetensors")) and not list(folder.glob("*.part"))
+
+
+def test_cached_goes_on_where_nothing_can_be_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("LIPBENCH_CACHE", str(tmp_path / "file"))
+    made = MAKERS["few features"]
+    with pytest.warns(UserWarning, match=r"^references are not kept in .*file/references \(Not a directory\)"):
+        assert_same(cached("key", made, CPU), made())
+
+
+def test_cached_goes_on_where_writing_fails(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    """And leaves no part of a file behind."""
+
+    def fail(_: Any, __: Any) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("os.replace", fail)
+    made = MAKERS["few features"]
+    with pytest.warns(UserWarning, match=r"references are not kept in .* \(Input/output error\)"):
+        assert_same(cached("key", made, CPU), made())
+    assert [path.name for path in folder.iterdir()] == ["key.lock"]
+
+
+def test_cached_passes_on_what_making_raises(folder: Path):
+    def fail() -> Reference:
+        raise PermissionError("weights")
+
+    with pytest.raises(PermissionError, match="weights"):
+        cached("key", fail, CPU)
 
 
 def test_cached_keeps_nothing_when_it_is_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -100,3 +132,17 @@ def test_fingerprint_depends_on_all_that_decides(monkeypatch: pytest.MonkeyPatch
     assert fingerprint(images.clone(), extractor="a", held=5) in keys and len(keys) == 8
     monkeypatch.setattr(reference, "_programs", lambda: "another version")
     assert fingerprint(images, extractor="a", held=5) not in keys
+
+
+@pytest.mark.parametrize("package", ["torch", "torch-fidelity", "efficientnet-lite-pytorch"])
+def test_programs_are_those_of_the_extractors_packages_too(package: str, monkeypatch: pytest.MonkeyPatch):
+    def version(name: str) -> str:
+        if name == package:
+            raise PackageNotFoundError
+        return "1.0"
+
+    programs = reference._programs.__wrapped__
+    monkeypatch.setattr(reference, "version", lambda name: "1.0")
+    whole = programs()
+    monkeypatch.setattr(reference, "version", version)
+    assert programs() != whole

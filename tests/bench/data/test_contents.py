@@ -1,0 +1,184 @@
+"""Pictures in folders and archives: links are followed, and nothing vanishes without a word."""
+
+import io
+import os
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lipbench.bench.data import Dataset, load, user_content
+from lipbench.objectives import BadInput
+
+N = 40
+UNREADABLE = (
+    r"^folder:\S*: \S*x\.tar (cannot be read to its end \(.*\)|is no folder and no \.tar archive that can be read)$"
+)
+
+
+def png(seed: int) -> bytes:
+    stream = io.BytesIO()
+    pixels = np.random.default_rng(seed).integers(0, 256, (6, 6, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def member(name: str, seed: int) -> tuple[tarfile.TarInfo, io.BytesIO]:
+    content = png(seed)
+    about = tarfile.TarInfo(name)
+    about.size = len(content)
+    return about, io.BytesIO(content)
+
+
+def link(kind: bytes, name: str, target: str) -> tarfile.TarInfo:
+    about = tarfile.TarInfo(name)
+    about.type, about.linkname = kind, target
+    return about
+
+
+def pack(path: Path, mode: str = "w") -> list[int]:
+    """An archive of N pictures; where their headers begin."""
+    starts = []
+    with tarfile.open(path, mode) as archive:  # pyright: ignore[reportCallIssue, reportArgumentType]
+        for i in range(N):
+            starts.append(archive.offset)
+            archive.addfile(*member(f"{i:02}.png", i))
+    return starts
+
+
+def size(data: Dataset) -> int:
+    assert data.train is not None and data.test is not None
+    return len(data.train) + len(data.test)
+
+
+def flip(content: bytes, place: int) -> bytes:
+    return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+
+
+def test_archive_with_a_damaged_header_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.tar"
+    start = pack(path)[N // 2]
+    path.write_bytes(flip(path.read_bytes(), start))
+    with pytest.raises(BadInput, match=rf"cannot be read to its end \(damaged at byte {start}, or cut there\)$"):
+        load(f"folder:{path}")
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
+def test_archive_that_is_cut_short_is_refused(tmp_path: Path, mode: str) -> None:
+    path = tmp_path / "x.tar"
+    start = pack(path, mode)[N // 2]
+    content = path.read_bytes()
+    path.write_bytes(content[:start] if mode == "w" else content[: len(content) // 2])
+    with pytest.raises(BadInput, match=UNREADABLE):
+        load(f"folder:{path}")
+
+
+@pytest.mark.parametrize("mode", ["w:gz", "w:bz2", "w:xz"])
+def test_packed_archive_with_a_changed_byte_is_refused(tmp_path: Path, mode: str) -> None:
+    """Wherever it is: its sum, at the end of the file, says so if nothing else does."""
+    path = tmp_path / "x.tar"
+    pack(path, mode)
+    content = path.read_bytes()
+    for place in range(20, len(content), len(content) // 9):
+        path.write_bytes(flip(content, place))
+        with pytest.raises(BadInput, match=UNREADABLE):
+            load(f"folder:{path}")
+
+
+def test_archive_may_have_absolute_names(tmp_path: Path) -> None:
+    """As tar itself, which takes them for relative ones."""
+    path = tmp_path / "x.tar"
+    with tarfile.open(path, "w") as archive:
+        for i in range(N):
+            archive.addfile(*member(f"{'/' * (i % 3)}{'train' if i % 2 else 'test'}/{i}.png", i))
+    data = load(f"folder:{path}")
+    assert data.train is not None and data.test is not None
+    assert (len(data.train), len(data.test)) == (N // 2, N // 2)
+
+
+def test_links_in_an_archive_are_pictures_too(tmp_path: Path) -> None:
+    path = tmp_path / "x.tar"
+    with tarfile.open(path, "w") as archive:
+        for i in range(N):
+            archive.addfile(*member(f"a/{i:02}.png", i))
+        archive.addfile(link(tarfile.LNKTYPE, "b/hard.png", "a/00.png"))
+        archive.addfile(link(tarfile.SYMTYPE, "b/soft.png", "../a/01.png"))
+        archive.addfile(link(tarfile.SYMTYPE, "b/nowhere.png", "../c/01.png"))
+        archive.addfile(link(tarfile.SYMTYPE, "b/itself.png", "itself.png"))
+    data = load(f"folder:{path}")
+    assert size(data) == N + 2
+    assert data.source.endswith("2 cannot be read as pictures and are left out: b/itself.png, b/nowhere.png")
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for i in range(N):
+        (folder / f"{i:02}.png").write_bytes(png(i))
+    return folder
+
+
+def test_links_in_a_folder_are_followed(tmp_path: Path, pictures: Path) -> None:
+    links = tmp_path / "links"
+    links.mkdir()
+    (links / "a").symlink_to(pictures)
+    (links / "b").symlink_to(pictures)
+    (links / "one.png").symlink_to(pictures / "00.png")
+    (links / "none.png").symlink_to(pictures / "none.png")
+    data = load(f"folder:{links}")
+    assert size(data) == 2 * N + 1
+    assert data.source.endswith("1 cannot be read as pictures and are left out: none.png")
+
+
+def test_file_names_may_be_any_bytes(pictures: Path) -> None:
+    os.rename(pictures / "00.png", os.fsencode(pictures) + b"/caf\xe9.png")
+    Path(os.fsdecode(os.fsencode(pictures) + b"/\xe9.png")).touch()
+    data = load(f"folder:{pictures}")
+    assert size(data) == N
+    assert data.source.endswith("1 cannot be read as pictures and are left out: \\udce9.png")
+    assert user_content(f"folder:{pictures}") is not None
+    with tarfile.open(pictures / "x.tar", "w") as archive:
+        archive.add(pictures, filter=lambda about: None if about.name.endswith(".tar") else about)
+    packed = load(f"folder:{pictures / 'x.tar'}")
+    assert size(packed) == N
+    packed.source.encode()
+
+
+def loop_to_itself(folder: Path) -> None:
+    (folder / "again").symlink_to(folder)
+
+
+def loop_of_two(folder: Path) -> None:
+    (folder / "x").mkdir()
+    (folder / "y").mkdir()
+    (folder / "x" / "over").symlink_to(folder / "y")
+    (folder / "y" / "back").symlink_to(folder / "x")
+
+
+@pytest.mark.parametrize("tie", [loop_to_itself, loop_of_two])
+def test_links_that_lead_in_a_circle_are_left_after_one_turn(pictures: Path, tie: Callable[[Path], None]) -> None:
+    tie(pictures)
+    assert size(load(f"folder:{pictures}")) == N
+
+
+def test_user_content_of_an_archive_is_its_pictures_names_and_sizes(tmp_path: Path) -> None:
+    path = tmp_path / "x.tar"
+
+    def told(sizes: dict[str, int], mode: str = "w", time: int = 0) -> str | None:
+        with tarfile.open(path, mode) as archive:  # pyright: ignore[reportCallIssue, reportArgumentType]
+            for name, size in sizes.items():
+                about = tarfile.TarInfo(name)
+                about.size, about.mtime = size, time
+                archive.addfile(about, io.BytesIO(bytes(size)))
+        assert mode != "w" or path.stat().st_size == tarfile.RECORDSIZE  # the file's own size tells nothing
+        return user_content("folder:x.tar", tmp_path)
+
+    first = told({"a.png": 5, "b.png": 6, "notes.txt": 7})
+    assert first == told({"b.png": 6, "a.png": 5}, "w:gz", time=9)
+    others = [told({"a.png": 5, "c.png": 6}), told({"a.png": 5, "b.png": 7}), told({"a.png": 6, "b.png": 5})]
+    assert len({first, *others}) == 4
+    assert told({"notes.txt": 7}) is None
