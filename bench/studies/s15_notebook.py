@@ -41,7 +41,10 @@ def _cell(name: str, objective: Named) -> Cell:
 def derive(measurements: pd.DataFrame) -> pd.DataFrame:
     """The runs' ends, and per seed by how much the WGAN's W1 is below the GAN's (`advantage`)."""
     ends = measurements[measurements["status"].notna()]
-    w1 = {name: own.set_index("seed")["w1_tail"].to_dict() for name, own in ends.groupby("objective")}
+    w1 = {
+        name: dict(zip(own["seed"].astype(int), own["w1_tail"].astype(float), strict=True))
+        for name, own in ends.groupby("objective")
+    }
     advantage = paired_differences(w1[WGAN], w1[GAN], "lower")
     return pd.concat([ends, pd.DataFrame({"seed": list(advantage), "advantage": list(advantage.values())})])
 
