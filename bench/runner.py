@@ -21,7 +21,7 @@ from .machine import machine
 from .metrics.protocols import check_evaluation
 from .progress import Progress, TimeLeft, say
 from .report import report
-from .report.records import RunRecord, read_run
+from .report.records import Damaged, RunRecord, read_run
 from .spec import RunSpec, code_version, expand
 from .store import Store, telling_full_disk, write_json
 from .suite import Suite
@@ -173,12 +173,12 @@ def _look(specs: Sequence[RunSpec], store: Store, left: TimeLeft, console: Conso
 
 
 def _found(spec: RunSpec, store: Store, console: Console) -> RunRecord | None:
-    """The record of a run that need not be made again."""
+    """The record of a run that need not be made again. Raises BadInput for one that cannot be judged."""
     try:
         record = store.find(spec.id)
-    except BadInput as error:
+    except Damaged as error:
         say(f"runs again: {error}", console)
-        store.drop(spec.id)
+        store.set_damaged_aside(spec.id)
         return None
     if record is not None and record.status == "failed":
         store.drop(spec.id)

@@ -69,6 +69,8 @@ def _plain(value: Any) -> Any:
 class Store:
     """One results folder: `runs/<id>` finished, `runs/.<id>.partial` under way, `superseded/<id>` of an older suite.
 
+    `superseded/<id>.damaged` is a record that could not be used.
+
     Args:
         folder: made if it is missing.
 
@@ -116,7 +118,7 @@ class Store:
         return final
 
     def status(self, run: str) -> str | None:
-        """The status of a finished run, None if there is none. Raises BadInput that names the file if it is damaged."""
+        """The status of a finished run, None if there is none. Raises as `read_run`."""
         record = self.find(run)
         return None if record is None else record.status
 
@@ -135,10 +137,17 @@ class Store:
         finished = [p for p in self.runs.iterdir() if p.is_dir() and not p.name.startswith(".")]
         strangers = [p for p in finished if p.name not in wanted]
         for path in strangers:
-            self.superseded.mkdir(exist_ok=True)
-            shutil.rmtree(self.superseded / path.name, ignore_errors=True)
-            os.replace(path, self.superseded / path.name)
+            self._move_aside(path, path.name)
         return [p.name for p in strangers]
+
+    def set_damaged_aside(self, run: str) -> None:
+        """Moves a record that is damaged out of the tables, under a name that is not brought back."""
+        self._move_aside(self.runs / run, f"{run}.damaged")
+
+    def _move_aside(self, path: Path, name: str) -> None:
+        self.superseded.mkdir(exist_ok=True)
+        shutil.rmtree(self.superseded / name, ignore_errors=True)
+        os.replace(path, self.superseded / name)
 
     def _bring_back(self, run: str) -> None:
         if (self.superseded / run).exists() and not (self.runs / run).exists():

@@ -123,16 +123,28 @@ def test_sweep_makes_a_record_that_was_cut_in_half_again_and_says_so(
     sweep_tiny()
     before = by_objective(place)
     path = before["wgan-gp"].folder / name
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    half = path.read_bytes()[: path.stat().st_size // 2]
+    path.write_bytes(half)
     trained.clear()
     assert sweep_tiny() == 0
     assert set(trained) == {"wgan-gp"}
     assert f"runs again: damaged record {path}" in printed.getvalue()
+    assert (place.folder / "superseded" / f"{before['wgan-gp'].id}.damaged" / name).read_bytes() == half
     again = by_objective(place)
     assert again.keys() == before.keys()
     for name, record in again.items():
         assert record.history.drop(columns="seconds").equals(before[name].history.drop(columns="seconds"))
         assert record.metrics == before[name].metrics
+
+
+@pytest.mark.usefixtures("quiet")
+def test_sweep_leaves_a_record_that_it_cannot_judge_where_it_is(sweep_tiny: Sweep, place: Place) -> None:
+    sweep_tiny()
+    path = by_objective(place)["wgan-gp"].folder / "spec.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"schema_version": 2}))
+    with pytest.raises(BadInput, match=r"spec\.json: written by another version of lipbench: schema_version 2, .*"):
+        sweep_tiny()
+    assert json.loads(path.read_text())["schema_version"] == 2
 
 
 @pytest.mark.usefixtures("quiet")
