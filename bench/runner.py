@@ -71,13 +71,22 @@ def sweep(
     specs = expand(suite, folder, data_dir)
     check_suite(suite, specs, place, data_dir, console)
     status = sweep_of(suite, specs, place, executor, console)
-    # Nothing is known of what else a package has in it: only built-in objectives and single files are known again.
-    if request is not None and not status and all(s.source or s.objective_target in BUILTINS for s in specs):
+    if request is not None and not status and all(_known_again(spec, suite) for spec in specs):
         files = {
             str(Path(s.folder, s.objective_target.rpartition(":")[0]).absolute()): s.source for s in specs if s.source
         }
         request.remember(place.folder, files)
     return status
+
+
+def _known_again(spec: RunSpec, suite: Suite) -> bool:
+    """Whether a request shows all that decides what the run computes.
+
+    It does not show what else a package has in it, a user's own pictures, or whether a data set that another one stood
+    in for has come since.
+    """
+    own = spec.source is not None or spec.objective_target in BUILTINS
+    return own and spec.content is None and spec.dataset in suite.datasets
 
 
 def sweep_of(suite: Suite, specs: Sequence[RunSpec], place: Place, executor: Executor | int, console: Console) -> int:

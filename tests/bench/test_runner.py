@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import yaml
@@ -23,6 +24,7 @@ from lipbench.bench import runner, train
 from lipbench.bench.executors.local import _cause
 from lipbench.bench.report.records import RunRecord, read_runs
 from lipbench.bench.runner import records_of, sweep
+from lipbench.bench.spec import expand
 from lipbench.bench.store import Store
 from lipbench.bench.suite import Suite
 from lipbench.bench.train import Place
@@ -271,6 +273,32 @@ def test_sweep_tells_that_a_data_folder_is_missing_before_anything_is_written(
     with pytest.raises(BadInput, match=f"mnist: there is no folder {tmp_path / 'absent'}"):
         sweep(make_suite(datasets=["mnist"]), tmp_path, place, 1, tmp_path / "absent", Console(file=io.StringIO()))
     assert not place.folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("found", "remembered"),
+    [
+        ({}, True),
+        ({"objective_target": "my.py:Mine", "source": "a hash"}, True),
+        ({"objective_target": "pkg.mod:Class"}, False),
+        ({"content": "a hash"}, False),  # a user's own pictures may be others next time
+        ({"dataset": "25gaussians"}, False),  # stood in for what was asked for, which may be there next time
+    ],
+)
+def test_sweep_is_remembered_only_if_all_that_decides_it_is_known_again(
+    make_suite: MakeSuite,
+    place: Place,
+    monkeypatch: pytest.MonkeyPatch,
+    found: dict[str, Any],
+    remembered: bool,
+) -> None:
+    suite, asked = make_suite(), Mock()
+    specs = [replace(spec, **found) for spec in expand(suite, place.folder)]
+    monkeypatch.setattr(runner, "expand", lambda *_: specs)
+    monkeypatch.setattr(runner, "check_suite", lambda *_: None)
+    monkeypatch.setattr(runner, "sweep_of", lambda *_: 0)
+    assert sweep(suite, place.folder, place, 1, None, Console(file=io.StringIO()), asked) == 0
+    assert asked.remember.called is remembered
 
 
 @pytest.mark.usefixtures("quiet")
