@@ -19,6 +19,7 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+from yaml.composer import ComposerError
 
 from ..models import ACCELERATIONS, PRECISIONS
 from ..objectives import LOSSES, BadInput, unknown
@@ -31,12 +32,31 @@ SUITES = resources.files(__name__.rpartition(".")[0]) / "suites"
 
 
 class YamlLoader(yaml.SafeLoader):
-    """Reads 1e-4 as a number, as YAML 1.2 and everybody does; for YAML 1.1 only 1.0e-4 is one."""
+    """Reads 1e-4 as a number, as YAML 1.2 and everybody does; for YAML 1.1 only 1.0e-4 is one.
+
+    A key that is given twice is an error, as in the standard; PyYAML would take the last one without a word.
+    """
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        """As PyYAML's, before merge keys (<<) bring in others. Raises ComposerError for a key that is given twice."""
+        node = super().compose_mapping_node(anchor)
+        seen: set[tuple[str, str]] = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if (key.tag, key.value) in seen:
+                raise ComposerError(problem=f"the key '{key.value}' is given twice", problem_mark=key.start_mark)
+            seen.add((key.tag, key.value))
+        return node
 
 
 YamlLoader.add_implicit_resolver(
     "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
 )
+
+
+def _folder_name(value: str) -> str:
+    if value in ("", ".", "..") or any(mark in value for mark in "/\\\0"):
+        raise ValueError("must be good for a folder: not empty, no slash, and neither . nor ..")
+    return value
 
 
 def _as_list(value: Any) -> Any:
@@ -119,7 +139,7 @@ class Suite(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    name: Annotated[str, Field(pattern=r"^[^/\\]+$")] = ""
+    name: Annotated[str, AfterValidator(_folder_name)] = ""
     description: str = ""
     objectives: Annotated[list[Named], BeforeValidator(_as_list), Field(min_length=1)]
     datasets: Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1)]

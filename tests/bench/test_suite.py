@@ -135,6 +135,12 @@ def test_key_value_reads_numbers_as_they_are_written(text: str, value: Any) -> N
     assert (found, type(found)) == (value, type(value))
 
 
+def test_suite_may_change_a_key_that_it_merges(write: Callable[..., str]) -> None:
+    text = "steps: {<<: &shared {8gaussians: 1, digits: 2}, digits: 3}\n"
+    suite, _ = load_suite(write(text + yaml.safe_dump(SMALLEST)))
+    assert suite.steps == {"8gaussians": 1, "digits": 3}
+
+
 def test_suite_overrides_reach_inside_and_the_last_one_wins(write: Callable[..., str]) -> None:
     path = write(evaluation={"count": 3, "points": 70}, steps={"8gaussians": 1})
     suite, _ = load_suite(path, ["evaluation.count=5", "steps.8gaussians=9", "steps.8gaussians=8"])
@@ -185,7 +191,10 @@ def test_suite_tells_what_is_wrong_with_an_override(told: Told, override: str, l
         ({"evaluation": {"points": 5}}, r"'evaluation\.points' is 5: input should be greater than or equal to 10"),
         ({"evaluation": {"points": 6000}}, r"'evaluation\.points' is 6000: input should be less than or equal to 5000"),
         ({"evaluation": 4}, "'evaluation' is 4: input should be a valid dictionary or instance of Evaluation"),
-        ({"name": "../elsewhere"}, "'name' is '../elsewhere': string should match pattern .*"),
+        *(
+            ({"name": n}, "'name' is '.*': must be good for a folder: .*")
+            for n in ("", ".", "..", "../x", "a\\b", "a\0")
+        ),
         ({"name": 5}, "'name' is 5: input should be a valid string"),
     ],
 )
@@ -209,6 +218,8 @@ def test_suite_lists_everything_that_is_known(told: Told, kind: str) -> None:
         ("datasets: [8gaussians]", "key 'objectives' is missing"),
         ("objectives: !!python/object/apply:os.system [echo]", "not valid YAML: .*could not determine a constructor.*"),
         ("7: 8\nobjectives: [minimax]\ndatasets: [digits]", ".*7.*"),
+        ("steps: 5\nobjectives: [minimax]\nsteps: 9", "not valid YAML: the key 'steps' is given twice .*line 3, .*"),
+        ("evaluation: {count: 5, count: 6}", "not valid YAML: the key 'count' is given twice .*"),
     ],
 )
 def test_suite_tells_what_is_wrong_with_a_file(told: Told, text: str, line: str) -> None:
