@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -66,6 +66,18 @@ def _plain(value: Any) -> Any:
     return value
 
 
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keeps others out of a results folder. Raises BadInput if one is at work in it."""
+    try:
+        with FileLock(folder / ".lock", timeout=0):
+            yield
+    except Timeout as error:
+        raise BadInput(
+            f"--out {folder}: another sweep is at work in this folder; wait for it or choose another"
+        ) from error
+
+
 class Store:
     """One results folder: `runs/<id>` finished, `runs/.<id>.partial` under way, `superseded/<id>` of an older suite.
 
@@ -88,16 +100,9 @@ class Store:
         except OSError as error:
             raise BadInput(f"--out {folder}: cannot write there: {error.strerror or error}") from error
 
-    @contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self) -> AbstractContextManager[None]:
         """Keeps a second sweep out of this folder. Raises BadInput if one is at work in it."""
-        try:
-            with FileLock(self.folder / ".lock", timeout=0):
-                yield
-        except Timeout as error:
-            raise BadInput(
-                f"--out {self.folder}: another sweep is at work in this folder; wait for it or choose another"
-            ) from error
+        return locked(self.folder)
 
     def partial(self, run: str) -> Path:
         """The folder of a run under way, made if it is missing."""

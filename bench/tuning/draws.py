@@ -59,12 +59,11 @@ def _recipe(base: Recipe, drawn: Mapping[str, Any], where: str) -> Recipe:
     settings = asdict(base) | {key: value for key, value in drawn.items() if key not in BETAS}
     if "lr" in drawn and base.critic_lr is not None and "critic_lr" not in drawn:
         settings["critic_lr"] = base.critic_lr * drawn["lr"] / base.lr
-    betas = list(settings["betas"]) if isinstance(settings["betas"], list | tuple) else settings["betas"]
-    for i, key in enumerate(BETAS):
-        if key in drawn:
-            betas[i] = drawn[key]
+    betas = settings["betas"]
+    if isinstance(betas, list | tuple) and len(betas) == len(BETAS):  # a list of choices may hold anything
+        settings["betas"] = tuple(drawn.get(key, beta) for key, beta in zip(BETAS, betas, strict=True))
     try:
-        return TypeAdapter(Recipe).validate_python(settings | {"betas": betas})
+        return TypeAdapter(Recipe).validate_python(settings)
     except ValidationError as error:
         problem = error.errors()[0]
         key = f"{problem['loc'][0]}={problem['input']!r}: " if problem["loc"] else ""
