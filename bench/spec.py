@@ -21,6 +21,7 @@ from .suite import Named, Suite, label
 
 SCHEMA_VERSION = 1
 ROOT = Path(__file__).parent.parent
+ID_BYTES = 235  # of an id before its hash; with that and what a run under way adds, the 255 that file systems take
 PLAIN = {"accelerate": "none", "precision": "32", "content": None}  # part of the identity where they differ from this
 
 
@@ -65,7 +66,8 @@ class RunSpec:
         """A readable name that ends in a hash of the identity."""
         digest = hashlib.sha256(json.dumps(self.identity, sort_keys=True).encode()).hexdigest()[:10]
         label = "_".join([self.dataset, self.objective, self.architecture, self.recipe, f"s{self.seed}"])
-        return f"{''.join(c if c.isalnum() or c in '-_.=' else '-' for c in label)[:120]}_{digest}"
+        plain = "".join(c if c.isalnum() or c in "-_.=" else "-" for c in label)[:120]
+        return f"{plain.encode()[:ID_BYTES].decode(errors='ignore')}_{digest}"
 
     def record(self) -> dict[str, Any]:
         """The content of spec.json."""

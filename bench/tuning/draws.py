@@ -9,11 +9,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
 from ...models import Recipe
-from ...objectives import BadInput
 from ..plugins import bind_arguments, build_objective, find_objective
+from ..resolve import make_recipe
 from ..spec import RunSpec
 from .ranges import BETAS, SETTINGS, Ranges
 
@@ -62,9 +60,4 @@ def _recipe(base: Recipe, drawn: Mapping[str, Any], where: str) -> Recipe:
     betas = settings["betas"]
     if isinstance(betas, list | tuple) and len(betas) == len(BETAS):  # a list of choices may hold anything
         settings["betas"] = tuple(drawn.get(key, beta) for key, beta in zip(BETAS, betas, strict=True))
-    try:
-        return TypeAdapter(Recipe).validate_python(settings)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        key = f"{problem['loc'][0]}={problem['input']!r}: " if problem["loc"] else ""
-        raise BadInput(f"{where}: {key}{problem['msg'].removeprefix('Value error, ')}") from error
+    return make_recipe(settings, where)
