@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from ..models import ARCHITECTURES, Recipe
 from ..objectives import BadInput, unknown
@@ -22,6 +22,8 @@ from .suite import Named, Suite, label
 SCHEMA_VERSION = 1
 ROOT = Path(__file__).parent.parent
 ID_BYTES = 235  # of an id before its hash; with that and what a run under way adds, the 255 that file systems take
+LARGEST = 10**6  # setting of an architecture; of much larger ones torch cannot even compute the size
+FINITE = ConfigDict(allow_inf_nan=False)
 PLAIN = {"accelerate": "none", "precision": "32", "content": None}  # part of the identity where they differ from this
 
 
@@ -234,7 +236,9 @@ def _bound(name: str, given: Mapping[str, Any], where: str) -> dict[str, Any]:
         if key not in parameters:
             raise BadInput(f"{where}: architectures: {name}: {unknown('setting', key, list(parameters))}")
         try:
-            bound[key] = TypeAdapter(parameters[key].annotation).validate_python(value)
+            bound[key] = TypeAdapter(parameters[key].annotation, config=FINITE).validate_python(value)
         except ValidationError as error:
             raise BadInput(f"{where}: architectures: {name}: {key}={value!r}: {error.errors()[0]['msg']}") from error
+        if isinstance(bound[key], int) and bound[key] > LARGEST:
+            raise BadInput(f"{where}: architectures: {name}: {key}={value!r}: must be at most {LARGEST}")
     return bound

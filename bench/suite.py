@@ -28,6 +28,7 @@ from .metrics.extractors import EXTRACTORS
 from .metrics.images import METRICS
 from .metrics.protocols import PRESETS
 
+MANY_SEEDS = 10_000  # more are no number of seeds but a slip, or one seed
 SUITES = resources.files(__name__.rpartition(".")[0]) / "suites"
 
 
@@ -68,9 +69,9 @@ def _seeds(value: Any) -> Any:
         return {dataset: _seeds(own) for dataset, own in value.items()}
     if isinstance(value, list):
         return value
-    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MANY_SEEDS:
         return list(range(value))
-    raise ValueError("must be how many seeds (≥ 1), or a list of seeds")
+    raise ValueError(f"must be how many seeds (1 to {MANY_SEEDS}), or a list of seeds")
 
 
 def _architectures(value: Any) -> Any:
@@ -90,7 +91,8 @@ def _known(kind: str, names: Collection[str]) -> AfterValidator:
 
 Named = str | dict[str, Any]
 Count = Annotated[int, Field(ge=1, strict=True)]
-Seeds = Annotated[list[Annotated[int, Field(ge=0, strict=True)]], Field(min_length=1)]
+Seed = Annotated[int, Field(ge=0, le=10**18, strict=True)]  # tables hold integers of 64 bits
+Seeds = Annotated[list[Seed], Field(min_length=1)]
 
 
 class Evaluation(BaseModel):
@@ -228,6 +230,8 @@ def _find(target: str) -> Any:
 def _read(path: Any) -> dict[str, Any]:
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), YamlLoader)
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read: {error.strerror or error}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise BadInput(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):

@@ -256,6 +256,14 @@ def test_sweep_skips_networks_that_do_not_suit_the_data(sweep_tiny: Sweep, place
             {"architectures": {"8gaussians": {"name": "mlp", "activation": "rellu"}}},
             r"suite 'small': architectures: mlp: unknown activation 'rellu' \(did you mean 'relu'\?\); known: .*",
         ),
+        (
+            {"architectures": [{"name": "mlp", "width": 10**19}]},
+            r"suite 'small': architectures: mlp: width=10+: must be at most 1000000",
+        ),
+        (
+            {"architectures": [{"name": "mlp", "offset": float("inf")}]},
+            r"suite 'small': architectures: mlp: offset=inf: Input should be a finite number",
+        ),
         ({"objectives": ["minmax"]}, r"suite 'small': objectives: unknown objective 'minmax' .*"),
     ],
 )

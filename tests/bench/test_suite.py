@@ -174,7 +174,9 @@ def test_suite_tells_what_is_wrong_with_an_override(told: Told, override: str, l
         ({"steps": {"8gaussians": -1}}, "'steps.8gaussians' is -1: input should be greater than or equal to 1"),
         ({"steps": {"digits": 5}}, "steps: nothing for dataset '8gaussians'"),
         ({"steps": {"8gaussians": 5, "8gaussian": 6}}, r"steps: unknown dataset '8gaussian' \(did you mean .*"),
-        ({"seeds": 0}, r"'seeds' is 0: must be how many seeds \(≥ 1\), or a list of seeds"),
+        ({"seeds": 0}, r"'seeds' is 0: must be how many seeds \(1 to 10000\), or a list of seeds"),
+        ({"seeds": 10**23}, r"'seeds' is 10+: must be how many seeds .*"),
+        ({"seeds": [10**23]}, "'seeds.0' is 10+: input should be less than or equal to 10+"),
         ({"seeds": -2}, "'seeds' is -2: must be how many seeds .*"),
         ({"seeds": "three"}, "'seeds' is 'three': must be how many seeds .*"),
         ({"seeds": [0, -1]}, "'seeds.1' is -1: input should be greater than or equal to 0"),
@@ -231,6 +233,16 @@ def test_suite_file_that_is_no_text_is_told(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe\x00objectives")
     with pytest.raises(BadInput, match=r"binary\.yaml: not valid YAML: "):
         load_suite(str(path))
+
+
+def test_suite_file_that_cannot_be_read_is_told(write: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: Any, **more: Any) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    path = write()
+    monkeypatch.setattr(Path, "read_text", refuse)
+    with pytest.raises(BadInput, match=r"small\.yaml: cannot be read: Permission denied$"):
+        load_suite(path)
 
 
 @pytest.mark.parametrize(
