@@ -25,7 +25,7 @@ from .report.records import Damaged, RunRecord, read_run
 from .spec import RunSpec, code_version, expand
 from .store import Store, telling_full_disk, write_json
 from .suite import Suite
-from .train import SCHEMA_VERSION, Place, build_networks, record_failure
+from .train import LOGGERS, SCHEMA_VERSION, Place, build_networks, record_failure
 from .unchanged import Request
 
 
@@ -137,14 +137,24 @@ def records_of_specs(
 
 
 def check_suite(suite: Suite, specs: Sequence[RunSpec], place: Place, data_dir: Path | None, console: Console) -> None:
-    """Raises BadInput for what no run of the suite could use: its device, networks, evaluation."""
+    """Raises BadInput for what no run of the suite could use: its device, loggers, networks, evaluation."""
     check_device(suite.accelerate, suite.precision, place.device)
+    _check_loggers(place)
     for dataset in dict.fromkeys(spec.dataset for spec in specs):
         data = load(dataset, data_dir)
         _check_networks(suite, [spec for spec in specs if spec.dataset == dataset], data.shape)
         _check_evaluation(suite, data, place.weights)
         if data.is_images:
             say(f"{dataset}: {data.source}", console)
+
+
+def _check_loggers(place: Place) -> None:
+    """A logger whose package is missing says so when it is made, which writes nothing yet."""
+    for name in place.loggers:
+        try:
+            LOGGERS[name](place.folder)
+        except ModuleNotFoundError as error:
+            raise BadInput(f"--logger {name}: not installed; install it: pip install 'lipbench[{name}]'") from error
 
 
 def _check_networks(suite: Suite, specs: Sequence[RunSpec], shape: tuple[int, ...]) -> None:

@@ -275,6 +275,16 @@ def test_sweep_tells_what_cannot_be_used_before_anything_is_written(
     assert not place.folder.exists()
 
 
+def test_sweep_tells_that_a_logger_is_not_installed_before_anything_is_written(
+    sweep_tiny: Sweep, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(train.LOGGERS, "tensorboard", Mock(side_effect=ModuleNotFoundError))
+    line = r"--logger tensorboard: not installed; install it: pip install 'lipbench\[tensorboard\]'$"
+    with pytest.raises(BadInput, match=line):
+        sweep_tiny(replace(place, loggers=("csv", "tensorboard")))
+    assert not place.folder.exists()
+
+
 def test_sweep_tells_that_a_data_folder_is_missing_before_anything_is_written(
     make_suite: MakeSuite, place: Place, tmp_path: Path
 ) -> None:
