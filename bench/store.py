@@ -16,6 +16,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from ..objectives import BadInput
+from .report.files import put
 from .report.records import RunRecord, read_run
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -42,13 +43,8 @@ def telling_full_disk(folder: Path) -> Iterator[None]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a file whole or not at all: to a temporary name, flushed to disk, then renamed."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    """Writes a file whole or not at all. Raises OSError."""
+    put(path, text.encode())
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -122,13 +118,8 @@ class Store:
         os.replace(self.unfinished(run), final)
         return final
 
-    def status(self, run: str) -> str | None:
-        """The status of a finished run, None if there is none. Raises as `read_run`."""
-        record = self.find(run)
-        return None if record is None else record.status
-
     def find(self, run: str) -> RunRecord | None:
-        """The record of a finished run. Raises as `status`."""
+        """The record of a finished run. Raises as `read_run`."""
         self._bring_back(run)
         final = self.runs / run
         return read_run(final) if final.exists() else None
