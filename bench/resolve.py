@@ -20,14 +20,18 @@ def check_recipe(entry: Named, objectives: Sequence[str], where: str) -> None:
         objectives: what the suite's objectives may be called by.
         where: opens the message.
     """
-    if isinstance(entry, str) or set(entry) == {"name"}:
+    if isinstance(entry, str):
+        return
+    name = entry.get("name", "own")
+    if not isinstance(name, str):
+        raise BadInput(f"{where}: name={name!r}: must be a text")
+    if set(entry) == {"name"}:
         return
     allowed = ["name", *SETTINGS] if set(entry) & set(SETTINGS) else ["name", "default", *objectives, *SETTINGS]
     for key in entry:
         if key not in allowed:
             raise BadInput(f"{where}: {unknown('key', key, allowed)}")
-    name = entry.get("name", "own")
-    if not isinstance(name, str) or name in RECIPES:
+    if name in RECIPES:
         raise BadInput(f"{where}: name={name!r}: must be a text that is no recipe of lipbench's ({', '.join(RECIPES)})")
 
 
@@ -76,11 +80,19 @@ def _own(settings: Mapping[str, Any], objective: str, kind: Kind, where: str) ->
     for key in settings:
         if key not in SETTINGS:
             raise BadInput(f"{where}: {unknown('key', key, list(SETTINGS))}")
+    recipe = make_recipe({"batch": base.recipe.batch, **settings}, where)
+    return Preset(recipe, base.arguments, base.architecture)
+
+
+def make_recipe(settings: Mapping[str, Any], where: str) -> Recipe:
+    """The recipe of these settings, which come from a file. Raises BadInput, opened by `where`, if there is none."""
+    for key, value in settings.items():  # true would pass for the number 1
+        if any(isinstance(part, bool) for part in (value if isinstance(value, list | tuple) else [value])):
+            raise BadInput(f"{where}: {key}={value!r}: must not be true or false")
     try:
-        recipe = TypeAdapter(Recipe).validate_python({"batch": base.recipe.batch, **settings})
+        return TypeAdapter(Recipe).validate_python(settings)
     except ValidationError as error:
         problem = error.errors()[0]
         told = problem["msg"].removeprefix("Value error, ").removeprefix("recipe: ")
         key = f"{problem['loc'][0]}={problem['input']!r}: " if problem["loc"] else ""
         raise BadInput(f"{where}: {key}{told}") from error
-    return Preset(recipe, base.arguments, base.architecture)

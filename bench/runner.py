@@ -21,11 +21,11 @@ from .machine import machine
 from .metrics.protocols import check_evaluation
 from .progress import Progress, TimeLeft, say
 from .report import report
-from .report.records import RunRecord, read_run
+from .report.records import Damaged, RunRecord, read_run
 from .spec import RunSpec, code_version, expand
 from .store import Store, telling_full_disk, write_json
 from .suite import Suite
-from .train import SCHEMA_VERSION, Place, build_networks, record_failure
+from .train import LOGGERS, SCHEMA_VERSION, Place, build_networks, record_failure
 from .unchanged import Request
 
 
@@ -71,13 +71,22 @@ def sweep(
     specs = expand(suite, folder, data_dir)
     check_suite(suite, specs, place, data_dir, console)
     status = sweep_of(suite, specs, place, executor, console)
-    # Nothing is known of what else a package has in it: only built-in objectives and single files are known again.
-    if request is not None and not status and all(s.source or s.objective_target in BUILTINS for s in specs):
+    if request is not None and not status and all(_known_again(spec, suite) for spec in specs):
         files = {
             str(Path(s.folder, s.objective_target.rpartition(":")[0]).absolute()): s.source for s in specs if s.source
         }
         request.remember(place.folder, files)
     return status
+
+
+def _known_again(spec: RunSpec, suite: Suite) -> bool:
+    """Whether a request shows all that decides what the run computes.
+
+    It does not show what else a package has in it, a user's own pictures, or whether a data set that another one stood
+    in for has come since.
+    """
+    own = spec.source is not None or spec.objective_target in BUILTINS
+    return own and spec.content is None and spec.dataset in suite.datasets
 
 
 def sweep_of(suite: Suite, specs: Sequence[RunSpec], place: Place, executor: Executor | int, console: Console) -> int:
@@ -128,14 +137,24 @@ def records_of_specs(
 
 
 def check_suite(suite: Suite, specs: Sequence[RunSpec], place: Place, data_dir: Path | None, console: Console) -> None:
-    """Raises BadInput for what no run of the suite could use: its device, networks, evaluation."""
+    """Raises BadInput for what no run of the suite could use: its device, loggers, networks, evaluation."""
     check_device(suite.accelerate, suite.precision, place.device)
+    _check_loggers(place)
     for dataset in dict.fromkeys(spec.dataset for spec in specs):
         data = load(dataset, data_dir)
         _check_networks(suite, [spec for spec in specs if spec.dataset == dataset], data.shape)
         _check_evaluation(suite, data, place.weights)
         if data.is_images:
             say(f"{dataset}: {data.source}", console)
+
+
+def _check_loggers(place: Place) -> None:
+    """A logger whose package is missing says so when it is made, which writes nothing yet."""
+    for name in place.loggers:
+        try:
+            LOGGERS[name](place.folder)
+        except ModuleNotFoundError as error:
+            raise BadInput(f"--logger {name}: not installed; install it: pip install 'lipbench[{name}]'") from error
 
 
 def _check_networks(suite: Suite, specs: Sequence[RunSpec], shape: tuple[int, ...]) -> None:
@@ -173,12 +192,12 @@ def _look(specs: Sequence[RunSpec], store: Store, left: TimeLeft, console: Conso
 
 
 def _found(spec: RunSpec, store: Store, console: Console) -> RunRecord | None:
-    """The record of a run that need not be made again."""
+    """The record of a run that need not be made again. Raises BadInput for one that cannot be judged."""
     try:
         record = store.find(spec.id)
-    except BadInput as error:
+    except Damaged as error:
         say(f"runs again: {error}", console)
-        store.drop(spec.id)
+        store.set_damaged_aside(spec.id)
         return None
     if record is not None and record.status == "failed":
         store.drop(spec.id)

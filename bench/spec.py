@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from ..models import ARCHITECTURES, Recipe
 from ..objectives import BadInput, unknown
@@ -21,6 +21,9 @@ from .suite import Named, Suite, label
 
 SCHEMA_VERSION = 1
 ROOT = Path(__file__).parent.parent
+ID_BYTES = 235  # of an id before its hash; with that and what a run under way adds, the 255 that file systems take
+LARGEST = 10**6  # setting of an architecture; of much larger ones torch cannot even compute the size
+FINITE = ConfigDict(allow_inf_nan=False)
 PLAIN = {"accelerate": "none", "precision": "32", "content": None}  # part of the identity where they differ from this
 
 
@@ -65,7 +68,8 @@ class RunSpec:
         """A readable name that ends in a hash of the identity."""
         digest = hashlib.sha256(json.dumps(self.identity, sort_keys=True).encode()).hexdigest()[:10]
         label = "_".join([self.dataset, self.objective, self.architecture, self.recipe, f"s{self.seed}"])
-        return f"{''.join(c if c.isalnum() or c in '-_.=' else '-' for c in label)[:120]}_{digest}"
+        plain = "".join(c if c.isalnum() or c in "-_.=" else "-" for c in label)[:120]
+        return f"{plain.encode()[:ID_BYTES].decode(errors='ignore')}_{digest}"
 
     def record(self) -> dict[str, Any]:
         """The content of spec.json."""
@@ -232,7 +236,9 @@ def _bound(name: str, given: Mapping[str, Any], where: str) -> dict[str, Any]:
         if key not in parameters:
             raise BadInput(f"{where}: architectures: {name}: {unknown('setting', key, list(parameters))}")
         try:
-            bound[key] = TypeAdapter(parameters[key].annotation).validate_python(value)
+            bound[key] = TypeAdapter(parameters[key].annotation, config=FINITE).validate_python(value)
         except ValidationError as error:
             raise BadInput(f"{where}: architectures: {name}: {key}={value!r}: {error.errors()[0]['msg']}") from error
+        if isinstance(bound[key], int) and bound[key] > LARGEST:
+            raise BadInput(f"{where}: architectures: {name}: {key}={value!r}: must be at most {LARGEST}")
     return bound

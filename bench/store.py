@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from ..objectives import BadInput
+from .report.files import put
 from .report.records import RunRecord, read_run
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -41,26 +42,9 @@ def telling_full_disk(folder: Path) -> Iterator[None]:
         raise BadInput(f"--out {folder}: {os.strerror(errno.ENOSPC)}; the same command goes on from here") from error
 
 
-@contextmanager
-def alone_in(folder: Path, who: str) -> Iterator[None]:
-    """Keeps a second one out of the folder. Raises BadInput if one is at work in it."""
-    try:
-        with FileLock(folder / ".lock", timeout=0):
-            yield
-    except Timeout as error:
-        raise BadInput(
-            f"--out {folder}: another {who} is at work in this folder; wait for it or choose another"
-        ) from error
-
-
 def write_text(path: Path, text: str) -> None:
-    """Writes a file whole or not at all: to a temporary name, flushed to disk, then renamed."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    """Writes a file whole or not at all. Raises OSError."""
+    put(path, text.encode())
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -78,8 +62,22 @@ def _plain(value: Any) -> Any:
     return value
 
 
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keeps others out of a results folder. Raises BadInput if one is at work in it."""
+    try:
+        with FileLock(folder / ".lock", timeout=0):
+            yield
+    except Timeout as error:
+        raise BadInput(
+            f"--out {folder}: another command is at work in this folder; wait for it or choose another"
+        ) from error
+
+
 class Store:
     """One results folder: `runs/<id>` finished, `runs/.<id>.partial` under way, `superseded/<id>` of an older suite.
+
+    `superseded/<id>.damaged` is a record that could not be used.
 
     Args:
         folder: made if it is missing.
@@ -98,11 +96,9 @@ class Store:
         except OSError as error:
             raise BadInput(f"--out {folder}: cannot write there: {error.strerror or error}") from error
 
-    @contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self) -> AbstractContextManager[None]:
         """Keeps a second sweep out of this folder. Raises BadInput if one is at work in it."""
-        with alone_in(self.folder, "sweep"):
-            yield
+        return locked(self.folder)
 
     def partial(self, run: str) -> Path:
         """The folder of a run under way, made if it is missing."""
@@ -122,13 +118,8 @@ class Store:
         os.replace(self.unfinished(run), final)
         return final
 
-    def status(self, run: str) -> str | None:
-        """The status of a finished run, None if there is none. Raises BadInput that names the file if it is damaged."""
-        record = self.find(run)
-        return None if record is None else record.status
-
     def find(self, run: str) -> RunRecord | None:
-        """The record of a finished run. Raises as `status`."""
+        """The record of a finished run. Raises as `read_run`."""
         self._bring_back(run)
         final = self.runs / run
         return read_run(final) if final.exists() else None
@@ -142,10 +133,17 @@ class Store:
         finished = [p for p in self.runs.iterdir() if p.is_dir() and not p.name.startswith(".")]
         strangers = [p for p in finished if p.name not in wanted]
         for path in strangers:
-            self.superseded.mkdir(exist_ok=True)
-            shutil.rmtree(self.superseded / path.name, ignore_errors=True)
-            os.replace(path, self.superseded / path.name)
+            self._move_aside(path, path.name)
         return [p.name for p in strangers]
+
+    def set_damaged_aside(self, run: str) -> None:
+        """Moves a record that is damaged out of the tables, under a name that is not brought back."""
+        self._move_aside(self.runs / run, f"{run}.damaged")
+
+    def _move_aside(self, path: Path, name: str) -> None:
+        self.superseded.mkdir(exist_ok=True)
+        shutil.rmtree(self.superseded / name, ignore_errors=True)
+        os.replace(path, self.superseded / name)
 
     def _bring_back(self, run: str) -> None:
         if (self.superseded / run).exists() and not (self.runs / run).exists():

@@ -19,6 +19,7 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+from yaml.composer import ComposerError
 
 from ..models import ACCELERATIONS, PRECISIONS
 from ..objectives import LOSSES, BadInput, unknown
@@ -27,16 +28,36 @@ from .metrics.extractors import EXTRACTORS
 from .metrics.images import METRICS
 from .metrics.protocols import PRESETS
 
+MANY_SEEDS = 10_000  # more are no number of seeds but a slip, or one seed
 SUITES = resources.files(__name__.rpartition(".")[0]) / "suites"
 
 
 class YamlLoader(yaml.SafeLoader):
-    """Reads 1e-4 as a number, as YAML 1.2 and everybody does; for YAML 1.1 only 1.0e-4 is one."""
+    """Reads 1e-4 as a number, as YAML 1.2 and everybody does; for YAML 1.1 only 1.0e-4 is one.
+
+    A key that is given twice is an error, as in the standard; PyYAML would take the last one without a word.
+    """
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        """As PyYAML's, before merge keys (<<) bring in others. Raises ComposerError for a key that is given twice."""
+        node = super().compose_mapping_node(anchor)
+        seen: set[tuple[str, str]] = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if (key.tag, key.value) in seen:
+                raise ComposerError(problem=f"the key '{key.value}' is given twice", problem_mark=key.start_mark)
+            seen.add((key.tag, key.value))
+        return node
 
 
 YamlLoader.add_implicit_resolver(
     "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
 )
+
+
+def _folder_name(value: str) -> str:
+    if value in ("", ".", "..") or any(mark in value for mark in "/\\\0"):
+        raise ValueError("must be good for a folder: not empty, no slash, and neither . nor ..")
+    return value
 
 
 def _as_list(value: Any) -> Any:
@@ -48,9 +69,9 @@ def _seeds(value: Any) -> Any:
         return {dataset: _seeds(own) for dataset, own in value.items()}
     if isinstance(value, list):
         return value
-    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MANY_SEEDS:
         return list(range(value))
-    raise ValueError("must be how many seeds (≥ 1), or a list of seeds")
+    raise ValueError(f"must be how many seeds (1 to {MANY_SEEDS}), or a list of seeds")
 
 
 def _architectures(value: Any) -> Any:
@@ -70,7 +91,8 @@ def _known(kind: str, names: Collection[str]) -> AfterValidator:
 
 Named = str | dict[str, Any]
 Count = Annotated[int, Field(ge=1, strict=True)]
-Seeds = Annotated[list[Annotated[int, Field(ge=0, strict=True)]], Field(min_length=1)]
+Seed = Annotated[int, Field(ge=0, le=10**18, strict=True)]  # tables hold integers of 64 bits
+Seeds = Annotated[list[Seed], Field(min_length=1)]
 
 
 class Evaluation(BaseModel):
@@ -119,7 +141,7 @@ class Suite(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    name: Annotated[str, Field(pattern=r"^[^/\\]+$")] = ""
+    name: Annotated[str, AfterValidator(_folder_name)] = ""
     description: str = ""
     objectives: Annotated[list[Named], BeforeValidator(_as_list), Field(min_length=1)]
     datasets: Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1)]
@@ -208,6 +230,8 @@ def _find(target: str) -> Any:
 def _read(path: Any) -> dict[str, Any]:
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), YamlLoader)
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read: {error.strerror or error}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise BadInput(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):

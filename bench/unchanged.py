@@ -32,7 +32,7 @@ class Request:
 
     def __init__(self, suite: str, said: Sequence[str]) -> None:
         path = Path(suite) if suite.endswith((".yaml", ".yml")) else SUITES / f"{suite}.yaml"
-        content = path.read_bytes() if path.is_file() else b""
+        content = _content(path)
         self.name = _name(content) or path.stem
         rooms = (ROOT / room for room in ("objectives", "models", "bench"))
         sources = sorted(file for room in rooms for file in room.rglob("*") if file.suffix in SOURCES)
@@ -56,9 +56,17 @@ class Request:
             plugins: dict[str, str] = stamp["plugins"]
             if same and all(hashlib.sha256(Path(p).read_bytes()).hexdigest() == sha for p, sha in plugins.items()):
                 return Counter(stamp["statuses"])
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None  # no stamp, a damaged one, or a plug-in that is gone
         return None
+
+
+def _content(path: Path) -> bytes:
+    """Of a suite file; nothing where it cannot be read, which others will complain about."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
 
 
 def _name(content: bytes) -> str | None:

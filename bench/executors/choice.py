@@ -1,5 +1,6 @@
 """From what stands on the command line to an executor. Those of other packages are imported when they are asked for."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -9,6 +10,8 @@ from ..devices import find_devices, jobs_on, threads_of
 from ..suite import key_value
 from .base import UNLIMITED, Executor, Limits
 from .local import LocalExecutor
+
+LONGEST = 1e9  # seconds, some thirty years: a timer takes them
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,11 @@ def _slurm(options: Options) -> Choice:
     from .slurm import SlurmExecutor
 
     parameters = dict(key_value(pair, "--slurm", "slurm_partition=gpu") for pair in options.slurm)
+    threads = parameters.get("cpus_per_task", 1)
+    if not isinstance(threads, int) or isinstance(threads, bool) or threads < 1:
+        raise BadInput(f"--slurm cpus_per_task={threads}: must be a whole number, 1 or more")
     executor = SlurmExecutor(options.limits, options.gpus_per_run, parameters)
-    return Choice(executor, _elsewhere(options), int(parameters.get("cpus_per_task", 1)))
+    return Choice(executor, _elsewhere(options), threads)
 
 
 def _elsewhere(options: Options) -> str:
@@ -77,10 +83,10 @@ def choose(name: str, options: Options) -> Choice:
     """The executor of that name. Raises BadInput where its package is not installed, or an option makes no sense."""
     if options.limits.retries < 0:
         raise BadInput(f"--retries {options.limits.retries}: must be 0 or more")
-    if options.limits.seconds is not None and not options.limits.seconds > 0:
-        raise BadInput(f"--time-limit {options.limits.seconds:g}: must be more than 0 seconds")
-    if options.gpus_per_run < 0:
-        raise BadInput(f"--gpus-per-run {options.gpus_per_run:g}: must be 0 or more")
+    if options.limits.seconds is not None and not 0 < options.limits.seconds <= LONGEST:
+        raise BadInput(f"--time-limit {options.limits.seconds:g}: must be more than 0 seconds, at most {LONGEST:g}")
+    if not 0 <= options.gpus_per_run < math.inf:
+        raise BadInput(f"--gpus-per-run {options.gpus_per_run:g}: must be a number, 0 or more")
     return EXECUTORS[name](options)
 
 

@@ -157,6 +157,9 @@ def _pairs(slots: Sequence[Slot], waiting: deque[RunSpec]) -> Iterator[tuple[Slo
 
 
 def _event(future: "Future[dict[str, Any]]", slot: Slot, spec: RunSpec, trials: Trials) -> Retried | Ended:
+    if isinstance(future.exception(), KeyboardInterrupt):  # raised here it would pass for the user's Ctrl-C
+        slot.close()
+        return trials.after(spec, "the worker was told to stop (SIGTERM)")
     try:
         result = future.result()
         if "AcceleratorError" in (result["reason"] or ""):

@@ -1,4 +1,4 @@
-"""Writes a report's files whole or not at all."""
+"""Writes files whole or not at all."""
 
 import os
 from pathlib import Path
@@ -6,15 +6,23 @@ from pathlib import Path
 from ...objectives.errors import BadInput
 
 
-def write(path: Path, content: bytes) -> None:
-    """To a temporary name first, then renamed: whoever reads finds the old file or the new one.
+def put(path: Path, content: bytes) -> None:
+    """To a temporary name first, flushed to disk, then renamed: whoever reads finds the old file or the new one.
 
-    Raises BadInput if it cannot be written.
+    Raises OSError if it cannot be written.
     """
     temporary = path.with_name(f".{path.name}.tmp")
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def write(path: Path, content: bytes) -> None:
+    """A file of a report, as `put`; its folder is made if it is missing. Raises BadInput if it cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
+        put(path, content)
     except OSError as error:
         raise BadInput(f"{path}: cannot be written: {error.strerror or error}") from error

@@ -4,6 +4,7 @@ Nothing here computes a statistic, and nothing trains.
 """
 
 import csv
+import errno
 import json
 import zipfile
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ import pandas as pd
 from ...objectives.errors import BadInput
 
 SCHEMA_VERSION = 1
+MADE_AGAIN = "a sweep moves it to superseded/ and makes that run again"
 TAIL = 0.2  # the share of a run, at its end, over which tail mean and sd are taken
 STATUSES = ("completed", "diverged", "failed", "skipped")
 _SPEC_TYPES: dict[str, type | tuple[type, ...]] = {
@@ -41,6 +43,10 @@ _RESULT_TYPES: dict[str, type | tuple[type, ...]] = {
     "floors": (dict, type(None)),
     "protocol": (dict, type(None)),
 }
+
+
+class Damaged(BadInput):
+    """What a record holds cannot be what was written: it is of no use to anybody, and the run may be made again."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +122,7 @@ def read_runs(folder: Path) -> list[RunRecord]:
     """All finished runs below folder/runs, ordered by block, objective and seed.
 
     A run without a result.json is still running or was interrupted, and is left out (see `unfinished`).
-    Raises BadInput that names the file if a record is damaged, and if there is no finished run at all.
+    Raises as `read_run`, and BadInput if there is no finished run at all.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -137,17 +143,20 @@ def unfinished(folder: Path) -> list[str]:
 def read_suite(folder: Path) -> dict[str, Any]:
     """The suite.json of a results folder; {} where there is none (records may be gathered by hand)."""
     path = Path(folder) / "suite.json"
-    return _read_json(path) if path.exists() else {}
+    return _read_json(path, "delete it, or run the suite again, which writes it anew") if path.exists() else {}
 
 
 def read_run(folder: Path) -> RunRecord:
-    """The record of one finished run. Raises BadInput that names the damaged file."""
-    spec = _read_fields(folder / "spec.json", _SPEC_TYPES)
-    result = _read_fields(folder / "result.json", _RESULT_TYPES)
-    if spec["schema_version"] != SCHEMA_VERSION:
-        raise _damaged(
-            folder / "spec.json", f"schema_version {spec['schema_version']}, this program reads {SCHEMA_VERSION}"
-        )
+    """The record of one finished run.
+
+    Raises:
+        Damaged: names the file that is.
+        BadInput: for a file that cannot be read, and a record of another version; both may be sound.
+    """
+    spec, result = _read_json(folder / "spec.json"), _read_json(folder / "result.json")
+    _check_version(folder / "spec.json", spec)
+    _check_fields(folder / "spec.json", spec, _SPEC_TYPES)
+    _check_fields(folder / "result.json", result, _RESULT_TYPES)
     if result["status"] not in STATUSES:
         raise _damaged(folder / "result.json", f"status '{result['status']}', allowed: {', '.join(STATUSES)}")
     if result["run"] != spec["run"]:
@@ -160,12 +169,12 @@ def read_run(folder: Path) -> RunRecord:
 
 
 def read_samples(path: Path, *names: str) -> dict[str, np.ndarray]:
-    """The named arrays of a samples.npz that are there. Raises BadInput if the file is damaged; unpickles nothing."""
+    """The named arrays of a samples.npz that are there. Raises as `read_run`; unpickles nothing."""
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in names if name in arrays.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
-        raise _damaged(path, str(error)) from error
+        raise _trouble(path, error) from error
 
 
 def _run_folders(folder: Path) -> Iterator[Path]:
@@ -173,28 +182,43 @@ def _run_folders(folder: Path) -> Iterator[Path]:
     return (f for f in sorted((folder / "runs").glob("*")) if f.is_dir() and not f.name.startswith("."))
 
 
-def _damaged(path: Path, why: str) -> BadInput:
-    return BadInput(f"damaged record {path}: {' '.join(why.split())}; delete that run's folder and run the suite again")
+def _damaged(path: Path, why: str, advice: str = MADE_AGAIN) -> Damaged:
+    return Damaged(f"damaged record {path}: {' '.join(why.split())}; {advice}")
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def _trouble(path: Path, error: Exception, advice: str = MADE_AGAIN) -> BadInput:
+    """Whether a file's content is at fault, or the disk, the network or a permission, which say nothing about it."""
+    if isinstance(error, OSError) and error.errno not in (errno.ENOENT, errno.EINVAL):  # the latter: a bad zip's seek
+        return BadInput(f"{path}: cannot be read: {error.strerror or error}")
+    return _damaged(path, str(error), advice)
+
+
+def _read_json(path: Path, advice: str = MADE_AGAIN) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise _damaged(path, f"not readable as JSON ({error})") from error
+    except json.JSONDecodeError as error:
+        raise _damaged(path, f"not readable as JSON ({error})", advice) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise _trouble(path, error, advice) from error
     if not isinstance(content, dict):
-        raise _damaged(path, "not a JSON object")
+        raise _damaged(path, "not a JSON object", advice)
     return content
 
 
-def _read_fields(path: Path, types: dict[str, type | tuple[type, ...]]) -> dict[str, Any]:
-    content = _read_json(path)
+def _check_version(path: Path, spec: dict[str, Any]) -> None:
+    """Before anything else is held against a record: another version may have other fields."""
+    found = spec.get("schema_version")
+    if isinstance(found, int) and found != SCHEMA_VERSION:
+        told = f"schema_version {found}, this program reads {SCHEMA_VERSION}"
+        raise BadInput(f"{path}: written by another version of lipbench: {told}")
+
+
+def _check_fields(path: Path, content: dict[str, Any], types: dict[str, type | tuple[type, ...]]) -> None:
     for key, kind in types.items():
         if key not in content:
             raise _damaged(path, f"'{key}' is missing")
         if not isinstance(content[key], kind) or isinstance(content[key], bool):
             raise _damaged(path, f"'{key}' is {content[key]!r}")
-    return content
 
 
 def _check_metrics(path: Path, result: dict[str, Any]) -> None:
@@ -234,7 +258,7 @@ def _parse_history(path: Path) -> pd.DataFrame:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise _damaged(path, str(error)) from error
+        raise _trouble(path, error) from error
     header, *rows = list(csv.reader(text.splitlines())) or [[]]
     if "step" not in header or len(set(header)) != len(header):
         raise _damaged(path, "its header has no (or a repeated) 'step' column")
@@ -255,7 +279,7 @@ def _check_samples(path: Path) -> Path | None:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
     except (OSError, zipfile.BadZipFile) as error:
-        raise _damaged(path, str(error)) from error
+        raise _trouble(path, error) from error
     if "fake.npy" not in names:
         raise _damaged(path, "it has no array 'fake'")
     return path

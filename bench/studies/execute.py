@@ -18,7 +18,7 @@ from rich.table import Table
 
 from ...objectives import BadInput, unknown
 from ..machine import machine
-from ..store import alone_in, disk_is_full, telling_full_disk
+from ..store import disk_is_full, locked, telling_full_disk
 from .contract import SCALES, NotAtThisScale, Scale, Setting, Size, Study
 from .judge import judge
 from .parallel import settled
@@ -98,7 +98,7 @@ def run_studies(
     job = Job(scale, out, jobs, seeds, options or {}, force, console or Console(), device, data, gpu_jobs, weights)
     for study in studies.values():
         _check_options(study, job)
-    with telling_full_disk(out), alone_in(out, "study"):
+    with telling_full_disk(out), locked(out):
         with settled():
             statuses = [_status(study, job) for study in studies.values()]
         write_tables(verdict_table(out, catalogue or studies), out)

@@ -9,11 +9,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
 from ...models import Recipe
-from ...objectives import BadInput
 from ..plugins import bind_arguments, build_objective, find_objective
+from ..resolve import make_recipe
 from ..spec import RunSpec
 from .ranges import BETAS, SETTINGS, Ranges
 
@@ -59,13 +57,7 @@ def _recipe(base: Recipe, drawn: Mapping[str, Any], where: str) -> Recipe:
     settings = asdict(base) | {key: value for key, value in drawn.items() if key not in BETAS}
     if "lr" in drawn and base.critic_lr is not None and "critic_lr" not in drawn:
         settings["critic_lr"] = base.critic_lr * drawn["lr"] / base.lr
-    betas = list(settings["betas"]) if isinstance(settings["betas"], list | tuple) else settings["betas"]
-    for i, key in enumerate(BETAS):
-        if key in drawn:
-            betas[i] = drawn[key]
-    try:
-        return TypeAdapter(Recipe).validate_python(settings | {"betas": betas})
-    except ValidationError as error:
-        problem = error.errors()[0]
-        key = f"{problem['loc'][0]}={problem['input']!r}: " if problem["loc"] else ""
-        raise BadInput(f"{where}: {key}{problem['msg'].removeprefix('Value error, ')}") from error
+    betas = settings["betas"]
+    if isinstance(betas, list | tuple) and len(betas) == len(BETAS):  # a list of choices may hold anything
+        settings["betas"] = tuple(drawn.get(key, beta) for key, beta in zip(BETAS, betas, strict=True))
+    return make_recipe(settings, where)

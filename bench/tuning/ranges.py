@@ -9,7 +9,7 @@
 `beta1` and `beta2` are the two parts of `betas`. Nothing is drawn here.
 """
 
-import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -20,7 +20,7 @@ from ..plugins import Found, parameters_of
 
 BETAS = ("beta1", "beta2")
 SETTINGS = (*(field.name for field in fields(Recipe)), *BETAS)
-WHOLE = ("n_critic", "batch")  # settings that are whole numbers
+WHOLE = ("n_critic", "batch", "generator_batch")  # settings that are whole numbers
 
 
 @dataclass(frozen=True)
@@ -123,8 +123,8 @@ def parse_range(value: Any, whole: bool, where: str) -> Range | Choice:
     if not isinstance(value, Mapping) or not {"low", "high"} <= set(value) <= {"low", "high", "log"}:
         raise BadInput(f"{where}: must be {{low: …, high: …, log: true or false}} or a list of choices, not {value!r}")
     low, high, log = value["low"], value["high"], value.get("log", False)
-    if not all(isinstance(x, int | float) and not isinstance(x, bool) and math.isfinite(x) for x in (low, high)):
-        raise BadInput(f"{where}: low={low!r}, high={high!r}: must be numbers (write 1.0e-5, not 1e-5)")
+    if not (_is_number(low) and _is_number(high)):
+        raise BadInput(f"{where}: low={low!r}, high={high!r}: must be finite numbers")
     if not isinstance(log, bool):
         raise BadInput(f"{where}: log={log!r}: must be true or false")
     if not low < high:
@@ -134,6 +134,11 @@ def parse_range(value: Any, whole: bool, where: str) -> Range | Choice:
     if whole and not (float(low).is_integer() and float(high).is_integer()):
         raise BadInput(f"{where}: low={low}, high={high}: must be whole numbers")
     return Range(float(low), float(high), log, whole)
+
+
+def _is_number(value: Any) -> bool:
+    """Whether it is one that a float can hold, too."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def _arguments(found: Found, where: str) -> dict[str, bool]:

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from ...objectives import BadInput, unknown
-from ..data import POINTS
+from ..data import POINTS, load
 from ..executors import Executor
 from ..plugins import find_objective
 from ..progress import say
@@ -18,7 +18,7 @@ from ..report.trials import Trial, Tuned, value_of
 from ..report.tuning import report_tuning
 from ..runner import check_suite, records_of_specs, sweep_of
 from ..spec import RunSpec, expand
-from ..store import write_json
+from ..store import Store, locked, telling_full_disk, write_json
 from ..suite import Suite
 from ..train import Place
 from .draws import configured, draw, shown
@@ -72,10 +72,17 @@ def tune(
         raise BadInput(f"--budget {budget}: must be 1 or more")
     plans = plan(suite, folder, budget, metric, data_dir)
     check_suite(suite, [p.base for p in plans], place, data_dir, console)
+    Store(place.folder / "search")  # made first: there must be a folder to lock
+    with telling_full_disk(place.folder), locked(place.folder):
+        write_json(place.folder / "tune.json", _about(suite, budget, plans))
+        return _search(suite, plans, place, executor, budget, console)
+
+
+def _search(
+    suite: Suite, plans: Sequence[Plan], place: Place, executor: Executor | int, budget: int, console: Console
+) -> int:
     searched = replace(place, folder=place.folder / "search")
     specs = [spec for p in plans for _, spec in p.trials]
-    searched.folder.mkdir(parents=True, exist_ok=True)
-    write_json(place.folder / "tune.json", _about(suite, budget, plans))
     say(f"{suite.name}: {budget} configurations for each of {len(plans)} objectives and blocks", console)
     records = {r.id: r for r in records_of_specs(specs, searched, executor, console)}
     tuned = [_tuned(p, records, budget) for p in plans]
@@ -89,7 +96,7 @@ def plan(suite: Suite, folder: Path, budget: int, metric: str | None, data_dir: 
     """What is tried, per objective and block. Raises BadInput for a metric or ranges that cannot be used."""
     plans = []
     for dataset in suite.datasets:
-        quantity, seeds = _metric(metric, dataset), suite.seeds_on(dataset)
+        quantity, seeds = _metric(metric, dataset, suite), suite.seeds_on(dataset)
         one = suite.model_copy(update={"datasets": [dataset], "seeds": [min(seeds)]})
         bases = expand(one, folder, data_dir)
         founds = {base.objective_target: find_objective(base.objective_target, folder) for base in bases}
@@ -110,12 +117,22 @@ def _trials(base: RunSpec, ranges: Ranges, budget: int, where: str) -> Iterator[
         yield shown(spec, values), spec
 
 
-def _metric(name: str | None, dataset: str) -> Quantity:
+def _metric(name: str | None, dataset: str, suite: Suite) -> Quantity:
     here = [k for k, q in KNOWN.items() if q.quality and q.better and (k in POINT_METRICS) == (dataset in POINTS)]
     key = name or ("w1" if dataset in POINTS else "fd")
     if key not in here:
         raise BadInput(f"--metric: on {dataset}: {unknown('metric', key, here)}")
+    measured = _measured(dataset, suite)
+    if key not in measured:
+        raise BadInput(f"{suite.where}: --metric {key}: not measured on {dataset}; measured: {', '.join(measured)}")
     return KNOWN[key]
+
+
+def _measured(dataset: str, suite: Suite) -> Sequence[str]:
+    """Which of the metrics that can be compared the suite's runs have."""
+    if dataset not in POINTS:
+        return suite.evaluation.metrics
+    return POINT_METRICS if load(dataset).mixture is not None else ["w1"]
 
 
 def _tuned(plan: Plan, records: dict[str, RunRecord], budget: int) -> Tuned:

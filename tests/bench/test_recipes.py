@@ -187,7 +187,10 @@ def test_recipe_as_a_list_is_a_factor() -> None:
         ({"betas": [0.5]}, r"betas=.*"),
         ({"betas": 0.5}, r"betas=0\.5: Input should be a valid tuple"),
         ({"name": "matched", "lr": 0.1}, "name='matched': must be a text that is no recipe of lipbench's .*"),
-        ({"name": 3, "lr": 0.1}, "name=3: must be a text .*"),
+        ({"name": 3, "lr": 0.1}, "name=3: must be a text"),
+        *(({"name": name}, "name=.*: must be a text") for name in (5, None, ["matched"], {"a": "b"})),
+        ({"lr": True}, "lr=True: must not be true or false"),
+        ({"minimax": {"betas": [False, 0.9]}}, r"minimax: betas=\[False, 0.9\]: must not be true or false"),
     ],
 )
 def test_recipe_tells_what_is_wrong(recipe: Any, line: str) -> None:

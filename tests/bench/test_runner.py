@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import yaml
@@ -23,6 +24,7 @@ from lipbench.bench import runner, train
 from lipbench.bench.executors.local import _cause
 from lipbench.bench.report.records import RunRecord, read_runs
 from lipbench.bench.runner import records_of, sweep
+from lipbench.bench.spec import expand
 from lipbench.bench.store import Store
 from lipbench.bench.suite import Suite
 from lipbench.bench.train import Place
@@ -123,16 +125,28 @@ def test_sweep_makes_a_record_that_was_cut_in_half_again_and_says_so(
     sweep_tiny()
     before = by_objective(place)
     path = before["wgan-gp"].folder / name
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    half = path.read_bytes()[: path.stat().st_size // 2]
+    path.write_bytes(half)
     trained.clear()
     assert sweep_tiny() == 0
     assert set(trained) == {"wgan-gp"}
     assert f"runs again: damaged record {path}" in printed.getvalue()
+    assert (place.folder / "superseded" / f"{before['wgan-gp'].id}.damaged" / name).read_bytes() == half
     again = by_objective(place)
     assert again.keys() == before.keys()
     for name, record in again.items():
         assert record.history.drop(columns="seconds").equals(before[name].history.drop(columns="seconds"))
         assert record.metrics == before[name].metrics
+
+
+@pytest.mark.usefixtures("quiet")
+def test_sweep_leaves_a_record_that_it_cannot_judge_where_it_is(sweep_tiny: Sweep, place: Place) -> None:
+    sweep_tiny()
+    path = by_objective(place)["wgan-gp"].folder / "spec.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"schema_version": 2}))
+    with pytest.raises(BadInput, match=r"spec\.json: written by another version of lipbench: schema_version 2, .*"):
+        sweep_tiny()
+    assert json.loads(path.read_text())["schema_version"] == 2
 
 
 @pytest.mark.usefixtures("quiet")
@@ -176,7 +190,7 @@ def test_sweep_makes_the_runs_of_a_changed_plugin_again(
 
 
 def test_sweep_in_a_folder_where_another_is_at_work_is_refused(sweep_tiny: Sweep, place: Place) -> None:
-    with Store(place.folder).lock(), pytest.raises(BadInput, match="another sweep is at work in this folder"):
+    with Store(place.folder).lock(), pytest.raises(BadInput, match="another command is at work in this folder"):
         sweep_tiny()
     assert not read_names(place)
 
@@ -242,6 +256,14 @@ def test_sweep_skips_networks_that_do_not_suit_the_data(sweep_tiny: Sweep, place
             {"architectures": {"8gaussians": {"name": "mlp", "activation": "rellu"}}},
             r"suite 'small': architectures: mlp: unknown activation 'rellu' \(did you mean 'relu'\?\); known: .*",
         ),
+        (
+            {"architectures": [{"name": "mlp", "width": 10**19}]},
+            r"suite 'small': architectures: mlp: width=10+: must be at most 1000000",
+        ),
+        (
+            {"architectures": [{"name": "mlp", "offset": float("inf")}]},
+            r"suite 'small': architectures: mlp: offset=inf: Input should be a finite number",
+        ),
         ({"objectives": ["minmax"]}, r"suite 'small': objectives: unknown objective 'minmax' .*"),
     ],
 )
@@ -253,12 +275,48 @@ def test_sweep_tells_what_cannot_be_used_before_anything_is_written(
     assert not place.folder.exists()
 
 
+def test_sweep_tells_that_a_logger_is_not_installed_before_anything_is_written(
+    sweep_tiny: Sweep, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(train.LOGGERS, "tensorboard", Mock(side_effect=ModuleNotFoundError))
+    line = r"--logger tensorboard: not installed; install it: pip install 'lipbench\[tensorboard\]'$"
+    with pytest.raises(BadInput, match=line):
+        sweep_tiny(replace(place, loggers=("csv", "tensorboard")))
+    assert not place.folder.exists()
+
+
 def test_sweep_tells_that_a_data_folder_is_missing_before_anything_is_written(
     make_suite: MakeSuite, place: Place, tmp_path: Path
 ) -> None:
     with pytest.raises(BadInput, match=f"mnist: there is no folder {tmp_path / 'absent'}"):
         sweep(make_suite(datasets=["mnist"]), tmp_path, place, 1, tmp_path / "absent", Console(file=io.StringIO()))
     assert not place.folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("found", "remembered"),
+    [
+        ({}, True),
+        ({"objective_target": "my.py:Mine", "source": "a hash"}, True),
+        ({"objective_target": "pkg.mod:Class"}, False),
+        ({"content": "a hash"}, False),  # a user's own pictures may be others next time
+        ({"dataset": "25gaussians"}, False),  # stood in for what was asked for, which may be there next time
+    ],
+)
+def test_sweep_is_remembered_only_if_all_that_decides_it_is_known_again(
+    make_suite: MakeSuite,
+    place: Place,
+    monkeypatch: pytest.MonkeyPatch,
+    found: dict[str, Any],
+    remembered: bool,
+) -> None:
+    suite, asked = make_suite(), Mock()
+    specs = [replace(spec, **found) for spec in expand(suite, place.folder)]
+    monkeypatch.setattr(runner, "expand", lambda *_: specs)
+    monkeypatch.setattr(runner, "check_suite", lambda *_: None)
+    monkeypatch.setattr(runner, "sweep_of", lambda *_: 0)
+    assert sweep(suite, place.folder, place, 1, None, Console(file=io.StringIO()), asked) == 0
+    assert asked.remember.called is remembered
 
 
 @pytest.mark.usefixtures("quiet")

@@ -22,6 +22,12 @@ def record(store: Store, run: str, status: str = "skipped") -> Path:
     return store.finish(run)
 
 
+def status(store: Store, run: str) -> str:
+    found = store.find(run)
+    assert found is not None
+    return found.status
+
+
 def names(folder: Path) -> set[str]:
     return {p.name for p in folder.iterdir()}
 
@@ -54,12 +60,12 @@ def test_write_json_is_strict(tmp_path: Path) -> None:
 
 def test_store_moves_a_run_into_its_place_when_it_is_finished(tmp_path: Path) -> None:
     store = Store(tmp_path / "deep" / "out")
-    assert store.status("a") is None
+    assert store.find("a") is None
     folder = store.partial("a")
     assert folder.name == ".a.partial"
-    assert store.status("a") is None
+    assert store.find("a") is None
     assert record(store, "a") == tmp_path / "deep" / "out" / "runs" / "a"
-    assert store.status("a") == "skipped"
+    assert status(store, "a") == "skipped"
     assert names(store.runs) == {"a"}
 
 
@@ -67,7 +73,7 @@ def test_store_replaces_a_finished_run(tmp_path: Path) -> None:
     store = Store(tmp_path)
     (record(store, "a", "failed") / "leftover").touch()
     record(store, "a", "skipped")
-    assert store.status("a") == "skipped"
+    assert status(store, "a") == "skipped"
     assert "leftover" not in names(store.runs / "a")
 
 
@@ -75,7 +81,7 @@ def test_store_drops_a_run(tmp_path: Path) -> None:
     store = Store(tmp_path)
     record(store, "a")
     store.drop("a")
-    assert store.status("a") is None
+    assert store.find("a") is None
 
 
 def test_store_sets_aside_what_is_not_wanted_and_brings_it_back(tmp_path: Path) -> None:
@@ -87,7 +93,7 @@ def test_store_sets_aside_what_is_not_wanted_and_brings_it_back(tmp_path: Path) 
     assert store.set_aside({"a"}) == ["b"]
     assert names(store.runs) == {"a", ".c.partial", "notes.txt"}
     assert names(store.superseded) == {"b"}
-    assert store.status("b") == "skipped"
+    assert status(store, "b") == "skipped"
     assert names(store.runs) == {"a", "b", ".c.partial", "notes.txt"}
     assert names(store.superseded) == set()
 
@@ -106,13 +112,13 @@ def test_store_names_the_file_of_a_damaged_record(tmp_path: Path, name: str) -> 
     path = record(store, "a") / name
     path.write_text(path.read_text()[:30])
     with pytest.raises(BadInput, match=f"damaged record {path}"):
-        store.status("a")
+        store.find("a")
 
 
 def test_store_locks_a_second_sweep_out_of_one_folder(tmp_path: Path) -> None:
     with Store(tmp_path).lock():
         with (
-            pytest.raises(BadInput, match=f"--out {tmp_path}: another sweep is at work in this folder"),
+            pytest.raises(BadInput, match=f"--out {tmp_path}: another command is at work in this folder"),
             Store(tmp_path).lock(),
         ):
             pytest.fail("both hold it")

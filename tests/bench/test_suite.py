@@ -135,6 +135,12 @@ def test_key_value_reads_numbers_as_they_are_written(text: str, value: Any) -> N
     assert (found, type(found)) == (value, type(value))
 
 
+def test_suite_may_change_a_key_that_it_merges(write: Callable[..., str]) -> None:
+    text = "steps: {<<: &shared {8gaussians: 1, digits: 2}, digits: 3}\n"
+    suite, _ = load_suite(write(text + yaml.safe_dump(SMALLEST)))
+    assert suite.steps == {"8gaussians": 1, "digits": 3}
+
+
 def test_suite_overrides_reach_inside_and_the_last_one_wins(write: Callable[..., str]) -> None:
     path = write(evaluation={"count": 3, "points": 70}, steps={"8gaussians": 1})
     suite, _ = load_suite(path, ["evaluation.count=5", "steps.8gaussians=9", "steps.8gaussians=8"])
@@ -168,7 +174,9 @@ def test_suite_tells_what_is_wrong_with_an_override(told: Told, override: str, l
         ({"steps": {"8gaussians": -1}}, "'steps.8gaussians' is -1: input should be greater than or equal to 1"),
         ({"steps": {"digits": 5}}, "steps: nothing for dataset '8gaussians'"),
         ({"steps": {"8gaussians": 5, "8gaussian": 6}}, r"steps: unknown dataset '8gaussian' \(did you mean .*"),
-        ({"seeds": 0}, r"'seeds' is 0: must be how many seeds \(≥ 1\), or a list of seeds"),
+        ({"seeds": 0}, r"'seeds' is 0: must be how many seeds \(1 to 10000\), or a list of seeds"),
+        ({"seeds": 10**23}, r"'seeds' is 10+: must be how many seeds .*"),
+        ({"seeds": [10**23]}, "'seeds.0' is 10+: input should be less than or equal to 10+"),
         ({"seeds": -2}, "'seeds' is -2: must be how many seeds .*"),
         ({"seeds": "three"}, "'seeds' is 'three': must be how many seeds .*"),
         ({"seeds": [0, -1]}, "'seeds.1' is -1: input should be greater than or equal to 0"),
@@ -185,7 +193,10 @@ def test_suite_tells_what_is_wrong_with_an_override(told: Told, override: str, l
         ({"evaluation": {"points": 5}}, r"'evaluation\.points' is 5: input should be greater than or equal to 10"),
         ({"evaluation": {"points": 6000}}, r"'evaluation\.points' is 6000: input should be less than or equal to 5000"),
         ({"evaluation": 4}, "'evaluation' is 4: input should be a valid dictionary or instance of Evaluation"),
-        ({"name": "../elsewhere"}, "'name' is '../elsewhere': string should match pattern .*"),
+        *(
+            ({"name": n}, "'name' is '.*': must be good for a folder: .*")
+            for n in ("", ".", "..", "../x", "a\\b", "a\0")
+        ),
         ({"name": 5}, "'name' is 5: input should be a valid string"),
     ],
 )
@@ -209,6 +220,8 @@ def test_suite_lists_everything_that_is_known(told: Told, kind: str) -> None:
         ("datasets: [8gaussians]", "key 'objectives' is missing"),
         ("objectives: !!python/object/apply:os.system [echo]", "not valid YAML: .*could not determine a constructor.*"),
         ("7: 8\nobjectives: [minimax]\ndatasets: [digits]", ".*7.*"),
+        ("steps: 5\nobjectives: [minimax]\nsteps: 9", "not valid YAML: the key 'steps' is given twice .*line 3, .*"),
+        ("evaluation: {count: 5, count: 6}", "not valid YAML: the key 'count' is given twice .*"),
     ],
 )
 def test_suite_tells_what_is_wrong_with_a_file(told: Told, text: str, line: str) -> None:
@@ -220,6 +233,16 @@ def test_suite_file_that_is_no_text_is_told(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe\x00objectives")
     with pytest.raises(BadInput, match=r"binary\.yaml: not valid YAML: "):
         load_suite(str(path))
+
+
+def test_suite_file_that_cannot_be_read_is_told(write: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: Any, **more: Any) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    path = write()
+    monkeypatch.setattr(Path, "read_text", refuse)
+    with pytest.raises(BadInput, match=r"small\.yaml: cannot be read: Permission denied$"):
+        load_suite(path)
 
 
 @pytest.mark.parametrize(

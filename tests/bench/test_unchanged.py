@@ -64,6 +64,7 @@ CHANGES: dict[str, Callable[[Path], object]] = {
     "a run under way": lambda out: Store(out).partial("c"),
     "a table": lambda out: (out / "runs.csv").unlink(),
     "the stamp": lambda out: (out / STAMP).write_text("{"),
+    "the stamp's kind": lambda out: (out / STAMP).write_text("[]"),
     "everything": shutil.rmtree,
 }
 
@@ -84,6 +85,11 @@ def test_request_leaves_complaints_about_a_suite_to_others(tmp_path: Path, conte
         (tmp_path / "small.yaml").write_text(content)
     request = ask(tmp_path)
     assert (request.name, request.nothing_to_do(tmp_path)) == ("small", None)
+
+
+def test_request_leaves_a_suite_that_cannot_be_read_to_others(tmp_path: Path) -> None:
+    (tmp_path / "small.yaml").mkdir()  # reading it is an OSError, as without the permission
+    assert ask(tmp_path).nothing_to_do(tmp_path) is None
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """From the command line to an executor, and what is said of options that make no sense."""
 
+import math
 import sys
 from typing import Any
 
@@ -20,9 +21,14 @@ def test_choose_local_takes_jobs_devices_and_limits() -> None:
     ("options", "line"),
     [
         ({"limits": Limits(retries=-1)}, "--retries -1: must be 0 or more"),
-        ({"limits": Limits(seconds=0)}, "--time-limit 0: must be more than 0 seconds"),
-        ({"limits": Limits(seconds=float("nan"))}, "--time-limit nan: must be more than 0 seconds"),
-        ({"gpus_per_run": -0.5}, "--gpus-per-run -0.5: must be 0 or more"),
+        *(
+            ({"limits": Limits(seconds=x)}, f"--time-limit {x:g}: must be more than 0 seconds, at most 1e+09")
+            for x in (0, math.nan, 1e300, math.inf)
+        ),
+        *(
+            ({"gpus_per_run": x}, f"--gpus-per-run {x:g}: must be a number, 0 or more")
+            for x in (-0.5, math.nan, math.inf)
+        ),
     ],
 )
 def test_choose_refuses_limits_that_nothing_can_keep(options: dict[str, Any], line: str) -> None:
@@ -44,6 +50,13 @@ def test_choose_elsewhere_asks_for_a_gpu_only_with_gpus_per_run() -> None:
     assert choose("slurm", Options(gpus_per_run=1)).device == "cuda:0"
     assert choose("slurm", Options(device="cuda:3")).device == "cuda:3"
     assert choose("slurm", Options(slurm=["cpus_per_task=4"])).threads == 4
+
+
+@pytest.mark.parametrize("threads", ["x", "0", "1.5", "true", ""])
+def test_choose_slurm_refuses_threads_that_are_no_number(threads: str) -> None:
+    pytest.importorskip("submitit", reason="submitit is not installed: pip install 'lipbench[slurm]'")
+    with pytest.raises(BadInput, match=r"--slurm cpus_per_task=.*: must be a whole number, 1 or more"):
+        choose("slurm", Options(slurm=[f"cpus_per_task={threads}"]))
 
 
 def test_executors_are_those_of_the_command_line() -> None:

@@ -41,6 +41,14 @@ def test_local_goes_on_from_the_checkpoint_of_a_run_that_died_if_it_may(
         assert_same_course(record, undisturbed[name])
 
 
+def test_local_goes_on_after_a_worker_was_told_to_stop(made: Made, dies_once: DiesOnce, place: Place) -> None:
+    """SIGTERM becomes a KeyboardInterrupt in there, which is not the one of whoever started the sweep."""
+    told = "os.kill(os.getpid(), signal.SIGTERM)"
+    records = made(LocalExecutor(2), place, objectives=[dies_once(told), "wgan-gp"], steps=8)
+    assert {name: r.status for name, r in records.items()} == {"mine": "failed", "wgan-gp": "completed"}
+    assert records["mine"].result["reason"] == "the worker was told to stop (SIGTERM)"
+
+
 def test_local_kills_what_is_past_its_time(made: Made, dies_once: DiesOnce, place: Place) -> None:
     """Even with one job: then in a process of its own."""
     content = {"objectives": [dies_once("time.sleep(1000)")], "steps": 8}

@@ -1,14 +1,17 @@
 """Reading records: what is there comes back exactly, and what is damaged is named."""
 
+import errno
+import io
 import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from lipbench.bench.report.records import read_run, read_runs, read_samples, read_suite, unfinished
+from lipbench.bench.report.records import Damaged, read_run, read_runs, read_samples, read_suite, unfinished
 from lipbench.objectives import BadInput
 
 
@@ -80,7 +83,6 @@ def test_history_cut_between_two_rows_is_noticed(run: Path) -> None:
     [
         ("spec.json", {"seed": "0"}, "'seed' is '0'"),
         ("spec.json", {"seed": True}, "'seed' is True"),
-        ("spec.json", {"schema_version": 2}, "schema_version 2, this program reads 1"),
         ("result.json", {"status": "done"}, "status 'done', allowed: completed, diverged, failed, skipped"),
         ("result.json", {"run": "b"}, "belongs to run b"),
         ("result.json", {"metrics": {"w1": 3.0}}, "metric 'w1' is 3.0"),
@@ -92,6 +94,35 @@ def test_record_with_a_wrong_field_is_named(run: Path, name: str, change: dict, 
     with pytest.raises(BadInput, match=rf"{name}: ") as error:
         read_run(run)
     assert why in str(error.value)
+
+
+def test_record_of_another_version_is_not_called_damaged(run: Path) -> None:
+    """Nor are its other fields held against this version's."""
+    (run / "spec.json").write_text(json.dumps({"schema_version": 2, "id": "a"}))
+    with pytest.raises(BadInput) as caught:
+        read_run(run)
+    assert not isinstance(caught.value, Damaged)
+    told = "written by another version of lipbench: schema_version 2, this program reads 1"
+    assert str(caught.value) == f"{run / 'spec.json'}: {told}"
+
+
+@pytest.mark.parametrize("name", ["spec.json", "result.json", "history.csv", "samples.npz"])
+def test_record_that_cannot_be_read_is_not_called_damaged(
+    run: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """The disk, the network or a permission is at fault; the record may be sound."""
+    opened = io.open
+
+    def refuse(path: object, *arguments: Any, **more: Any) -> object:
+        if str(path).endswith(name):
+            raise OSError(errno.EIO, "Input/output error", str(path))
+        return opened(path, *arguments, **more)  # pyright: ignore[reportCallIssue, reportArgumentType]
+
+    monkeypatch.setattr(io, "open", refuse)
+    with pytest.raises(BadInput) as caught:
+        read_run(run)
+    assert not isinstance(caught.value, Damaged)
+    assert str(caught.value) == f"{run / name}: cannot be read: Input/output error"
 
 
 def test_missing_field_and_missing_history_are_named(run: Path) -> None:
@@ -138,5 +169,5 @@ def test_damaged_suite_is_named(make_sweep: Callable[..., Path], tmp_path: Path)
     make_sweep(tmp_path, objectives=("wgan-gp",), datasets=("8gaussians",), seeds=1)
     assert read_suite(tmp_path)["suite"]["objectives"] == ["wgan-gp"]
     (tmp_path / "suite.json").write_text('{"name": ')
-    with pytest.raises(BadInput, match=r"suite.json"):
+    with pytest.raises(BadInput, match=r"suite.json: .*; delete it, or run the suite again, which writes it anew$"):
         read_suite(tmp_path)

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from rich.console import Console
 
-from lipbench.bench.store import alone_in
+from lipbench.bench.store import locked
 from lipbench.bench.studies import (
     STUDIES,
     Criterion,
@@ -186,7 +186,7 @@ def test_run_tells_what_a_study_cannot_use_and_goes_on(
 def test_run_refuses_no_seeds_and_a_folder_in_which_another_is_at_work(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="--seeds 0: must be 1 or more"):
         run(GOOD, out=tmp_path, seeds=0)
-    with alone_in(tmp_path, "study"), pytest.raises(BadInput, match="another study is at work in this folder"):
+    with locked(tmp_path), pytest.raises(BadInput, match="another command is at work in this folder"):
         run(GOOD, out=tmp_path)
 
 

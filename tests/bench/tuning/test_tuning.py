@@ -5,7 +5,7 @@ import json
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 import pandas as pd
@@ -18,12 +18,14 @@ from lipbench.bench.report.records import RunRecord
 from lipbench.bench.report.statistics import expected_best, median_best
 from lipbench.bench.report.trials import Trial, Tuned, value_of
 from lipbench.bench.spec import expand
+from lipbench.bench.store import locked
 from lipbench.bench.suite import Suite
 from lipbench.bench.train import Place
 from lipbench.bench.tuning import tune
 from lipbench.bench.tuning.draws import configured, draw, share
-from lipbench.bench.tuning.ranges import DEFAULTS, Choice, Range
+from lipbench.bench.tuning.ranges import DEFAULTS, WHOLE, Choice, Range
 from lipbench.bench.tuning.search import plan
+from lipbench.models import Recipe
 from lipbench.objectives import BadInput
 
 MakeSuite = Callable[..., Suite]
@@ -102,14 +104,18 @@ def test_arguments_that_stand_in_the_suite_are_not_drawn(make_suite: MakeSuite, 
         ({"lrr": [1.0]}, r"unknown key 'lrr' \(did you mean 'lr'\?\); known: .*"),
         ({"lr": {"low": 1.0, "high": 0.1}}, "lr: low=1.0, high=0.1: low must be less than high"),
         ({"lr": {"low": 0, "high": 0.1, "log": True}}, "lr: low=0: must be more than 0 where log is true"),
-        ({"lr": {"low": "1e-5", "high": 0.1}}, r"lr: low='1e-5', high=0.1: must be numbers \(write 1.0e-5, not 1e-5\)"),
+        ({"lr": {"low": "1e-5", "high": 0.1}}, r"lr: low='1e-5', high=0.1: must be finite numbers"),
+        ({"lr": {"low": 1, "high": 10**400}}, r"lr: low=1, high=10+: must be finite numbers"),
+        ({"betas": [0.5], "beta1": [0.1]}, "betas=0.5: Input should be a valid tuple"),
+        ({"betas": [[0.5]], "beta2": [0.1]}, "betas.*: Field required"),
         ({"lr": 0.1}, r"lr: must be \{low: …, high: …, log: true or false\} or a list of choices, not 0.1"),
         ({"lr": []}, "lr: an empty list has nothing to choose from"),
         ({"lr": {"low": 0.1, "high": 1.0, "log": 3}}, "lr: log=3: must be true or false"),
         ({"n_critic": {"low": 1, "high": 2.5}}, "n_critic: low=1, high=2.5: must be whole numbers"),
         ({"wgan-gp": [1]}, r"wgan-gp: must be a mapping from settings to ranges, not \[1\]"),
         ({"wgan-gp": {"clip": [1.0]}}, "wgan-gp: unknown setting 'clip'.*"),
-        ({"n_critic": [0]}, r"recipe: n_critic=0: must be ≥ 1"),
+        ({"n_critic": [0]}, "n_critic=0: must be ≥ 1"),
+        ({"lr": [True]}, "lr=True: must not be true or false"),
         ({"weight": [-1.0]}, ".*weight.*"),
     ],
 )
@@ -127,10 +133,46 @@ def test_metric_that_does_not_fit_the_data_is_refused_before_any_run(make_suite:
         plan(make_suite(), tmp_path, 2, "fd")
 
 
+@pytest.mark.parametrize(
+    ("content", "metric", "line"),
+    [
+        ({"datasets": ["swissroll"]}, "modes", "--metric modes: not measured on swissroll; measured: w1"),
+        ({"datasets": ["digits"], "evaluation": {"metrics": ["kid"]}}, None, "--metric fd: not .*; measured: kid"),
+    ],
+)
+def test_metric_that_the_suite_does_not_measure_is_refused_before_any_run(
+    make_suite: MakeSuite, tmp_path: Path, content: dict[str, Any], metric: str | None, line: str
+) -> None:
+    with pytest.raises(BadInput, match=f"^suite 'small': {line}$"):
+        plan(make_suite(**content), tmp_path, 2, metric)
+
+
+def test_tune_in_a_folder_where_another_is_at_work_changes_nothing(
+    make_suite: MakeSuite, place: Place, tmp_path: Path
+) -> None:
+    (place.folder / "search").mkdir(parents=True)
+    (place.folder / "tune.json").write_text("the other's")
+    with locked(place.folder), pytest.raises(BadInput, match="another command is at work in this folder"):
+        tune(make_suite(), tmp_path, place, 1, 1, None, None, Console(quiet=True))
+    assert (place.folder / "tune.json").read_text() == "the other's"
+
+
+def test_tune_tells_that_a_folder_cannot_be_written(make_suite: MakeSuite, place: Place, tmp_path: Path) -> None:
+    place.folder.touch()
+    with pytest.raises(BadInput, match="cannot write there: Not a directory"):
+        tune(make_suite(), tmp_path, place, 1, 1, None, None, Console(quiet=True))
+
+
 def test_range_of_a_whole_number_setting_is_whole(make_suite: MakeSuite, tmp_path: Path) -> None:
-    declared = {"kernels": {"low": 2, "high": 9}, "weight": {"low": 2, "high": 9}}
+    declared = {key: {"low": 2, "high": 9} for key in ("kernels", "generator_batch", "weight")}
     (one,) = plan(make_suite(objectives=["minibatch-discrimination"], tune=declared), tmp_path, 8, None)
-    assert all(isinstance(v["kernels"], int) and isinstance(v["weight"], float) for v, _ in one.trials)
+    kinds = {"kernels": int, "generator_batch": int, "weight": float}
+    assert all({key: type(value) for key, value in values.items()} == kinds for values, _ in one.trials)
+
+
+def test_whole_settings_are_those_that_a_recipe_says() -> None:
+    hints = get_type_hints(Recipe)
+    assert set(WHOLE) == {key for key, hint in hints.items() if hint in (int, int | None)}
 
 
 def _record(status: str, value: float | None) -> RunRecord:
