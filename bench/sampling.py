@@ -11,18 +11,22 @@ from ..objectives import BadInput
 from .report.records import read_run, read_samples
 from .report.samples import picture
 
+MOST = 1_000_000  # samples of one call
 BATCH = 1000  # samples of one forward pass, as in an evaluation: their layers' outputs are held at once
 
 
 def sample_run(folder: Path, n: int, out: Path, seed: int) -> Path:
     """Writes n samples of a run's generator: a picture (.png), or the tensor [n, …] itself (.pt), images in [−1, 1].
 
-    Raises BadInput for a folder that holds no trained generator, an ending that is not known, or n < 1.
+    Raises BadInput for a folder that holds no trained generator, an ending that is not known, and n or seed beyond
+    what is allowed.
     """
     if out.suffix not in (".png", ".pt"):
         raise BadInput(f"--out {out}: must end in .png or .pt")
-    if n < 1:
-        raise BadInput(f"--n {n}: must be 1 or more")
+    if not 1 <= n <= MOST:
+        raise BadInput(f"--n {n}: must be 1 to {MOST:,}")
+    if not 0 <= seed < 2**63:
+        raise BadInput(f"--seed {seed}: must be 0 or more, and below 2⁶³")
     samples, real = _draw(folder, n, seed)
     try:
         if out.suffix == ".pt":
@@ -40,7 +44,7 @@ def sample_run(folder: Path, n: int, out: Path, seed: int) -> Path:
 def _draw(folder: Path, n: int, seed: int):
     weights = folder / "checkpoint" / "generator.safetensors"
     if not weights.is_file():
-        raise BadInput(f"{folder}: no trained generator here; give the folder of a run, results/<suite>/runs/<id>")
+        raise BadInput(_why_none(folder))
     record = read_run(folder)
     real = read_samples(folder / "samples.npz", "real")["real"]
     settings = {k: v for k, v in record.spec["architecture_spec"].items() if k != "name"}
@@ -55,3 +59,11 @@ def _draw(folder: Path, n: int, seed: int):
     networks.generator.eval()
     latent = draw_latent(networks, n, torch.Generator().manual_seed(seed))
     return torch.cat([networks.generator(part) for part in latent.split(BATCH)]), real
+
+
+def _why_none(folder: Path) -> str:
+    if not (folder / "result.json").is_file():
+        return f"{folder}: no trained generator here; give the folder of a run, results/<suite>/runs/<id>"
+    if read_run(folder).measured:
+        return f"{folder}: this run's trained generator is gone; delete the folder and run the suite again"
+    return f"{folder}: this run {read_run(folder).status} and left no trained generator"

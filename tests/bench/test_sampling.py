@@ -99,7 +99,9 @@ def blocked(tmp_path: Path) -> Iterator[Path]:
 
 def test_sample_tells_what_is_wrong(points: Path, tmp_path: Path, blocked: Path) -> None:
     assert told(points, 4, tmp_path / "x.jpg", 0).endswith("x.jpg: must end in .png or .pt")
-    assert told(points, 0, tmp_path / "x.png", 0) == "--n 0: must be 1 or more"
+    assert told(points, 0, tmp_path / "x.png", 0) == "--n 0: must be 1 to 1,000,000"
+    assert told(points, 10**12, tmp_path / "x.png", 0).startswith("--n 1000000000000: must be 1 to")
+    assert told(points, 4, tmp_path / "x.png", 10**23).startswith(f"--seed {10**23}: must be 0 or more, and below")
     assert "no trained generator here; give the folder of a run" in told(tmp_path, 4, tmp_path / "x.png", 0)
     assert "no trained generator here" in told(tmp_path / "absent", 4, tmp_path / "x.png", 0)
     for ending in (".png", ".pt"):
@@ -124,4 +126,9 @@ def test_sample_tells_that_the_record_is_damaged(points: Path, tmp_path: Path) -
 def test_sample_of_a_run_that_never_trained_is_told(make_run: MakeRun, tmp_path: Path, place: Place) -> None:
     record = make_run(architectures=["dcgan"])
     assert record.status == "skipped"
-    assert "no trained generator here" in told(record.folder, 4, tmp_path / "x.png", 0)
+    assert "this run skipped and left no trained generator" in told(record.folder, 4, tmp_path / "x.png", 0)
+
+
+def test_sample_says_that_a_run_has_lost_its_generator(points: Path, tmp_path: Path) -> None:
+    (points / "checkpoint" / "generator.safetensors").unlink()
+    assert told(points, 4, tmp_path / "x.png", 0).endswith("is gone; delete the folder and run the suite again")
