@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lipbench.objectives import BUILTINS, LOSSES, BadInput, Batch, GradientPenalty, Minimax, Objective, SpectralNorm
+from lipbench.objectives import BUILTINS, LOSSES, R1, BadInput, Batch, GradientPenalty, Minimax, Objective, SpectralNorm
 from lipbench.objectives.conformance import CHECKS, Report, Status, assert_conforms, check_objective, machine, trial
 from lipbench.objectives.conformance.constraint import operator_norm
 from lipbench.objectives.slopes import POINTS
@@ -156,6 +156,20 @@ def test_conformance_capturable_passes_what_never_waits_for_the_device(kind: str
 
     for setting in (trial.POINTS, trial.IMAGES):
         assert machine.capturable(Adds, setting).status is Status.PASS
+
+
+class SpectralR1(R1):
+    """One power iteration a step, whatever the number of forward passes."""
+
+    name = "spectral-r1"
+
+    def prepare_critic(self, critic: nn.Module) -> nn.Module:
+        return SpectralNorm().prepare_critic(critic)
+
+
+@pytest.mark.parametrize("combined", [SpectralR1])
+def test_conformance_passes_a_penalty_on_a_prepared_critic(combined: type[Objective]) -> None:
+    assert_conforms(combined)
 
 
 LAYERS: list[Callable[[], nn.Module]] = [
