@@ -9,6 +9,7 @@ from .trial import Game, Make, Setting
 
 NO_PENALTY = "there is no penalty"
 SCALES = (1.0, 2.0, 4.0)  # of the critic: a one-sided penalty is zero until slopes are large enough
+STEP = 1e-6  # of differences, in the critic's size: a penalty jumps where a sample crosses a kink of an activation
 
 
 class Cone(nn.Module):
@@ -129,9 +130,13 @@ def penalty_is_differentiable(make: Make, setting: Setting) -> Outcome:
     if not Game(make, setting).penalised():
         return not_applicable(NO_PENALTY)
     for scale in SCALES:
-        if Game(make, setting, scale=scale).still_step()["penalty"] != 0:
+        if _precise(make, setting, scale).still_step()["penalty"] != 0:
             return _against_differences(make, setting, scale)
     return not_applicable("the penalty is zero, also for a critic scaled by 4")
+
+
+def _precise(make: Make, setting: Setting, scale: float) -> Game:
+    return Game(make, setting, scale=scale, dtype=torch.float64)  # in which so short a step can be told
 
 
 def _against_differences(make: Make, setting: Setting, scale: float) -> Outcome:
@@ -152,7 +157,7 @@ def _against_differences(make: Make, setting: Setting, scale: float) -> Outcome:
 
 def _penalty_gradient(make: Make, setting: Setting, scale: float) -> list[Tensor]:
     """The gradient that critic_step leaves, less that of the loss alone."""
-    both, alone = Game(make, setting, scale=scale), Game(make, setting, scale=scale)
+    both, alone = (_precise(make, setting, scale) for _ in range(2))
     both.still_step()
     with parametrize.cached():
         alone.objective.critic_loss(alone.critic, alone.batch()).backward()
@@ -167,9 +172,9 @@ def _or_zero(parameter: Tensor, gradient: Tensor | None) -> Tensor:
 def _slope_along(make: Make, setting: Setting, scale: float, way: list[Tensor]) -> float:
     """Central difference of the penalty that critic_step reports, per unit length of the way."""
     length = torch.cat([w.flatten() for w in way]).norm()
-    games = [Game(make, setting, scale=scale) for _ in range(2)]
+    games = [_precise(make, setting, scale) for _ in range(2)]
     size = torch.cat([p.detach().flatten() for p in games[0].critic.parameters()]).norm()
-    step = 1e-4 * size / length
+    step = STEP * size / length
     values = []
     for game, sign in zip(games, (1, -1), strict=True):
         with torch.no_grad():

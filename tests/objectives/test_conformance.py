@@ -10,8 +10,28 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lipbench.objectives import BUILTINS, LOSSES, R1, BadInput, Batch, GradientPenalty, Minimax, Objective, SpectralNorm
-from lipbench.objectives.conformance import CHECKS, Report, Status, assert_conforms, check_objective, machine, trial
+from lipbench.objectives import (
+    BUILTINS,
+    LOSSES,
+    R1,
+    BadInput,
+    Batch,
+    GradientPenalty,
+    LayerNorm,
+    Minimax,
+    Objective,
+    SpectralNorm,
+)
+from lipbench.objectives.conformance import (
+    CHECKS,
+    Report,
+    Status,
+    assert_conforms,
+    check_objective,
+    machine,
+    penalty,
+    trial,
+)
 from lipbench.objectives.conformance.constraint import operator_norm
 from lipbench.objectives.slopes import POINTS
 
@@ -167,9 +187,24 @@ class SpectralR1(R1):
         return SpectralNorm().prepare_critic(critic)
 
 
+class NormalisedR1(R1):
+    name = "layer-norm-r1"
+
+    def skip_reason(self, critic: nn.Module, shape: tuple[int, ...]) -> str | None:
+        return LayerNorm().skip_reason(critic, shape) or super().skip_reason(critic, shape)
+
+    def prepare_critic(self, critic: nn.Module) -> nn.Module:
+        return LayerNorm().prepare_critic(critic)
+
+
 @pytest.mark.parametrize("combined", [SpectralR1])
 def test_conformance_passes_a_penalty_on_a_prepared_critic(combined: type[Objective]) -> None:
     assert_conforms(combined)
+
+
+def test_conformance_differentiates_a_penalty_close_to_a_kink() -> None:
+    """Within 1e-4 of this critic's weights a sample crosses one, where R1 jumps."""
+    assert penalty.penalty_is_differentiable(NormalisedR1, trial.IMAGES).status is Status.PASS
 
 
 LAYERS: list[Callable[[], nn.Module]] = [

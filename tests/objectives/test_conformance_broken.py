@@ -551,6 +551,13 @@ class SinglePrecisionProjection(Plain):
         return (flat @ torch.eye(flat.shape[1], device=x.device)).view_as(x)
 
 
+@fails("float64", "raises RuntimeError")
+class SinglePrecisionPenalty(Penalised):
+    def points(self, batch: Batch) -> Tensor:
+        epsilon = torch.rand((len(batch.real), 1), generator=batch.rng, device=batch.real.device)
+        return torch.lerp(batch.fake.flatten(1), batch.real.flatten(1), epsilon).view_as(batch.real)
+
+
 @fails("autocast", "raises RuntimeError: expected dtype")
 class AveragesLogits(Plain):
     """lerp takes no two dtypes, and logits are in half precision under autocast."""
