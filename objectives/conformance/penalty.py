@@ -66,6 +66,9 @@ def norms_per_sample(make: Make, setting: Setting) -> Outcome:
     """On a critic of one slope everywhere the penalty depends neither on the batch size nor on the directions."""
     if not Game(make, setting).penalised():
         return not_applicable(NO_PENALTY)
+    refusal = make().skip_reason(Cone(1.0), setting.shape)
+    if refusal:
+        return not_applicable(f"a critic of one slope everywhere is refused: {refusal}")
     point = setting.centre[None]
     seen = 0.0
     for slope in (0.5, 8.0):

@@ -197,7 +197,7 @@ class NormalisedR1(R1):
         return LayerNorm().prepare_critic(critic)
 
 
-@pytest.mark.parametrize("combined", [SpectralR1])
+@pytest.mark.parametrize("combined", [SpectralR1, NormalisedR1])
 def test_conformance_passes_a_penalty_on_a_prepared_critic(combined: type[Objective]) -> None:
     assert_conforms(combined)
 
