@@ -9,6 +9,7 @@ from .trial import Game, Make, Setting
 
 NO_PENALTY = "there is no penalty"
 SCALES = (1.0, 2.0, 4.0)  # of the critic: a one-sided penalty is zero until slopes are large enough
+SLOPES = (0.5, 8.0, 1000.0)  # of cones; the last lies beyond the targets that are in use
 STEP = 1e-6  # of differences, in the critic's size: a penalty jumps where a sample crosses a kink of an activation
 
 
@@ -63,34 +64,39 @@ def _penalty(make: Make, setting: Setting, scale: float, seed: int) -> float:
 
 
 def norms_per_sample(make: Make, setting: Setting) -> Outcome:
-    """On a critic of one slope everywhere the penalty depends neither on the batch size nor on the directions."""
+    """On a critic of one slope everywhere the penalty depends on that slope alone, and is not less for the steepest."""
     if not Game(make, setting).penalised():
         return not_applicable(NO_PENALTY)
     refusal = make().skip_reason(Cone(1.0), setting.shape)
     if refusal:
         return not_applicable(f"a critic of one slope everywhere is refused: {refusal}")
-    point = setting.centre[None]
-    seen = 0.0
-    for slope in (0.5, 8.0):
-        one, again, two, seven, opposite = (
-            _on_cone(make, setting, slope, x, seed)
-            for x, seed in (
-                (point.expand(32, *setting.shape), 0),
-                (point.expand(32, *setting.shape), 1),
-                (point.expand(2, *setting.shape), 0),
-                (point.expand(7, *setting.shape), 0),
-                (torch.cat([point, -point] * 16), 0),
-            )
-        )
-        if not _close(one, again):
+    paid = []
+    for slope in SLOPES:
+        same = setting.centre.expand(32, *setting.shape)
+        paid.append(_on_cone(make, setting, slope, same, 0))
+        if not _close(paid[-1], _on_cone(make, setting, slope, same, 1)):
             return not_applicable("the penalty of equal samples depends on the draw, so batches cannot be compared")
-        for value, where in ((two, "2 equal samples"), (seven, "7"), (opposite, "32 of two opposite gradients")):
-            if not _close(one, value):
-                return failed(
-                    f"slope {slope} everywhere, yet {one:.4g} for 32 equal samples and {value:.4g} for {where}"
-                )
-        seen = max(seen, abs(one))
-    return passed() if seen else not_applicable("the penalty is zero for slopes 0.5 and 8")
+        differs = _differs_between_batches(make, setting, slope, paid[-1])
+        if differs:
+            return failed(f"slope {slope:g} everywhere, yet {paid[-1]:.4g} for 32 equal samples and {differs}")
+    if paid[-1] < paid[0] and not _close(paid[-1], paid[0]):
+        fall = f"from {paid[0]:.4g} at slope {SLOPES[0]:g} to {paid[-1]:.4g} at slope {SLOPES[-1]:g}"
+        return failed(f"the penalty falls {fall}: is its sign wrong?")
+    return passed() if any(paid) else not_applicable(f"the penalty is zero for slopes up to {SLOPES[-1]:g}")
+
+
+def _differs_between_batches(make: Make, setting: Setting, slope: float, expected: float) -> str | None:
+    """A penalty that is not the expected one, that of 32 equal samples, and where; None if there is none."""
+    point = setting.centre[None]
+    for x, where in (
+        (point.expand(2, *setting.shape), "2 equal samples"),
+        (point.expand(7, *setting.shape), "7"),
+        (torch.cat([point, -point] * 16), "32 of two opposite gradients"),
+    ):
+        value = _on_cone(make, setting, slope, x, 0)
+        if not _close(expected, value):
+            return f"{value:.4g} for {where}"
+    return None
 
 
 def _on_cone(make: Make, setting: Setting, slope: float, x: Tensor, seed: int) -> float:

@@ -178,6 +178,15 @@ def test_conformance_capturable_passes_what_never_waits_for_the_device(kind: str
         assert machine.capturable(Adds, setting).status is Status.PASS
 
 
+def test_conformance_passes_a_penalty_with_a_target_beyond_most_slopes() -> None:
+    """It falls from slope 0.5 to slope 8, and has the right sign."""
+
+    def make() -> Objective:
+        return GradientPenalty(target=20.0)
+
+    assert penalty.norms_per_sample(make, trial.POINTS).status is Status.PASS
+
+
 class SpectralR1(R1):
     """One power iteration a step, whatever the number of forward passes."""
 

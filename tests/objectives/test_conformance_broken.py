@@ -265,6 +265,14 @@ class NormPerPixel(Penalised):
         return factor * super().penalty(critic, batch, create_graph)
 
 
+@fails("norms per sample", "the penalty falls from -0.025 at slope 0.5 to .* at slope 1000: is its sign wrong?")
+class RewardsSlopes(Penalised):
+    """Too little to show in a short game."""
+
+    def penalty(self, critic: nn.Module, batch: Batch, create_graph: bool = True) -> Tensor:
+        return -0.01 * super().penalty(critic, batch, create_graph)
+
+
 @fails("one draw a sample", "one random draw serves the whole batch")
 class OneEpsilon(Penalised):
     def points(self, batch: Batch) -> Tensor:
