@@ -48,6 +48,8 @@ def autocast(make: Make, setting: Setting) -> Outcome:
     for name, value in scalars.items():
         if not torch.isfinite(value):
             return failed(f"{name} is {value.item()} under bf16 autocast")
+    if Game(make, setting).penalised() and scalars["penalty"].dtype != torch.float32:
+        return failed(f"the penalty is {scalars['penalty'].dtype} under bf16 autocast")
     return passed()
 
 

@@ -581,6 +581,13 @@ class AveragesLogits(Plain):
         return super().critic_loss(critic, batch)
 
 
+@fails("autocast", "the penalty is torch.bfloat16 under bf16 autocast")
+class RoundsThePenalty(Penalised):
+    def penalty(self, critic: nn.Module, batch: Batch, create_graph: bool = True) -> Tensor:
+        penalty = super().penalty(critic, batch, create_graph)
+        return penalty.bfloat16() if penalty.dtype == torch.float32 else penalty
+
+
 @fails("other device", "mixes devices")
 class MakesTensorsOnTheCPU(Plain):
     def critic_loss(self, critic: nn.Module, batch: Batch) -> Tensor:
