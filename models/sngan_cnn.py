@@ -73,8 +73,10 @@ def sngan_cnn(shape: tuple[int, ...], *, channels: int = 64, variant: str = "tab
     Args:
         shape: (1 or 3, 32 | 48 | 64, the same).
         channels: feature maps at the largest resolution; the paper's 64.
-        variant: `table`, the paper's layers; or `code`, those of the authors' program and of most others: batch norm
-            and ReLU after the generator's dense layer too, and strided convolutions that double the channels.
+        variant: `table`, the paper's layers; or `code`, layers and widths of the authors' program (chainer-gan-lib,
+            common/net.py) and of most others: batch norm and ReLU after the generator's dense layer too, and strided
+            convolutions that double the channels. Slope and latents stay those of the paper (the program has 0.2 and
+            uniform ones), and that batch norm is by channel (there it comes before the reshape, by unit).
         latent_dim: dimension of the normal latent; the paper's 128.
 
     Raises:
