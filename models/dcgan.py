@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from .networks import NORMS, Networks, Unsuited, choice, positive
+from ..objectives.checks import choice, positive_integer
+from .networks import NORMS, Networks, Unsuited
 
 # Side of the image → strided stages between it and the smallest feature map (side / 2^stages).
 STAGES = {8: 2, 28: 2, 32: 3}
@@ -88,9 +89,9 @@ def dcgan(
         sides = ", ".join(map(str, STAGES))
         raise Unsuited(f"dcgan: samples of shape {tuple(shape)}: must be (1 or 3, S, S) with S one of {sides}")
     image = (shape[0], shape[1], shape[2])
-    positive("channels", channels)
+    positive_integer("channels", channels)
     return Networks(
-        DCGANGenerator(image, channels, positive("latent_dim", latent_dim), choice("norm", norm, NORMS)),
+        DCGANGenerator(image, channels, positive_integer("latent_dim", latent_dim), choice("norm", norm, NORMS)),
         DCGANCritic(image, channels, choice("critic_norm", critic_norm, NORMS)),
         latent_dim,
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ..objectives import BadInput, unknown
+from ..objectives import BadInput
 from ..objectives.layers import MaxMin
 
 
@@ -46,17 +46,3 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 
 NORMS = ("none", "batch", "layer")
 LATENTS = ("normal", "uniform")
-
-
-def choice(what: str, value: str, allowed: tuple[str, ...] | dict[str, object]) -> str:
-    """The value itself; BadInput, which lists what is allowed, if it is not among them."""
-    if value not in allowed:
-        raise unknown(what, value, list(allowed))
-    return value
-
-
-def positive(what: str, value: int) -> int:
-    """The value itself; BadInput if it is below 1."""
-    if value < 1:
-        raise BadInput(f"{what}={value}: must be a whole number ≥ 1")
-    return value

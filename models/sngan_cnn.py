@@ -2,7 +2,8 @@
 
 from torch import Tensor, nn
 
-from .networks import Networks, Unsuited, choice, positive
+from ..objectives.checks import choice, positive_integer
+from .networks import Networks, Unsuited
 
 SIDES = (32, 48, 64)  # the paper's are 32 and 48; 64 has the same layers on larger maps
 VARIANTS = ("table", "code")
@@ -84,10 +85,10 @@ def sngan_cnn(shape: tuple[int, ...], *, channels: int = 64, variant: str = "tab
         Unsuited: for another shape.
     """
     colours, side = square("sngan-cnn", shape, SIDES)
-    positive("channels", channels)
+    positive_integer("channels", channels)
     choice("variant", variant, VARIANTS)
     return Networks(
-        SNGANGenerator(colours, side, channels, positive("latent_dim", latent_dim), variant),
+        SNGANGenerator(colours, side, channels, positive_integer("latent_dim", latent_dim), variant),
         SNGANCritic(colours, side, channels, variant),
         latent_dim,
     )

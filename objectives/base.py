@@ -1,5 +1,6 @@
 """The contract of an objective: a loss, and the hooks that keep the critic Lipschitz. Training itself is in game.py."""
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -94,14 +95,14 @@ class Objective(nn.Module):
 
 
 def at_least_zero(name: str, value: float) -> float:
-    """The value itself; BadInput if it is negative or not a number."""
-    if not value >= 0:
+    """The value itself; BadInput if it is negative, infinite or not a number."""
+    if not 0 <= value < math.inf:
         raise BadInput(f"{name}={value}: must be a number ≥ 0")
     return value
 
 
 def above_zero(name: str, value: float) -> float:
-    """The value itself; BadInput if it is not above zero."""
-    if not value > 0:
+    """The value itself; BadInput if it is not above zero, or infinite."""
+    if not 0 < value < math.inf:
         raise BadInput(f"{name}={value}: must be a number > 0")
     return value

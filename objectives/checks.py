@@ -1,6 +1,15 @@
-"""Checks of hyper-parameters that several objectives share; each failure is a `BadInput` of one line."""
+"""Checks of settings that objectives and architectures share; each failure is a `BadInput` of one line."""
 
-from .errors import BadInput
+from collections.abc import Collection
+
+from .errors import BadInput, unknown
+
+
+def choice(kind: str, value: str, allowed: Collection[str]) -> str:
+    """The value itself; BadInput, which lists what is allowed, if it is not among them."""
+    if not isinstance(value, str) or value not in allowed:
+        raise unknown(kind, value, list(allowed))
+    return value
 
 
 def positive_integer(name: str, value: int) -> int:

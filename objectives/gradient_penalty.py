@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from .base import Batch, Objective, above_zero, at_least_zero
-from .errors import unknown
+from .checks import choice
 from .slopes import POINTS, mixes_samples, slopes
 
 
@@ -34,11 +34,9 @@ class GradientPenalty(Objective):
         target: float = 1.0,
     ) -> None:
         super().__init__(loss=loss)
-        if at not in POINTS:
-            raise unknown("points (at)", at, list(POINTS))
+        self.at, self.one_sided = choice("points (at)", at, POINTS), one_sided
         self.weight = at_least_zero("weight", weight)
         self.target = above_zero("target", target)
-        self.at, self.one_sided = at, one_sided
         self.capturable = at != "ot_line"
 
     def skip_reason(self, critic: nn.Module, shape: tuple[int, ...]) -> str | None:
