@@ -11,8 +11,7 @@ from math import sqrt
 from torch import Tensor, nn
 
 from ..objectives.checks import positive_integer
-from .networks import Networks
-from .sngan_cnn import square
+from .networks import Networks, square
 
 
 class ResidualBlock(nn.Module):

@@ -3,19 +3,11 @@
 from torch import Tensor, nn
 
 from ..objectives.checks import choice, positive_integer
-from .networks import Networks, Unsuited
+from .networks import Networks, normal_initialise, square
 
 SIDES = (32, 48, 64)  # the paper's are 32 and 48; 64 has the same layers on larger maps
 VARIANTS = ("table", "code")
 SLOPE = 0.1  # of every leaky ReLU
-
-
-def _initialise(module: nn.Module) -> None:
-    """N(0, 0.02²) weights and no bias at the start, as in the authors' code."""
-    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
-        nn.init.normal_(module.weight, std=0.02)
-        assert module.bias is not None
-        nn.init.zeros_(module.bias)
 
 
 class SNGANGenerator(nn.Module):
@@ -32,7 +24,7 @@ class SNGANGenerator(nn.Module):
             layers += [nn.ConvTranspose2d(width, width // 2, 4, 2, 1), nn.BatchNorm2d(width // 2), nn.ReLU()]
             width //= 2
         self.layers = nn.Sequential(*layers, nn.Conv2d(width, colours, 3, 1, 1), nn.Tanh())
-        self.apply(_initialise)
+        self.apply(normal_initialise)
 
     def forward(self, latent: Tensor) -> Tensor:
         """[B, latent_dim] → [B, C, S, S]."""
@@ -53,19 +45,11 @@ class SNGANCritic(nn.Module):
             inputs = strided
         layers += [nn.Conv2d(inputs, 8 * channels, 3, 1, 1), nn.LeakyReLU(SLOPE)]
         self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Linear(8 * channels * (side // 8) ** 2, 1))
-        self.apply(_initialise)
+        self.apply(normal_initialise)
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C, S, S] → [B]."""
         return self.layers(x).squeeze(1)
-
-
-def square(name: str, shape: tuple[int, ...], sides: tuple[int, ...]) -> tuple[int, int]:
-    """Colours and side of images of `shape`. Raises Unsuited if they are not (1 or 3, S, S) with S in `sides`."""
-    if len(shape) != 3 or shape[0] not in (1, 3) or shape[1] != shape[2] or shape[1] not in sides:
-        allowed = ", ".join(map(str, sides))
-        raise Unsuited(f"{name}: samples of shape {tuple(shape)}: must be (1 or 3, S, S) with S one of {allowed}")
-    return shape[0], shape[1]
 
 
 def sngan_cnn(shape: tuple[int, ...], *, channels: int = 64, variant: str = "table", latent_dim: int = 128) -> Networks:

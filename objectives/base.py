@@ -1,13 +1,11 @@
 """The contract of an objective: a loss, and the hooks that keep the critic Lipschitz. Training itself is in game.py."""
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from .errors import BadInput
 from .losses import get_loss
 
 API_VERSION = 1
@@ -92,17 +90,3 @@ class Objective(nn.Module):
 
     def constrain_(self, critic: nn.Module) -> None:
         """Changes the critic in place after each of its steps, under no_grad (weight clipping)."""
-
-
-def at_least_zero(name: str, value: float) -> float:
-    """The value itself; BadInput if it is negative, infinite or not a number."""
-    if not 0 <= value < math.inf:
-        raise BadInput(f"{name}={value}: must be a number ≥ 0")
-    return value
-
-
-def above_zero(name: str, value: float) -> float:
-    """The value itself; BadInput if it is not above zero, or infinite."""
-    if not 0 < value < math.inf:
-        raise BadInput(f"{name}={value}: must be a number > 0")
-    return value

@@ -1,5 +1,6 @@
 """Checks of settings that objectives and architectures share; each failure is a `BadInput` of one line."""
 
+import math
 from collections.abc import Collection
 
 from .errors import BadInput, unknown
@@ -16,4 +17,18 @@ def positive_integer(name: str, value: int) -> int:
     """The value itself; BadInput if it is not an integer above zero."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise BadInput(f"{name}={value}: must be an integer ≥ 1")
+    return value
+
+
+def at_least_zero(name: str, value: float) -> float:
+    """The value itself; BadInput if it is negative, infinite or not a number."""
+    if not 0 <= value < math.inf:
+        raise BadInput(f"{name}={value}: must be a number ≥ 0")
+    return value
+
+
+def above_zero(name: str, value: float) -> float:
+    """The value itself; BadInput if it is not above zero, or infinite."""
+    if not 0 < value < math.inf:
+        raise BadInput(f"{name}={value}: must be a number > 0")
     return value

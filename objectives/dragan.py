@@ -2,7 +2,8 @@
 
 from torch import Tensor, nn
 
-from .base import Batch, Objective, above_zero, at_least_zero
+from .base import Batch, Objective
+from .checks import above_zero, at_least_zero
 from .penalties import two_sided
 from .slopes import POINTS, mixes_samples
 

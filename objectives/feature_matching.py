@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from .base import Batch, Objective, at_least_zero
+from .base import Batch, Objective
+from .checks import at_least_zero
 from .layers import hidden_features, no_hidden_layer
 
 

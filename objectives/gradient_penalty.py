@@ -2,9 +2,10 @@
 
 from torch import Tensor, nn
 
-from .base import Batch, Objective, above_zero, at_least_zero
-from .checks import choice
-from .slopes import POINTS, mixes_samples, slopes
+from . import penalties
+from .base import Batch, Objective
+from .checks import above_zero, at_least_zero, choice
+from .slopes import POINTS, mixes_samples
 
 
 class GradientPenalty(Objective):
@@ -43,7 +44,5 @@ class GradientPenalty(Objective):
         return mixes_samples(critic)
 
     def penalty(self, critic: nn.Module, batch: Batch) -> Tensor:
-        excess = slopes(critic, POINTS[self.at](batch)) - self.target
-        if self.one_sided:
-            excess = excess.clamp(min=0)
-        return self.weight * excess.square().mean()
+        penalise = penalties.one_sided if self.one_sided else penalties.two_sided
+        return self.weight * penalise(critic, POINTS[self.at](batch), self.target)

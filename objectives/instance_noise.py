@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from .base import Batch, Objective, above_zero
-from .checks import positive_integer
+from .base import Batch, Objective
+from .checks import above_zero, positive_integer
 
 
 class InstanceNoise(Objective):

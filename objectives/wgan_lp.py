@@ -2,8 +2,8 @@
 
 from torch import Tensor, nn
 
-from .base import Batch, Objective, at_least_zero
-from .checks import choice
+from .base import Batch, Objective
+from .checks import at_least_zero, choice
 from .penalties import one_sided
 from .slopes import POINTS, mixes_samples
 
