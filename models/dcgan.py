@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from .networks import NORMS, Networks, Unsuited, choice, positive
+from ..objectives.checks import choice, positive_integer
+from .networks import NORMS, Networks, normal_initialise, square
 
 # Side of the image → strided stages between it and the smallest feature map (side / 2^stages).
 STAGES = {8: 2, 28: 2, 32: 3}
@@ -12,14 +13,6 @@ STAGES = {8: 2, 28: 2, 32: 3}
 def _norm(kind: str, channels: int) -> list[nn.Module]:
     # Layer norm over channels and places, with a gain per channel, is group norm with one group.
     return {"none": [], "batch": [nn.BatchNorm2d(channels)], "layer": [nn.GroupNorm(1, channels)]}[kind]
-
-
-def _initialise(module: nn.Module) -> None:
-    """N(0, 0.02²) weights, as in DCGAN."""
-    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
-        nn.init.normal_(module.weight, std=0.02)
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)
 
 
 class DCGANGenerator(nn.Module):
@@ -35,7 +28,7 @@ class DCGANGenerator(nn.Module):
             layers += [nn.ConvTranspose2d(width, width // 2, 4, 2, 1), *_norm(norm, width // 2), nn.ReLU()]
             width //= 2
         self.layers = nn.Sequential(*layers, nn.ConvTranspose2d(width, shape[0], 4, 2, 1), nn.Tanh())
-        self.apply(_initialise)
+        self.apply(normal_initialise)
 
     def forward(self, latent: Tensor) -> Tensor:
         """[B, latent_dim] → [B, C, H, W]."""
@@ -56,7 +49,7 @@ class DCGANCritic(nn.Module):
             inputs = width
         smallest = side >> STAGES[side]
         self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Linear(inputs * smallest * smallest, 1))
-        self.apply(_initialise)
+        self.apply(normal_initialise)
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C, H, W] → [B]."""
@@ -84,13 +77,11 @@ def dcgan(
         BadInput: for a value that is not allowed.
         Unsuited: for another shape.
     """
-    if len(shape) != 3 or shape[0] not in (1, 3) or shape[1] != shape[2] or shape[1] not in STAGES:
-        sides = ", ".join(map(str, STAGES))
-        raise Unsuited(f"dcgan: samples of shape {tuple(shape)}: must be (1 or 3, S, S) with S one of {sides}")
-    image = (shape[0], shape[1], shape[2])
-    positive("channels", channels)
+    colours, side = square("dcgan", shape, tuple(STAGES))
+    image = (colours, side, side)
+    positive_integer("channels", channels)
     return Networks(
-        DCGANGenerator(image, channels, positive("latent_dim", latent_dim), choice("norm", norm, NORMS)),
+        DCGANGenerator(image, channels, positive_integer("latent_dim", latent_dim), choice("norm", norm, NORMS)),
         DCGANCritic(image, channels, choice("critic_norm", critic_norm, NORMS)),
         latent_dim,
     )

@@ -1,12 +1,14 @@
 """Multi-layer perceptrons for points in R^d (and small images, flattened)."""
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ..objectives import BadInput
-from .networks import ACTIVATIONS, LATENTS, NORMS, Networks, choice, positive
+from ..objectives.checks import choice, positive_integer
+from .networks import ACTIVATIONS, LATENTS, NORMS, Networks
 
 
 def _norm(kind: str, width: int) -> list[nn.Module]:
@@ -99,18 +101,21 @@ def mlp(
     Raises:
         BadInput: for a value that is not allowed.
     """
-    choice("activation", activation, ACTIVATIONS)  # pyright: ignore[reportArgumentType]
+    layers: dict[str, Any] = {"activation": choice("activation", activation, ACTIVATIONS)}
+    layers |= {name: positive_integer(name, value) for name, value in (("width", width), ("depth", depth))}
+    positive_integer("latent_dim", latent_dim)
     choice("latent", latent, LATENTS)
     if activation == "maxmin" and width % 2:
         raise BadInput(f"width={width}: must be even for activation 'maxmin', which sorts pairs")
+    if not math.isfinite(offset):
+        raise BadInput(f"offset={offset}: must be finite")
     if offset and len(shape) == 3:
         raise BadInput(f"offset={offset}: only points can be shifted, images stay within [-1, 1]")
-    size = {"width": positive("width", width), "depth": positive("depth", depth), "activation": activation}
-    generator = MLPGenerator(positive("latent_dim", latent_dim), shape, **size, norm=choice("norm", norm, NORMS))
+    generator = MLPGenerator(latent_dim, shape, **layers, norm=choice("norm", norm, NORMS))
     _shift(generator, offset)
     return Networks(
         generator,
-        MLPCritic(shape, **size, norm=choice("critic_norm", critic_norm, NORMS)),
+        MLPCritic(shape, **layers, norm=choice("critic_norm", critic_norm, NORMS)),
         latent_dim,
         latent,
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ..objectives import BadInput, unknown
+from ..objectives import BadInput
 from ..objectives.layers import MaxMin
 
 
@@ -48,15 +48,17 @@ NORMS = ("none", "batch", "layer")
 LATENTS = ("normal", "uniform")
 
 
-def choice(what: str, value: str, allowed: tuple[str, ...] | dict[str, object]) -> str:
-    """The value itself; BadInput, which lists what is allowed, if it is not among them."""
-    if value not in allowed:
-        raise unknown(what, value, list(allowed))
-    return value
+def square(name: str, shape: tuple[int, ...], sides: tuple[int, ...]) -> tuple[int, int]:
+    """Colours and side of images of `shape`. Raises Unsuited if they are not (1 or 3, S, S) with S in `sides`."""
+    if len(shape) != 3 or shape[0] not in (1, 3) or shape[1] != shape[2] or shape[1] not in sides:
+        allowed = ", ".join(map(str, sides))
+        raise Unsuited(f"{name}: samples of shape {tuple(shape)}: must be (1 or 3, S, S) with S one of {allowed}")
+    return shape[0], shape[1]
 
 
-def positive(what: str, value: int) -> int:
-    """The value itself; BadInput if it is below 1."""
-    if value < 1:
-        raise BadInput(f"{what}={value}: must be a whole number ≥ 1")
-    return value
+def normal_initialise(module: nn.Module) -> None:
+    """N(0, 0.02²) weights and no bias at the start, as in DCGAN and in SN-GAN's code; for `nn.Module.apply`."""
+    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+        nn.init.normal_(module.weight, std=0.02)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)

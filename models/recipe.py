@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import inf
 
 import torch
 from torch import Tensor
@@ -40,8 +41,10 @@ class Recipe:
     def __post_init__(self) -> None:
         for what, value, ok, allowed in (
             ("lr", self.lr, self.lr > 0, "> 0"),
+            ("lr", self.lr, self.lr < inf, "finite"),
             ("critic_lr", self.critic_lr, self.critic_lr is None or self.critic_lr > 0, "> 0"),
-            ("betas", self.betas, all(0 <= b < 1 for b in self.betas), "two numbers in [0, 1)"),
+            ("critic_lr", self.critic_lr, self.critic_lr is None or self.critic_lr < inf, "finite"),
+            ("betas", self.betas, self._has_two_betas(), "two numbers in [0, 1)"),
             ("n_critic", self.n_critic, self.n_critic >= 1, "≥ 1"),
             ("batch", self.batch, self.batch >= 2, "≥ 2"),
             ("generator_batch", self.generator_batch, self.generator_batch is None or self.generator_batch >= 2, "≥ 2"),
@@ -53,6 +56,9 @@ class Recipe:
             raise unknown("optimizer", self.optimizer, ["adam", "rmsprop"])
         if self.decay not in ("none", "linear"):
             raise unknown("decay", self.decay, ["none", "linear"])
+
+    def _has_two_betas(self) -> bool:
+        return len(self.betas) == 2 and all(0 <= beta < 1 for beta in self.betas)
 
     def make_optimizer(self, parameters: Iterable[Parameter], lr: float, accelerate: str = "none") -> Optimizer:
         """The recipe's optimiser over these parameters, which lie on their device already.

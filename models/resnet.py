@@ -10,8 +10,8 @@ from math import sqrt
 
 from torch import Tensor, nn
 
-from .networks import Networks, positive
-from .sngan_cnn import square
+from ..objectives.checks import positive_integer
+from .networks import Networks, square
 
 
 class ResidualBlock(nn.Module):
@@ -137,10 +137,10 @@ WGANGP_PLAN = Plan((1, 1, 1, 1), (1, 1, 1, 1), 2)
 
 
 def _networks(colours: int, side: int, plan: Plan, channels: int, latent_dim: int, pool: nn.Module) -> Networks:
-    positive("channels", channels)
+    positive_integer("channels", channels)
     up, critic = ([channels * multiple for multiple in widths] for widths in (plan.up, plan.critic))
     return Networks(
-        ResNetGenerator(colours, side, up, positive("latent_dim", latent_dim)),
+        ResNetGenerator(colours, side, up, positive_integer("latent_dim", latent_dim)),
         ResNetCritic(colours, critic, plan.down, pool),
         latent_dim,
     )

@@ -2,19 +2,12 @@
 
 from torch import Tensor, nn
 
-from .networks import Networks, Unsuited, choice, positive
+from ..objectives.checks import choice, positive_integer
+from .networks import Networks, normal_initialise, square
 
 SIDES = (32, 48, 64)  # the paper's are 32 and 48; 64 has the same layers on larger maps
 VARIANTS = ("table", "code")
 SLOPE = 0.1  # of every leaky ReLU
-
-
-def _initialise(module: nn.Module) -> None:
-    """N(0, 0.02²) weights and no bias at the start, as in the authors' code."""
-    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
-        nn.init.normal_(module.weight, std=0.02)
-        assert module.bias is not None
-        nn.init.zeros_(module.bias)
 
 
 class SNGANGenerator(nn.Module):
@@ -31,7 +24,7 @@ class SNGANGenerator(nn.Module):
             layers += [nn.ConvTranspose2d(width, width // 2, 4, 2, 1), nn.BatchNorm2d(width // 2), nn.ReLU()]
             width //= 2
         self.layers = nn.Sequential(*layers, nn.Conv2d(width, colours, 3, 1, 1), nn.Tanh())
-        self.apply(_initialise)
+        self.apply(normal_initialise)
 
     def forward(self, latent: Tensor) -> Tensor:
         """[B, latent_dim] → [B, C, S, S]."""
@@ -52,19 +45,11 @@ class SNGANCritic(nn.Module):
             inputs = strided
         layers += [nn.Conv2d(inputs, 8 * channels, 3, 1, 1), nn.LeakyReLU(SLOPE)]
         self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Linear(8 * channels * (side // 8) ** 2, 1))
-        self.apply(_initialise)
+        self.apply(normal_initialise)
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C, S, S] → [B]."""
         return self.layers(x).squeeze(1)
-
-
-def square(name: str, shape: tuple[int, ...], sides: tuple[int, ...]) -> tuple[int, int]:
-    """Colours and side of images of `shape`. Raises Unsuited if they are not (1 or 3, S, S) with S in `sides`."""
-    if len(shape) != 3 or shape[0] not in (1, 3) or shape[1] != shape[2] or shape[1] not in sides:
-        allowed = ", ".join(map(str, sides))
-        raise Unsuited(f"{name}: samples of shape {tuple(shape)}: must be (1 or 3, S, S) with S one of {allowed}")
-    return shape[0], shape[1]
 
 
 def sngan_cnn(shape: tuple[int, ...], *, channels: int = 64, variant: str = "table", latent_dim: int = 128) -> Networks:
@@ -73,8 +58,10 @@ def sngan_cnn(shape: tuple[int, ...], *, channels: int = 64, variant: str = "tab
     Args:
         shape: (1 or 3, 32 | 48 | 64, the same).
         channels: feature maps at the largest resolution; the paper's 64.
-        variant: `table`, the paper's layers; or `code`, those of the authors' program and of most others: batch norm
-            and ReLU after the generator's dense layer too, and strided convolutions that double the channels.
+        variant: `table`, the paper's layers; or `code`, layers and widths of the authors' program (chainer-gan-lib,
+            common/net.py) and of most others: batch norm and ReLU after the generator's dense layer too, and strided
+            convolutions that double the channels. Slope and latents stay those of the paper (the program has 0.2 and
+            uniform ones), and that batch norm is by channel (there it comes before the reshape, by unit).
         latent_dim: dimension of the normal latent; the paper's 128.
 
     Raises:
@@ -82,10 +69,10 @@ def sngan_cnn(shape: tuple[int, ...], *, channels: int = 64, variant: str = "tab
         Unsuited: for another shape.
     """
     colours, side = square("sngan-cnn", shape, SIDES)
-    positive("channels", channels)
+    positive_integer("channels", channels)
     choice("variant", variant, VARIANTS)
     return Networks(
-        SNGANGenerator(colours, side, channels, positive("latent_dim", latent_dim), variant),
+        SNGANGenerator(colours, side, channels, positive_integer("latent_dim", latent_dim), variant),
         SNGANCritic(colours, side, channels, variant),
         latent_dim,
     )

@@ -6,7 +6,6 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from .errors import BadInput
 from .losses import get_loss
 
 API_VERSION = 1
@@ -91,17 +90,3 @@ class Objective(nn.Module):
 
     def constrain_(self, critic: nn.Module) -> None:
         """Changes the critic in place after each of its steps, under no_grad (weight clipping)."""
-
-
-def at_least_zero(name: str, value: float) -> float:
-    """The value itself; BadInput if it is negative or not a number."""
-    if not value >= 0:
-        raise BadInput(f"{name}={value}: must be a number ≥ 0")
-    return value
-
-
-def above_zero(name: str, value: float) -> float:
-    """The value itself; BadInput if it is not above zero."""
-    if not value > 0:
-        raise BadInput(f"{name}={value}: must be a number > 0")
-    return value

@@ -2,15 +2,16 @@
 
 from torch import Tensor, nn
 
-from .base import Batch, Objective, above_zero, at_least_zero
+from .base import Batch, Objective
+from .checks import above_zero, at_least_zero
 from .penalties import two_sided
 from .slopes import POINTS, mixes_samples
 
 
 class DRAGAN(Objective):
-    """λ·E[(‖∇f(x + δ)‖₂ − k)²] with δ = ½·sd(x)·U(0, 1): slopes near real samples only (Kodali et al. 2017).
+    """λ·E[(‖∇f(x + δ)‖₂ − k)²], slopes near real samples only (Kodali et al. 2017).
 
-    f is the logit, as in the authors' code.
+    f is the logit and δ = α·½·sd(x)·u, as in the authors' code (see `slopes.noise`); the paper has δ ~ N(0, cI).
 
     Args:
         loss: see `Objective`.

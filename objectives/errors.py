@@ -9,6 +9,6 @@ def unknown(kind: str, name: str, known: list[str]) -> BadInput:
     """An error for a name that is not known, which lists the names that are, closest first if one is close."""
     from difflib import get_close_matches
 
-    close = get_close_matches(name, known, n=1)
+    close = get_close_matches(str(name), known, n=1)  # a settings file may hold anything
     hint = f" (did you mean '{close[0]}'?)" if close else ""
     return BadInput(f"unknown {kind} '{name}'{hint}; known: {', '.join(sorted(known))}")

@@ -1,8 +1,10 @@
 """Feature matching, added to the generator's loss (Salimans et al. 2016)."""
 
+import torch
 from torch import Tensor, nn
 
-from .base import Batch, Objective, at_least_zero
+from .base import Batch, Objective
+from .checks import at_least_zero
 from .layers import hidden_features, no_hidden_layer
 
 
@@ -33,5 +35,6 @@ class FeatureMatching(Objective):
         with hidden_features(critic) as features:
             fake = critic(self.transform(batch.fake, batch))
             real = critic(self.transform(batch.real, batch))
-        of_fake, of_real = (h.flatten(1).mean(0) for h in features)
+        # Under autocast h is in half precision, in which a mean of a batch keeps two or three digits.
+        of_fake, of_real = (h.flatten(1).to(torch.promote_types(h.dtype, torch.float32)).mean(0) for h in features)
         return self.loss.generator(fake, real) + self.weight * (of_real - of_fake).square().sum()

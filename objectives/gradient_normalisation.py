@@ -29,8 +29,8 @@ class GradientNormalisation(Objective):
         return mixes_samples(critic)
 
     def prepare_critic(self, critic: nn.Module) -> nn.Module:
-        if not all(isinstance(layer, (*WEIGHTED, *BENDS, *SHAPES)) for layer in leaves(critic)):
-            self.lipschitz_bound = None
+        bounded = all(isinstance(layer, (*WEIGHTED, *BENDS, *SHAPES)) for layer in leaves(critic))
+        self.lipschitz_bound = type(self).lipschitz_bound if bounded else None
         return GradientNormalised(critic)
 
 

@@ -2,9 +2,10 @@
 
 from torch import Tensor, nn
 
-from .base import Batch, Objective, above_zero, at_least_zero
-from .errors import unknown
-from .slopes import POINTS, mixes_samples, slopes
+from . import penalties
+from .base import Batch, Objective
+from .checks import above_zero, at_least_zero, choice
+from .slopes import POINTS, mixes_samples
 
 
 class GradientPenalty(Objective):
@@ -34,18 +35,14 @@ class GradientPenalty(Objective):
         target: float = 1.0,
     ) -> None:
         super().__init__(loss=loss)
-        if at not in POINTS:
-            raise unknown("points (at)", at, list(POINTS))
+        self.at, self.one_sided = choice("points (at)", at, POINTS), one_sided
         self.weight = at_least_zero("weight", weight)
         self.target = above_zero("target", target)
-        self.at, self.one_sided = at, one_sided
         self.capturable = at != "ot_line"
 
     def skip_reason(self, critic: nn.Module, shape: tuple[int, ...]) -> str | None:
         return mixes_samples(critic)
 
     def penalty(self, critic: nn.Module, batch: Batch) -> Tensor:
-        excess = slopes(critic, POINTS[self.at](batch)) - self.target
-        if self.one_sided:
-            excess = excess.clamp(min=0)
-        return self.weight * excess.square().mean()
+        penalise = penalties.one_sided if self.one_sided else penalties.two_sided
+        return self.weight * penalise(critic, POINTS[self.at](batch), self.target)

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from .base import Batch, Objective, above_zero
-from .checks import positive_integer
+from .base import Batch, Objective
+from .checks import above_zero, positive_integer
 
 
 class InstanceNoise(Objective):
@@ -29,7 +29,7 @@ class InstanceNoise(Objective):
         super().__init__(loss=loss)
         self.sigma = above_zero("sigma", sigma)
         self.until = until if until is None else positive_integer("until", until)
-        # A captured graph replays the σ of the step at which it was captured.
+        # In an accelerated run the step lies on the device, and the larger of two numbers is chosen on the host.
         self.capturable = until is None
 
     def sigma_at(self, step: int) -> float:

@@ -29,6 +29,11 @@ NORMS = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.LocalResponseNorm
 BENDS = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.Hardtanh, MaxMin)  # piecewise linear activations
 CURVES = (nn.ELU, nn.CELU, nn.SELU, nn.GELU, nn.SiLU, nn.Mish, nn.Softplus, nn.Tanh, nn.Sigmoid, nn.Softsign)
 ACTIVATIONS = (*BENDS, *CURVES)
+# Slope ≤ 1 everywhere; leaky ReLU, ELU and CELU where their parameter is within [−1, 1]. That of PReLU is trained.
+CONTRACTIONS = (
+    *(nn.ReLU, nn.ReLU6, nn.Hardtanh, nn.LeakyReLU, nn.ELU, nn.CELU, MaxMin),
+    *(nn.Softplus, nn.Tanh, nn.Sigmoid, nn.Softsign),
+)
 SHAPES = (nn.Flatten, nn.Unflatten, nn.Identity)  # layers that leave every value as it is
 
 
@@ -50,6 +55,21 @@ def no_hidden_layer(critic: nn.Module) -> str | None:
 def leaves(critic: nn.Module) -> list[nn.Module]:
     """The layers that hold no others."""
     return [layer for layer in critic.modules() if not any(layer.children())]
+
+
+def contracts(layer: nn.Module) -> bool:
+    """Whether the layer is an activation that never brings two inputs further apart."""
+    steepest = max(abs(getattr(layer, name, 0.0)) for name in ("negative_slope", "alpha"))
+    return isinstance(layer, CONTRACTIONS) and steepest <= 1
+
+
+def is_sequence(critic: nn.Module) -> bool:
+    """Whether the critic is made like a chain of layers: of Sequentials, at most one of them within another module.
+
+    `is_chain` also sees what forward passes do, but has to be told the shape of a sample.
+    """
+    holders = [module for module in critic.modules() if any(module.children())]
+    return all(isinstance(m, nn.Sequential) or (m is critic and len(list(m.children())) == 1) for m in holders)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor
 
-from .errors import unknown
+from .checks import choice
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,4 @@ LOSSES: dict[str, Loss] = {
 
 def get_loss(name: str) -> Loss:
     """The loss of that name; BadInput, which lists the known ones, if there is none."""
-    if name not in LOSSES:
-        raise unknown("loss", name, list(LOSSES))
-    return LOSSES[name]
+    return LOSSES[choice("loss", name, LOSSES)]

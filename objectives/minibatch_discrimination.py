@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from .base import Objective, at_least_zero
-from .checks import positive_integer
+from .base import Objective
+from .checks import at_least_zero, positive_integer
 from .layers import head, no_hidden_layer
 
 

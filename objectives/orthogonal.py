@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations, parametrize
 
 from .base import Objective
-from .layers import ACTIVATIONS, SHAPES, MaxMin, head, is_chain, leaves, weighted
+from .layers import ACTIVATIONS, SHAPES, MaxMin, is_chain, leaves
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 CHAINABLE = (nn.Linear, *CONVOLUTIONS, *ACTIVATIONS, *SHAPES)
@@ -39,13 +39,15 @@ class Orthogonal(Objective):
                 return f"padding_mode={layer.padding_mode} of a convolution repeats pixels, which breaks the bound"
         if not is_chain(critic, shape):
             return "the critic is not a plain chain of layers, so their bounds do not multiply to 1"
-        return _odd_width(critic)
+        return _odd_width(critic, shape)
 
     def prepare_critic(self, critic: nn.Module) -> nn.Module:
-        for name, layer in list(critic.named_modules()):
+        # One activation may stand in several places, and is named once unless asked for.
+        for name, layer in list(critic.named_modules(remove_duplicate=False)):
             if isinstance(layer, ACTIVATIONS):
                 critic.set_submodule(name, MaxMin())
-            elif isinstance(layer, nn.Linear):
+        for layer in leaves(critic):
+            if isinstance(layer, nn.Linear):
                 _orthogonal_(layer)
             elif isinstance(layer, CONVOLUTIONS):
                 _orthogonal_kernel_(layer)
@@ -83,8 +85,17 @@ def _orthogonal_kernel_(layer: nn.Conv1d | nn.Conv2d | nn.Conv3d) -> None:
     parametrize.register_parametrization(layer, "weight", Kernel(shape, windows), unsafe=True)
 
 
-def _odd_width(critic: nn.Module) -> str | None:
-    last = head(critic)[0]
-    widths = [layer.weight.shape[0] for name, layer in weighted(critic).items() if name != last]
+@torch.no_grad()
+def _odd_width(critic: nn.Module, shape: tuple[int, ...]) -> str | None:
+    """Why MaxMin cannot stand for each activation, found out by a forward pass of zeros; or None."""
+    sizes: list[torch.Size] = []
+    activations = [layer for layer in leaves(critic) if isinstance(layer, ACTIVATIONS)]
+    handles = [a.register_forward_pre_hook(lambda _, args: sizes.append(args[0].shape)) for a in activations]
+    try:
+        critic(next(critic.parameters()).new_zeros(2, *shape))
+    finally:
+        for handle in handles:
+            handle.remove()
+    widths = (size[1] if len(size) > 1 else 1 for size in sizes)
     odd = next((width for width in widths if width % 2), None)
-    return None if odd is None else f"MaxMin sorts pairs, and a hidden layer is {odd} wide"
+    return None if odd is None else f"MaxMin sorts pairs, and what enters an activation is {odd} wide"

@@ -2,7 +2,8 @@
 
 from torch import Tensor, nn
 
-from .base import Batch, Objective, at_least_zero
+from .base import Batch, Objective
+from .checks import at_least_zero
 from .penalties import zero_centred
 from .slopes import mixes_samples
 

@@ -4,13 +4,14 @@ from torch import nn
 from torch.nn.utils import parametrizations
 
 from .base import Objective
-from .layers import WEIGHTED
+from .layers import SHAPES, WEIGHTED, contracts, is_sequence, leaves
 
 
 class SpectralNorm(Objective):
     """W ← W/σ(W) in every layer of the critic, σ by one power iteration a step (Miyato et al. 2018, eq. 8, alg. 1).
 
-    For a convolution σ is that of the reshaped kernel, as in the paper, not the operator's norm.
+    For a convolution σ is that of the reshaped kernel, as in the paper, not the operator's norm. The layers' bounds
+    multiply in a chain of layers with activations of slope ≤ 1; once another critic is prepared, no bound is claimed.
 
     Args:
         loss: see `Objective`; the paper trains with `non_saturating` and `hinge`.
@@ -18,12 +19,15 @@ class SpectralNorm(Objective):
 
     name = "sn-gan"
     reference = "Miyato et al., Spectral Normalization for Generative Adversarial Networks, 2018, arXiv:1802.05957"
-    lipschitz_bound = 1.0
+    lipschitz_bound: float | None = 1.0
 
     def __init__(self, *, loss: str = "hinge") -> None:
         super().__init__(loss=loss)
 
     def prepare_critic(self, critic: nn.Module) -> nn.Module:
+        layers = leaves(critic)
+        bounded = is_sequence(critic) and all(isinstance(x, (*WEIGHTED, *SHAPES)) or contracts(x) for x in layers)
+        self.lipschitz_bound = type(self).lipschitz_bound if bounded else None
         for layer in critic.modules():
             if isinstance(layer, WEIGHTED):
                 parametrizations.spectral_norm(layer)

@@ -2,7 +2,8 @@
 
 from torch import nn
 
-from .base import Objective, above_zero
+from .base import Objective
+from .checks import above_zero
 
 
 class WeightClipping(Objective):

@@ -2,8 +2,8 @@
 
 from torch import Tensor, nn
 
-from .base import Batch, Objective, at_least_zero
-from .errors import unknown
+from .base import Batch, Objective
+from .checks import at_least_zero, choice
 from .penalties import one_sided
 from .slopes import POINTS, mixes_samples
 
@@ -25,10 +25,8 @@ class LipschitzPenalty(Objective):
 
     def __init__(self, *, loss: str = "wasserstein", weight: float = 10.0, at: str = "line") -> None:
         super().__init__(loss=loss)
-        if at not in POINTS:
-            raise unknown("points (at)", at, list(POINTS))
+        self.at = choice("points (at)", at, POINTS)
         self.weight = at_least_zero("weight", weight)
-        self.at = at
         self.capturable = at != "ot_line"
 
     def skip_reason(self, critic: nn.Module, shape: tuple[int, ...]) -> str | None:

@@ -43,7 +43,8 @@ CHECKS = (
     Check("batch norm refused", penalty.batch_norm_refused, REPEATS),
     Check("norms per sample", penalty.norms_per_sample, (*REPEATS, "samples stay apart")),
     Check("one draw a sample", penalty.one_draw_a_sample, REPEATS),
-    Check("penalty differentiable", penalty.penalty_is_differentiable, REPEATS),
+    Check("float64", machine.double_precision, PLAYS),
+    Check("penalty differentiable", penalty.penalty_is_differentiable, (*REPEATS, "float64")),
     Check("constraint holds", constraint.constraint_holds, REPEATS),
     Check("critic separates", direction.critic_separates, BASIC),
     Check("generator approaches the data", direction.generator_approaches, APPROACHES),
@@ -51,7 +52,6 @@ CHECKS = (
     Check("bound on convolutions", constraint.bound_on_convolutions, (*BASIC, "bound on linear layers"), (IMAGES,)),
     Check("NaN stays visible", basics.nan_stays_visible, PLAYS),
     Check("capturable", machine.capturable, PLAYS),
-    Check("float64", machine.double_precision, PLAYS),
     Check("autocast", machine.autocast, PLAYS),
     Check("other device", machine.other_device, (*PLAYS, "capturable")),
 )

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from ..base import Objective
-from ..layers import WEIGHTED
+from ..layers import weighted
 from ..slopes import slopes
 from .report import Outcome, failed, not_applicable, passed
 from .trial import Game, Make, Setting
@@ -20,7 +20,8 @@ def constraint_holds(make: Make, setting: Setting) -> Outcome:
     """Optimiser and `constrain_` alone change the critic; `constrain_` reaches every weight and leaves it in bounds."""
     game = Game(make, setting)
     constrains = type(game.objective).constrain_ is not Objective.constrain_
-    parametrized = [name for name, layer in _weighted(game.critic) if parametrize.is_parametrized(layer, "weight")]
+    layers = weighted(game.critic)
+    parametrized = [name for name, layer in layers.items() if parametrize.is_parametrized(layer, "weight")]
     outcomes = [_changes_elsewhere(make, setting)]
     if constrains:
         outcomes += [_still_in_bounds(make, setting), _reaches_every_weight(make, setting)]
@@ -30,10 +31,6 @@ def constraint_holds(make: Make, setting: Setting) -> Outcome:
     if broken:
         return failed("; ".join(broken))
     return passed() if constrains or parametrized else not_applicable("the critic's weights are not constrained")
-
-
-def _weighted(critic: nn.Module) -> list[tuple[str, nn.Module]]:
-    return [(name, layer) for name, layer in critic.named_modules() if isinstance(layer, WEIGHTED)]
 
 
 def _changes_elsewhere(make: Make, setting: Setting) -> str | None:
@@ -81,7 +78,7 @@ def _reaches_every_weight(make: Make, setting: Setting) -> str | None:
 
 
 def _parametrizes_every_layer(game: Game, parametrized: list[str]) -> str | None:
-    free = [name for name, _ in _weighted(game.critic) if name not in parametrized]
+    free = [name for name in weighted(game.critic) if name not in parametrized]
     return f"the weights of {', '.join(free)} are not parametrised, those of the other layers are" if free else None
 
 
@@ -143,7 +140,7 @@ def _norms(game: Game) -> tuple[float, float]:
     inputs: dict[nn.Module, torch.Size] = {}
     handles = [
         layer.register_forward_pre_hook(lambda module, args: inputs.update({module: args[0].shape}))
-        for _, layer in _weighted(game.critic)
+        for layer in weighted(game.critic).values()
     ]
     game.critic(game.batch(1).real)
     for handle in handles:

@@ -1,7 +1,8 @@
 """Does the objective work in other precisions and on other devices, and without talking to the host?"""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -14,8 +15,12 @@ from .report import Outcome, failed, not_applicable, passed
 from .trial import Game, Make, Scalars, Setting
 
 MIXED_DEVICES = re.compile(r"expected device|same device")
-HOST_CALLS = {Tensor.numpy, Tensor.cpu, Tensor.tolist, Tensor.__array__}
-HOST_OPERATORS = {"_local_scalar_dense", "item", "is_nonzero", "nonzero", "masked_select", "_unique2", "equal"}
+HOST_CALLS = {Tensor.numpy, Tensor.cpu, Tensor.tolist, Tensor.__array__, Tensor.new_tensor}
+HOST_OPERATORS = {
+    *("_local_scalar_dense", "item", "is_nonzero", "nonzero", "masked_select", "equal", "allclose", "bincount"),
+    *("_unique2", "unique_consecutive", "unique_dim"),
+    "_linalg_check_errors",  # of linalg.solve, inv, cholesky; solve_ex and the like do without
+}
 
 
 def double_precision(make: Make, setting: Setting) -> Outcome:
@@ -26,11 +31,13 @@ def double_precision(make: Make, setting: Setting) -> Outcome:
     return passed()
 
 
-def _both_phases(game: Game) -> Scalars:
-    """One step of either player by plain gradient descent, which itself never talks to the host."""
+def _both_phases(game: Game, watch: AbstractContextManager[Any] | None = None) -> Scalars:
+    """One step of either player, watched; by plain gradient descent, which itself never talks to the host."""
     game.generator_optimizer = SGD(game.generator.parameters(), lr=1e-3)
-    scalars = game.critic_step(optimizer=SGD(game.critic.parameters(), lr=1e-3))
-    return scalars | game.generator_step()
+    batch, latent = game.batch(), game.latent()
+    with watch or nullcontext():
+        scalars = game.critic_step(batch, SGD(game.critic.parameters(), lr=1e-3))
+        return scalars | game.generator_step(latent, batch)
 
 
 def autocast(make: Make, setting: Setting) -> Outcome:
@@ -41,6 +48,8 @@ def autocast(make: Make, setting: Setting) -> Outcome:
     for name, value in scalars.items():
         if not torch.isfinite(value):
             return failed(f"{name} is {value.item()} under bf16 autocast")
+    if Game(make, setting).penalised() and scalars["penalty"].dtype != torch.float32:
+        return failed(f"the penalty is {scalars['penalty'].dtype} under bf16 autocast")
     return passed()
 
 
@@ -76,12 +85,20 @@ class _HostSync(Exception):
 
 
 class _Calls(TorchFunctionMode):
-    """Refuses the calls that hand a tensor's values to Python without an operator."""
+    """Refuses the calls that hand a tensor's values to Python, or Python's to a device, without an operator."""
 
     def __torch_function__(self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
-        if func in HOST_CALLS:
+        if func in HOST_CALLS or _crosses(func, args, kwargs or {}):
             raise _HostSync(func.__name__)
         return func(*args, **(kwargs or {}))
+
+
+def _crosses(func: Callable, args: tuple, kwargs: dict) -> bool:
+    """Whether the call copies from the host to a device, or back."""
+    if func in (torch.tensor, torch.as_tensor):  # without a device it is a number of the host, which every device takes
+        return kwargs.get("device") is not None and not any(isinstance(x, Tensor) for x in args)
+    # "cpu" in words: a device that is an object may be that of the samples, which is the CPU here.
+    return func is Tensor.to and any(isinstance(x, str) and x == "cpu" for x in (*args, *kwargs.values()))
 
 
 class _Operators(TorchDispatchMode):
@@ -89,13 +106,29 @@ class _Operators(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         name = func.overloadpacket.__name__
-        if name in HOST_OPERATORS or (name == "index" and any(_is_mask(index) for index in args[1])):
+        if name in HOST_OPERATORS or _waits(name, args, kwargs or {}):
             raise _HostSync(name)
         return func(*args, **(kwargs or {}))
 
 
+def _waits(name: str, args: tuple, kwargs: dict) -> bool:
+    """Whether these arguments make the operator wait: for the number of places that a mask or counts select."""
+    if name == "repeat_interleave":
+        return kwargs.get("output_size") is None
+    if name not in ("index", "index_put", "index_put_"):
+        return False
+    fills = name != "index" and args[2].numel() == 1  # x[mask] = 0 becomes a masked fill
+    return not fills and any(_is_mask(index) for index in args[1])
+
+
 def _is_mask(index: Tensor | None) -> bool:
     return index is not None and index.dtype == torch.bool
+
+
+@contextmanager
+def _host_refused() -> Iterator[None]:
+    with _Calls(), _Operators():
+        yield
 
 
 def capturable(make: Make, setting: Setting) -> Outcome:
@@ -103,9 +136,9 @@ def capturable(make: Make, setting: Setting) -> Outcome:
     game = Game(make, setting)
     if not game.objective.capturable:
         return not_applicable("`capturable` is not claimed")
+    game.updates = torch.tensor(game.updates)  # on the device, as in an accelerated run
     try:
-        with _Calls(), _Operators():
-            _both_phases(game)
+        _both_phases(game, _host_refused())
     except _HostSync as sync:
         return failed(f"talks to the host ({sync}): avoid it, or set capturable = False")
     return passed()

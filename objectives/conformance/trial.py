@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -119,7 +120,7 @@ class Game:
         self.generator = generator.to(**self.placed)
         self.data = torch.Generator().manual_seed(1)
         self.rng = torch.Generator("cuda" if device == "cuda" else "cpu").manual_seed(2)
-        self.updates = 0
+        self.updates: Any = 0  # or a tensor
         self.critic_optimizer, self.generator_optimizer = self.adam(1e-2, self.critic), self.adam(3e-2, self.generator)
 
     def _make_generator(self) -> nn.Module:

@@ -109,8 +109,13 @@ def test_draw_latent_uses_the_given_stream_alone() -> None:
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"width": 0}, "width=0: must be a whole number ≥ 1"),
-        ({"depth": -1}, "depth=-1: must be a whole number ≥ 1"),
+        ({"width": 0}, "width=0: must be an integer ≥ 1"),
+        ({"width": 2.5}, "width=2.5: must be an integer ≥ 1"),
+        ({"width": "8"}, "width=8: must be an integer ≥ 1"),
+        ({"depth": -1}, "depth=-1: must be an integer ≥ 1"),
+        ({"offset": math.nan}, "offset=nan: must be finite"),
+        ({"offset": -math.inf}, "offset=-inf: must be finite"),
+        ({"activation": ["relu"]}, "unknown activation"),
         ({"latent_dim": 0}, "latent_dim=0: must be"),
         ({"activation": "rellu"}, "unknown activation 'rellu' .did you mean 'relu'.*; known: elu, leaky_relu"),
         ({"norm": "group"}, "unknown norm 'group'; known: batch, layer, none"),

@@ -146,7 +146,7 @@ def test_resnets_are_unsuited_to_other_shapes(make: Any, sides: str, shape: tupl
 
 @pytest.mark.parametrize("make", [sngan_resnet, wgangp_resnet])
 def test_resnets_refuse_a_setting_in_words(make: Any) -> None:
-    with pytest.raises(BadInput, match="channels=0: must be a whole number ≥ 1"):
+    with pytest.raises(BadInput, match="channels=0: must be an integer ≥ 1"):
         make((3, 32, 32), channels=0)
     with pytest.raises(BadInput, match="latent_dim=-1"):
         make((3, 32, 32), latent_dim=-1)

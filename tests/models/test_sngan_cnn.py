@@ -88,7 +88,7 @@ def test_sngan_cnn_is_unsuited_to_other_shapes(shape: tuple[int, ...]) -> None:
 @pytest.mark.parametrize(
     ("setting", "says"),
     [
-        ({"channels": 0}, "channels=0: must be a whole number ≥ 1"),
+        ({"channels": 0}, "channels=0: must be an integer ≥ 1"),
         ({"latent_dim": 0}, "latent_dim=0"),
         ({"variant": "tabel"}, r"unknown variant 'tabel' \(did you mean 'table'\?\); known: code, table"),
     ],

@@ -1,9 +1,11 @@
 """Checks of hyper-parameters."""
 
+from collections.abc import Collection
+
 import pytest
 
 from lipbench.objectives import BadInput
-from lipbench.objectives.checks import positive_integer
+from lipbench.objectives.checks import choice, positive_integer
 
 
 def test_positive_integer_returns_the_value() -> None:
@@ -14,3 +16,11 @@ def test_positive_integer_returns_the_value() -> None:
 def test_positive_integer_refuses_in_one_line(value: object) -> None:
     with pytest.raises(BadInput, match=r"^kernels=.*must be an integer ≥ 1$"):
         positive_integer("kernels", value)  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("allowed", [("line", "box"), {"line": 1, "box": 2}])
+def test_choice_returns_the_value_or_lists_what_is_allowed(allowed: Collection[str]) -> None:
+    assert choice("points", "box", allowed) == "box"
+    for value in ("box ", 3, None, ["box"], {"box": 1}):
+        with pytest.raises(BadInput, match=r"^unknown points '.*; known: box, line$"):
+            choice("points", value, allowed)  # pyright: ignore[reportArgumentType]

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -9,8 +10,28 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lipbench.objectives import BUILTINS, LOSSES, BadInput, GradientPenalty, Minimax, Objective, SpectralNorm
-from lipbench.objectives.conformance import CHECKS, Report, Status, assert_conforms, check_objective
+from lipbench.objectives import (
+    BUILTINS,
+    LOSSES,
+    R1,
+    BadInput,
+    Batch,
+    GradientPenalty,
+    LayerNorm,
+    Minimax,
+    Objective,
+    SpectralNorm,
+)
+from lipbench.objectives.conformance import (
+    CHECKS,
+    Report,
+    Status,
+    assert_conforms,
+    check_objective,
+    machine,
+    penalty,
+    trial,
+)
 from lipbench.objectives.conformance.constraint import operator_norm
 from lipbench.objectives.slopes import POINTS
 
@@ -121,6 +142,78 @@ def test_conformance_checks_an_objective_for_points_alone() -> None:
     reasons = {result.check: result for result in report.results}
     assert reasons["float64"].status is Status.PASS
     assert reasons["bound on convolutions"].reason == "points only"
+
+
+CAPTURABLE: dict[str, Callable[[Batch], Tensor]] = {
+    "arithmetic with the step": lambda batch: 0.9**batch.step * batch.real.mean(),
+    "a move to the samples' device": lambda batch: batch.fake.to(batch.real.device).mean(),
+    "a number": lambda batch: batch.real.mean() * torch.tensor(2.0),
+    "a masked fill": lambda batch: _positive(batch.real.clone()).mean(),
+    "repeats of a given number": lambda batch: batch.real.repeat_interleave(
+        torch.ones(len(batch.real), dtype=torch.int64, device=batch.real.device), dim=0, output_size=len(batch.real)
+    ).mean(),
+    "an inverse without a check": lambda batch: torch.linalg.inv_ex(_identity(batch.real)).inverse.sum(),
+}
+
+
+def _positive(x: Tensor) -> Tensor:
+    x[x < 0] = 0.0
+    return x
+
+
+def _identity(like: Tensor) -> Tensor:
+    return torch.eye(3, dtype=like.dtype, device=like.device)
+
+
+@pytest.mark.parametrize("kind", CAPTURABLE)
+def test_conformance_capturable_passes_what_never_waits_for_the_device(kind: str) -> None:
+    class Adds(Minimax):
+        def critic_loss(self, critic: nn.Module, batch: Batch) -> Tensor:
+            return super().critic_loss(critic, batch) + CAPTURABLE[kind](batch)
+
+        def generator_loss(self, critic: nn.Module, batch: Batch) -> Tensor:
+            return super().generator_loss(critic, batch) + CAPTURABLE[kind](replace(batch, real=batch.fake))
+
+    for setting in (trial.POINTS, trial.IMAGES):
+        assert machine.capturable(Adds, setting).status is Status.PASS
+
+
+def test_conformance_passes_a_penalty_with_a_target_beyond_most_slopes() -> None:
+    """It falls from slope 0.5 to slope 8, and has the right sign."""
+
+    def make() -> Objective:
+        return GradientPenalty(target=20.0)
+
+    assert penalty.norms_per_sample(make, trial.POINTS).status is Status.PASS
+
+
+class SpectralR1(R1):
+    """One power iteration a step, whatever the number of forward passes."""
+
+    name = "spectral-r1"
+
+    def prepare_critic(self, critic: nn.Module) -> nn.Module:
+        return SpectralNorm().prepare_critic(critic)
+
+
+class NormalisedR1(R1):
+    name = "layer-norm-r1"
+
+    def skip_reason(self, critic: nn.Module, shape: tuple[int, ...]) -> str | None:
+        return LayerNorm().skip_reason(critic, shape) or super().skip_reason(critic, shape)
+
+    def prepare_critic(self, critic: nn.Module) -> nn.Module:
+        return LayerNorm().prepare_critic(critic)
+
+
+@pytest.mark.parametrize("combined", [SpectralR1, NormalisedR1])
+def test_conformance_passes_a_penalty_on_a_prepared_critic(combined: type[Objective]) -> None:
+    assert_conforms(combined)
+
+
+def test_conformance_differentiates_a_penalty_close_to_a_kink() -> None:
+    """Within 1e-4 of this critic's weights a sample crosses one, where R1 jumps."""
+    assert penalty.penalty_is_differentiable(NormalisedR1, trial.IMAGES).status is Status.PASS
 
 
 LAYERS: list[Callable[[], nn.Module]] = [

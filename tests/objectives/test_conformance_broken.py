@@ -265,6 +265,14 @@ class NormPerPixel(Penalised):
         return factor * super().penalty(critic, batch, create_graph)
 
 
+@fails("norms per sample", "the penalty falls from -0.025 at slope 0.5 to .* at slope 1000: is its sign wrong?")
+class RewardsSlopes(Penalised):
+    """Too little to show in a short game."""
+
+    def penalty(self, critic: nn.Module, batch: Batch, create_graph: bool = True) -> Tensor:
+        return -0.01 * super().penalty(critic, batch, create_graph)
+
+
 @fails("one draw a sample", "one random draw serves the whole batch")
 class OneEpsilon(Penalised):
     def points(self, batch: Batch) -> Tensor:
@@ -457,6 +465,83 @@ class SelectsByMask(Plain):
         return -logits[torch.ones_like(logits, dtype=torch.bool)].mean()
 
 
+class Asks(Plain):
+    """Adds what is asked of the samples to the loss, without changing it."""
+
+    def ask(self, batch: Batch) -> Tensor | float:
+        raise NotImplementedError
+
+    def critic_loss(self, critic: nn.Module, batch: Batch) -> Tensor:
+        return super().critic_loss(critic, batch) + 0 * self.ask(batch)
+
+
+@fails("capturable", r"talks to the host \(_local_scalar_dense\)")
+class DecidesByTheStep(Asks):
+    """The step is a number for a run that is not accelerated, and lies on the device for the others."""
+
+    def ask(self, batch: Batch) -> Tensor | float:
+        return 1.0 if batch.step % 16 == 0 else 2.0
+
+
+@fails("capturable", r"talks to the host \(to\)")
+class MovesToTheHost(Asks):
+    def ask(self, batch: Batch) -> Tensor | float:
+        return batch.fake.to("cpu").mean().to(batch.fake.device)
+
+
+@fails("capturable", r"talks to the host \(tensor\)")
+class BringsNumbersToTheDevice(Asks):
+    def ask(self, batch: Batch) -> Tensor | float:
+        return torch.tensor([1.0, 2.0], device=batch.fake.device).mean()
+
+
+@fails("capturable", r"talks to the host \(allclose\)")
+class ComparesAll(Asks):
+    def ask(self, batch: Batch) -> Tensor | float:
+        return float(torch.allclose(batch.real, 2 * batch.real))
+
+
+@fails("capturable", r"talks to the host \(index_put_\)")
+class SetsByMask(Asks):
+    def ask(self, batch: Batch) -> Tensor | float:
+        x = batch.real.clone()
+        x[torch.ones_like(x, dtype=torch.bool)] = batch.real.flatten()
+        return x.mean()
+
+
+@fails("capturable", r"talks to the host \(unique_consecutive\)")
+class CountsConsecutive(Asks):
+    def ask(self, batch: Batch) -> Tensor | float:
+        return batch.fake.unique_consecutive().mean()
+
+
+@fails("capturable", r"talks to the host \(unique_dim\)")
+class CountsRows(Asks):
+    def ask(self, batch: Batch) -> Tensor | float:
+        return batch.fake.unique(dim=0).mean()
+
+
+@fails("capturable", r"talks to the host \(repeat_interleave\)")
+class RepeatsByCounts(Asks):
+    def ask(self, batch: Batch) -> Tensor | float:
+        counts = torch.ones(len(batch.fake), dtype=torch.int64, device=batch.fake.device)
+        return batch.fake.repeat_interleave(counts, dim=0).mean()
+
+
+@fails("capturable", r"talks to the host \(bincount\)")
+class CountsLabels(Asks):
+    def ask(self, batch: Batch) -> Tensor | float:
+        assert batch.labels is not None
+        return batch.labels.bincount().sum()
+
+
+@fails("capturable", r"talks to the host \(_linalg_check_errors\)")
+class SolvesAndIsTold(Asks):
+    def ask(self, batch: Batch) -> Tensor | float:
+        identity = torch.eye(3, dtype=batch.real.dtype, device=batch.real.device)
+        return torch.linalg.solve(identity, identity).sum()
+
+
 @fails("float64", "critic_loss is torch.float32 for data and networks in float64")
 class SinglePrecision(Plain):
     def critic_loss(self, critic: nn.Module, batch: Batch) -> Tensor:
@@ -474,6 +559,13 @@ class SinglePrecisionProjection(Plain):
         return (flat @ torch.eye(flat.shape[1], device=x.device)).view_as(x)
 
 
+@fails("float64", "raises RuntimeError")
+class SinglePrecisionPenalty(Penalised):
+    def points(self, batch: Batch) -> Tensor:
+        epsilon = torch.rand((len(batch.real), 1), generator=batch.rng, device=batch.real.device)
+        return torch.lerp(batch.fake.flatten(1), batch.real.flatten(1), epsilon).view_as(batch.real)
+
+
 @fails("autocast", "raises RuntimeError: expected dtype")
 class AveragesLogits(Plain):
     """lerp takes no two dtypes, and logits are in half precision under autocast."""
@@ -487,6 +579,13 @@ class AveragesLogits(Plain):
     def critic_loss(self, critic: nn.Module, batch: Batch) -> Tensor:
         self.mean.copy_(torch.lerp(self.mean, critic(batch.real).detach().mean(), 0.1))
         return super().critic_loss(critic, batch)
+
+
+@fails("autocast", "the penalty is torch.bfloat16 under bf16 autocast")
+class RoundsThePenalty(Penalised):
+    def penalty(self, critic: nn.Module, batch: Batch, create_graph: bool = True) -> Tensor:
+        penalty = super().penalty(critic, batch, create_graph)
+        return penalty.bfloat16() if penalty.dtype == torch.float32 else penalty
 
 
 @fails("other device", "mixes devices")

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from lipbench.objectives import BadInput, FeatureMatching, NonSaturating, generator_step
+from lipbench.objectives.layers import hidden_features
 
 
 def hidden_by_hand(critic: nn.Sequential, x: torch.Tensor) -> np.ndarray:
@@ -33,6 +34,16 @@ def test_feature_matching_finds_the_features_of_a_convolutional_critic(make_batc
     plain = NonSaturating().generator_loss(critic, batch).item()
     matched = FeatureMatching().generator_loss(critic, batch).item()
     assert matched - plain == pytest.approx(np.sum((of_real - of_fake) ** 2), rel=1e-9)
+
+
+def test_feature_matching_compares_features_of_half_precision_in_single(make_batch, make_critic) -> None:
+    """A mean of 64 features in bfloat16 is off by up to 0.4 %."""
+    critic, batch = make_critic(dtype=torch.float32), make_batch(dtype=torch.float32)
+    with torch.autocast("cpu", torch.bfloat16), hidden_features(critic) as features:
+        term = (FeatureMatching().generator_loss(critic, batch) - NonSaturating().generator_loss(critic, batch)).item()
+    assert {h.dtype for h in features} == {torch.bfloat16}
+    of_fake, of_real = (h.detach().double().numpy().mean(0) for h in features[:2])
+    assert term == pytest.approx(np.sum((of_real - of_fake) ** 2), rel=1e-5)
 
 
 def test_feature_matching_alone_moves_the_generator_to_the_data(make_batch) -> None:

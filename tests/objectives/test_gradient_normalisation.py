@@ -109,6 +109,8 @@ def test_gradient_normalisation_claims_its_bound_for_piecewise_linear_critics_al
     kept.prepare_critic(make_critic())
     dropped.prepare_critic(smooth_critic())
     assert (kept.lipschitz_bound, dropped.lipschitz_bound) == (1.0, None)
+    dropped.prepare_critic(make_critic())
+    assert dropped.lipschitz_bound == 1.0, "the next critic is judged by itself"
 
 
 def test_gradient_normalisation_skips_batch_norm() -> None:

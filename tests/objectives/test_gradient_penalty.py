@@ -90,6 +90,9 @@ def test_gradient_penalty_is_capturable_but_for_transport() -> None:
         ({"weight": float("nan")}, "weight=nan: must be a number ≥ 0"),
         ({"target": 0.0}, "target=0.0: must be a number > 0"),
         ({"at": "lines"}, r"unknown points \(at\) 'lines' \(did you mean 'line'\?\); known: box, fake, line, noise"),
+        ({"at": ["line"]}, "unknown points"),
+        ({"weight": float("inf")}, "weight=inf"),
+        ({"target": float("inf")}, "target=inf"),
         ({"loss": "earth"}, "unknown loss 'earth'"),
     ],
 )

@@ -5,7 +5,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lipbench.objectives.layers import head, hidden_features, is_chain, no_hidden_layer, weighted
+from lipbench.objectives.layers import (
+    ACTIVATIONS,
+    MaxMin,
+    contracts,
+    head,
+    hidden_features,
+    is_chain,
+    no_hidden_layer,
+    weighted,
+)
 
 
 class Critic(nn.Module):
@@ -104,3 +113,20 @@ def test_layers_looking_for_a_chain_leaves_no_hooks() -> None:
     critic = Critic()
     is_chain(critic, (3,))
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in critic.modules())
+
+
+ELEMENTWISE = [kind() for kind in ACTIVATIONS if kind not in (MaxMin, nn.PReLU)]
+STEEP = [nn.LeakyReLU(1.5), nn.LeakyReLU(-1.5), nn.ELU(alpha=1.5), nn.LeakyReLU(0.2), nn.Softplus(beta=3)]
+
+
+@pytest.mark.parametrize("activation", [*ELEMENTWISE, *STEEP], ids=str)
+def test_layers_contract_where_no_slope_is_above_one(activation: nn.Module) -> None:
+    x = torch.linspace(-6, 6, 2401, dtype=torch.float64, requires_grad=True)
+    (slope,) = torch.autograd.grad(activation(x).sum(), x)
+    assert contracts(activation) == (slope.abs().max().item() <= 1 + 1e-12)
+
+
+def test_layers_contract_by_sorting_but_not_with_a_trained_slope() -> None:
+    assert contracts(MaxMin())
+    assert not contracts(nn.PReLU())
+    assert not contracts(nn.Linear(1, 1))

@@ -116,3 +116,9 @@ def test_losses_only_the_relativistic_generator_looks_at_real_logits() -> None:
 def test_losses_of_unknown_name_list_the_known() -> None:
     with pytest.raises(BadInput, match=r"unknown loss 'hing' \(did you mean 'hinge'\?\); known: hinge, least_squares"):
         get_loss("hing")
+
+
+@pytest.mark.parametrize("name", [5, ["hinge"], None])
+def test_losses_whose_name_is_no_text_are_unknown_too(name: object) -> None:
+    with pytest.raises(BadInput, match=r"unknown loss '.*'; known: hinge|did you mean 'hinge'"):
+        get_loss(name)  # pyright: ignore[reportArgumentType]

@@ -8,6 +8,7 @@ from torch.nn.utils import parametrize
 
 from lipbench.objectives import Orthogonal, critic_step
 from lipbench.objectives.layers import MaxMin
+from lipbench.objectives.slopes import slopes
 
 
 def convolutional_critic() -> nn.Module:
@@ -103,6 +104,19 @@ def test_orthogonal_replaces_every_activation() -> None:
     assert not any(kind in (nn.LeakyReLU, nn.ReLU) for kind in kinds)
 
 
+def test_orthogonal_replaces_an_activation_at_each_of_its_places_and_a_shared_layer_once(make_batch) -> None:
+    """SELU has slopes up to 1.76."""
+    torch.manual_seed(0)
+    act, middle = nn.SELU(), nn.Linear(8, 8)
+    layers = [nn.Linear(3, 8), act, middle, act, middle, act, nn.Linear(8, 1), nn.Flatten(0)]
+    critic = nn.Sequential(*layers).double()
+    assert Orthogonal().skip_reason(critic, (3,)) is None
+    Orthogonal().prepare_critic(critic)
+    assert [type(critic[i]) for i in (1, 3, 5)] == [MaxMin] * 3
+    assert len(list(middle.get_submodule("parametrizations.weight").children())) == 1
+    assert slopes(critic, make_batch(500).real, create_graph=False).max() <= 1 + 1e-12
+
+
 def test_orthogonal_draws_no_random_numbers() -> None:
     """So that the seed of the networks decides everything."""
     critic = convolutional_critic()
@@ -136,6 +150,9 @@ class Residual(nn.Module):
         (nn.Sequential(nn.Conv2d(1, 2, 3, padding=1, padding_mode="reflect")), (1, 4, 4), "padding_mode=reflect"),
         (nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 1)), (4,), "5 wide"),
         (Residual(), (4,), "not a plain chain"),
+        (nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 1), nn.Tanh(), nn.Flatten(0)), (4,), "1 wide"),
+        (nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 1), nn.Flatten(0), nn.Tanh()), (4,), "1 wide"),
+        (nn.Sequential(nn.ReLU(), nn.Linear(3, 6), nn.Linear(6, 1), nn.Flatten(0)), (3,), "3 wide"),
     ],
 )
 def test_orthogonal_skips_what_would_break_the_bound(critic: nn.Module, shape: tuple[int, ...], reason: str) -> None:
@@ -143,5 +160,7 @@ def test_orthogonal_skips_what_would_break_the_bound(critic: nn.Module, shape: t
 
 
 def test_orthogonal_takes_plain_critics(make_critic) -> None:
+    odd_without_activation = nn.Sequential(nn.Linear(3, 6), nn.ReLU(), nn.Linear(6, 5), nn.Linear(5, 1), nn.Flatten(0))
+    assert Orthogonal().skip_reason(odd_without_activation, (3,)) is None
     assert Orthogonal().skip_reason(make_critic(), (3,)) is None
     assert Orthogonal().skip_reason(convolutional_critic(), (2, 8, 8)) is None

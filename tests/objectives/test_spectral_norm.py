@@ -6,8 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import _SpectralNorm
 
+from lipbench.models import mlp, sngan_resnet
 from lipbench.objectives import Batch, SpectralNorm, critic_step, generator_step
 from lipbench.objectives.layers import WEIGHTED
+from lipbench.objectives.slopes import slopes
 
 
 def convolutional_critic() -> nn.Module:
@@ -108,3 +110,63 @@ def test_spectral_norm_bounds_the_slope_of_a_linear_critic(make_batch, make_crit
     slopes = (critic(x[:1000]) - critic(x[1000:])).abs() / (x[:1000] - x[1000:]).norm(dim=1)
     assert SpectralNorm.lipschitz_bound == 1.0
     assert 0 < slopes.max().item() <= 1.05
+
+
+class Skip(nn.Module):
+    """x + f(x): a sum of two maps of slope 1 may have slope 2."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.layer(x)
+
+
+class Both(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.other = nn.Linear(3, 1), nn.Linear(3, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.one(x).squeeze(1) + self.other(x).squeeze(1)
+
+
+def with_middle(middle: nn.Module) -> nn.Module:
+    return nn.Sequential(nn.Linear(3, 4), middle, nn.Linear(4, 1), nn.Flatten(0))
+
+
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu", "tanh", "softplus", "elu", "maxmin"])
+def test_spectral_norm_claims_its_bound_for_plain_chains(activation: str) -> None:
+    objective = SpectralNorm()
+    objective.prepare_critic(mlp((2,), width=8, activation=activation).critic)
+    assert objective.lipschitz_bound == 1.0
+
+
+@pytest.mark.parametrize(
+    "critic",
+    [
+        with_middle(nn.LayerNorm(4)),
+        with_middle(nn.SELU()),
+        with_middle(nn.GELU()),
+        with_middle(nn.PReLU()),
+        with_middle(nn.LeakyReLU(2.0)),
+        with_middle(nn.ELU(alpha=1.5)),
+        with_middle(Skip(nn.Linear(4, 4))),
+        Both(),
+        sngan_resnet((3, 32, 32), channels=2).critic,
+    ],
+    ids=["layer norm", "SELU", "GELU", "PReLU", "steep leaky ReLU", "steep ELU", "skip", "two paths", "residual"],
+)
+def test_spectral_norm_claims_no_bound_where_the_layers_bounds_do_not_multiply(critic: nn.Module) -> None:
+    objective = SpectralNorm()
+    objective.prepare_critic(critic)
+    assert objective.lipschitz_bound is None
+    objective.prepare_critic(with_middle(nn.ReLU()))
+    assert objective.lipschitz_bound == 1.0
+
+
+def test_spectral_norm_bounds_no_slope_of_a_critic_with_layer_norm(make_batch) -> None:
+    torch.manual_seed(0)
+    critic = SpectralNorm().prepare_critic(mlp((3,), critic_norm="layer").critic.double())
+    assert slopes(critic, make_batch().real, create_graph=False).max() > 2
