@@ -14,7 +14,7 @@ from .batch_norm import PenaltyThroughBatchNorm
 from .contract import Criterion, Part, Row, Setting, Size, Study
 from .generators import Cell, CellRun, runs_of
 from .ranks import spearman
-from .style import BLACK, BLUE, GREY, VERMILION, dots, label, legend, panels, scatter_medians, threshold
+from .style import BLACK, BLUE, GREY, VERMILION, dots, label, legend, logarithmic, panels, scatter_medians, threshold
 from .toy_games import GP, MINIMAX, SMOKE_STEPS, STEPS, adjusted, game
 
 QUICK_STEPS = 600
@@ -127,8 +127,8 @@ def plot(measurements: pd.DataFrame) -> Figure:
     dots(axes[2], list(NORMS), groups, (BLUE, GREY, BLACK))
     label(axes[2], "norm in the critic", "W1 over the last fifth, data units", "GP: norms")
     _draw_strength(axes[3], ends[ends["factor"] == "n_critic"])
-    for axis in axes[1:]:
-        axis.set_yscale("log")
+    for axis, column in zip(axes[1:], ("w1_tail_sd", "w1_tail", "w1_tail"), strict=True):
+        logarithmic(axis, y=ends[column])
     return figure
 
 

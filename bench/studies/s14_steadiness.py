@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from .contract import Criterion, Part, Quantity, Row, Setting, Study
 from .ranks import spearman
-from .style import GREY, label, name_points, panels, shared_legend
+from .style import GREY, label, logarithmic, name_points, panels, shared_legend
 from .toy_games import COLORS, COMPARISON, CORE, DATA, RING, ZOO, comparison, ending_rows
 
 RHO = 0.5
@@ -58,8 +58,7 @@ def _draw(axis: Axes, runs: pd.DataFrame, names: list[str]) -> int:
     """How many runs are not shown; `names` stand in the legend, other objectives' beside their points."""
     finite = runs[np.isfinite(runs[["w1_tail_sd", "w1_final"]]).all(axis=1)]
     medians = finite.groupby("objective")[["w1_tail_sd", "w1_final"]].median()
-    axis.set_xscale("log")
-    axis.set_yscale("log")
+    logarithmic(axis, finite["w1_tail_sd"], finite["w1_final"])
     others = medians.drop(index=names, errors="ignore")
     for name in (*names, *others.index):
         color, own = COLORS.get(str(name), GREY), finite[finite["objective"] == name]

@@ -62,6 +62,13 @@ def shared_legend(figure: Figure, axis: Axes) -> None:
     figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=8, frameon=False)
 
 
+def logarithmic(axis: Axes, x: pd.Series | None = None, y: pd.Series | None = None) -> None:
+    """Logarithmic axes for what is given, unless none is positive: one evaluation in a last fifth has sd 0."""
+    for values, scale in ((x, axis.set_xscale), (y, axis.set_yscale)):
+        if values is not None and values.gt(0).any():
+            scale("log")
+
+
 def powers(axis: Axis) -> None:
     """Labels a logarithmic axis with powers of ten throughout, not with plain numbers where they are short."""
     axis.set_major_formatter(lambda value, _: f"$10^{{{round(np.log10(value))}}}$")

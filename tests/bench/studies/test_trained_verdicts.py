@@ -306,6 +306,7 @@ def test_trained_studies_run_at_smoke(name: str, tmp_path: Path) -> None:
     measurements = store.frame(STUDIES[name].run(Setting("smoke", (0,), size.options, tmp_path, tmp_path / "runs")))
     estimates = [f.estimate for part in judge(STUDIES[name], measurements).parts for f in part.findings]
     assert estimates
-    assert not any(math.isnan(found.value) for found in estimates)
+    left_out = {"S14": 1}  # two objectives on the ring are too few to rank
+    assert sum(math.isnan(found.value) for found in estimates) == left_out.get(name, 0)
     draw(name, measurements, tmp_path)
     assert (name == "S15") == (tmp_path / "ring5.gif").exists()
