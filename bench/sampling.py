@@ -64,6 +64,7 @@ def _draw(folder: Path, n: int, seed: int):
 def _why_none(folder: Path) -> str:
     if not (folder / "result.json").is_file():
         return f"{folder}: no trained generator here; give the folder of a run, results/<suite>/runs/<id>"
-    if read_run(folder).measured:
+    record = read_run(folder)
+    if record.measured:
         return f"{folder}: this run's trained generator is gone; delete the folder and run the suite again"
-    return f"{folder}: this run {read_run(folder).status} and left no trained generator"
+    return f"{folder}: this run {record.status} and left no trained generator"

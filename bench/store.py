@@ -42,6 +42,13 @@ def telling_full_disk(folder: Path) -> Iterator[None]:
         raise BadInput(f"--out {folder}: {os.strerror(errno.ENOSPC)}; the same command goes on from here") from error
 
 
+def try_to_write(folder: Path) -> None:
+    """Makes the folder if it is missing. Raises OSError if nothing can be written in it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryFile(dir=folder):  # of a name of its own: several processes try at the same time
+        pass
+
+
 def write_text(path: Path, text: str) -> None:
     """Writes a file whole or not at all. Raises OSError."""
     put(path, text.encode())
@@ -91,8 +98,7 @@ class Store:
         self.runs, self.superseded = folder / "runs", folder / "superseded"
         try:
             self.runs.mkdir(parents=True, exist_ok=True)
-            with TemporaryFile(dir=folder):  # of a name of its own: several workers try at the same time
-                pass
+            try_to_write(folder)
         except OSError as error:
             raise BadInput(f"--out {folder}: cannot write there: {error.strerror or error}") from error
 

@@ -18,7 +18,7 @@ from rich.table import Table
 
 from ...objectives import BadInput, unknown
 from ..machine import machine
-from ..store import disk_is_full, locked, telling_full_disk
+from ..store import disk_is_full, locked, telling_full_disk, try_to_write
 from .contract import SCALES, NotAtThisScale, Scale, Setting, Size, Study
 from .judge import judge
 from .parallel import settled
@@ -43,6 +43,10 @@ class Job:
     data: Path | None = None
     gpu_jobs: int = 1
     weights: Path | None = None
+
+    def draft(self, study: Study) -> Path:
+        """Where a record is put together before it moves into place."""
+        return self.out / f".{study.id}.draft"
 
     def say(self, study: Study, text: str) -> None:
         """A line of progress."""
@@ -268,11 +272,11 @@ def _leave(study: Study, record: Record, job: Job, measurements: pd.DataFrame | 
     measurements = pd.DataFrame() if measurements is None else measurements
     before = _complete(job.out / study.id)
     if before is not None and record.status == "skipped":
-        shutil.rmtree(job.out / f".{study.id}.draft", ignore_errors=True)
+        shutil.rmtree(job.draft(study), ignore_errors=True)
         reason = record.reason.splitlines()[-1]
         job.say(study, f"not at this scale: {reason}; the record of scale {before.scale} stays")
         return record
-    draft = _draft(study, job) if measurements.empty else job.out / f".{study.id}.draft"
+    draft = _draft(study, job) if measurements.empty else job.draft(study)
     about = machine("cuda" if torch.cuda.is_available() else "cpu") | {"threads": torch.get_num_threads()}
     record = replace(record, machine=about, rows=len(measurements))
     write(draft, record, measurements)
@@ -292,7 +296,7 @@ def _complete(folder: Path) -> Record | None:
 
 
 def _draft(study: Study, job: Job) -> Path:
-    draft = job.out / f".{study.id}.draft"
+    draft = job.draft(study)
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir()
     return draft
@@ -300,9 +304,6 @@ def _draft(study: Study, job: Job) -> Path:
 
 def _make(out: Path) -> None:
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        probe = out / ".writable"
-        probe.touch()
-        probe.unlink()
+        try_to_write(out)
     except OSError as error:
         raise BadInput(f"{out}: cannot be written ({error.strerror})") from error

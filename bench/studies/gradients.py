@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 
 from .contract import Criterion, Part, Quantity, Row, Setting
 from .critics import CriticRun, trained
-from .style import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION, label, legend, panels
-from .trainings import CLIP, CLIP_TIGHT, Key
+from .style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, label, legend, panels
+from .trainings import CLIP, CLIP_TIGHT, TOY_CELLS, Key
 
 SETTLED = 50  # the critic's start is over
 COLORS = {
@@ -20,6 +20,7 @@ COLORS = {
     CLIP: PURPLE,
     CLIP_TIGHT: BLACK,
 }
+TOY_COLORS = {name: COLORS.get(name, GREY) for name in TOY_CELLS}
 
 
 def gradient_rows(runs: Mapping[Key, CriticRun], setting: Setting) -> list[Row]:

@@ -10,14 +10,13 @@ from torch import Tensor, nn
 from .canvas import grid
 from .contract import Criterion, Part, Quantity, Row, Setting, Study
 from .critics import trained
-from .gradients import ratio
+from .gradients import TOY_COLORS, ratio
 from .lipschitz import coupled_lines, gradients
-from .style import BLACK, BLUE, GREEN, GREY, PURPLE, VERMILION, label, legend, panels
+from .style import GREY, VERMILION, label, legend, panels
 from .trainings import CLIP, CLIP_TIGHT, RING, TOY_CELLS, TOYS, toy_runs, toy_sizes
 
 CLIPPED = (CLIP, CLIP_TIGHT)
 POINTS, SIDE, REACH, SHOWN = 1000, 41, 2.2, 250
-COLORS = dict(zip(TOY_CELLS, (PURPLE, BLACK, BLUE, GREEN, GREY), strict=True))
 MARKERS = dict(zip(TOYS, "os^", strict=True))
 DRAWN = (CLIP, CLIP_TIGHT, "GP", "SN")
 
@@ -116,7 +115,7 @@ def plot_lines(measurements: pd.DataFrame) -> Figure:
 def _draw_toys(axis: Axes, found: pd.DataFrame, column: str) -> None:
     for shift, (toy, marker) in zip((-0.25, 0.0, 0.25), MARKERS.items(), strict=True):
         axis.scatter([], [], s=16, marker=marker, color=GREY, label=toy)
-        for place, (name, color) in enumerate(COLORS.items()):
+        for place, (name, color) in enumerate(TOY_COLORS.items()):
             values = found.loc[(found["critic"] == name) & (found["toy"] == toy), column]
             axis.scatter(
                 [place + shift] * len(values), values, s=16, marker=marker, color=color, alpha=0.7, linewidths=0

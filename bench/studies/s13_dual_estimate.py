@@ -6,12 +6,12 @@ from matplotlib.figure import Figure
 from ..metrics.points import wasserstein1
 from .contract import Criterion, Part, Quantity, Row, Setting, Study
 from .critics import trained
+from .gradients import TOY_COLORS
 from .lipschitz import dual
-from .style import BLACK, BLUE, GREEN, GREY, PURPLE, dots, label, legend, panels, threshold
+from .style import dots, label, legend, panels, threshold
 from .trainings import CLIP, CLIP_TIGHT, TOY_CELLS, TOYS, toy_runs, toy_sizes
 
 POINTS = 1000
-COLORS = dict(zip(TOY_CELLS, (PURPLE, BLACK, BLUE, GREEN, GREY), strict=True))
 
 
 def run(setting: Setting) -> list[Row]:
@@ -33,7 +33,7 @@ def plot(measurements: pd.DataFrame) -> Figure:
     """The ratio per critic: a dot per toy and seed."""
     figure, (axis,) = panels("S13  A critic's dual estimate over K · W1: a dot per toy and seed", width=6.8)
     groups = [measurements.loc[measurements["critic"] == name, "ratio"].tolist() for name in TOY_CELLS]
-    dots(axis, list(TOY_CELLS), groups, list(COLORS.values()))
+    dots(axis, list(TOY_CELLS), groups, list(TOY_COLORS.values()))
     threshold(axis, 1.0, "the dual's bound")
     axis.axhline(0.5, color="black", linestyle=":", linewidth=1, label="criterion for GP and SN")
     legend(axis, loc="upper left", bbox_to_anchor=(0.0, 0.9))
