@@ -1,5 +1,6 @@
 """The command line: what it prints, its exit status, and that every mistake is told in one line."""
 
+import json
 import re
 import subprocess
 import sys
@@ -121,6 +122,8 @@ def test_cli_run_overrides_the_suite(call: Call, tmp_path: Path) -> None:
     assert status == 0
     assert "tiny: 2 runs, 2 to make" in out
     assert len(list((tmp_path / "here" / "runs").iterdir())) == 2
+    steps = [json.loads(path.read_text())["steps"] for path in (tmp_path / "here" / "runs").glob("*/spec.json")]
+    assert [f"steps={number}" in TINY for number in steps] == [True, True]
     assert "2 completed" in out
 
 
