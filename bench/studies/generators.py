@@ -67,7 +67,7 @@ class CellRun:
         for _, found in self.record.history.iterrows():
             row = self.about | {"step": int(found["step"])}
             missing_at_start = {new for new, old in columns.items() if not found["step"] and math.isnan(found[old])}
-            row |= {new: _told(old, found[old]) for new, old in columns.items() if new not in missing_at_start}
+            row |= {new: told(old, found[old]) for new, old in columns.items() if new not in missing_at_start}
             rows.append(row)
         return rows
 
@@ -84,8 +84,8 @@ class CellRun:
         for metric in metrics:
             found = self.record.metrics[metric]
             row |= {
-                f"{metric}_tail": _told(metric, found["tail_mean"]),
-                f"{metric}_final": _told(metric, found["final"]),
+                f"{metric}_tail": told(metric, found["tail_mean"]),
+                f"{metric}_final": told(metric, found["final"]),
             }
             row[f"{metric}_tail_sd"] = math.inf if found["tail_sd"] is None else found["tail_sd"]
         return row
@@ -119,7 +119,7 @@ def runs_of(
     return runs
 
 
-def _told(column: str, value: float | None) -> float:
+def told(column: str, value: float | None) -> float:
     """The value, or what a run counts as that has none."""
     if value is not None and not math.isnan(value):
         return float(value)

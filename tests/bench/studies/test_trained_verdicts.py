@@ -298,15 +298,36 @@ def test_s15_counts_a_seed_at_which_both_diverge_as_a_tie() -> None:
     assert outcomes("S15", rows) == [OPEN]
 
 
+def diffusion(modes: float, sd: float) -> Rows:
+    """Three games, of which the steadiest has the median sd .01, and a diffusion model with these values."""
+    rows: Rows = []
+    for seed, factor in enumerate((0.5, 1.0, 40.0)):
+        for name, level in {"minimax": 0.03, "GP .1": 0.01, "SN": 0.02}.items():
+            rows.append(end(seed, name, w1_tail_sd=level * factor))
+        rows.append(end(seed, "DDPM", w1_tail_sd=sd * factor, modes_tail=modes + seed - 1, high_quality_tail=0.5))
+    return [*rows, {"seed": 0, "objective": "DDPM", "x": 0.5, "y": -0.5}]
+
+
+def test_k3_wants_every_mode_and_a_smaller_sd_than_the_steadiest_game(tmp_path: Path) -> None:
+    assert outcomes("K3", diffusion(25.0, 0.01 - 1e-9), tmp_path) == [REPRODUCED, REPRODUCED]
+    assert outcomes("K3", diffusion(24.9, 0.01)) == [NOT, NOT]
+
+
+def test_k3_a_game_that_diverges_is_not_the_steadiest() -> None:
+    rows = [r | {"w1_tail_sd": math.inf} if r["objective"] == "GP .1" else r for r in diffusion(25.0, 0.02 - 1e-9)]
+    assert outcomes("K3", rows) == [REPRODUCED, REPRODUCED]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["S5", "S6", "S7", "S8", "S10", "S11", "S14", "S15"])
+@pytest.mark.parametrize("name", ["S5", "S6", "S7", "S8", "S10", "S11", "S14", "S15", "K3"])
 def test_trained_studies_run_at_smoke(name: str, tmp_path: Path) -> None:
     size = STUDIES[name].sizes["smoke"]
     assert isinstance(size, Size)
     measurements = store.frame(STUDIES[name].run(Setting("smoke", (0,), size.options, tmp_path, tmp_path / "runs")))
     estimates = [f.estimate for part in judge(STUDIES[name], measurements).parts for f in part.findings]
     assert estimates
-    left_out = {"S14": 1}  # two objectives on the ring are too few to rank
+    # Two objectives on the ring are too few to rank; one evaluation in the last fifth has no spread to divide by.
+    left_out = {"S14": 1, "K3": 1}
     assert sum(math.isnan(found.value) for found in estimates) == left_out.get(name, 0)
     draw(name, measurements, tmp_path)
     assert (name == "S15") == (tmp_path / "ring5.gif").exists()

@@ -1,0 +1,189 @@
+"""K3: a diffusion model as the baseline: every mode, and steadier than the games, on the same data at equal updates."""
+
+import math
+import time
+
+import pandas as pd
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ...models import stream_seed
+from ..data import load
+from ..metrics.points import PointMetrics
+from ..recipes import STABILITY
+from ..report.records import TAIL
+from ..train import summarise
+from .contract import Criterion, Part, Quantity, Row, Setting, Size, Study
+from .diffusion import TIMES, Diffusion
+from .generators import runs_of, told
+from .parallel import each
+from .style import BROWN, GREY, dots, label, legend, logarithmic, panels, threshold
+from .toy_games import CLIP, CLIP_TIGHT, COLORS, CORE, GP, GRID, MINIMAX, NS, SMOKE_STEPS, SN, STEPS, ending_rows, game
+
+DDPM = "DDPM"
+MODES = 25
+COUNT = 20  # evaluations of a run, as of the games'
+ENDS = {"tail": "tail_mean", "final": "final"}
+SHOWN = 512  # points of the first seed, for the picture
+COMMON = STABILITY["non-saturating"].recipe
+BETAS = (0.9, 0.999)  # Adam's own: the games' momentum of 0 is for games
+QUICK = (MINIMAX, NS, CLIP, CLIP_TIGHT, GP, SN)
+
+
+def run(setting: Setting) -> list[Row]:
+    """How every run ended, the diffusion model's courses, and points that it drew at the first seed."""
+    steps, games = setting.options["steps"], setting.options[GRID]
+    rows = ending_rows(runs_of([game(name) for name in games], setting, steps))
+    cells = [(seed, steps, setting.options["course"], seed == setting.seeds[0]) for seed in setting.seeds]
+    return rows + [row for own in each(train, cells, setting.jobs) for row in own]
+
+
+def train(seed: int, steps: int, course: bool, shown: bool) -> list[Row]:
+    """One diffusion model: `steps` updates in the common setting; rows of its evaluations, its end, and its points.
+
+    Evaluated as the games are, on fresh samples; without `course` in the last fifth only, which is what is judged.
+    """
+    data, noise, evaluation = load(GRID), _stream(seed, "noise"), _stream(seed, "evaluation")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(stream_seed(seed, "networks"))
+        model = Diffusion(*data.shape)
+    optimizer = torch.optim.Adam(model.parameters(), lr=COMMON.lr, betas=BETAS, fused=True)
+    metrics, marks = PointMetrics(data, evaluation), _marks(steps, course)
+    batches, history, seconds = _stream(seed, "data"), [], 0.0
+    for step in range(1, steps + 1):
+        start = time.perf_counter()
+        optimizer.zero_grad()
+        model.loss(data.sample(COMMON.batch, batches), noise).backward()
+        optimizer.step()
+        seconds += time.perf_counter() - start
+        if step in marks:
+            spent = {"step": step, "critic_steps": 0, "images": step * COMMON.batch, "seconds": round(seconds, 1)}
+            history.append(spent | metrics(model.sample(metrics.n_fake, evaluation)))
+    drawn = model.sample(SHOWN, evaluation).tolist() if shown else []
+    rows = [*history, _ending(history, steps), *({"x": x, "y": y} for x, y in drawn)]
+    return [{"seed": seed, "objective": DDPM, "dataset": GRID} | row for row in rows]
+
+
+def _stream(seed: int, name: str) -> torch.Generator:
+    return torch.Generator().manual_seed(stream_seed(seed, name))
+
+
+def _marks(steps: int, course: bool) -> set[int]:
+    count = min(COUNT, steps)
+    marks = {round(steps * i / count) for i in range(1, count + 1)}
+    return marks if course else {step for step in marks if step > (1 - TAIL) * steps}
+
+
+def _ending(history: list[Row], steps: int) -> Row:
+    """As a game's."""
+    row: Row = {"status": "completed", "updates": steps, "seconds": history[-1]["seconds"]}
+    for name, found in summarise(pd.DataFrame(history), steps).items():
+        row |= {f"{name}_{end}": told(name, found[key]) for end, key in ENDS.items()}
+        row[f"{name}_tail_sd"] = math.inf if math.isnan(found["tail_sd"] or 0.0) else found["tail_sd"]
+    return row
+
+
+def derive(measurements: pd.DataFrame) -> pd.DataFrame:
+    """How runs ended, and W1's sd over the smallest median of a game's (`unsteadiness`), an infinite one included."""
+    ends = measurements[measurements["status"].notna()]
+    games = ends[ends["objective"] != DDPM]
+    least = games.groupby("objective")["w1_tail_sd"].median().min()
+    return ends.assign(unsteadiness=ends["w1_tail_sd"] / least)
+
+
+def plot(measurements: pd.DataFrame) -> Figure:
+    """What the diffusion model draws; modes and the steadiness of every run."""
+    figure, axes = panels("K3  A diffusion model beside the games, on the grid", columns=3, width=4.6, height=4.0)
+    _draw_points(axes[0], measurements)
+    ends = derive(measurements)
+    for axis, column in zip(axes[1:], ("modes_tail", "w1_tail_sd"), strict=True):
+        finite = ends[ends[column] < math.inf].set_index("objective")[column]
+        names = [name for name in (*COLORS, DDPM) if name in finite.index]
+        groups = [finite.loc[[name]].to_list() for name in names]
+        dots(axis, [name.replace(" ", "\n") for name in names], groups, [COLORS.get(name, BROWN) for name in names])
+    threshold(axes[1], MODES, f"all {MODES}")
+    logarithmic(axes[2], y=ends["w1_tail_sd"])
+    least = ends[ends["objective"] != DDPM].groupby("objective")["w1_tail_sd"].median().min()
+    threshold(axes[2], least, "steadiest game's median")
+    label(axes[1], "", "modes covered, last fifth of the run", "every seed, bar at the median")
+    label(axes[2], "", "sd of W1 in the last fifth, data units", "lower is steadier")
+    for axis in axes[1:]:
+        legend(axis)
+    return figure
+
+
+def _draw_points(axis: Axes, measurements: pd.DataFrame) -> None:
+    centres = load(GRID).mixture
+    assert centres is not None
+    axis.scatter(*centres.centres.T.numpy(), s=60, facecolors="none", edgecolors=GREY, label="a mode's centre")
+    drawn = measurements[measurements["x"].notna()]
+    axis.scatter(drawn["x"], drawn["y"], s=3, color=BROWN, label=f"{len(drawn)} points of {DDPM}")
+    axis.set_aspect("equal")
+    label(axis, "x, data units", "y, data units", "first seed, at the end")
+    legend(axis, loc="upper right")
+
+
+def _of(name: str, measurement: str, text: str) -> Quantity:
+    return Quantity(measurement=measurement, where={"objective": name}, reduce="median", text=f"{text}, {name}")
+
+
+STUDY = Study(
+    id="K3",
+    claim="A diffusion model covers every mode and trains more steadily than a GAN.",
+    document="named in the documents",
+    experiment=f"The grid: a DDPM (Ho et al. 2020; {TIMES} times, the same 3×128 ReLU perceptron with 32 features of "
+    "the time, Adam 5e-4 (.9, .999), batch 256, no moving average) beside the games of the common setting, at equal "
+    "updates, measured alike: modes over the last fifth, and the standard deviation of W1 there.",
+    run=run,
+    derive=derive,
+    parts=(
+        Part(
+            name="every mode",
+            criteria=(
+                Criterion(
+                    measurement="modes_tail",
+                    where={"objective": DDPM},
+                    text=f"modes covered of {MODES}, DDPM",
+                    reduce="median",
+                    op=">=",
+                    threshold=MODES,
+                ),
+            ),
+            reported=(
+                *(_of(name, "modes_tail", "modes") for name in CORE),
+                _of(DDPM, "high_quality_tail", "high quality"),
+                _of(DDPM, "w1_tail", "W1"),
+            ),
+        ),
+        Part(
+            name="steadier",
+            criteria=(
+                Criterion(
+                    measurement="unsteadiness",
+                    where={"objective": DDPM},
+                    text="sd of W1 in the last fifth, DDPM over the steadiest game's median",
+                    reduce="median",
+                    op="<",
+                    threshold=1.0,
+                ),
+            ),
+            reported=tuple(_of(name, "unsteadiness", "the same") for name in CORE),
+        ),
+    ),
+    plot=plot,
+    sizes={
+        "smoke": Size(
+            seeds=1,
+            options={"steps": SMOKE_STEPS, GRID: (MINIMAX, SN), "course": False},
+            note=f"{SMOKE_STEPS} of 3,000 updates, two games",
+        ),
+        "quick": Size(
+            seeds=3,
+            options={"steps": STEPS, GRID: QUICK, "course": False},
+            note="six games, GP at λ = .1 only; the diffusion model is measured in the last fifth only",
+        ),
+        "full": Size(seeds=5, options={"steps": STEPS, GRID: CORE, "course": True}),
+    },
+    settings={"times": TIMES, "lr": COMMON.lr, "betas": BETAS, "batch": COMMON.batch},
+)
