@@ -15,17 +15,17 @@ from .canvas import grid
 from .contract import Criterion, Part, Quantity, Row, Setting, Size, Study
 from .generators import CellRun, runs_of
 from .saved_critics import fresh_samples
-from .style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, dots, label, threshold
+from .style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, dots, label, legend, threshold
 from .toy_games import CLIP, GP, GP_STRONG, NS, SMOKE_STEPS, SN, STEPS, game
 
 LABELLED, RANDOM = "ring5-labelled", "ring5-random-labels"
 CLASSES, SAMPLES, SHOWN = 5, 10_000, 400
 ENOUGH, CHANCE, MOST_BY_CHANCE = 0.95, 1 / CLASSES, 0.3
 COLORS = (BLUE, ORANGE, GREEN, VERMILION, PURPLE)  # of the classes
-REACH = 1.45  # the pictures show [−REACH, REACH]²
+REACH = 1.3  # the pictures show [−REACH, REACH]²
 METRICS = ("w1", "modes", "high_quality")
 
-FULL_STEPS, QUICK_STEPS = 1000, 200  # what ten minutes, and one, of a core allow
+FULL_STEPS, QUICK_STEPS = 750, 150  # what ten minutes, and one, of a core allow
 # Conditions: the criteria's, and all.
 DECIDING = ((GP, LABELLED), (CLIP, LABELLED), (GP, RANDOM), (CLIP, RANDOM))
 ALL = (*((name, LABELLED) for name in (GP, GP_STRONG, CLIP, SN, NS)), *DECIDING[2:])
@@ -77,8 +77,8 @@ def plot(measurements: pd.DataFrame) -> Figure:
     """The first seed's points by the class asked for, a panel a condition, and every seed's class accuracy."""
     ends = measurements[measurements["class_accuracy"].notna()]
     conditions = list(ends[["objective", "dataset"]].drop_duplicates().itertuples(index=False, name=None))
-    rows = -(-(len(conditions) + 1) // 4)
-    figure, axes = grid("K1  Points by the class asked for (colour), ring of five Gaussians", rows, 4)
+    columns = -(-(len(conditions) + 1) // 2)
+    figure, axes = grid("K1  Points by the class asked for (colour); crosses: the centre of each class", 2, columns)
     for axis, (name, data) in zip(axes, conditions, strict=False):
         of_it = measurements[(measurements["objective"] == name) & (measurements["dataset"] == data)]
         _draw_points(axis, of_it[of_it["asked"].notna()], measurements[measurements["centre"].notna()])
@@ -99,18 +99,20 @@ def _draw_points(axis: Axes, points: pd.DataFrame, centres: pd.DataFrame) -> Non
         axis.scatter(own["x"], own["y"], s=5, color=color, alpha=0.6, linewidths=0)
         axis.scatter(centre["x"], centre["y"], s=70, marker="X", color=color, edgecolors=BLACK, linewidths=1, zorder=3)
     axis.set(xlim=(-REACH, REACH), ylim=(-REACH, REACH), aspect="equal", xticks=[], yticks=[])
+    axis.spines[:].set(visible=True, color=GREY, linewidth=0.6)
 
 
 def _draw_accuracy(axis: Axes, ends: pd.DataFrame, conditions: list[tuple[str, str]]) -> None:
-    names = [_title(name, data).replace(", ", "\n") for name, data in conditions]
+    names = [_title(name, data).replace(", random labels", ",\nrandom") for name, data in conditions]
     found = ends.groupby(["objective", "dataset"])["class_accuracy"]
     dots(axis, names, [found.get_group(condition).to_list() for condition in conditions], [BLUE] * len(names))
     axis.tick_params(axis="x", rotation=90, labelsize=7.5)
-    threshold(axis, ENOUGH, "")
-    threshold(axis, MOST_BY_CHANCE, "")
-    axis.axhline(CHANCE, color=GREY, linestyle=":", linewidth=1)
+    for bound in (ENOUGH, MOST_BY_CHANCE):
+        threshold(axis, bound, "" if bound == ENOUGH else "the criteria's bounds")
+    axis.axhline(CHANCE, color=GREY, linestyle=":", linewidth=1, label="chance")
     axis.set_ylim(0, 1.03)
     label(axis, "", "class accuracy", "every seed, bar at the median")
+    legend(axis, loc="center")
 
 
 def _of(name: str, data: str) -> dict[str, str]:
