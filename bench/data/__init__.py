@@ -36,10 +36,8 @@ __all__ = [
 Loader = Callable[[Path | None], Dataset]
 
 Kind = Literal["points", "digits", "photos"]
-POINTS = (
-    *("8gaussians", "25gaussians", "swissroll", "ring5"),
-    *("ring5-labelled", "ring5-random-labels"),
-)  # the others are images
+# The others are images.
+POINTS = ("8gaussians", "25gaussians", "swissroll", "ring5", "ring5-labelled", "ring5-random-labels")
 DIGITS = ("digits", "mnist5k", "mnist", "fashion-mnist", "stacked-mnist")
 
 DATASETS: dict[str, Loader] = {

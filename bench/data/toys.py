@@ -57,8 +57,9 @@ def ring5(_: Path | None = None) -> Dataset:
 def ring5_labelled(_: Path | None = None) -> Dataset:
     """ring5's points, each followed by its class as one-hot: the joint law of points and labels, in R^7.
 
-    The modes are the 5 pairs of a centre and its class, so that a point of the right place and the wrong class is in
-    none. Unequal labels lie √2 apart, more than any two centres: samples of several classes never count as collapsed.
+    The modes are the 5 pairs of a centre and its class, so a point near another class's centre is in none of them.
+    Labels lie √2 apart, about as far as the farthest centres: mode-KL, by the nearest mode, tells little but whether
+    the classes are even, and samples of several classes never count as collapsed.
     """
     ring = ring5()
     assert ring.train is not None and ring.labels is not None
