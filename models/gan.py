@@ -195,7 +195,7 @@ class GAN(pl.LightningModule):
         return self.data.sample(n or self.recipe.batch, self.stream("data"))
 
     def draw_latent(self, n: int, stream: str) -> Tensor:
-        """[n, latent_dim] from the named stream."""
+        """n latents from the named stream."""
         return draw_latent(self.networks, n, self.stream(stream))
 
     def _set_rates(self) -> None:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ..objectives import BadInput
-from ..objectives.checks import choice, positive_integer
+from ..objectives.checks import choice, natural_number, positive_integer
 from .networks import ACTIVATIONS, LATENTS, NORMS, Networks
 
 
@@ -61,6 +61,23 @@ def _shift(generator: MLPGenerator, offset: float) -> None:
         head.bias[0] += offset
 
 
+class Conditional(nn.Module):
+    """(z, y) ↦ (G(z, y), y): latents that end in a one-hot class to points that end in the same.
+
+    Conditional GANs: Mirza & Osindero 2014, arXiv:1411.1784. Such samples are draws from a joint law of points and
+    labels, and all that an objective does happens there: a penalty's line from (x, y) to (x′, y′) moves the label too,
+    and a Lipschitz critic is so in both.
+    """
+
+    def __init__(self, generator: nn.Module, classes: int) -> None:
+        super().__init__()
+        self.generator, self.classes = generator, classes
+
+    def forward(self, latent: Tensor) -> Tensor:
+        """[B, latent_dim + classes] → [B, d + classes], where `generator` returns [B, d]."""
+        return torch.cat([self.generator(latent), latent[:, -self.classes :]], dim=1)
+
+
 class MLPCritic(nn.Module):
     """Samples [B, *shape] to logits [B]."""
 
@@ -84,6 +101,7 @@ def mlp(
     latent_dim: int = 2,
     latent: str = "normal",
     offset: float = 0.0,
+    classes: int = 0,
 ) -> Networks:
     """Generator and critic with the same `width` × `depth`; 3 × 512 ReLU is the toy setting of Gulrajani et al. 2017.
 
@@ -94,9 +112,10 @@ def mlp(
         activation: one of `ACTIVATIONS`.
         norm: the generator's, one of `NORMS`.
         critic_norm: the critic's.
-        latent_dim: dimension of the latent.
+        latent_dim: dimension of the latent, without the class.
         latent: `normal` or `uniform`.
         offset: shifts the generator's points along their first axis at the start: training may undo it.
+        classes: of a conditional generator, whose points end in the one-hot class that it was asked for; 0: it is none.
 
     Raises:
         BadInput: for a value that is not allowed.
@@ -111,11 +130,23 @@ def mlp(
         raise BadInput(f"offset={offset}: must be finite")
     if offset and len(shape) == 3:
         raise BadInput(f"offset={offset}: only points can be shifted, images stay within [-1, 1]")
-    generator = MLPGenerator(latent_dim, shape, **layers, norm=choice("norm", norm, NORMS))
+    made = (*shape[:-1], shape[-1] - _classes(classes, shape))
+    generator = MLPGenerator(latent_dim + classes, made, **layers, norm=choice("norm", norm, NORMS))
     _shift(generator, offset)
     return Networks(
-        generator,
+        Conditional(generator, classes) if classes else generator,
         MLPCritic(shape, **layers, norm=choice("critic_norm", critic_norm, NORMS)),
         latent_dim,
         latent,
+        classes,
     )
+
+
+def _classes(classes: int, shape: tuple[int, ...]) -> int:
+    """The number itself; BadInput if it is none, or samples of this shape have no room for a point beside a class."""
+    natural_number("classes", classes)
+    if classes and len(shape) == 3:
+        raise BadInput(f"classes={classes}: only points can end in their class, these samples are images")
+    if classes >= shape[-1]:
+        raise BadInput(f"classes={classes}: must be below {shape[-1]}, the coordinates of a point with its class")
+    return classes

@@ -16,23 +16,31 @@ class Unsuited(BadInput):
 
 @dataclass
 class Networks:
-    """A generator from latents [B, latent_dim] to samples, and a critic from samples to logits [B].
+    """A generator from latents [B, latent_dim + classes] to samples, and a critic from samples to logits [B].
 
-    `latent` is `normal`, N(0, I), or `uniform`, U(−1, 1)^latent_dim.
+    `latent` is the law of the first latent_dim coordinates: `normal`, N(0, I), or `uniform`, U(−1, 1)^latent_dim. What
+    follows is the class asked for, one-hot; there are 0 classes where the generator is not conditional.
     """
 
     generator: nn.Module
     critic: nn.Module
     latent_dim: int
     latent: str = "normal"
+    classes: int = 0
 
 
 def draw_latent(networks: Networks, n: int, rng: torch.Generator, dtype: torch.dtype | None = None) -> Tensor:
-    """Latents [n, latent_dim] from the networks' latent law, on the stream's device."""
+    """Latents [n, latent_dim + classes] from the networks' latent law, on the stream's device; classes drawn evenly."""
     size = (n, networks.latent_dim)
     if networks.latent == "uniform":
-        return torch.rand(size, generator=rng, device=rng.device, dtype=dtype).mul_(2).sub_(1)
-    return torch.randn(size, generator=rng, device=rng.device, dtype=dtype)
+        latent = torch.rand(size, generator=rng, device=rng.device, dtype=dtype).mul_(2).sub_(1)
+    else:
+        latent = torch.randn(size, generator=rng, device=rng.device, dtype=dtype)
+    if not networks.classes:
+        return latent
+    asked = torch.randint(networks.classes, (n,), generator=rng, device=rng.device)
+    one_hot = torch.eye(networks.classes, device=rng.device, dtype=dtype).index_select(0, asked)
+    return torch.cat([latent, one_hot], dim=1)
 
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {

@@ -20,6 +20,13 @@ def positive_integer(name: str, value: int) -> int:
     return value
 
 
+def natural_number(name: str, value: int) -> int:
+    """The value itself; BadInput if it is not an integer, or below zero."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise BadInput(f"{name}={value}: must be an integer ≥ 0")
+    return value
+
+
 def at_least_zero(name: str, value: float) -> float:
     """The value itself; BadInput if it is negative, infinite or not a number."""
     if not 0 <= value < math.inf:

@@ -12,7 +12,7 @@ from .files import root
 from .idx import FASHION_MNIST, MNIST, download_idx, fashion_mnist, mnist
 from .pictures import PREFIX, content_of, folder, parse
 from .stacked import stacked_mnist
-from .toys import eight_gaussians, ring5, swiss_roll, twenty_five_gaussians
+from .toys import eight_gaussians, ring5, ring5_labelled, ring5_random_labels, swiss_roll, twenty_five_gaussians
 from .vision import VISION, celeba, cifar10, cifar10_jpeg, only_jpeg, stl10, svhn
 from .vision import download as download_vision
 
@@ -36,7 +36,8 @@ __all__ = [
 Loader = Callable[[Path | None], Dataset]
 
 Kind = Literal["points", "digits", "photos"]
-POINTS = ("8gaussians", "25gaussians", "swissroll", "ring5")  # the others are images
+# The others are images.
+POINTS = ("8gaussians", "25gaussians", "swissroll", "ring5", "ring5-labelled", "ring5-random-labels")
 DIGITS = ("digits", "mnist5k", "mnist", "fashion-mnist", "stacked-mnist")
 
 DATASETS: dict[str, Loader] = {
@@ -44,6 +45,8 @@ DATASETS: dict[str, Loader] = {
     "25gaussians": twenty_five_gaussians,
     "swissroll": swiss_roll,
     "ring5": ring5,
+    "ring5-labelled": ring5_labelled,
+    "ring5-random-labels": ring5_random_labels,
     "digits": digits,
     "mnist5k": mnist5k,
     "mnist": mnist,

@@ -21,22 +21,33 @@ Sampler = Callable[[int, torch.Generator], Tensor]
 
 @dataclass(frozen=True, eq=False)
 class Mixture:
-    """An even mixture of K isotropic Gaussians: centres [K, d], one standard deviation for all."""
+    """An even mixture of K isotropic Gaussians: centres [K, d], one standard deviation for all.
+
+    With `noisy`, only that many leading coordinates are Gaussian; the others, a label's, are the centre's exactly.
+    """
 
     centres: Tensor
     sigma: float
+    noisy: int | None = None
 
     def sample(self, n: int, rng: torch.Generator) -> Tensor:
         """n points [n, d], float32, drawn on the generator's device; the mode of each is drawn too."""
         mode = torch.randint(len(self.centres), (n,), generator=rng, device=rng.device)
-        noise = torch.randn(n, self.centres.shape[1], generator=rng, device=rng.device)
-        return self.centres.index_select(0, mode) + self.sigma * noise
+        noise = torch.randn(n, self._noisy, generator=rng, device=rng.device)
+        points = self.centres.index_select(0, mode)
+        points[:, : self._noisy] += self.sigma * noise
+        return points
 
     def density(self, x: Tensor) -> Tensor:
-        """Probability density at the points x [n, d], per unit of area (volume); shape [n]."""
-        squared = (x[:, None, :] - self.centres).square().sum(dim=2)
-        peak = (2 * pi * self.sigma**2) ** (-x.shape[1] / 2)
-        return peak * torch.exp(-squared / (2 * self.sigma**2)).mean(dim=1)
+        """Probability density at the points x [n, d], per unit of area (volume) of the noisy coordinates; shape [n]."""
+        gap, k = x[:, None, :] - self.centres, self._noisy
+        squared, there = gap[:, :, :k].square().sum(dim=2), (gap[:, :, k:] == 0).all(dim=2)
+        peak = (2 * pi * self.sigma**2) ** (-k / 2)
+        return peak * (there * torch.exp(-squared / (2 * self.sigma**2))).mean(dim=1)
+
+    @property
+    def _noisy(self) -> int:
+        return self.centres.shape[1] if self.noisy is None else self.noisy
 
     def to(self, device: torch.device | str) -> Mixture:
         return replace(self, centres=self.centres.to(device))
@@ -46,8 +57,9 @@ class Mixture:
 class Dataset:
     """Real data, kept whole in memory or drawn without end.
 
-    `shape` is (2,) for points and (C, H, W) for images. `train`, `test` and `labels` (of `train`) are None for a
-    stream, which draws from `mixture`, or from `stream` where the distribution is no mixture.
+    `shape` is (d,) for points, which pictures show by their first two coordinates, and (C, H, W) for images. `train`,
+    `test` and `labels` (of `train`) are None for a stream, which draws from `mixture`, or from `stream` where the
+    distribution is no mixture.
     """
 
     name: str

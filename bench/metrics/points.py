@@ -78,7 +78,7 @@ def w1_floor(dataset: Dataset, n: int, draws: int = 21, seed: int = 0, device: t
 
 
 class PointMetrics:
-    """The metrics of one run on 2-D data: W1 against a fresh real sample each time, and mode coverage of a mixture.
+    """The metrics of one run on points: W1 against a fresh real sample each time, and mode coverage of a mixture.
 
     `rng` is the run's evaluation stream: each call takes the next n held-out reals from it. W1 is measured on the
     first `n` generated points, coverage on the first `n_modes`.
@@ -100,7 +100,7 @@ class PointMetrics:
         return self.n if self.dataset.mixture is None else max(self.n, self.n_modes)
 
     def __call__(self, fake: Tensor) -> dict[str, float]:
-        """{"w1"} of the points [≥ n_fake, 2], and {"modes", "high_quality", "mode_kl"} where the modes are known."""
+        """{"w1"} of the points [≥ n_fake, d], and {"modes", "high_quality", "mode_kl"} where the modes are known."""
         return self._measured(fake, self._real(fake))
 
     def with_bias(self, fake: Tensor) -> tuple[dict[str, float], dict[str, dict[str, Any]]]:

@@ -1,6 +1,7 @@
 """Samples as pictures: a Figure that sets objectives side by side, and small rasters for the page.
 
-Points stand over the density of the real sample in the record; images stand in a grid, in their own order.
+Points stand over the density of the real sample in the record, by their first two coordinates (a label may follow);
+images stand in a grid, in their own order.
 """
 
 import io
@@ -40,7 +41,8 @@ class View:
 
 
 def view(real: np.ndarray) -> View:
-    """The window on real points [n, 2]; density [rows from the bottom, columns], smoothed, its maximum 1."""
+    """The window on real points [n, ≥ 2]; density [rows from the bottom, columns], smoothed, its maximum 1."""
+    real = real[:, :2]
     low, high = real.min(axis=0), real.max(axis=0)
     centre, half = (low + high) / 2, max((high - low).max() / 2, 1e-12) * (1 + _MARGIN)
     low, high = centre - half, centre + half
@@ -83,10 +85,11 @@ def grid(images: np.ndarray, side: int) -> np.ndarray:
 
 
 def raster(points: np.ndarray, window: View, colour: str, size: int) -> np.ndarray:
-    """Points [n, 2] as dots over the real density, [size, size, 3] uint8: a hundred times faster than a Figure."""
+    """Points [n, ≥ 2] as dots over the real density, [size, size, 3] uint8: a hundred times faster than a Figure."""
     zoom = np.arange(size) * _BINS // size
     shade = 255 - 75 * window.density[::-1][np.ix_(zoom, zoom)]
     picture = np.repeat(shade[:, :, None], 3, axis=2).astype(np.uint8)
+    points = points[:, :2]
     inside = points[window.inside(points)]
     x, y = (((inside - window.low) / (window.high - window.low)) * (size - 2)).astype(int).T
     rgb = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)], np.uint8)
@@ -141,6 +144,7 @@ def _points(ax: Axes, corner: tuple[float, float], points: np.ndarray, window: V
     x, y, side = *corner, 1 - _GAP
     extent = (x, x + side, y, y + side)
     ax.imshow(window.density, origin="lower", extent=extent, aspect="auto", cmap="Greys", vmin=0, vmax=2.2)
+    points = points[:, :2]
     inside = window.inside(points)
     places = (points[inside][:2000] - window.low) / (window.high - window.low) * side + np.array([x, y])
     ax.scatter(*places.T, s=2.5, color=colour, alpha=0.5, linewidths=0)

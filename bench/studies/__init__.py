@@ -13,6 +13,7 @@ from . import (
     g05_robustness,
     g06_training_advice,
     g07_cost,
+    k01_conditional,
     k03_diffusion,
     s01_dirac,
     s02_vanishing_gradient,
@@ -66,8 +67,8 @@ IMAGES: tuple[Study, ...] = (
     g06_training_advice.STUDY,
     g07_cost.STUDY,
 )
-# What the documents name in passing.
-KEPT: tuple[Study, ...] = (k03_diffusion.STUDY,)
+# Beside the claims: what the documents name and do not assert.
+KEPT: tuple[Study, ...] = (k01_conditional.STUDY, k03_diffusion.STUDY)
 STUDIES: dict[str, Study] = {**THEORY, **{study.id: study for study in (*STABILITY, *IMAGES, *KEPT)}}
 
 

@@ -131,7 +131,7 @@ def _of(name: str, measurement: str, text: str) -> Quantity:
 STUDY = Study(
     id="K3",
     claim="A diffusion model covers every mode and trains more steadily than a GAN.",
-    document="named in the documents",
+    document="named, not asserted",
     experiment=f"The grid: a DDPM (Ho et al. 2020; {TIMES} times, the same 3×128 ReLU perceptron with 32 features of "
     "the time, Adam 5e-4 (.9, .999), batch 256, no moving average) beside the games of the common setting, at equal "
     "updates, measured alike: modes over the last fifth, and the standard deviation of W1 there.",

@@ -34,7 +34,7 @@ def trained_critic(record: RunRecord, shape: tuple[int, ...]) -> nn.Module:
 
 @torch.no_grad()
 def fresh_samples(record: RunRecord, data: Dataset, n: int, batch: int = 500) -> tuple[Tensor, Tensor]:
-    """n held-out real and n generated images [n, C, H, W], on the device of the data: the same at every call."""
+    """n held-out real and n generated samples [n, …], on the device of the data: the same at every call."""
     settings = {k: v for k, v in record.spec["architecture_spec"].items() if k != "name"}
     networks = untrained(record.spec["architecture_spec"]["name"], data.shape, record.seed, settings)
     networks.generator.load_state_dict(load_file(record.folder / "checkpoint" / "generator.safetensors"))

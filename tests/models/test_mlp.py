@@ -1,6 +1,7 @@
 """The multi-layer perceptrons: shapes, initial weights, latents, and what is refused."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from scipy import stats
 from torch import nn
 
 from lipbench.models import draw_latent, mlp
+from lipbench.models.mlp import MLPGenerator, perceptron
 from lipbench.models.networks import ACTIVATIONS
 from lipbench.objectives import BadInput
 
@@ -104,6 +106,70 @@ def test_draw_latent_uses_the_given_stream_alone() -> None:
     assert torch.equal(torch.get_rng_state(), before)
     assert torch.equal(first, draw_latent(networks, 5, torch.Generator().manual_seed(1)))
     assert not torch.equal(first, draw_latent(networks, 5, torch.Generator().manual_seed(2)))
+
+
+def test_conditional_generator_returns_the_class_it_was_given_beside_the_point_of_a_plain_one() -> None:
+    torch.manual_seed(0)
+    networks = mlp((5,), width=8, depth=2, latent_dim=3, classes=3)
+    torch.manual_seed(0)
+    plain = MLPGenerator(6, (2,), width=8, depth=2)
+    latent = draw_latent(networks, 50, torch.Generator().manual_seed(1))
+    samples = networks.generator(latent)
+    assert torch.equal(samples, torch.cat([plain(latent), latent[:, 3:]], dim=1))
+    assert networks.critic(samples).shape == (50,)
+    other = torch.cat([latent[:, :3], latent[:, 3:].roll(1, dims=1)], dim=1)
+    assert ((networks.generator(other)[:, :2] - samples[:, :2]).abs().sum(dim=1) > 1e-4).all()  # it hears the class
+
+
+@pytest.mark.parametrize(("latent", "law"), [("normal", "norm"), ("uniform", stats.uniform(-1, 2).cdf)])
+def test_draw_latent_asks_for_every_class_equally_often_whatever_the_rest_is(latent: str, law: object) -> None:
+    networks = mlp((9,), width=4, depth=1, latent=latent, classes=7)
+    drawn = draw_latent(networks, 7000, torch.Generator().manual_seed(1), torch.float64)
+    assert (drawn.shape, drawn.dtype) == ((7000, 9), torch.float64)
+    asked = drawn[:, 2:].numpy()
+    assert set(np.unique(asked)) == {0.0, 1.0} and (asked.sum(axis=1) == 1).all()
+    assert stats.chisquare(asked.sum(axis=0)).pvalue > 1e-3
+    assert all(stats.kstest(column, law).pvalue > 1e-3 for column in drawn[:, :2].T.numpy())
+    high = drawn[:, 0].numpy() > 0
+    tables = [np.stack([asked[high].sum(axis=0), asked[~high].sum(axis=0)])]
+    tables += [np.stack([asked[1:][asked[:-1, k] == 1].sum(axis=0) for k in range(7)])]  # one draw and the one before
+    found: list[Any] = [stats.chi2_contingency(table) for table in tables]
+    assert all(one.pvalue > 1e-3 for one in found)
+
+
+@pytest.mark.parametrize("latent", ["normal", "uniform"])
+def test_draw_latent_without_classes_draws_what_it_did_before_there_were_any(latent: str) -> None:
+    rng, same = torch.Generator().manual_seed(1), torch.Generator().manual_seed(1)
+    drawn = draw_latent(mlp((2,), latent=latent), 40, rng)
+    expected = torch.randn(40, 2, generator=same) if latent == "normal" else torch.rand(40, 2, generator=same) * 2 - 1
+    assert torch.equal(drawn, expected) and torch.equal(rng.get_state(), same.get_state())
+
+
+def test_mlp_without_classes_has_the_weights_of_its_seed() -> None:
+    torch.manual_seed(3)
+    networks = mlp((2,), width=8)
+    torch.manual_seed(3)
+    parts = (perceptron(2, 2, width=8, depth=3), perceptron(2, 1, width=8, depth=3))
+    expected = [value for part in parts for value in part.state_dict().values()]
+    found = [*networks.generator.state_dict().values(), *networks.critic.state_dict().values()]
+    assert len(found) == len(expected) and all(map(torch.equal, found, expected))
+
+
+@pytest.mark.parametrize(
+    ("shape", "classes", "told"),
+    [
+        ((7,), -1, "classes=-1: must be an integer ≥ 0"),
+        ((7,), 2.0, "classes=2.0: must be an integer ≥ 0"),
+        ((7,), True, "classes=True: must be an integer ≥ 0"),
+        ((7,), 7, "classes=7: must be below 7, the coordinates of a point with its class"),
+        ((2,), 5, "classes=5: must be below 2,"),
+        ((1, 8, 8), 5, "classes=5: only points can end in their class"),
+    ],
+)
+def test_mlp_refuses_classes_that_do_not_fit(shape: tuple[int, ...], classes: int, told: str) -> None:
+    with pytest.raises(BadInput, match=told):
+        mlp(shape, classes=classes)
+    assert mlp((7,), width=4, classes=6).generator(torch.randn(3, 8)).shape == (3, 7)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from lipbench.bench.data import Dataset, load
 from lipbench.bench.perf.ways import GanLoop
-from lipbench.models import CHUNK, GAN, Networks, dcgan, sngan_cnn, sngan_resnet, wgangp_resnet
+from lipbench.models import CHUNK, GAN, Networks, dcgan, mlp, sngan_cnn, sngan_resnet, wgangp_resnet
 from lipbench.objectives import (
     BUILTINS,
     Batch,
@@ -136,9 +136,21 @@ def test_iteration_of_every_architecture(
     same(here, there, state_of)
 
 
-@pytest.mark.parametrize("data", ["8gaussians", "25gaussians", "swissroll", "ring5", "digits"])
+@pytest.mark.parametrize("data", ["8gaussians", "25gaussians", "swissroll", "ring5", "ring5-labelled", "digits"])
 def test_iteration_on_every_kind_of_data(gpu: Any, make_loop: MakeLoop, state_of: State, data: str) -> None:
     here, there = (make_loop(SpectralNorm(), device, data=load(data)) for device in ("cpu", "cuda"))
+    here.run(2)
+    with gpu:
+        there.run(2)
+    same(here, there, state_of)
+
+
+def test_iteration_of_a_conditional_generator_waits_for_nothing(gpu: Any, make_loop: MakeLoop, state_of: State) -> None:
+    def networks(shape: tuple[int, ...]) -> Networks:
+        return mlp(shape, width=8, depth=2, classes=5)
+
+    how: dict[str, Any] = {"data": load("ring5-labelled"), "networks": networks}
+    here, there = (make_loop(GradientPenalty(), device, **how) for device in ("cpu", "cuda"))
     here.run(2)
     with gpu:
         there.run(2)

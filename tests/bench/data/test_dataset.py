@@ -12,7 +12,8 @@ from lipbench.bench.data import DATASETS, Dataset, Mixture, load
 from lipbench.bench.data.dataset import as_float
 from lipbench.objectives import BadInput
 
-EMBEDDED = ["8gaussians", "25gaussians", "swissroll", "ring5", "digits", "mnist5k"]
+POINTS = ["8gaussians", "25gaussians", "swissroll", "ring5", "ring5-labelled", "ring5-random-labels"]
+EMBEDDED = [*POINTS, "digits", "mnist5k"]
 Draw = Callable[[Dataset, int, torch.Generator], Tensor]
 
 

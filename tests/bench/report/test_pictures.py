@@ -11,7 +11,7 @@ from PIL import Image
 
 from lipbench.bench.report.blocks import make_blocks
 from lipbench.bench.report.curves import styles
-from lipbench.bench.report.pictures import encode, grid, raster, view
+from lipbench.bench.report.pictures import encode, grid, raster, samples_figure, view
 from lipbench.bench.report.records import read_runs
 from lipbench.bench.report.strips import FRAME, MOST_FRAMES, THUMBNAIL, strips, thumbnail
 
@@ -45,6 +45,30 @@ def test_view_density_stands_where_the_points_are() -> None:
     density = view(corner).density
     row, column = np.unravel_index(density.argmax(), density.shape)
     assert row < 30 and column > 70  # rows from the bottom
+
+
+def test_points_are_shown_by_their_first_two_coordinates() -> None:
+    plane = np.random.default_rng(0).normal(size=(40, 2))
+    labelled = np.concatenate([plane, 9 + np.eye(5)[np.arange(40) % 5]], axis=1)
+    window, flat = view(labelled), view(plane)
+    assert (window.low.tolist(), window.high.tolist()) == (flat.low.tolist(), flat.high.tolist())
+    assert (window.density == flat.density).all()
+    assert (raster(labelled, window, "#ff0000", 60) == raster(plane, flat, "#ff0000", 60)).all()
+
+
+def test_samples_figure_shows_labelled_points_in_the_plane(make_sweep: Callable[..., Path], tmp_path: Path) -> None:
+    make_sweep(tmp_path, objectives=("a",), datasets=("ring5-labelled",), seeds=1)
+    (record,) = read_runs(tmp_path)
+    assert record.samples is not None
+    drawn = []
+    fake, real = np.random.default_rng(0).normal(size=(2, 30, 7))
+    for width in (7, 2):
+        np.savez(record.samples, fake=fake[:, :width], real=real[:, :width])
+        figure = samples_figure(make_blocks([record])[0], styles(["a"]))
+        assert figure is not None
+        drawn.append([np.asarray(c.get_offsets()) for c in figure.axes[0].collections])
+    for labelled, plane in zip(*drawn, strict=True):
+        assert labelled.shape[1] == 2 and (labelled == plane).all()
 
 
 def test_view_of_one_repeated_point_is_finite() -> None:
