@@ -13,6 +13,7 @@ from . import (
     g05_robustness,
     g06_training_advice,
     g07_cost,
+    k02_self_attention,
     s01_dirac,
     s02_vanishing_gradient,
     s03_clipped_weights,
@@ -65,7 +66,8 @@ IMAGES: tuple[Study, ...] = (
     g06_training_advice.STUDY,
     g07_cost.STUDY,
 )
-STUDIES: dict[str, Study] = {**THEORY, **{study.id: study for study in (*STABILITY, *IMAGES)}}
+KEPT: tuple[Study, ...] = (k02_self_attention.STUDY,)
+STUDIES: dict[str, Study] = {**THEORY, **{study.id: study for study in (*STABILITY, *IMAGES, *KEPT)}}
 
 
 def run_studies(
