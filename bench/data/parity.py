@@ -34,5 +34,5 @@ def in_patches(device: torch.device | str = "cpu") -> Tensor:
     """1 where a patch is, else 0: [16, 16], float32."""
     mask = torch.zeros(SIDE, SIDE, device=device)
     for rows, columns in PATCHES:
-        mask[rows, columns] = 1
+        mask[rows, columns].fill_(1)
     return mask
