@@ -113,14 +113,19 @@ def plot(measurements: pd.DataFrame) -> Figure:
         _mosaic(axis, _images(measurements, name))
         axis.set_title(title, fontsize=9.5)
     axes[1].set_xlabel("framed: the patches differ", fontsize=9, color=VERMILION)
-    ends = measurements[measurements["parity"].notna()]
-    groups = [ends.loc[ends["networks"] == name, "parity"].to_list() for name in COLORS]
-    dots(axes[3], ["convolutions\nalone", "with self-\nattention"], groups, list(COLORS.values()))
+    shown = _parities(measurements)
+    dots(axes[3], [titles[name].replace(" ", "\n") for name in shown], list(shown.values()), [COLORS[n] for n in shown])
     threshold(axes[3], 0.5, "chance")
     axes[3].set_ylim(0, 1.03)
     legend(axes[3], loc="lower right")
     label(axes[3], "", "share with patches alike", "a dot a seed, a bar at the median")
     return figure
+
+
+def _parities(measurements: pd.DataFrame) -> dict[str, list[float]]:
+    """Networks → parity of every seed; without those of which no image was valid, as after a few updates."""
+    ends = measurements.reindex(columns=["networks", "parity"]).dropna()
+    return {name: values for name in COLORS if (values := ends.loc[ends["networks"] == name, "parity"].to_list())}
 
 
 def _mosaic(axis: Axes, images: Tensor) -> None:

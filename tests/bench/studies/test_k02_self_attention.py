@@ -92,6 +92,11 @@ def test_k2_wants_chance_of_the_convolutions_and_nine_in_ten_of_attention(tmp_pa
     execute.draw(STUDIES["K2"], store.frame(records()), tmp_path, dpi=40)
 
 
+def test_k2_is_drawn_where_no_image_is_valid(tmp_path: Path) -> None:
+    rows = [{key: value for key, value in row.items() if key != "parity"} for row in records()]
+    execute.draw(STUDIES["K2"], store.frame(rows), tmp_path, dpi=40)
+
+
 @pytest.mark.parametrize(("control", "enough", "short"), [("valid", 0.8, 0.799), ("rarer", 0.25, 0.249)])
 @pytest.mark.parametrize(("name", "place"), [(k2.ALONE, 0), (k2.ATTENTION, 1)])
 def test_k2_concludes_nothing_of_networks_that_fail_otherwise(
