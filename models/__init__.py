@@ -5,6 +5,7 @@ from collections.abc import Callable
 from .acceleration import ACCELERATIONS, check_capability, check_device, refusal
 from .dcgan import dcgan, to_uint8
 from .gan import CHUNK, GAN, SCALARS, STREAMS, RealData, stream_seed
+from .local_cnn import local_cnn
 from .mlp import mlp
 from .networks import Networks, Unsuited, draw_latent
 from .precision import PRECISIONS, repeatable_convolutions, tensor_float32
@@ -18,6 +19,7 @@ ARCHITECTURES: dict[str, Callable[..., Networks]] = {
     "sngan-cnn": sngan_cnn,
     "sngan-resnet": sngan_resnet,
     "wgangp-resnet": wgangp_resnet,
+    "local-cnn": local_cnn,
 }
 
 __all__ = [

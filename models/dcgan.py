@@ -1,4 +1,4 @@
-"""DCGAN's convolutional pair (Radford et al. 2016) for 8, 28 and 32 pixels, 1 or 3 channels."""
+"""DCGAN's convolutional pair (Radford et al. 2016) for 8, 16, 28 and 32 pixels, 1 or 3 channels."""
 
 import torch
 from torch import Tensor, nn
@@ -7,7 +7,7 @@ from ..objectives.checks import choice, positive_integer
 from .networks import NORMS, Networks, normal_initialise, square
 
 # Side of the image → strided stages between it and the smallest feature map (side / 2^stages).
-STAGES = {8: 2, 28: 2, 32: 3}
+STAGES = {8: 2, 16: 2, 28: 2, 32: 3}
 
 
 def _norm(kind: str, channels: int) -> list[nn.Module]:
@@ -67,7 +67,7 @@ def dcgan(
     """The pair for images of `shape`; no norm in the critic by default, so that slopes per sample are defined.
 
     Args:
-        shape: (1 or 3, 8 | 28 | 32, the same).
+        shape: (1 or 3, 8 | 16 | 28 | 32, the same).
         channels: feature maps at the largest resolution; doubled at each stage.
         norm: the generator's, one of `NORMS`.
         critic_norm: the critic's.

@@ -10,6 +10,7 @@ from .dataset import Dataset, Mixture
 from .embedded import digits, mnist5k
 from .files import root
 from .idx import FASHION_MNIST, MNIST, download_idx, fashion_mnist, mnist
+from .parity import parity
 from .pictures import PREFIX, content_of, folder, parse
 from .stacked import stacked_mnist
 from .toys import eight_gaussians, ring5, ring5_labelled, ring5_random_labels, swiss_roll, twenty_five_gaussians
@@ -38,7 +39,7 @@ Loader = Callable[[Path | None], Dataset]
 Kind = Literal["points", "digits", "photos"]
 # The others are images.
 POINTS = ("8gaussians", "25gaussians", "swissroll", "ring5", "ring5-labelled", "ring5-random-labels")
-DIGITS = ("digits", "mnist5k", "mnist", "fashion-mnist", "stacked-mnist")
+DIGITS = ("digits", "mnist5k", "parity", "mnist", "fashion-mnist", "stacked-mnist")
 
 DATASETS: dict[str, Loader] = {
     "8gaussians": eight_gaussians,
@@ -49,6 +50,7 @@ DATASETS: dict[str, Loader] = {
     "ring5-random-labels": ring5_random_labels,
     "digits": digits,
     "mnist5k": mnist5k,
+    "parity": parity,
     "mnist": mnist,
     "fashion-mnist": fashion_mnist,
     "cifar10": cifar10,

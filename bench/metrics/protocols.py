@@ -102,8 +102,7 @@ def _check(name: str, sizes: Sizes, available: int) -> None:
 
 def _halves(data: Dataset, images: int, device: torch.device) -> tuple[Tensor, Tensor]:
     pool = data.train if data.test is None else data.test
-    assert pool is not None
-    n = min(images, len(pool) // 2)
+    n = images if pool is None else min(images, len(pool) // 2)  # a stream has no end
     fixed = torch.Generator(device).manual_seed(0)  # the same reference for every run on these data
     reference, other = data.held_out(2 * n, fixed).split(n)
     return reference, other

@@ -14,6 +14,7 @@ from . import (
     g06_training_advice,
     g07_cost,
     k01_conditional,
+    k02_self_attention,
     k03_diffusion,
     s01_dirac,
     s02_vanishing_gradient,
@@ -68,7 +69,7 @@ IMAGES: tuple[Study, ...] = (
     g07_cost.STUDY,
 )
 # Beside the claims: what the documents name and do not assert.
-KEPT: tuple[Study, ...] = (k01_conditional.STUDY, k03_diffusion.STUDY)
+KEPT: tuple[Study, ...] = (k01_conditional.STUDY, k02_self_attention.STUDY, k03_diffusion.STUDY)
 STUDIES: dict[str, Study] = {**THEORY, **{study.id: study for study in (*STABILITY, *IMAGES, *KEPT)}}
 
 

@@ -34,11 +34,15 @@ def trained_critic(record: RunRecord, shape: tuple[int, ...]) -> nn.Module:
 
 @torch.no_grad()
 def fresh_samples(record: RunRecord, data: Dataset, n: int, batch: int = 500) -> tuple[Tensor, Tensor]:
-    """n held-out real and n generated samples [n, …], on the device of the data: the same at every call."""
+    """n held-out real and n generated samples [n, …]: the same at every call.
+
+    They are on the device of the data; those of a stream on the CPU.
+    """
     settings = {k: v for k, v in record.spec["architecture_spec"].items() if k != "name"}
     networks = untrained(record.spec["architecture_spec"]["name"], data.shape, record.seed, settings)
     networks.generator.load_state_dict(load_file(record.folder / "checkpoint" / "generator.safetensors"))
-    device = (data.train if data.test is None else data.test).device  # pyright: ignore[reportOptionalMemberAccess]
+    kept = data.train if data.test is None else data.test
+    device = torch.device("cpu") if kept is None else kept.device
     generator, rng = networks.generator.to(device).eval(), torch.Generator(device).manual_seed(0)
     sizes = [min(batch, n - start) for start in range(0, n, batch)]
     fake = torch.cat([generator(draw_latent(networks, size, rng)) for size in sizes])

@@ -7,8 +7,10 @@ from torch.optim import Adam
 from lipbench.models import ARCHITECTURES
 from lipbench.objectives import BUILTINS, Batch, critic_step, generator_step
 
-NETWORKS = [("sngan-cnn", 32), ("sngan-resnet", 32), ("sngan-resnet", 48), ("wgangp-resnet", 32)]
-CHAINS = ("sngan-cnn",)  # a residual network is no plain chain of layers
+NETWORKS = [("sngan-cnn", 32), ("sngan-resnet", 32), ("sngan-resnet", 48), ("wgangp-resnet", 32), ("local-cnn", 32)]
+OPTIONS = {"local-cnn": {"attention": True}}
+# What cannot be made orthogonal: a residual network is no plain chain of layers.
+ODD = {"sngan-resnet": "AvgPool2d", "wgangp-resnet": "AvgPool2d", "local-cnn": "UntiedBias"}
 
 
 @pytest.mark.parametrize(("architecture", "side"), NETWORKS)
@@ -16,10 +18,14 @@ CHAINS = ("sngan-cnn",)  # a residual network is no plain chain of layers
 def test_objective_plays_with_the_published_networks(architecture: str, side: int, name: str) -> None:
     torch.manual_seed(0)
     shape = (3, side, side)
-    networks = ARCHITECTURES[architecture](shape, channels=2)
+    networks = ARCHITECTURES[architecture](shape, channels=2, **OPTIONS.get(architecture, {}))
     objective = BUILTINS[name]()
-    if name == "orthogonal" and architecture not in CHAINS:
-        assert objective.skip_reason(networks.critic, shape) == "AvgPool2d has no 1-Lipschitz counterpart here"
+    if name == "orthogonal" and architecture in ODD:
+        reason = f"{ODD[architecture]} has no 1-Lipschitz counterpart here"
+        assert objective.skip_reason(networks.critic, shape) == reason
+        return
+    if name == "minibatch-discrimination" and architecture == "local-cnn":
+        assert "last layer is not linear" in (objective.skip_reason(networks.critic, shape) or "")
         return
     assert objective.skip_reason(networks.critic, shape) is None
     critic, generator = objective.prepare_critic(networks.critic), networks.generator

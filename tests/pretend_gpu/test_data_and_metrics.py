@@ -28,7 +28,7 @@ def stream(device: str, seed: int = 5) -> torch.Generator:
     return torch.Generator(device).manual_seed(seed)
 
 
-@pytest.mark.parametrize("name", ["8gaussians", "25gaussians", "swissroll", "ring5", "digits", "mnist5k"])
+@pytest.mark.parametrize("name", ["8gaussians", "25gaussians", "swissroll", "ring5", "digits", "mnist5k", "parity"])
 def test_data_are_drawn_there(gpu: Any, name: str) -> None:
     here, there = (load(name).to(device) for device in DEVICES)
     streams = [stream(device) for device in DEVICES]

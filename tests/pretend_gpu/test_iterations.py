@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from lipbench.bench.data import Dataset, load
 from lipbench.bench.perf.ways import GanLoop
-from lipbench.models import CHUNK, GAN, Networks, dcgan, mlp, sngan_cnn, sngan_resnet, wgangp_resnet
+from lipbench.models import CHUNK, GAN, Networks, dcgan, local_cnn, mlp, sngan_cnn, sngan_resnet, wgangp_resnet
 from lipbench.objectives import (
     BUILTINS,
     Batch,
@@ -38,6 +38,7 @@ ARCHITECTURES: dict[str, Callable[..., Networks]] = {
     "sngan-cnn": partial(sngan_cnn, channels=4, latent_dim=4),
     "sngan-resnet": partial(sngan_resnet, channels=4, latent_dim=4),
     "wgangp-resnet": partial(wgangp_resnet, channels=4, latent_dim=4),
+    "local-cnn": partial(local_cnn, channels=4, noise=1, attention=True),
 }
 
 
@@ -118,8 +119,14 @@ def test_iteration_in_every_precision(
     same(here, there, state_of)
 
 
-USUAL = [("sn-gan", "dcgan"), ("sn-gan", "sngan-cnn"), ("wgan-gp", "sngan-cnn"), ("sn-gan", "sngan-resnet")]
-EVERY = list(itertools.product(MAIN, ("dcgan", "sngan-cnn", "sngan-resnet", "wgangp-resnet")))
+USUAL = [
+    ("sn-gan", "dcgan"),
+    ("sn-gan", "sngan-cnn"),
+    ("wgan-gp", "sngan-cnn"),
+    ("sn-gan", "sngan-resnet"),
+    ("wgan-gp", "local-cnn"),
+]
+EVERY = list(itertools.product(MAIN, ("dcgan", "sngan-cnn", "sngan-resnet", "wgangp-resnet", "local-cnn")))
 
 
 @pytest.mark.parametrize(

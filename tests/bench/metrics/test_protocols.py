@@ -193,3 +193,12 @@ def test_image_metrics_hold_no_more_features_than_said(digits: Dataset):
     assert (len(sample.features), sample.gaussian.n, len(sample.logits)) == (130, 300, 300)
     features = load_extractor("mnist-cnn")(digits.train[:300] / 127.5 - 1)[0]
     torch.testing.assert_close(sample.gaussian.mean, features.double().mean(0), rtol=1e-5, atol=1e-6)
+
+
+def test_image_metrics_of_a_stream_hold_two_fresh_draws_against_each_other() -> None:
+    metrics, floors = image_metrics(load("parity"), small(images=120, metrics=["fd"]), "cpu")
+    assert (metrics.n_real, metrics.n_fake, metrics.split) == (120, 120, "stream")
+    reals = load("parity").sample(120, torch.Generator().manual_seed(7))
+    assert metrics(reals)["fd"] == pytest.approx(floors["fd"], rel=0.5)
+    assert metrics(-reals.abs())["fd"] > 5 * floors["fd"]
+    check_evaluation(load("parity"), small(images=120))
