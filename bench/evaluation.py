@@ -202,8 +202,8 @@ def _gan(module: pl.LightningModule) -> GAN:
 
 
 def _largest(values: dict[str, float]) -> float:
-    """NaN if one of them is; Python's max depends on their order then."""
-    return float(np.max(list(values.values()))) if values else 0.0
+    """NaN if one of them is (Python's max depends on their order then), or if there are none."""
+    return float(np.max(list(values.values()))) if values else float("nan")
 
 
 def _last_scalars(module: GAN) -> dict[str, float]:

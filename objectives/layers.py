@@ -42,6 +42,15 @@ def weighted(critic: nn.Module) -> dict[str, Weighted]:
     return {name: layer for name, layer in critic.named_modules() if isinstance(layer, WEIGHTED)}
 
 
+def applies_its_weight(layer: nn.Module) -> bool:
+    """Whether the layer multiplies by its `weight` as that is: a linear or convolutional layer of torch's, parametrised
+    or not. A class with a forward pass of its own may do anything with it.
+    """
+    kind = next((kind for kind in WEIGHTED if isinstance(layer, kind)), None)
+    passes = ("forward", "_conv_forward")
+    return kind is not None and all(getattr(type(layer), name, None) is getattr(kind, name, None) for name in passes)
+
+
 def head(critic: nn.Module) -> tuple[str, Weighted]:
     """Name and layer of the head, the weighted layer that makes the logits."""
     return list(weighted(critic).items())[-1]

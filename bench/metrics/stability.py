@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from ...objectives.layers import applies_its_weight, weighted
 from ...objectives.slopes import slopes
 
 
@@ -53,10 +54,13 @@ def critic_slopes(critic: nn.Module, real: Tensor, fake: Tensor, rng: torch.Gene
 
 
 def weighted_layers(module: nn.Module) -> dict[str, Tensor]:
-    """Name → weight (as the layer uses it), for every layer with a weight matrix or kernel."""
+    """Name → weight as the layer uses it, for torch's linear and convolutional layers, parametrised or not.
+
+    A layer of another class may normalise its weight in its forward pass: what it multiplies by is not known.
+    """
+    layers = {name: layer for name, layer in weighted(module).items() if applies_its_weight(layer)}
     with evaluating(module):  # to look at a spectrally normalised weight is one more power iteration otherwise
-        weights = {name: getattr(layer, "weight", None) for name, layer in module.named_modules()}
-    return {name: w.detach() for name, w in weights.items() if isinstance(w, Tensor) and w.dim() >= 2}
+        return {name: layer.weight.detach() for name, layer in layers.items()}
 
 
 @torch.no_grad()

@@ -18,16 +18,20 @@ from .contract import Criterion, Part, Quantity, Row, Setting, Size, Study
 from .diffusion import TIMES, Diffusion
 from .generators import runs_of, told
 from .parallel import each
-from .style import BROWN, GREY, dots, label, legend, logarithmic, panels, threshold
+from .style import BROWN, GREY, TEAL, dots, label, legend, logarithmic, panels, threshold
 from .toy_games import CLIP, CLIP_TIGHT, COLORS, CORE, GP, GRID, MINIMAX, NS, SMOKE_STEPS, SN, STEPS, ending_rows, game
 
-DDPM = "DDPM"
+DDPM, LONGER = "DDPM", "DDPM × 10"
+UPDATES = {DDPM: 1, LONGER: 10}  # times the games': ten cost about what a game with five critic steps does
+MODELS = {DDPM: BROWN, LONGER: TEAL}
 MODES = 25
 COUNT = 20  # evaluations of a run, as of the games'
 ENDS = {"tail": "tail_mean", "final": "final"}
 SHOWN = 512  # points of the first seed, for the picture
 COMMON = STABILITY["non-saturating"].recipe
 BETAS = (0.9, 0.999)  # Adam's own: the games' momentum of 0 is for games
+BESIDES = {"high_quality_tail": "high quality", "w1_tail": "W1, data units", "seconds": "seconds of training"}
+CAUSE = "CAUSE"
 QUICK = (MINIMAX, NS, CLIP, CLIP_TIGHT, GP, SN)
 
 
@@ -35,11 +39,15 @@ def run(setting: Setting) -> list[Row]:
     """How every run ended, the diffusion model's courses, and points that it drew at the first seed."""
     steps, games = setting.options["steps"], setting.options[GRID]
     rows = ending_rows(runs_of([game(name) for name in games], setting, steps))
-    cells = [(seed, steps, setting.options["course"], seed == setting.seeds[0]) for seed in setting.seeds]
+    cells = [
+        (name, seed, UPDATES[name] * steps, setting.options["course"], seed == setting.seeds[0])
+        for name in setting.options["models"]
+        for seed in setting.seeds
+    ]
     return rows + [row for own in each(train, cells, setting.jobs) for row in own]
 
 
-def train(seed: int, steps: int, course: bool, shown: bool) -> list[Row]:
+def train(name: str, seed: int, steps: int, course: bool, shown: bool) -> list[Row]:
     """One diffusion model: `steps` updates in the common setting; rows of its evaluations, its end, and its points.
 
     Evaluated as the games are, on fresh samples; without `course` in the last fifth only, which is what is judged.
@@ -62,7 +70,7 @@ def train(seed: int, steps: int, course: bool, shown: bool) -> list[Row]:
             history.append(spent | metrics(model.sample(metrics.n_fake, evaluation)))
     drawn = model.sample(SHOWN, evaluation).tolist() if shown else []
     rows = [*history, _ending(history, steps), *({"x": x, "y": y} for x, y in drawn)]
-    return [{"seed": seed, "objective": DDPM, "dataset": GRID} | row for row in rows]
+    return [{"seed": seed, "objective": name, "dataset": GRID} | row for row in rows]
 
 
 def _stream(seed: int, name: str) -> torch.Generator:
@@ -87,25 +95,28 @@ def _ending(history: list[Row], steps: int) -> Row:
 def derive(measurements: pd.DataFrame) -> pd.DataFrame:
     """How runs ended, and W1's sd over the smallest median of a game's (`unsteadiness`), an infinite one included."""
     ends = measurements[measurements["status"].notna()]
-    games = ends[ends["objective"] != DDPM]
-    least = games.groupby("objective")["w1_tail_sd"].median().min()
-    return ends.assign(unsteadiness=ends["w1_tail_sd"] / least)
+    return ends.assign(unsteadiness=ends["w1_tail_sd"] / _steadiest(ends))
+
+
+def _steadiest(ends: pd.DataFrame) -> float:
+    games = ends[~ends["objective"].isin(list(MODELS))]
+    return float(games.groupby("objective")["w1_tail_sd"].median().min())
 
 
 def plot(measurements: pd.DataFrame) -> Figure:
     """What the diffusion model draws; modes and the steadiness of every run."""
     figure, axes = panels("K3  A diffusion model beside the games, on the grid", columns=3, width=4.6, height=4.0)
     _draw_points(axes[0], measurements)
-    ends = derive(measurements)
+    ends, colors = derive(measurements), COLORS | MODELS
     for axis, column in zip(axes[1:], ("modes_tail", "w1_tail_sd"), strict=True):
         finite = ends[ends[column] < math.inf].set_index("objective")[column]
-        names = [name for name in (*COLORS, DDPM) if name in finite.index]
+        names = [name for name in colors if name in finite.index]
         groups = [finite.loc[[name]].to_list() for name in names]
-        dots(axis, [name.replace(" ", "\n") for name in names], groups, [COLORS.get(name, BROWN) for name in names])
+        dots(axis, names, groups, [colors[name] for name in names])
+        axis.tick_params(axis="x", rotation=90)
     threshold(axes[1], MODES, f"all {MODES}")
     logarithmic(axes[2], y=ends["w1_tail_sd"])
-    least = ends[ends["objective"] != DDPM].groupby("objective")["w1_tail_sd"].median().min()
-    threshold(axes[2], least, "steadiest game's median")
+    threshold(axes[2], _steadiest(ends), "steadiest game's median")
     label(axes[1], "", "modes covered, last fifth of the run", "every seed, bar at the median")
     label(axes[2], "", "sd of W1 in the last fifth, data units", "lower is steadier")
     for axis in axes[1:]:
@@ -118,7 +129,9 @@ def _draw_points(axis: Axes, measurements: pd.DataFrame) -> None:
     assert centres is not None
     axis.scatter(*centres.centres.T.numpy(), s=60, facecolors="none", edgecolors=GREY, label="a mode's centre")
     drawn = measurements[measurements["x"].notna()]
-    axis.scatter(drawn["x"], drawn["y"], s=3, color=BROWN, label=f"{len(drawn)} points of {DDPM}")
+    for name, color in MODELS.items():
+        own = drawn[drawn["objective"] == name]
+        axis.scatter(own["x"], own["y"], s=3, color=color, label=f"{len(own)} points of {name}" if len(own) else None)
     axis.set_aspect("equal")
     label(axis, "x, data units", "y, data units", "first seed, at the end")
     legend(axis, loc="upper right")
@@ -134,7 +147,8 @@ STUDY = Study(
     document="named, not asserted",
     experiment=f"The grid: a DDPM (Ho et al. 2020; {TIMES} times, the same 3×128 ReLU perceptron with 32 features of "
     "the time, Adam 5e-4 (.9, .999), batch 256, no moving average) beside the games of the common setting, at equal "
-    "updates, measured alike: modes over the last fifth, and the standard deviation of W1 there.",
+    "updates, measured alike: modes over the last fifth, and the standard deviation of W1 there. Beside it one with "
+    "ten times the updates, which cost about what a game with five critic steps does.",
     run=run,
     derive=derive,
     parts=(
@@ -151,10 +165,10 @@ STUDY = Study(
                 ),
             ),
             reported=(
-                *(_of(name, "modes_tail", "modes") for name in CORE),
-                _of(DDPM, "high_quality_tail", "high quality"),
-                _of(DDPM, "w1_tail", "W1"),
+                *(_of(name, "modes_tail", "modes") for name in (LONGER, *CORE)),
+                *(_of(name, column, text) for column, text in BESIDES.items() for name in (*MODELS, GP)),
             ),
+            cause=CAUSE,
         ),
         Part(
             name="steadier",
@@ -168,22 +182,23 @@ STUDY = Study(
                     threshold=1.0,
                 ),
             ),
-            reported=tuple(_of(name, "unsteadiness", "the same") for name in CORE),
+            reported=tuple(_of(name, "unsteadiness", "the same") for name in (LONGER, *CORE)),
         ),
     ),
     plot=plot,
     sizes={
         "smoke": Size(
             seeds=1,
-            options={"steps": SMOKE_STEPS, GRID: (MINIMAX, SN), "course": False},
+            options={"steps": SMOKE_STEPS, GRID: (MINIMAX, SN), "models": (DDPM,), "course": False},
             note=f"{SMOKE_STEPS} of 3,000 updates, two games",
         ),
         "quick": Size(
             seeds=3,
-            options={"steps": STEPS, GRID: QUICK, "course": False},
-            note="six games, GP at λ = .1 only; the diffusion model is measured in the last fifth only",
+            options={"steps": STEPS, GRID: QUICK, "models": (DDPM,), "course": False},
+            note="six games, GP at λ = .1 only; the diffusion model with the games' updates alone, and measured in the "
+            "last fifth only",
         ),
-        "full": Size(seeds=5, options={"steps": STEPS, GRID: CORE, "course": True}),
+        "full": Size(seeds=5, options={"steps": STEPS, GRID: CORE, "models": tuple(MODELS), "course": True}),
     },
     settings={"times": TIMES, "lr": COMMON.lr, "betas": BETAS, "batch": COMMON.batch},
 )

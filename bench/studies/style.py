@@ -21,7 +21,7 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
 )
 CYCLE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 GREY = "#7f7f7f"
-BROWN = "#8c510a"  # beside all of CYCLE, where those are objectives
+BROWN, TEAL = "#8c510a", "#01665e"  # beside all of CYCLE, where those are objectives
 NAME_WIDTH, NAME_HEIGHT = 60, 9  # what the name of a point takes, in points of 1/72 inch
 
 

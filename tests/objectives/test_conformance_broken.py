@@ -409,6 +409,30 @@ class NormalisesConvolutionsByTheirLargestEntry(Plain):
         return critic
 
 
+class FreeConvolution(nn.Module):
+    """A layer of its own class, with a kernel as it comes."""
+
+    def __init__(self, layer: nn.Conv2d) -> None:
+        super().__init__()
+        self.weight, self.bias, self.stride, self.padding = layer.weight, layer.bias, layer.stride, layer.padding
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.conv2d(x, self.weight, self.bias, self.stride, self.padding)  # pyright: ignore[reportArgumentType]
+
+
+@fails("bound on convolutions", "of another class than torch's layers, norm not known")
+class ClaimsABoundOfLayersOfItsOwn(Plain):
+    lipschitz_bound = 1.0
+
+    def prepare_critic(self, critic: nn.Module) -> nn.Module:
+        for name, layer in list(critic.named_modules()):
+            if isinstance(layer, nn.Conv2d):
+                critic.set_submodule(name, FreeConvolution(layer))
+            elif isinstance(layer, nn.Linear):
+                parametrizations.spectral_norm(layer)
+        return critic
+
+
 @fails("NaN stays visible", "critic_loss is finite although a real sample is NaN")
 class SwallowsNaN(Plain):
     def critic_loss(self, critic: nn.Module, batch: Batch) -> Tensor:

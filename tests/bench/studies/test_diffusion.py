@@ -12,7 +12,7 @@ from lipbench.bench.data import load
 from lipbench.bench.metrics.points import PointMetrics, mode_coverage
 from lipbench.bench.studies import k03_diffusion
 from lipbench.bench.studies.diffusion import Diffusion
-from lipbench.bench.studies.k03_diffusion import COMMON, train
+from lipbench.bench.studies.k03_diffusion import COMMON, DDPM, LONGER, train
 
 MEAN, SD = torch.tensor([1.5, -0.5]), 0.3
 
@@ -106,7 +106,7 @@ def test_prediction_depends_on_the_time_and_every_time_looks_different() -> None
 
 
 def test_training_takes_noise_out_of_the_grids_points() -> None:
-    rows = train(seed=3, steps=300, course=False, shown=True)
+    rows = train(DDPM, seed=3, steps=300, course=False, shown=True)
     drawn = torch.tensor([[row["x"], row["y"]] for row in rows if "x" in row])
     mixture = load("25gaussians").mixture
     assert mixture is not None
@@ -118,7 +118,7 @@ def test_training_takes_noise_out_of_the_grids_points() -> None:
 def test_training_is_repeatable_and_leaves_the_global_stream_alone() -> None:
     torch.manual_seed(5)
     before = torch.get_rng_state()
-    first, again, other = (train(seed, 3, course=True, shown=True) for seed in (0, 0, 1))
+    first, again, other = (train(DDPM, seed, 3, course=True, shown=True) for seed in (0, 0, 1))
     assert torch.equal(torch.get_rng_state(), before)
     timeless = [[{k: v for k, v in row.items() if k != "seconds"} for row in rows] for rows in (first, again, other)]
     assert timeless[0] == timeless[1] != timeless[2]
@@ -127,9 +127,10 @@ def test_training_is_repeatable_and_leaves_the_global_stream_alone() -> None:
 
 
 def test_without_the_course_only_the_last_fifth_is_measured_and_ends_alike() -> None:
-    short = train(seed=0, steps=20, course=False, shown=False)
+    short = train(LONGER, seed=0, steps=20, course=False, shown=False)
     assert [row["step"] for row in short if "step" in row] == [17, 18, 19, 20]
     (ending,) = (row for row in short if "status" in row)
+    assert {row["objective"] for row in short} == {LONGER}
     w1 = [row["w1"] for row in short if "step" in row]
     assert ending["w1_tail"] == pytest.approx(np.mean(w1))
     assert ending["w1_tail_sd"] == pytest.approx(np.std(w1))

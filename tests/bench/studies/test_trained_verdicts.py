@@ -305,6 +305,8 @@ def diffusion(modes: float, sd: float) -> Rows:
         for name, level in {"minimax": 0.03, "GP .1": 0.01, "SN": 0.02}.items():
             rows.append(end(seed, name, w1_tail_sd=level * factor))
         rows.append(end(seed, "DDPM", w1_tail_sd=sd * factor, modes_tail=modes + seed - 1, high_quality_tail=0.5))
+        # Decides nothing, and is no game.
+        rows.append(end(seed, "DDPM × 10", w1_tail_sd=1e-9, modes_tail=25.0, high_quality_tail=0.5))
     return [*rows, {"seed": 0, "objective": "DDPM", "x": 0.5, "y": -0.5}]
 
 
