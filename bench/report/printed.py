@@ -107,13 +107,16 @@ def latex(blocks: Sequence[Block], unfinished: Sequence[str] = ()) -> str:
 def print_summary(blocks: Sequence[Block], unfinished: Sequence[str] = (), console: Console | None = None) -> None:
     """The summary in the terminal: a table per block, best medians bold, runs that did not complete in red.
 
-    Where the lines are too short, intervals stand below their values; where they are shorter still, cells wrap.
+    Where the lines are too short, intervals stand below their values; where they are shorter still, cells wrap; and
+    where a word would be cut, the metrics are spread over several tables.
     """
     console = console or Console()
     for block in blocks:
-        forms = [_terminal_table(block, " ", wrap=False), _terminal_table(block, "\n", wrap=False)]
+        everything = range(len(headings(block)) - 2)
+        forms = [_terminal_table(block, everything, gap, wrap=False) for gap in (" ", "\n")]
         fits = [t for t in forms if Measurement.get(console, _unbounded(console), t).maximum <= console.width]
-        console.print(fits[0] if fits else _terminal_table(block, " ", wrap=True))
+        for table in fits[:1] or [_terminal_table(block, part, " ", wrap=True) for part in _spread(block, console)]:
+            console.print(table)
     for note in notes(blocks, unfinished):
         console.print(escape(note), style="dim")
 
@@ -129,14 +132,31 @@ def _unbounded(console: Console) -> ConsoleOptions:
     return console.options.update(width=10_000)
 
 
-def _terminal_table(block: Block, gap: str, wrap: bool) -> Table:
+def _spread(block: Block, console: Console) -> list[list[int]]:
+    """The metrics' places, in as few tables as there are words that fit beside one another; one a table at least."""
+    parts: list[list[int]] = [[]]
+    for metric in range(len(headings(block)) - 2):
+        wider = _terminal_table(block, [*parts[-1], metric], " ", wrap=True)
+        if parts[-1] and Measurement.get(console, _unbounded(console), wider).minimum > console.width:
+            parts.append([])
+        parts[-1].append(metric)
+    return parts
+
+
+def _terminal_table(block: Block, metrics: Sequence[int], gap: str, wrap: bool) -> Table:
+    """Objectives and runs, with the metrics at these places."""
     table = Table(title=escape(block.title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
-    for i, text in enumerate(headings(block)):
-        table.add_column(escape(text), justify="left" if i < 2 else "right", no_wrap=i == 0 or not wrap)
-    for row in printed_rows(block):
+    shown = (0, 1, *(metric + 2 for metric in metrics))
+    rows, titles = list(printed_rows(block)), headings(block)
+    for i in shown:
+        text = titles[i].replace("(", "\n(", 1) if wrap else titles[i]  # an extractor's name below the metric's
+        longest = max(len(word) for cell in (text, *(row.cells[i] for row in rows)) for word in cell.split() or [""])
+        justify = "left" if i < 2 else "right"
+        table.add_column(escape(text), justify=justify, no_wrap=i == 0 or not wrap, min_width=longest, overflow="fold")
+    for row in rows:
         runs, values = row.cells[1].replace(", ", f",{gap}"), [c.replace(" [", f"{gap}[") for c in row.cells[2:]]
-        cells = [escape(c) for c in (row.cells[0], runs, *values)]
-        cells = [f"[bold]{c}[/bold]" if b else c for c, b in zip(cells, row.bold, strict=True)]
+        texts = [escape(c) for c in (row.cells[0], runs, *values)]
+        cells = [f"[bold]{texts[i]}[/bold]" if row.bold[i] else texts[i] for i in shown]
         cells[1] = f"[red]{cells[1]}[/red]" if row.failures else cells[1]
         table.add_row(*cells, style="dim" if row.cells[0] == FLOOR else None)
     return table

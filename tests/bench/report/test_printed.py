@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from lipbench.bench.report.blocks import Block, make_blocks
-from lipbench.bench.report.printed import latex, markdown, print_memory, print_summary
+from lipbench.bench.report.printed import latex, markdown, print_memory, print_summary, printed_rows
 from lipbench.bench.report.records import read_runs, read_suite
 
 NASTY = "my.py:A$b$&<x>|*_[red]%"
@@ -86,3 +86,16 @@ def test_memory_is_the_most_that_a_run_took(sweep: Path) -> None:
     assert console.file.getvalue() == f"A run took up to {most:,.0f} MB of memory.\n"  # pyright: ignore[reportAttributeAccessIssue]
     print_memory([], console)
     assert console.file.getvalue().count("\n") == 1  # pyright: ignore[reportAttributeAccessIssue]
+
+
+@pytest.mark.parametrize("width", [50, 60, 80, 120])
+def test_terminal_cuts_no_word_and_leaves_no_metric_out(sweep: Path, width: int) -> None:
+    blocks = make_blocks(read_runs(sweep), read_suite(sweep))
+    text = _terminal(blocks, width)
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= width
+    words = set(text.split())
+    for block in blocks:
+        for row in printed_rows(block):
+            missing = {word for cell in row.cells for word in cell.split() if word not in words}
+            assert not missing, (width, missing)
