@@ -230,7 +230,7 @@ def _result(event: Ended, place: Place) -> dict[str, Any]:
 def _tell_set_aside(names: list[str], console: Console) -> None:
     if names:
         say(
-            f"{len(names)} finished runs belong to another suite, or to another version of the code or of a plug-in: "
+            f"{len(names)} finished runs are not asked for now, or are of another version of the code or of a plug-in: "
             "moved to superseded/, out of the tables",
             console,
         )

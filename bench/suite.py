@@ -68,6 +68,9 @@ def _seeds(value: Any) -> Any:
     if isinstance(value, dict):
         return {dataset: _seeds(own) for dataset, own in value.items()}
     if isinstance(value, list):
+        twice = sorted({str(seed) for seed in value if value.count(seed) > 1})
+        if twice:
+            raise ValueError(f"seed {', '.join(twice)} stands there more than once")
         return value
     if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MANY_SEEDS:
         return list(range(value))
@@ -219,9 +222,11 @@ def load_suite(target: str, overrides: list[str] | None = None) -> tuple[Suite, 
 def _find(target: str) -> Any:
     if target.endswith((".yaml", ".yml")):
         if not Path(target).is_file():
-            raise BadInput(f"suite file not found: {target}")
+            raise BadInput(f"suite file not found: {target}" + (" is a folder" if Path(target).is_dir() else ""))
         return Path(target)
     if target not in suite_names():
+        if Path(target).is_file():
+            raise BadInput(f"suite file {target}: its name must end in .yaml")
         error = unknown("suite", target, suite_names())
         raise BadInput(f"{error}; or give the path of a .yaml file")
     return SUITES / f"{target}.yaml"

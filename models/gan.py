@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from ..objectives import Batch, Objective, critic_step, generator_step, unknown
+from ..objectives import Batch, Objective, critic_step, generator_step, prepared, unknown
 from .acceleration import ACCELERATIONS, Iteration, prepare
 from .networks import Networks, draw_latent
 from .precision import PRECISIONS, autocast, round_outputs_up, tensor_float32
@@ -82,7 +82,7 @@ class GAN(pl.LightningModule):
         self.networks, self.recipe, self.data, self.steps, self.seed = networks, recipe, data, steps, seed
         self.objective = objective
         self.generator = networks.generator
-        self.critic = objective.prepare_critic(networks.critic)
+        self.critic = prepared(objective, networks.critic)
         self.average = None if recipe.ema is None else deepcopy(self.generator).requires_grad_(False)
         if precision == "bf16":
             round_outputs_up(self.generator, self.critic)

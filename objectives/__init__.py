@@ -1,6 +1,6 @@
 """What is compared: a loss plus a way to keep the critic Lipschitz. Pure torch; no Lightning, no metrics, no files."""
 
-from .base import API_VERSION, Batch, Objective
+from .base import API_VERSION, Batch, Objective, prepared
 from .dragan import DRAGAN
 from .errors import BadInput, unknown
 from .feature_matching import FeatureMatching
@@ -70,5 +70,6 @@ __all__ = [
     "WeightNorm",
     "critic_step",
     "generator_step",
+    "prepared",
     "unknown",
 ]

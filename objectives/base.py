@@ -36,7 +36,9 @@ class Objective(nn.Module):
 
     Subclasses set `name` and `reference` and override the hooks they need. Hyper-parameters are keyword arguments of
     the constructor and are recorded. State belongs in buffers, so that checkpoints hold it; randomness comes from
-    `batch.rng`.
+    `batch.rng`. Two class attributes say what the objective promises: `lipschitz_bound`, that no critic it trains is
+    ever steeper, against which measured slopes are held (None: nothing is claimed); and `capturable`, that no hook
+    waits for the device or decides by a value on it, so that an iteration may be compiled or captured.
 
     Args:
         loss: one of `lipbench.objectives.LOSSES`.
@@ -65,7 +67,11 @@ class Objective(nn.Module):
         return None
 
     def prepare_critic(self, critic: nn.Module) -> nn.Module:
-        """The critic to train, made once, before the optimisers are built (spectral norm, gradient normalisation)."""
+        """The critic to train, made once, before the optimisers are built (spectral norm, gradient normalisation).
+
+        Singular values and weights are recorded of torch's linear and convolutional layers, by the `weight` that a
+        parametrization (torch.nn.utils.parametrize) gives them; layers of another class are left out.
+        """
         return critic
 
     def transform(self, x: Tensor, batch: Batch) -> Tensor:
@@ -90,3 +96,11 @@ class Objective(nn.Module):
 
     def constrain_(self, critic: nn.Module) -> None:
         """Changes the critic in place after each of its steps, under no_grad (weight clipping)."""
+
+
+def prepared(objective: Objective, critic: nn.Module) -> nn.Module:
+    """What `prepare_critic` makes of the critic. Raises TypeError if that is no module, as without a `return`."""
+    made = objective.prepare_critic(critic)
+    if not isinstance(made, nn.Module):
+        raise TypeError(f"{type(objective).__name__}.prepare_critic returned {made!r}, not a module")
+    return made

@@ -87,7 +87,19 @@ def choose(name: str, options: Options) -> Choice:
         raise BadInput(f"--time-limit {options.limits.seconds:g}: must be more than 0 seconds, at most {LONGEST:g}")
     if not 0 <= options.gpus_per_run < math.inf:
         raise BadInput(f"--gpus-per-run {options.gpus_per_run:g}: must be a number, 0 or more")
+    _refuse_what_others_take(name, options)
     return EXECUTORS[name](options)
+
+
+def _refuse_what_others_take(name: str, options: Options) -> None:
+    for option, given, takers in (
+        ("--address", options.address is not None, ("ray",)),
+        ("--slurm", bool(options.slurm), ("slurm",)),
+        ("--gpus-per-run", options.gpus_per_run > 0, ("ray", "slurm")),
+    ):
+        if given and name not in takers:
+            wanted = " or ".join(f"--executor {taker}" for taker in takers)
+            raise BadInput(f"{option}: is for {wanted}; this is --executor {name}")
 
 
 def _need(module: str, extra: str) -> None:

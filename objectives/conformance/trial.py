@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Adam, Optimizer
 
-from ..base import Batch, Objective
+from ..base import Batch, Objective, prepared
 from ..game import critic_step, generator_step
 
 Make = Callable[[], Objective]
@@ -116,7 +116,7 @@ class Game:
                 parameter.mul_(scale)
             generator = self._make_generator()
         with seeded(seed):
-            self.critic = self.objective.prepare_critic(critic).to(**self.placed)
+            self.critic = prepared(self.objective, critic).to(**self.placed)
         self.generator = generator.to(**self.placed)
         self.data = torch.Generator().manual_seed(1)
         self.rng = torch.Generator("cuda" if device == "cuda" else "cpu").manual_seed(2)

@@ -156,7 +156,7 @@ def test_sweep_of_a_changed_suite_sets_runs_aside_and_brings_them_back(
     sweep_tiny()
     first = {record.id for record in read_runs(place.folder)}
     assert sweep_tiny(steps=3) == 0
-    assert "2 finished runs belong to another suite" in printed.getvalue()
+    assert "2 finished runs are not asked for now" in printed.getvalue()
     assert {p.name for p in (place.folder / "superseded").iterdir()} == first
     assert not first & {record.id for record in read_runs(place.folder)}
     trained.clear()

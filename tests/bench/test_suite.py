@@ -228,6 +228,26 @@ def test_suite_tells_what_is_wrong_with_a_file(told: Told, text: str, line: str)
     assert re.fullmatch(line, told(text))
 
 
+def test_suite_that_names_a_seed_twice_is_refused(told: Told) -> None:
+    assert "seed 1, 4 stands there more than once" in told(
+        "objectives: [minimax]\ndatasets: [ring5]\nseeds: [4, 1, 2, 1, 4]"
+    )
+    assert "seed 3 stands there more than once" in told(
+        "objectives: [minimax]\ndatasets: [ring5]\nseeds: {ring5: [3, 3]}"
+    )
+
+
+def test_suite_path_that_is_a_folder_or_has_another_ending_is_told(tmp_path: Path) -> None:
+    (tmp_path / "d.yaml").mkdir()
+    (tmp_path / "suite.json").write_text("{}")
+    with pytest.raises(BadInput, match=r"d\.yaml is a folder$"):
+        load_suite(str(tmp_path / "d.yaml"))
+    with pytest.raises(BadInput, match=r"suite\.json: its name must end in \.yaml$"):
+        load_suite(str(tmp_path / "suite.json"))
+    with pytest.raises(BadInput, match="unknown suite 'none-such'"):
+        load_suite("none-such")
+
+
 def test_suite_file_that_is_no_text_is_told(tmp_path: Path) -> None:
     path = tmp_path / "binary.yaml"
     path.write_bytes(b"\xff\xfe\x00objectives")

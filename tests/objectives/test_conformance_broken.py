@@ -433,6 +433,13 @@ class ClaimsABoundOfLayersOfItsOwn(Plain):
         return critic
 
 
+@fails("runs", "prepare_critic returned None, not a module")
+class ForgetsToReturnTheCritic(Plain):
+    def prepare_critic(self, critic: nn.Module) -> nn.Module:
+        parametrizations.spectral_norm(next(m for m in critic.modules() if isinstance(m, nn.Linear)))
+        return None  # pyright: ignore[reportReturnType]
+
+
 @fails("NaN stays visible", "critic_loss is finite although a real sample is NaN")
 class SwallowsNaN(Plain):
     def critic_loss(self, critic: nn.Module, batch: Batch) -> Tensor:

@@ -37,6 +37,26 @@ def test_choose_refuses_limits_that_nothing_can_keep(options: dict[str, Any], li
     assert str(caught.value) == line
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "line"),
+    [
+        ("local", {"slurm": ["timeout_min=3"]}, "--slurm: is for --executor slurm; this is --executor local"),
+        ("local", {"address": "auto"}, "--address: is for --executor ray; this is --executor local"),
+        ("slurm", {"address": "auto"}, "--address: is for --executor ray; this is --executor slurm"),
+        ("ray", {"slurm": ["timeout_min=3"]}, "--slurm: is for --executor slurm; this is --executor ray"),
+        (
+            "local",
+            {"gpus_per_run": 0.5},
+            "--gpus-per-run: is for --executor ray or --executor slurm; this is --executor local",
+        ),
+    ],
+)
+def test_choose_refuses_what_another_executor_takes(name: str, options: dict[str, Any], line: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        choose(name, Options(**options))
+    assert str(caught.value) == line
+
+
 @pytest.mark.parametrize(("name", "package"), [("ray", "ray"), ("slurm", "submitit")])
 def test_choose_says_how_to_install_what_is_missing(monkeypatch: pytest.MonkeyPatch, name: str, package: str) -> None:
     monkeypatch.setitem(sys.modules, package, None)

@@ -203,6 +203,6 @@ class Halved(nn.Linear):
 
 def test_layers_that_do_not_use_their_weight_as_it_is_are_not_measured() -> None:
     own, torchs, normed = Halved(3, 4), nn.Linear(4, 5), nn.utils.parametrizations.spectral_norm(nn.Conv1d(5, 2, 1))
-    critic = nn.Sequential(own, nn.LayerNorm((2, 4)), torchs, normed)
+    critic = nn.Sequential(own, nn.LayerNorm([2, 4]), torchs, normed)
     assert set(stability.singular_values(critic)) == set(stability.weight_histograms(critic)) == {"2", "3"}
     assert stability.singular_values(critic)["2"] == pytest.approx(np.linalg.svd(torchs.weight.detach())[1].max())
