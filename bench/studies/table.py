@@ -27,7 +27,7 @@ COLUMNS = (
 )
 PLOT, PICTURES = "plot.png", (".png", ".gif")
 # Where a failure was looked into; another run's numbers may differ.
-LOOKED_INTO = "In results/reference/stability:"
+LOOKED_INTO = "In results/reference:"
 
 
 def verdict_table(out: Path, studies: Mapping[str, Study]) -> pd.DataFrame:

@@ -281,7 +281,7 @@ def test_verdict_follows_an_edit_of_the_record(tmp_path: Path) -> None:
     path.write_text("seed,error\n0,0.6\n1,0.7\n2,0.8\n")
     table = verdict_table(tmp_path, {"X1": GOOD})
     assert table["verdict"][0] == "not reproduced"
-    assert table["reading"][0] == "In results/reference/stability: The factor."  # found there, not in this record
+    assert table["reading"][0] == "In results/reference: The factor."  # found there, not in this record
 
 
 def test_table_says_which_control_failed(tmp_path: Path) -> None:
