@@ -113,13 +113,14 @@ class Block:
         return {(cell.objective, q.key): cell.estimate(q) for cell in self.cells for q in self.quantities}
 
     def best(self, metric: Quantity) -> list[str]:
-        """The objectives with the best median: none if the metric has no direction or nothing to compare."""
+        """The objectives with the best median: none if the metric has no direction, or nothing tells them apart."""
         found = {cell.objective: self.estimates[cell.objective, metric.key].value for cell in self.cells}
         finite = {objective: value for objective, value in found.items() if math.isfinite(value)}
         if metric.better is None or len(found) < 2 or not finite:
             return []
         top = (min if metric.better == "lower" else max)(finite.values())
-        return [objective for objective, value in finite.items() if value == top]
+        best = [objective for objective, value in finite.items() if value == top]
+        return best if len(best) < len(found) else []
 
 
 def make_blocks(records: Sequence[RunRecord], suite: Mapping[str, Any] | None = None) -> list[Block]:

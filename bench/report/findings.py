@@ -37,17 +37,19 @@ def verdict(blocks: Sequence[Block]) -> str:
     leaders = [(block, block.best(block.quality[0])) for block in blocks if block.quality]
     won = Counter(objective for _, best in leaders for objective in best)
     if not won:
-        return f"No objectives to compare. {_outcomes(blocks)}"
+        ties = [text for block, _ in leaders if (text := _tie(block))]
+        return f"{' '.join(ties) or 'No objectives to compare.'} {_outcomes(blocks)}"
     if len(leaders) == 1:
         return f"{block_verdict(leaders[0][0])} {_outcomes(blocks)}"
-    parts = [f"{objective} {_times(count)}" for objective, count in won.most_common()]
+    values = [f"{short_titles(blocks)[block.key]}: {_lead(block, best)}" for block, best in leaders if best]
+    details = f" ({'; '.join(values)})" if len(values) <= MOST_DETAILS else ""
+    told = {o: "" if details else _caveat([b for b, best in leaders if o in best], o) for o in won}
+    parts = [f"{objective} {_times(count)}{told[objective]}" for objective, count in won.most_common()]
     text = f"Best median in {len(leaders)} comparisons: {', '.join(parts)}"
     if len(won) == 1 and won.total() == len(leaders):
         every = "both" if len(leaders) == 2 else f"all {len(leaders)}"
-        text = f"{next(iter(won))} has the best median in {every} comparisons"
-    names = short_titles(blocks)
-    values = [f"{names[block.key]}: {_lead(block, best)}" for block, best in leaders if best]
-    details = f" ({'; '.join(values)})" if len(values) <= MOST_DETAILS else ""
+        first = next(iter(won))
+        text = f"{first} has the best median in {every} comparisons{told[first]}"
     return f"{text}{details}. {_outcomes(blocks)}"
 
 
@@ -55,16 +57,36 @@ def block_verdict(block: Block) -> str:
     """Who leads a block, how far above the floor, and whether the seeds settle it against the second."""
     best = block.best(block.quality[0]) if block.quality else []
     if not best:
-        return f"On {block.title} there is nothing to compare."
+        return _tie(block) or f"On {block.title} there is nothing to compare."
     metric, has = block.quality[0], "has" if len(best) == 1 else "have"
-    text = f"On {block.title}, {' and '.join(best)} {has} the best median {metric.name}: {_level(block, best[0])}."
+    text = f"On {block.title}, {_named(block, best)} {has} the best median {metric.name}: {_level(block, best[0])}."
     second = _second(block, metric, best[0])
     return f"{text} {_settled(best[0], second, comparisons(block)[second])}" if len(best) == 1 and second else text
 
 
 def _lead(block: Block, best: Sequence[str]) -> str:
     """Such as "wgan-gp, W1 0.07, 1.4 × the floor"."""
-    return f"{' and '.join(best)}, {block.quality[0].name} {_level(block, best[0])}"
+    return f"{_named(block, best)}, {block.quality[0].name} {_level(block, best[0])}"
+
+
+def _tie(block: Block) -> str | None:
+    """What is said of a block in which every objective has the same finite median, so that none is best."""
+    metric = block.quality[0] if block.quality else None
+    found = {block.estimates[cell.objective, metric.key].value for cell in block.cells} if metric else set()
+    if metric is None or metric.better is None or len(block.cells) < 2 or len(found) != 1 or math.isinf(max(found)):
+        return None
+    return f"On {block.title}, all objectives have the same median {metric.name}: {number(max(found))}."
+
+
+def _named(block: Block, objectives: Sequence[str]) -> str:
+    return " and ".join(f"{objective}{_caveat([block], objective)}" for objective in objectives)
+
+
+def _caveat(blocks: Sequence[Block], objective: str) -> str:
+    """Such as " (2 of 3 runs diverged)": a best median may be that of runs that did not last."""
+    runs = [run for block in blocks for run in block.runs if run.objective == objective]
+    diverged = sum(run.status == "diverged" for run in runs)
+    return f" ({diverged} of {len(runs)} runs diverged)" if diverged else ""
 
 
 def _level(block: Block, objective: str) -> str:

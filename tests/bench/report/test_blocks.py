@@ -156,3 +156,14 @@ def test_short_titles_name_all_factors_only_where_needed(make_sweep: Make, tmp_p
     make_sweep(tmp_path / "b", objectives=("wgan-gp",), datasets=("8gaussians",), recipes=("own", "matched"), seeds=1)
     titles = list(short_titles(make_blocks(read_runs(tmp_path / "b"))).values())
     assert titles == ["8gaussians · mlp-3x128 · matched", "8gaussians · mlp-3x128 · own"]
+
+
+@pytest.mark.parametrize(("modes", "best"), [((0, 0, 0), []), ((0, 3, 3), ["b", "c"]), ((5, 3, 3), ["a"])])
+def test_best_are_none_where_all_are_equal(
+    make_sweep: Make, tmp_path: Path, modes: tuple[int, ...], best: list[str]
+) -> None:
+    def change(spec: dict[str, Any], result: dict[str, Any]) -> None:
+        result["metrics"]["modes"]["tail_mean"] = float(modes["abc".index(spec["objective"])])
+
+    make_sweep(tmp_path, objectives=("a", "b", "c"), datasets=("8gaussians",), seeds=1, change=change)
+    assert make_blocks(read_runs(tmp_path))[0].best(KNOWN["modes"]) == best

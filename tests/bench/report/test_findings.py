@@ -75,6 +75,47 @@ def test_verdict_counts_wins_where_winners_differ(make_sweep: Make, tmp_path: Pa
     assert text.startswith("Best median in 2 comparisons: a once, b once (8gaussians: a, W1 0.200")
 
 
+def _diverging(diverged: set[tuple[str, str, int]]) -> dict[tuple[str, str, int], str]:
+    return dict.fromkeys(diverged, "diverged")
+
+
+def _by_objective(a: float, b: float) -> Callable[[dict[str, Any], dict[str, Any]], None]:
+    def change(spec: dict[str, Any], result: dict[str, Any]) -> None:
+        _tails({(spec["objective"], spec["seed"]): a if spec["objective"] == "a" else b})(spec, result)
+
+    return change
+
+
+def test_verdict_tells_how_many_runs_of_the_best_diverged(make_sweep: Make, tmp_path: Path) -> None:
+    statuses = _diverging({("a", "8gaussians", 0), ("a", "8gaussians", 1), ("b", "8gaussians", 0)})
+    make_sweep(tmp_path, ("a", "b"), ("8gaussians",), seeds=2, statuses=statuses, change=_by_objective(0.2, 0.3))
+    text = verdict(_blocks(tmp_path))
+    assert ", a (2 of 2 runs diverged) has the best median W1: 0.200, 2 × the floor." in text
+    assert text.count("runs diverged") == 1  # of the second nothing is claimed
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_verdict_tells_diverged_runs_once_in_the_details_or_in_the_count(
+    make_sweep: Make, tmp_path: Path, count: int
+) -> None:
+    datasets = ("8gaussians", "25gaussians", "9gaussians", "7gaussians")[:count]
+    statuses = _diverging({("a", "8gaussians", 0), ("a", "25gaussians", 0)})
+    make_sweep(tmp_path, ("a", "b"), datasets, seeds=2, statuses=statuses, change=_by_objective(0.2, 0.3))
+    text = verdict(_blocks(tmp_path))
+    if count == 2:
+        assert text.startswith("a has the best median in both comparisons (8gaussians: a (1 of 2 runs diverged), W1 0")
+    else:
+        assert text.startswith("a has the best median in all 4 comparisons (2 of 8 runs diverged). ")
+
+
+def test_verdict_calls_nobody_best_where_all_are_equal(make_sweep: Make, tmp_path: Path) -> None:
+    make_sweep(tmp_path, ("a", "b"), ("8gaussians",), change=_by_objective(0.25, 0.25))
+    block = _blocks(tmp_path)[0]
+    told = "On 8gaussians · mlp-3x128 · matched, all objectives have the same median W1: 0.250."
+    assert block_verdict(block) == told and verdict([block]) == f"{told} All 6 runs completed."
+    assert comparisons(block) == {}
+
+
 def test_comparisons_are_of_the_best_against_each_other(sweep: Path) -> None:
     block = _blocks(sweep)[0]
     found = comparisons(block)
