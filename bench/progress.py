@@ -101,14 +101,13 @@ class Progress:
 
     def _end(self, spec: RunSpec, result: dict[str, Any]) -> None:
         self._waiting.pop(spec.id, None)
-        self._running.pop(spec.id, None)
+        _, since = self._running.pop(spec.id, (spec, None))
+        took = spent(result["seconds"], None if since is None else time.monotonic() - since)
         self._ended[result["status"]] += 1
         if result["status"] in ("completed", "diverged"):
             self._left.learn(spec, result["seconds"])
         if result["reason"] or not self._console.is_terminal:
-            done = (
-                f"[{self._ended.total()}/{self._total}] {name(spec)}: {ending(result)}, {duration(result['seconds'])}"
-            )
+            done = f"[{self._ended.total()}/{self._total}] {name(spec)}: {ending(result)}, {took}"
             self._line(done if self._console.is_terminal else f"{done}{self._outlook()}")
 
     def _outlook(self) -> str:
@@ -168,6 +167,13 @@ def ending(result: dict[str, Any]) -> str:
     at = "" if result["diverged_at"] is None else f" at step {result['diverged_at']}"
     recovered = ", recovered" if result["recovered"] else ""
     return f"{result['status']} ({result['reason']}{at}{recovered})"
+
+
+def spent(whole: float, here: float | None) -> str:
+    """What a run took; of one that was resumed, in all and since then (`here`; None: its beginning was not seen)."""
+    if here is None or whole <= here + 1:  # a process takes longer than the run in it, unless that was resumed
+        return duration(whole)
+    return f"{duration(whole)} in all, {duration(here)} since it was resumed"
 
 
 def duration(seconds: float) -> str:

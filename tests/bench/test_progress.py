@@ -83,6 +83,19 @@ def test_progress_in_a_log_is_a_line_per_run_with_what_is_left(plan: Plan, clock
     ]
 
 
+def test_progress_tells_a_resumed_run_s_time_in_all_and_since(plan: Plan, clock: list[float]) -> None:
+    printed, specs = io.StringIO(), plan(objectives=["minimax", "wgan-gp"], seeds=1)
+    told = Progress(specs, Console(file=printed, width=40), TimeLeft(1))
+    for spec, end in zip(specs, (10.0, 71.0), strict=True):
+        told.tell(Started(spec))
+        clock[0] = end
+        told.tell(Ended(spec, {}), result())
+    assert [line.partition(": ")[2].partition(" (")[0] for line in printed.getvalue().splitlines()] == [
+        "completed, 1 min in all, 10 s since it was resumed",
+        "completed, 1 min",
+    ]
+
+
 def test_progress_on_a_terminal_shows_what_runs_and_the_counts(plan: Plan, clock: list[float]) -> None:
     printed, specs = io.StringIO(), plan(seeds=20)
     console = Console(file=printed, force_terminal=True, width=90, height=40)
