@@ -61,5 +61,8 @@ _KINDS: dict[str, Callable[[], Rows]] = {
     "suites": _suites,
     "studies": _studies,
     "extractors": lambda: [(name, f"gives {label('fd', name)} and {label('is', name)}") for name in EXTRACTORS],
-    "losses": lambda: [(name, _first_line(loss.critic)) for name, loss in LOSSES.items()],
+    "losses": lambda: [
+        (name, f"Critic: {_first_line(loss.critic)} Generator: {_first_line(loss.generator)}")
+        for name, loss in LOSSES.items()
+    ],
 }
