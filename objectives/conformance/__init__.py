@@ -43,7 +43,7 @@ CHECKS = (
     Check("batch norm refused", penalty.batch_norm_refused, REPEATS),
     Check("norms per sample", penalty.norms_per_sample, (*REPEATS, "samples stay apart")),
     Check("one draw a sample", penalty.one_draw_a_sample, REPEATS),
-    Check("float64", machine.double_precision, PLAYS),
+    Check("float64", machine.double_precision, REPEATS),
     Check("penalty differentiable", penalty.penalty_is_differentiable, (*REPEATS, "float64")),
     Check("constraint holds", constraint.constraint_holds, REPEATS),
     Check("critic separates", direction.critic_separates, BASIC),

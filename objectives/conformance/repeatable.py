@@ -14,6 +14,8 @@ from torch.optim import Optimizer
 from .report import Outcome, failed, passed
 from .trial import Game, Make, Scalars, Setting
 
+GENERATORS = (torch.Generator, np.random.Generator, np.random.RandomState, random.Random)
+
 
 @contextmanager
 def global_streams_kept() -> Iterator[None]:
@@ -36,7 +38,9 @@ def _global_states() -> dict[str, bytes]:
 
 
 def randomness_from_the_stream(make: Make, setting: Setting) -> Outcome:
-    """No global generator moves during a step, and equal streams give equal scalars."""
+    """No generator but that of the batch is held or moves during a step, and equal streams give equal scalars."""
+    if own := _generators_of_its_own(Game(make, setting)):
+        return failed(f"has a generator of its own, {' and '.join(own)}: draw from batch.rng instead")
     first = second = {}
     for seed in (0, 1):
         game = Game(make, setting)
@@ -50,6 +54,18 @@ def randomness_from_the_stream(make: Make, setting: Setting) -> Outcome:
             return failed(f"draws from {' and '.join(moved)} instead of batch.rng")
     different = _different(first, second)
     return failed(f"two runs with equal batch.rng differ in {different}") if different else passed()
+
+
+def _generators_of_its_own(game: Game) -> list[str]:
+    """Attributes of the objective and its critic: no checkpoint holds them, and the run's seed does not set them."""
+    modules = {f"objective.{name}": m for name, m in game.objective.named_modules()}
+    modules |= {f"critic.{name}": m for name, m in game.critic.named_modules()}
+    return [
+        f"`{name.rstrip('.')}.{attribute}`"
+        for name, module in modules.items()
+        for attribute, value in vars(module).items()
+        if isinstance(value, GENERATORS)
+    ]
 
 
 def _different(one: Scalars, other: Scalars) -> str | None:

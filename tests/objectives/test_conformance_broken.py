@@ -204,6 +204,42 @@ class UnseededNoise(NoisyInput):
         return torch.full((), np.random.default_rng().normal(), dtype=x.dtype, device=x.device)
 
 
+@fails("randomness from batch.rng", r"has a generator of its own, `objective\.own`: draw from batch\.rng instead")
+class OwnGenerator(NoisyInput):
+    """Seeded alike whatever the seed of the run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.own = torch.Generator().manual_seed(3)
+
+    def noise(self, x: Tensor) -> Tensor:
+        return torch.randn(x.shape, generator=self.own, dtype=x.dtype).to(x.device)
+
+
+class OwnNumpyGenerator(nn.Module):
+    def __init__(self, critic: nn.Module) -> None:
+        super().__init__()
+        self.critic, self.own = critic, np.random.default_rng(0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.critic(x) * (1 + 0.1 * self.own.random())
+
+
+@fails("randomness from batch.rng", r"has a generator of its own, `critic\.own`")
+class OwnGeneratorInTheCritic(Plain):
+    def prepare_critic(self, critic: nn.Module) -> nn.Module:
+        return OwnNumpyGenerator(critic)
+
+
+@fails("randomness from batch.rng", "draws from torch's global generator instead of batch.rng")
+class SinglePrecisionPointsOfTheGlobalStream(Penalised):
+    """Their dtype would fail in float64 as well."""
+
+    def points(self, batch: Batch) -> Tensor:
+        epsilon = torch.rand((len(batch.real), 1), device=batch.real.device)
+        return torch.lerp(batch.fake.flatten(1), batch.real.flatten(1), epsilon).view_as(batch.real)
+
+
 @fails("state in buffers", "after a checkpoint critic_loss differs: keep state in buffers")
 class CountsSteps(Plain):
     """A schedule by a number of its own, which no checkpoint holds, instead of by batch.step."""
