@@ -146,6 +146,13 @@ def refutes(*criteria: Criterion, name: str = "", reading: str = "") -> Part:
     return Part(criteria=criteria, holds=Outcome.FALSE, fails=Outcome.INCONCLUSIVE, name=name, reading=reading)
 
 
+def median_of(measurement: str, objective: str, text: str) -> Quantity:
+    """The median over seeds of an objective's measurement; the text ends in the objective's name."""
+    return Quantity(
+        measurement=measurement, where={"objective": objective}, reduce="median", text=f"{text}, {objective}"
+    )
+
+
 def unchanged(measurements: pd.DataFrame) -> pd.DataFrame:
     """The default of `Study.derive`: criteria read the records as they are."""
     return measurements

@@ -13,8 +13,9 @@ from ..data import load
 from ..metrics.points import PointMetrics
 from ..recipes import STABILITY
 from ..report.records import TAIL
+from ..suite import Evaluation
 from ..train import summarise
-from .contract import Criterion, Part, Quantity, Row, Setting, Size, Study
+from .contract import Criterion, Part, Row, Setting, Size, Study, median_of
 from .diffusion import TIMES, Diffusion
 from .generators import runs_of, told
 from .parallel import each
@@ -25,7 +26,7 @@ DDPM, LONGER = "DDPM", "DDPM × 10"
 UPDATES = {DDPM: 1, LONGER: 10}  # times the games': ten cost about what a game with five critic steps does
 MODELS = {DDPM: BROWN, LONGER: TEAL}
 MODES = 25
-COUNT = 20  # evaluations of a run, as of the games'
+COUNT = Evaluation().count  # evaluations of a run, as of the games'
 ENDS = {"tail": "tail_mean", "final": "final"}
 SHOWN = 512  # points of the first seed, for the picture
 COMMON = STABILITY["non-saturating"].recipe
@@ -140,10 +141,6 @@ def _draw_points(axis: Axes, measurements: pd.DataFrame) -> None:
     legend(axis, loc="upper right")
 
 
-def _of(name: str, measurement: str, text: str) -> Quantity:
-    return Quantity(measurement=measurement, where={"objective": name}, reduce="median", text=f"{text}, {name}")
-
-
 STUDY = Study(
     id="K3",
     claim="A diffusion model covers every mode and trains more steadily than a GAN.",
@@ -168,8 +165,8 @@ STUDY = Study(
                 ),
             ),
             reported=(
-                *(_of(name, "modes_tail", "modes") for name in (LONGER, *CORE)),
-                *(_of(name, column, text) for column, text in BESIDES.items() for name in (*MODELS, GP)),
+                *(median_of("modes_tail", name, "modes") for name in (LONGER, *CORE)),
+                *(median_of(column, name, text) for column, text in BESIDES.items() for name in (*MODELS, GP)),
             ),
             cause=CAUSE,
         ),
@@ -185,7 +182,7 @@ STUDY = Study(
                     threshold=1.0,
                 ),
             ),
-            reported=tuple(_of(name, "unsteadiness", "the same") for name in (LONGER, *CORE)),
+            reported=tuple(median_of("unsteadiness", name, "the same") for name in (LONGER, *CORE)),
         ),
     ),
     plot=plot,

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from ..report.statistics import paired_differences
 from ..suite import Evaluation, Named
 from .animation import animate
-from .contract import Criterion, Part, Quantity, Row, Setting, Size, Study
+from .contract import Criterion, Part, Row, Setting, Size, Study, median_of
 from .generators import Cell, runs_of
 from .style import BLUE, GREEN, ORANGE, PURPLE, label, legend, panels, threshold
 
@@ -73,10 +73,6 @@ def _draw(axis: Axes, courses: pd.DataFrame, column: str) -> None:
             axis.plot(course["step"], course[column], color=color, linewidth=1.1, alpha=0.85, label=text)
 
 
-def _median(measurement: str, name: str, text: str) -> Quantity:
-    return Quantity(measurement=measurement, where={"objective": name}, reduce="median", text=f"{text}, {name}")
-
-
 STUDY = Study(
     id="S15",
     claim="On the ring of five Gaussians the WGAN trains better than the GAN.",
@@ -99,7 +95,7 @@ STUDY = Study(
                 ),
             ),
             reported=tuple(
-                _median(measurement, name, text)
+                median_of(measurement, name, text)
                 for measurement, text in (
                     ("w1_tail", "W1"),
                     ("modes_tail", "modes"),
