@@ -320,7 +320,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         given = sys.argv[1:] if arguments is None else arguments
         chosen = _parser().parse_args([_underscored(argument) for argument in given])
-        status = COMMANDS[chosen.command](**vars(chosen[chosen.command]))
+        values = vars(chosen[chosen.command])
+        _check_paths(values.get("data"), values.get("weights"), values.get("download", False))
+        status = COMMANDS[chosen.command](**values)
     except BadInput as error:
         print(f"lipbench: {error}", file=sys.stderr)
         sys.exit(2)
@@ -328,6 +330,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print("lipbench: stopped; the same command goes on from here", file=sys.stderr)
         sys.exit(130)
     sys.exit(status)
+
+
+def _check_paths(data: Path | None, weights: Path | None, download: bool) -> None:
+    """Refuses a folder or a file that is not there also where nothing needs it; a download makes the folder."""
+    if data is not None and not data.is_dir() and (data.exists() or not download):
+        told = "not a folder" if data.exists() else "there is no such folder; with --download it is made"
+        raise BadInput(f"--data {data}: {told}")
+    if weights is not None and not weights.is_file():
+        raise BadInput(f"--weights {weights}: {'not a file' if weights.exists() else 'there is no such file'}")
 
 
 def _settled(request: "Request", out: Path) -> bool:

@@ -142,7 +142,7 @@ def check_suite(suite: Suite, specs: Sequence[RunSpec], place: Place, data_dir: 
     _check_loggers(place)
     for dataset in dict.fromkeys(spec.dataset for spec in specs):
         data = load(dataset, data_dir)
-        _check_networks(suite, [spec for spec in specs if spec.dataset == dataset], data.shape)
+        _check_networks(suite, [spec for spec in specs if spec.dataset == dataset], data)
         _check_evaluation(suite, data, place.weights)
         if data.is_images:
             say(f"{dataset}: {data.source}", console)
@@ -157,12 +157,14 @@ def _check_loggers(place: Place) -> None:
             raise BadInput(f"--logger {name}: not installed; install it: pip install 'lipbench[{name}]'") from error
 
 
-def _check_networks(suite: Suite, specs: Sequence[RunSpec], shape: tuple[int, ...]) -> None:
+def _check_networks(suite: Suite, specs: Sequence[RunSpec], data: Dataset) -> None:
     """A setting that no network can have is told now, not run by run; a shape that does not suit one skips its runs."""
     for spec in {spec.architecture: spec for spec in specs}.values():
         try:
             with torch.device("meta"):
-                build_networks(spec, shape)
+                classes = build_networks(spec, data.shape).classes
+            if classes not in (0, data.classes):
+                raise BadInput(f"classes={classes}: points of {data.name} end in {data.classes or 'no'} classes")
         except Unsuited:
             continue
         except BadInput as error:

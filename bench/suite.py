@@ -23,6 +23,7 @@ from yaml.composer import ComposerError
 
 from ..models import ACCELERATIONS, PRECISIONS
 from ..objectives import LOSSES, BadInput, unknown
+from ..objectives.errors import LIKE
 from .data import check_name
 from .metrics.extractors import EXTRACTORS
 from .metrics.images import METRICS
@@ -273,11 +274,13 @@ def _explain(error: ValidationError, content: dict[str, Any]) -> str:
     keys = _keys(problem["loc"], content)
     if problem["type"] == "extra_forbidden":
         fields = Evaluation.model_fields if keys[0] == "evaluation" else Suite.model_fields
-        close = difflib.get_close_matches(keys[-1], fields, n=1)
+        close = difflib.get_close_matches(keys[-1], fields, n=1, cutoff=LIKE)
         hint = f" (did you mean '{close[0]}'?)" if close else ""
         return f"unknown key '{'.'.join(keys)}'{hint}; allowed: {', '.join(fields)}"
     if problem["type"] == "missing":
         return f"key '{'.'.join(map(str, problem['loc']))}' is missing"
+    if problem["type"] == "model_type":
+        return f"'{'.'.join(keys)}' is {problem['input']!r}: must be a mapping of {', '.join(Evaluation.model_fields)}"
     told = problem["msg"].removeprefix("Value error, ")
     return f"'{'.'.join(keys)}' is {problem['input']!r}: {told[0].lower()}{told[1:]}"
 

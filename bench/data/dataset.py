@@ -82,6 +82,11 @@ class Dataset:
         return len(self.shape) == 3
 
     @property
+    def classes(self) -> int:
+        """How many coordinates of a point are its class, one-hot, behind the others; 0 where points have none."""
+        return 0 if self.mixture is None or self.mixture.noisy is None else self.shape[-1] - self.mixture.noisy
+
+    @property
     def held_out_from(self) -> Literal["test", "stream", "train"]:
         """Where `held_out` draws: from a test set if there is one, else from the distribution, else from `train`."""
         if self.test is not None:

@@ -93,6 +93,7 @@ def choose(name: str, options: Options) -> Choice:
 
 def _refuse_what_others_take(name: str, options: Options) -> None:
     for option, given, takers in (
+        ("--jobs", options.jobs is not None, ("local",)),
         ("--address", options.address is not None, ("ray",)),
         ("--slurm", bool(options.slurm), ("slurm",)),
         ("--gpus-per-run", options.gpus_per_run > 0, ("ray", "slurm")),

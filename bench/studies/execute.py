@@ -98,10 +98,10 @@ def run_studies(
         raise unknown("scale", scale, list(SCALES))
     if seeds is not None and seeds < 1:
         raise BadInput(f"--seeds {seeds}: must be 1 or more")
-    _make(out)
     job = Job(scale, out, jobs, seeds, options or {}, force, console or Console(), device, data, gpu_jobs, weights)
     for study in studies.values():
         _check_options(study, job)
+    _make(out)
     with telling_full_disk(out), locked(out):
         with settled():
             statuses = [_status(study, job) for study in studies.values()]
@@ -187,6 +187,8 @@ def _check_options(study: Study, job: Job) -> None:
     size = study.sizes.get(job.scale)
     known = list(size.options) if isinstance(size, Size) else []
     for key in job.options:
+        if not known:
+            raise BadInput(f"{study.id} at scale {job.scale}: --set {key}: this study has no options")
         if key not in known:
             raise BadInput(f"{study.id} at scale {job.scale}: {unknown('option', key, known)}")
 

@@ -116,7 +116,7 @@ def test_cli_runs_a_tiny_suite_and_again_and_samples_from_it(call: Call, suite_f
 def test_cli_run_overrides_the_suite(call: Call, tmp_path: Path) -> None:
     """A suite of lipbench's, made tiny on the command line; what is given again is added."""
     status, out, _ = call(
-        *("run", "quick", "--out", "here", "--jobs", "1", "--seeds", "2", "--data", "nowhere", "--device", "cpu"),
+        *("run", "quick", "--out", "here", "--jobs", "1", "--seeds", "2", "--data", ".", "--device", "cpu"),
         *("--set", *TINY, "--set", "objectives=[minimax]", "datasets=8gaussians", "name=tiny"),
     )
     assert status == 0
@@ -183,7 +183,18 @@ def test_cli_run_ends_with_130_when_it_is_stopped(call: Call, suite_file: Path, 
             "run small.yaml --set objectives=[{name:\xa0wgan-gp,weight:\xa0-1}]",
             "lipbench: small.yaml: wgan-gp: weight=-1.0: must be a number ≥ 0",
         ),
-        ("run small.yaml --set datasets=mnist --data absent", "lipbench: mnist: there is no folder absent; .*"),
+        (
+            "run small.yaml --data absent",
+            "lipbench: --data absent: there is no such folder; with --download it is made",
+        ),
+        ("tune small.yaml --budget 1 --weights a.pth", "lipbench: --weights a.pth: there is no such file"),
+        ("tune small.yaml --budget 1 --weights .", r"lipbench: --weights \.: not a file"),
+        ("study T1 --data small.yaml --download", "lipbench: --data small.yaml: not a folder"),
+        ("study T1 --set foo=3", "lipbench: T1 at scale quick: --set foo: this study has no options"),
+        ("study S1 --set foo=3", "lipbench: S1 at scale quick: unknown option 'foo'; known: .+"),
+        ("run small.yaml --set evaluation.cont=5", r"lipbench: .*'evaluation.cont' \(did you mean 'count'\?\); .*"),
+        ("run small.yaml --set recipe={decay:\xa0cosine}", r"lipbench: .* unknown decay 'cosine'; known: linear, none"),
+        ("run small.yaml --executor ray --jobs 2", "lipbench: --jobs: is for --executor local; this is --executor ray"),
         ("run small.yaml --set datasets=mnist --data corrupt", "lipbench: mnist: .* is corrupt .*"),
         ("run small.yaml --out small.yaml/out", "lipbench: --out small.yaml/out: cannot write there: Not a directory"),
         ("run small.yaml --out small.yaml", "lipbench: --out small.yaml: cannot write there: .*"),

@@ -109,6 +109,7 @@ def test_fetch_is_asked_for_what_the_command_names(
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(downloads, "fetch", fetched)
+    Path("mine.pth").touch()
     Path("small.yaml").write_text("objectives: [minimax]\ndatasets: [digits]\nsteps: 1\n")
     with pytest.raises(SystemExit, match="2"):
         main([*command.split(), "--download"])

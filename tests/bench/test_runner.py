@@ -257,6 +257,14 @@ def test_sweep_skips_networks_that_do_not_suit_the_data(sweep_tiny: Sweep, place
             r"suite 'small': architectures: mlp: unknown activation 'rellu' \(did you mean 'relu'\?\); known: .*",
         ),
         (
+            {"datasets": "ring5-labelled", "architectures": [{"name": "mlp", "classes": 3}]},
+            r"suite 'small': architectures: mlp: classes=3: points of ring5-labelled end in 5 classes",
+        ),
+        (
+            {"datasets": "8gaussians", "architectures": [{"name": "mlp", "classes": 1}]},
+            r"suite 'small': architectures: mlp: classes=1: points of 8gaussians end in no classes",
+        ),
+        (
             {"architectures": [{"name": "mlp", "width": 10**19}]},
             r"suite 'small': architectures: mlp: width=10+: must be at most 1000000",
         ),

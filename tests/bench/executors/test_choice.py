@@ -41,6 +41,7 @@ def test_choose_refuses_limits_that_nothing_can_keep(options: dict[str, Any], li
     ("name", "options", "line"),
     [
         ("local", {"slurm": ["timeout_min=3"]}, "--slurm: is for --executor slurm; this is --executor local"),
+        ("slurm", {"jobs": 4}, "--jobs: is for --executor local; this is --executor slurm"),
         ("local", {"address": "auto"}, "--address: is for --executor ray; this is --executor local"),
         ("slurm", {"address": "auto"}, "--address: is for --executor ray; this is --executor slurm"),
         ("ray", {"slurm": ["timeout_min=3"]}, "--slurm: is for --executor slurm; this is --executor ray"),
