@@ -23,6 +23,12 @@ PROBE = 256  # samples behind slopes, the critic's estimate and the spread; fewe
 SNAPSHOT = {True: 512, False: 64}  # samples kept for pictures: points, images
 
 
+def evaluation_steps(steps: int, count: int) -> set[int]:
+    """After which updates a run of `steps` is evaluated: 0, and `count` evenly spaced ones up to the last."""
+    count = min(count, steps)
+    return {round(steps * i / count) for i in range(count + 1)}
+
+
 class Quality:
     """The sample metrics of one run, with protocol and floors: W1 and modes on points, on images what
     `protocols.image_metrics` says; `weights` are inception's. `modes` counts those of stacked MNIST.
@@ -66,8 +72,7 @@ class Evaluator(pl.Callback):
 
     def __init__(self, data: Dataset, evaluation: dict[str, Any], steps: int, weights: Path | None = None) -> None:
         self.data, self.evaluation, self.steps, self.weights = data, evaluation, steps, weights
-        count = min(evaluation["count"], steps)
-        self.schedule = {round(steps * i / count) for i in range(count + 1)}
+        self.schedule = evaluation_steps(steps, evaluation["count"])
         self.history: list[dict[str, float]] = []
         self.snapshots: list[tuple[int, Tensor]] = []
         self.divergence = Divergence(steps)

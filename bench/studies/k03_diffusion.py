@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from ...models import stream_seed
 from ..data import load
+from ..evaluation import evaluation_steps
 from ..metrics.points import PointMetrics
 from ..recipes import STABILITY
 from ..report.records import TAIL
@@ -82,9 +83,8 @@ def _stream(seed: int, name: str) -> torch.Generator:
 
 
 def _marks(steps: int, course: bool) -> set[int]:
-    count = min(COUNT, steps)
-    marks = {round(steps * i / count) for i in range(1, count + 1)}
-    return marks if course else {step for step in marks if step > (1 - TAIL) * steps}
+    """The games' evaluations, but for the one before the first update."""
+    return {step for step in evaluation_steps(steps, COUNT) if step > (0 if course else (1 - TAIL) * steps)}
 
 
 def _ending(history: list[Row], steps: int) -> Row:
