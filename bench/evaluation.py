@@ -151,7 +151,7 @@ class Evaluator(pl.Callback):
         probe = fake[: len(real)]
         spread = stability.mean_distance(probe) / self.spread_of_real
         found |= _last_scalars(module) | stability.critic_slopes(module.critic, real, probe, rng)
-        sigmas = stability.singular_values(module.critic)
+        sigmas = stability.singular_values(module.critic, probe[:2])
         with torch.no_grad():
             estimate = (module.critic(real).mean() - module.critic(probe).mean()).item()
         found |= {"critic_estimate": estimate, "sample_spread": spread, "sigma_max": _largest(sigmas)}

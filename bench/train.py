@@ -291,6 +291,7 @@ def _logger(name: str, folder: Path) -> Logger:
 
 def _result(spec: RunSpec, module: GAN, evaluator: Evaluator, place: Place) -> dict[str, Any]:
     assert evaluator.quality is not None
+    x = evaluator.data.held_out_at_most(2, torch.Generator(module.device).manual_seed(0))
     return evaluator.divergence.verdict() | {
         "steps": module.updates,
         "seconds": evaluator.seconds_before,
@@ -303,8 +304,8 @@ def _result(spec: RunSpec, module: GAN, evaluator: Evaluator, place: Place) -> d
         "seconds_per_critic_step": module.critic_seconds / module.timed_steps if module.timed_steps else None,
         "peak_memory_mb": peak_memory_mb(place.device),
         "layers": {
-            "singular_values": stability.singular_values(module.critic),
-            "weight_histogram": stability.weight_histograms(module.critic),
+            "singular_values": stability.singular_values(module.critic, x),
+            "weight_histogram": stability.weight_histograms(module.critic, x),
             "clip": getattr(module.objective, "clip", None),
         },
     }

@@ -70,7 +70,8 @@ class Objective(nn.Module):
         """The critic to train, made once, before the optimisers are built (spectral norm, gradient normalisation).
 
         Singular values and weights are recorded of torch's linear and convolutional layers, by the `weight` that a
-        parametrization (torch.nn.utils.parametrize) gives them; layers of another class are left out.
+        parametrization (torch.nn.utils.parametrize) gives them; layers of another class are left out, and
+        layers that the critic's forward pass does not call.
         """
         return critic
 

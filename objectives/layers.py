@@ -51,6 +51,28 @@ def applies_its_weight(layer: nn.Module) -> bool:
     return kind is not None and all(getattr(type(layer), name, None) is getattr(kind, name, None) for name in passes)
 
 
+@torch.no_grad()
+def measurable(critic: nn.Module, x: Tensor) -> dict[str, torch.Size]:
+    """The layers whose `weight` is known to be what inputs meet → the shape of what enters each, in their order.
+
+    They apply their weight as it is, and a forward pass of x [n, …] calls them: one that it goes around may only lend
+    its weight to another module, which may do anything with it.
+    """
+    shapes: dict[nn.Module, torch.Size] = {}
+    layers = {name: layer for name, layer in weighted(critic).items() if applies_its_weight(layer)}
+
+    def enter(layer: nn.Module, args: tuple[Tensor, ...], named: dict[str, Tensor]) -> None:
+        shapes[layer] = (*args, *named.values())[0].shape
+
+    handles = [layer.register_forward_pre_hook(enter, with_kwargs=True) for layer in layers.values()]
+    try:
+        critic(x)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return {name: shapes[layer] for name, layer in layers.items() if layer in shapes}
+
+
 def head(critic: nn.Module) -> tuple[str, Weighted]:
     """Name and layer of the head, the weighted layer that makes the logits."""
     return list(weighted(critic).items())[-1]

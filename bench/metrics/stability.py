@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from ...objectives.layers import applies_its_weight, weighted
+from ...objectives.layers import measurable, weighted
 from ...objectives.slopes import slopes
 
 
@@ -53,20 +53,25 @@ def critic_slopes(critic: nn.Module, real: Tensor, fake: Tensor, rng: torch.Gene
     return found
 
 
-def weighted_layers(module: nn.Module) -> dict[str, Tensor]:
+def weighted_layers(module: nn.Module, x: Tensor) -> dict[str, Tensor]:
     """Name → weight as the layer uses it, for torch's linear and convolutional layers, parametrised or not.
 
-    A layer of another class may normalise its weight in its forward pass: what it multiplies by is not known.
+    Those that a forward pass of x [n, …] calls. A layer of another class, or a module that takes the weight of a layer
+    which it does not call, may normalise it in passing: what it multiplies by is not known.
     """
-    layers = {name: layer for name, layer in weighted(module).items() if applies_its_weight(layer)}
     with evaluating(module):  # to look at a spectrally normalised weight is one more power iteration otherwise
-        return {name: layer.weight.detach() for name, layer in layers.items()}
+        return {name: weighted(module)[name].weight.detach() for name in measurable(module, x)}
 
 
 @torch.no_grad()
-def singular_values(critic: nn.Module) -> dict[str, float]:
-    """Layer → largest singular value of its weight; a kernel is reshaped to [out, rest], as in SN-GAN."""
-    return {name: _sigma(weight) for name, weight in weighted_layers(critic).items()}
+def singular_values(critic: nn.Module, x: Tensor) -> dict[str, float]:
+    """Layer → largest singular value of its weight; a kernel is reshaped to [out, rest], as in SN-GAN.
+
+    Args:
+        critic: anything; its `weighted_layers` are measured, and there may be none.
+        x: [n, …] inputs of it, of any value.
+    """
+    return {name: _sigma(weight) for name, weight in weighted_layers(critic, x).items()}
 
 
 def _sigma(weight: Tensor) -> float:
@@ -84,10 +89,13 @@ def clipped_share(critic: nn.Module, clip: float) -> float:
 
 
 @torch.no_grad()
-def weight_histograms(critic: nn.Module, bins: int = 41) -> dict[str, dict[str, list[float]]]:
-    """Layer → counts [bins] and edges [bins + 1] of its weights, symmetric about 0; only of finite weights."""
+def weight_histograms(critic: nn.Module, x: Tensor, bins: int = 41) -> dict[str, dict[str, list[float]]]:
+    """Layer → counts [bins] and edges [bins + 1] of its weights, symmetric about 0; only of finite weights.
+
+    Of the same layers as `singular_values`, found with inputs x [n, …].
+    """
     histograms = {}
-    for name, kernel in weighted_layers(critic).items():
+    for name, kernel in weighted_layers(critic, x).items():
         weight = kernel.flatten().float().cpu()
         if not bool(weight.isfinite().all()):
             continue

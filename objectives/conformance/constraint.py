@@ -1,7 +1,7 @@
 """Does the constraint hold after every critic step and for every layer, and is the claimed Lipschitz bound kept?"""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +9,7 @@ from torch.nn.utils import parametrize
 from torch.nn.utils.parametrize import ParametrizationList
 
 from ..base import Objective
-from ..layers import NORMS, applies_its_weight, weighted
+from ..layers import NORMS, measurable, weighted
 from ..slopes import slopes
 from .report import Outcome, failed, not_applicable, passed
 from .trial import Game, Make, Setting
@@ -126,11 +126,11 @@ def bound_on_convolutions(make: Make, setting: Setting) -> Outcome:
         return not_applicable("no lipschitz_bound is claimed")
     largest, limit = _largest_slope(_steepened(game)), TOLERANCE * bound
     said = f"largest slope {largest:.3g}, claimed bound {bound:g}"
-    inputs = _inputs(_settled(game))
+    inputs = measurable(_settled(game).critic, game.batch(1).real)
     if own := _unmeasurable(game.critic, inputs):  # a slope beyond the bound refutes it all the same
         said += f" ({', '.join(own)}: of another class than torch's layers, norm not known)"
         return passed(said) if largest <= limit else failed(said)
-    matrices, operators = _norms(inputs)
+    matrices, operators = _norms(game.critic, inputs)
     said += f", product of the layers' norms {operators:.3g}"
     if max(largest, operators) <= limit:
         return passed(said)
@@ -139,8 +139,8 @@ def bound_on_convolutions(make: Make, setting: Setting) -> Outcome:
     return not_applicable(f"{said} (convolutions by their operator; by the reshaped kernel {matrices:.3g})")
 
 
-def _unmeasurable(critic: nn.Module, seen: Mapping[nn.Module, torch.Size]) -> list[str]:
-    """Names of the modules with a weight that are no layers of torch's, or that the forward pass goes around."""
+def _unmeasurable(critic: nn.Module, measured: Container[str]) -> list[str]:
+    """Names of the other modules with a weight: no layers of torch's, or ones that the forward pass goes around."""
     parts = {
         part for module in critic.modules() if isinstance(module, ParametrizationList) for part in module.modules()
     }
@@ -149,30 +149,17 @@ def _unmeasurable(critic: nn.Module, seen: Mapping[nn.Module, torch.Size]) -> li
         for name, module in critic.named_modules()
         if module not in parts
         and not isinstance(module, NORMS)
-        and not (module in seen and applies_its_weight(module))
+        and name not in measured
         and any(p.dim() >= 2 for p in module.parameters(recurse=parametrize.is_parametrized(module)))
     ]
 
 
 @torch.no_grad()
-def _inputs(game: Game) -> dict[nn.Module, torch.Size]:
-    """The linear and convolutional layers that a forward pass calls, with the shape of what enters each."""
-    inputs: dict[nn.Module, torch.Size] = {}
-    handles = [
-        layer.register_forward_pre_hook(lambda module, args: inputs.update({module: args[0].shape}))
-        for layer in weighted(game.critic).values()
-    ]
-    game.critic(game.batch(1).real)
-    for handle in handles:
-        handle.remove()
-    return inputs
-
-
-@torch.no_grad()
-def _norms(inputs: Mapping[nn.Module, torch.Size]) -> tuple[float, float]:
-    """Products over all layers: of the norms of the reshaped weights, and with those of the convolutions' operators."""
+def _norms(critic: nn.Module, inputs: Mapping[str, torch.Size]) -> tuple[float, float]:
+    """Products over these layers: of the reshaped weights' norms, and with those of the convolutions' operators."""
     matrices, operators = [], []
-    for layer, shape in inputs.items():
+    for name, shape in inputs.items():
+        layer = critic.get_submodule(name)
         weight = layer.weight
         assert isinstance(weight, Tensor)
         output_first = weight.transpose(0, 1) if getattr(layer, "transposed", False) else weight

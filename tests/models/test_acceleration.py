@@ -180,7 +180,7 @@ def test_acceleration_iterations_and_evaluations_keep_every_address(make_gan: Ma
             with stability.evaluating(gan.critic, gan.generator):
                 x = gan.sampler(gan.draw_latent(8, "evaluation"))
                 stability.critic_slopes(gan.critic, x, x, gan.stream("evaluation"))
-                stability.singular_values(gan.critic)
+                stability.singular_values(gan.critic, x)
 
     fit(gan, 3, callbacks=[Watch()])
     assert len(seen[0]) > 30

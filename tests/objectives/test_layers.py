@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils import parametrizations
 
 from lipbench.objectives.layers import (
     ACTIVATIONS,
@@ -12,6 +13,7 @@ from lipbench.objectives.layers import (
     head,
     hidden_features,
     is_chain,
+    measurable,
     no_hidden_layer,
     weighted,
 )
@@ -79,6 +81,39 @@ def test_layers_weighted_come_in_order_with_the_head_last() -> None:
 def test_layers_a_single_layer_leaves_no_hidden_one() -> None:
     assert no_hidden_layer(nn.Sequential(nn.Linear(3, 1), nn.Flatten(0))) == "the critic has no hidden layer"
     assert no_hidden_layer(convolutional()) is None
+
+
+class Normalising(nn.Linear):
+    def forward(self, input: Tensor) -> Tensor:
+        return F.linear(input, self.weight / self.weight.norm(), self.bias)
+
+
+class NormalisingKernel(nn.Conv2d):
+    def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        return super()._conv_forward(input, weight / weight.norm(), bias)
+
+
+class Renamed(nn.Linear):
+    """Another name alone, and torch's forward pass."""
+
+
+class Around(nn.Module):
+    """Goes around one layer, and hands its input to another by name."""
+
+    def __init__(self, lends: nn.Linear, called: nn.Linear) -> None:
+        super().__init__()
+        self.lends, self.called = lends, called
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.called(input=F.linear(x, self.lends.weight / 2))
+
+
+def test_layers_measurable_are_those_that_apply_their_weight_as_it_is_and_are_called() -> None:
+    layers = [nn.Conv2d(1, 2, 3), NormalisingKernel(2, 2, 1), nn.Flatten(), Normalising(8, 4), Renamed(4, 3)]
+    layers += [Around(nn.Linear(3, 6), nn.Linear(6, 2)), parametrizations.spectral_norm(nn.Linear(2, 1))]
+    found = measurable(nn.Sequential(*layers), torch.randn(5, 1, 4, 4))
+    assert found == {"0": (5, 1, 4, 4), "4": (5, 4), "5.called": (5, 6), "6": (5, 2)}
+    assert not any(layer._forward_pre_hooks for layer in nn.Sequential(*layers).modules())
 
 
 def test_layers_hidden_features_are_what_enters_the_head() -> None:

@@ -110,7 +110,7 @@ def test_stability_is_the_cpus(gpu: Any, make_loop: Callable[..., GanLoop], obje
         GanLoop(gan).run(1)
         real, fake = gan.draw_real(9), gan.draw_latent(9, "latent")
         measured: dict[str, Any] = stability.critic_slopes(gan.critic, real, fake, gan.stream("evaluation"))
-        measured |= stability.singular_values(gan.critic) | stability.weight_histograms(gan.critic)
+        measured |= stability.singular_values(gan.critic, real) | stability.weight_histograms(gan.critic, real)
         measured["norms"] = stability.gradient_norm(gan.generator), stability.weight_norm(gan.critic)
         measured["rest"] = stability.mean_distance(real), stability.clipped_share(gan.critic, 0.01)
         found.append(measured)

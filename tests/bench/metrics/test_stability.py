@@ -80,9 +80,11 @@ def test_weight_norm_is_taken_over_all_parameters() -> None:
     assert stability.weight_norm(network) == pytest.approx(np.linalg.norm(flat), rel=1e-6)
 
 
-@pytest.mark.parametrize("critic", [mlp((2,), width=7).critic, dcgan((3, 8, 8), channels=4).critic])
-def test_singular_values_equal_those_of_numpy(critic: nn.Module) -> None:
-    found = stability.singular_values(critic)
+@pytest.mark.parametrize(
+    ("critic", "shape"), [(mlp((2,), width=7).critic, (2,)), (dcgan((3, 8, 8), channels=4).critic, (3, 8, 8))]
+)
+def test_singular_values_equal_those_of_numpy(critic: nn.Module, shape: tuple[int, ...]) -> None:
+    found = stability.singular_values(critic, torch.zeros(2, *shape))
     layers = {n: m for n, m in critic.named_modules() if isinstance(m, nn.Linear | nn.Conv2d)}
     assert found.keys() == layers.keys()
     for name, layer in layers.items():
@@ -93,14 +95,14 @@ def test_singular_values_equal_those_of_numpy(critic: nn.Module) -> None:
 def test_singular_values_are_those_of_the_weight_that_the_layer_uses() -> None:
     torch.manual_seed(0)  # fifteen power iterations leave some starts further off
     critic = SpectralNorm().prepare_critic(mlp((2,), width=16).critic)
-    assert list(stability.singular_values(critic).values()) == pytest.approx([1.0] * 4, abs=0.05)
+    assert list(stability.singular_values(critic, torch.zeros(2, 2)).values()) == pytest.approx([1.0] * 4, abs=0.05)
 
 
 def test_singular_values_of_a_weight_that_is_not_finite_are_nan() -> None:
     critic = mlp((2,), width=4, depth=1).critic
     first = next(m for m in critic.modules() if isinstance(m, nn.Linear))
     first.weight.data[0, 0] = math.inf
-    nan, finite = stability.singular_values(critic).values()
+    nan, finite = stability.singular_values(critic, torch.zeros(2, 2)).values()
     assert math.isnan(nan)
     assert math.isfinite(finite)
 
@@ -128,7 +130,7 @@ def test_clipped_share_leaves_out_what_is_not_trained() -> None:
 def test_weight_histograms_count_every_weight_once_around_zero() -> None:
     critic = dcgan((1, 8, 8), channels=4).critic
     layers = {n: m for n, m in critic.named_modules() if isinstance(m, nn.Linear | nn.Conv2d)}
-    found = stability.weight_histograms(critic, bins=9)
+    found = stability.weight_histograms(critic, torch.zeros(2, 1, 8, 8), bins=9)
     assert found.keys() == layers.keys()
     for name, layer in layers.items():
         weights = layer.weight.detach().numpy().ravel()
@@ -144,7 +146,7 @@ def test_weight_histograms_leave_out_what_is_not_finite_and_bear_zeros() -> None
     critic = nn.Sequential(broken, zeros)
     broken.weight.data[0, 0] = math.nan
     zeros.weight.data.zero_()
-    found = stability.weight_histograms(critic, bins=3)
+    found = stability.weight_histograms(critic, torch.zeros(2, 2), bins=3)
     assert list(found) == ["1"]
     assert found["1"]["counts"] == [0, 4, 0]
 
@@ -180,8 +182,8 @@ def test_stability_leaves_a_critic_in_training_as_it_was(critic: nn.Module) -> N
     before, random, x = state_of(critic), torch.get_rng_state(), torch.randn(30, 2, generator=rng())
     looks: list[Any] = [
         stability.critic_slopes(critic, x, -x, rng()),
-        stability.singular_values(critic),
-        stability.weight_histograms(critic),
+        stability.singular_values(critic, x),
+        stability.weight_histograms(critic, x),
         stability.clipped_share(critic, 0.1),
         stability.weight_norm(critic),
         stability.gradient_norm(critic),
@@ -201,8 +203,21 @@ class Halved(nn.Linear):
         return nn.functional.linear(input, self.weight / 2)
 
 
-def test_layers_that_do_not_use_their_weight_as_it_is_are_not_measured() -> None:
-    own, torchs, normed = Halved(3, 4), nn.Linear(4, 5), nn.utils.parametrizations.spectral_norm(nn.Conv1d(5, 2, 1))
-    critic = nn.Sequential(own, nn.LayerNorm([2, 4]), torchs, normed)
-    assert set(stability.singular_values(critic)) == set(stability.weight_histograms(critic)) == {"2", "3"}
-    assert stability.singular_values(critic)["2"] == pytest.approx(np.linalg.svd(torchs.weight.detach())[1].max())
+class Borrows(nn.Module):
+    """Uses half the weight of a layer that it never calls."""
+
+    def __init__(self, layer: nn.Linear) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.linear(x, self.layer.weight / 2)
+
+
+@pytest.mark.parametrize("own", [Halved(3, 4), Borrows(nn.Linear(3, 4))], ids=["own class", "gone around"])
+def test_layers_that_do_not_use_their_weight_as_it_is_are_not_measured(own: nn.Module) -> None:
+    torchs, normed = nn.Linear(4, 5), nn.utils.parametrizations.spectral_norm(nn.Linear(5, 2))
+    critic, x = nn.Sequential(own, nn.LayerNorm(4), torchs, normed), torch.zeros(2, 3)
+    assert set(stability.singular_values(critic, x)) == set(stability.weight_histograms(critic, x)) == {"2", "3"}
+    assert stability.singular_values(critic, x)["2"] == pytest.approx(np.linalg.svd(torchs.weight.detach())[1].max())
+    assert stability.singular_values(own, x) == stability.weight_histograms(own, x) == {}
