@@ -13,6 +13,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from ..report.markup import markdown_escape, markdown_table
 from ..report.quantities import number
 from ..report.statistics import Estimate
 
@@ -109,15 +110,10 @@ def csv_text(rows: Sequence[Row]) -> str:
 
 def markdown(rows: Sequence[Row], about: Mapping[str, str]) -> str:
     """The same for readers, with the machine below."""
-    lines = ["# What lipbench costs", "", *_table(HEADINGS, [row.cells() for row in rows]), ""]
-    lines += [
-        "Medians over interleaved repeats, with 95 % bootstrap intervals. Goals stand beside what was measured.",
-        "",
-    ]
-    lines += ["## Measured on", "", *_table(("", ""), [[key, value] for key, value in about.items()])]
-    return "\n".join(lines) + "\n"
-
-
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    lines = [headings, ["-"] * len(headings), *rows]
-    return ["| " + " | ".join(text.replace("|", r"\|") for text in line) + " |" for line in lines]
+    texts = ([*map(markdown_escape, cells[:2]), *cells[2:]] for cells in (row.cells() for row in rows))
+    costs = markdown_table(HEADINGS, texts, left=2)
+    told = "Medians over interleaved repeats, with 95 % bootstrap intervals. Goals stand beside what was measured."
+    where = markdown_table(
+        ("", ""), ([markdown_escape(key), markdown_escape(value)] for key, value in about.items()), left=2
+    )
+    return f"# What lipbench costs\n\n{costs}\n{told}\n\n## Measured on\n\n{where}"

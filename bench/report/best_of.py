@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from .canvas import RC, Panel, canvas, plain_axes
 from .curves import Style
@@ -43,6 +44,7 @@ def best_of_figure(found: Sequence[Tuned], looks: Mapping[str, Style]) -> Figure
     left.set_ylabel((metric.unit or metric.name) if metric else "")
     right.set_title("expected best of k (dashed: median)")
     right.set_xlabel("k, configurations tried")
+    right.xaxis.set_major_locator(MaxNLocator(integer=True))
     for axes in (left, right):
         plain_axes(axes, log)
     left.set_xticks([])

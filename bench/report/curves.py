@@ -40,12 +40,13 @@ class Style:
 
 @dataclass(frozen=True)
 class Line:
-    """One seed: x and y, finite; `cross` is where it diverged."""
+    """One seed: x and y, finite; `cross` is where it diverged, for a while only if it `recovered`."""
 
     seed: int
     x: np.ndarray
     y: np.ndarray
     cross: tuple[float, float] | None
+    recovered: bool = False
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def _line(run: RunRecord, key: str, against: str, most: int) -> Line | None:
         last = np.flatnonzero(before if before.any() else keep)[-1 if before.any() else 0]
         cross = (float(np.interp(at, steps, x)), float(y[last]))
     chosen = np.flatnonzero(keep)[_thin(int(keep.sum()), most)]
-    return Line(run.seed, x[chosen], y[chosen], cross)
+    return Line(run.seed, x[chosen], y[chosen], cross, bool(run.result.get("recovered")))
 
 
 def _median(runs: Sequence[RunRecord], metric: Quantity, against: str, most: int) -> tuple[np.ndarray, np.ndarray]:

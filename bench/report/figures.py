@@ -14,6 +14,8 @@ from .curves import Curve, Style, axes_of, curves, log_scale
 from .quantities import AXES, KNOWN, Quantity
 
 FLOOR_STYLE = {"color": "#555555", "linestyle": ":", "linewidth": 1.4}
+DIVERGED = {"marker": "X", "markersize": 8, "markeredgecolor": "white", "linestyle": ""}
+RECOVERED = {"marker": "x", "markersize": 6, "markeredgewidth": 1.2, "linestyle": ""}
 _SLOPES = ("slope_real_mean", "slope_fake_mean", "slope_line_mean")
 
 
@@ -62,7 +64,8 @@ def draw_curves(
         ax.add_collection(LineCollection(seeds, colors=style.colour, linewidths=0.7, alpha=0.4))
         for line in curve.lines:
             if line.cross is not None:
-                ax.plot(*line.cross, "X", color=style.colour, markersize=8, markeredgecolor="white", zorder=5)
+                marker = RECOVERED if line.recovered else DIVERGED
+                ax.plot(*line.cross, color=style.colour, zorder=5, **marker)
         (bold,) = ax.plot(curve.x, curve.y, color=style.colour, linewidth=2)
         bold.set_dashes(style.dashes)
     if floor is not None:
@@ -88,6 +91,9 @@ def _legend(
     entries.append(Line2D([], [], color="#777777", linewidth=0.7, label="one seed (bold: median)"))
     if any(metric.key in block.floors for metric, _, _ in drawn):
         entries.append(Line2D([], [], label="real data's own value", **FLOOR_STYLE))
-    if any(line.cross for _, _, found in drawn for curve in found for line in curve.lines):
-        entries.append(Line2D([], [], marker="X", color="#777777", linestyle="", markersize=8, label="diverged here"))
+    crossed = {line.recovered for _, _, found in drawn for curve in found for line in curve.lines if line.cross}
+    if False in crossed:
+        entries.append(Line2D([], [], color="#777777", label="diverged here", **DIVERGED))
+    if True in crossed:
+        entries.append(Line2D([], [], color="#777777", label="diverged here, recovered later", **RECOVERED))
     return entries

@@ -117,9 +117,11 @@ def _curve(curve: Curve, style: Style, xs: Scale, ys: Scale, stairs: bool) -> st
     for line in curve.lines:
         if line.cross is not None:
             x, y = float(xs(np.array([line.cross[0]]))[0]), float(ys(np.array([line.cross[1]]))[0])
-            title = escape(f"{curve.objective}, seed {line.seed}: diverged")
+            ending = "diverged, recovered later" if line.recovered else "diverged"
+            title = escape(f"{curve.objective}, seed {line.seed}: {ending}")
             d = f"M{x - 4:.1f} {y - 4:.1f}l8 8m0-8l-8 8"
-            parts.append(f'<path class="cross" d="{d}"><title>{title}</title></path>')
+            kind = "cross recovered" if line.recovered else "cross"
+            parts.append(f'<path class="{kind}" d="{d}"><title>{title}</title></path>')
     return f'<g class="{colour_class(style)}"><title>{escape(curve.objective)}</title>{"".join(parts)}</g>'
 
 

@@ -60,8 +60,11 @@ def test_curves_against_seconds_use_each_runs_own_clock() -> None:
 def test_cross_stands_where_the_run_diverged_at_its_last_finite_value() -> None:
     (line,) = _curve(_run(1, [5, 1, np.nan], diverged_at=15, steps=[0, 10, 20]), against="seconds").lines
     assert line.cross == (pytest.approx(3.0), 1.0)  # step 15 at 0.2 s a step
-    (recovered,) = _curve(_run(1, [5, 1, 7, 9], diverged_at=15)).lines
+    run = _run(1, [5, 1, 7, 9], diverged_at=15)
+    run.result.update(status="completed", recovered=True)
+    (recovered,) = _curve(run).lines
     assert recovered.cross == (15.0, 1.0)
+    assert (line.recovered, recovered.recovered) == (False, True)
     assert _curve(_run(0, [4, 3, 2, 1])).lines[0].cross is None
 
 

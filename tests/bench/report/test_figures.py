@@ -125,6 +125,21 @@ def test_quality_figure_draws_seeds_medians_floor_and_the_cross(drawn: dict[tupl
     assert "diverged here" not in _colours(drawn["mnist5k", "quality"])
 
 
+def test_quality_figure_tells_crosses_of_runs_that_recovered_apart(
+    make_sweep: Callable[..., Path], tmp_path: Path
+) -> None:
+    make_sweep(tmp_path, objectives=("a", "b"), datasets=("8gaussians",), seeds=2)
+    records = read_runs(tmp_path)
+    for record, recovered in zip(records[:2], (True, False), strict=True):
+        record.result.update(status="completed" if recovered else "diverged", diverged_at=300, recovered=recovered)
+    (block,) = make_blocks(records)
+    figure = FIGURES["quality"](block, styles(["a", "b"]))
+    assert figure is not None
+    markers = [line.get_marker() for line in figure.axes[0].lines]
+    assert (markers.count("X"), markers.count("x")) == (1, 1)
+    assert {"diverged here", "diverged here, recovered later"} <= set(_colours(figure))
+
+
 def test_stability_figure_has_a_log_axis_for_gradients_and_the_unit_slope(drawn: dict[tuple[str, str], Figure]) -> None:
     gradient, *slopes = drawn["8gaussians", "stability"].axes
     assert gradient.get_title() == "generator gradient norm" and gradient.get_yscale() == "log"

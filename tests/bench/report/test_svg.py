@@ -37,6 +37,11 @@ def test_chart_draws_every_seed_the_median_the_floor_and_crosses() -> None:
     root = _parse(chart(found, styles(["a", "b"]), "iteration", "data units", floor=0.5))
     kinds = [path.get("class") for path in root.iter(f"{SVG}path")]
     assert (kinds.count("seed"), kinds.count("median"), kinds.count("floor"), kinds.count("cross")) == (2, 2, 1, 1)
+    again = Curve("c", [Line(0, X, X, (50, 50)), Line(1, X, X, (50, 50), recovered=True)], X, X)
+    titles = {
+        p.get("class"): p[0].text for p in _parse(chart([again], styles(["c"]), "x", "y")).iter(f"{SVG}path") if len(p)
+    }
+    assert titles == {"cross": "c, seed 0: diverged", "cross recovered": "c, seed 1: diverged, recovered later"}
     seeds = next(p for p in root.iter(f"{SVG}path") if p.get("class") == "seed").get("d") or ""
     assert seeds.count("M") == 2 and seeds.count("L") == 4
     texts = {text.text for text in root.iter(f"{SVG}text")}
