@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..models import CHUNK, GAN, draw_latent, stream_seed, to_uint8
 from .data import Dataset, load
+from .machine import PeakMemory
 from .metrics import stability
 from .metrics.divergence import Divergence
 from .metrics.images import ImageMetrics
@@ -70,8 +71,16 @@ class Evaluator(pl.Callback):
     evaluations), and `seconds_before`, the time that went into the run before it was last resumed.
     """
 
-    def __init__(self, data: Dataset, evaluation: dict[str, Any], steps: int, weights: Path | None = None) -> None:
+    def __init__(
+        self,
+        data: Dataset,
+        evaluation: dict[str, Any],
+        steps: int,
+        weights: Path | None = None,
+        memory: PeakMemory | None = None,
+    ) -> None:
         self.data, self.evaluation, self.steps, self.weights = data, evaluation, steps, weights
+        self.memory = memory or PeakMemory("cpu")
         self.schedule = evaluation_steps(steps, evaluation["count"])
         self.history: list[dict[str, float]] = []
         self.snapshots: list[tuple[int, Tensor]] = []
@@ -129,7 +138,7 @@ class Evaluator(pl.Callback):
             "images": step * recipe.n_critic * recipe.batch,
             "seconds": self.train_seconds,
         }
-        with stability.evaluating(module.generator, module.sampler, module.critic):
+        with self.memory.apart(), stability.evaluating(module.generator, module.sampler, module.critic):
             row |= self._measure(module)
         self.history.append(row)
         self._log(trainer, row)

@@ -4,6 +4,8 @@ import os
 import platform
 import resource
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -56,6 +58,35 @@ def peak_memory_mb(device: str) -> float:
         return int(line.split()[1]) / 2**10
     unit = 1 if sys.platform == "darwin" else 2**10
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
+
+
+class PeakMemory:
+    """The most that a run takes of its device (MiB): in all, and on a GPU also apart from its evaluations."""
+
+    def __init__(self, device: str) -> None:
+        self.device, self._training, self._rest = device, 0.0, 0.0
+
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """What is taken within is no part of the training."""
+        if not self.device.startswith("cuda"):
+            yield
+            return
+        self._training = max(self._training, peak_memory_mb(self.device))
+        reset_peak_memory(self.device)
+        try:
+            yield
+        finally:
+            self._rest = max(self._rest, peak_memory_mb(self.device))
+            reset_peak_memory(self.device)
+
+    def figures(self) -> dict[str, float | None]:
+        """`peak_memory_mb`, and `training_memory_mb`: None on a CPU, where the process's peak cannot be taken apart."""
+        now = peak_memory_mb(self.device)
+        if not self.device.startswith("cuda"):
+            return {"peak_memory_mb": now, "training_memory_mb": None}
+        training = max(self._training, now)
+        return {"peak_memory_mb": max(training, self._rest), "training_memory_mb": training}
 
 
 def device_name(device: str) -> str:

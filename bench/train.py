@@ -43,7 +43,7 @@ from .data import Dataset, load
 from .data.feed import fits
 from .evaluation import SNAPSHOT, Evaluator
 from .fresh import measure_again
-from .machine import device_name, peak_memory_mb, reset_peak_memory, versions
+from .machine import PeakMemory, device_name, reset_peak_memory, versions
 from .metrics import stability
 from .plugins import build_objective, find_objective
 from .report.quantities import KNOWN
@@ -112,7 +112,8 @@ def _run(spec: RunSpec, place: Place) -> dict[str, Any]:
 def _out_of_memory(error: BaseException) -> bool:
     # On a CPU torch raises a RuntimeError that only its text tells from others.
     # So do the CUDA runtime and its libraries, beside torch's own allocator.
-    marks = ("DefaultCPUAllocator", "CUDA error: out of memory", "_STATUS_ALLOC_FAILED")
+    # cuDNN finds no plan where no workspace fits any more.
+    marks = ("DefaultCPUAllocator", "CUDA error: out of memory", "_STATUS_ALLOC_FAILED", "unable to find an engine")
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(mark in str(error) for mark in marks)
 
 
@@ -162,6 +163,7 @@ _EMPTY: dict[str, Any] = {
     "preparation_seconds": None,
     "seconds_per_critic_step": None,
     "peak_memory_mb": None,
+    "training_memory_mb": None,
 }
 
 
@@ -221,13 +223,13 @@ def _skip_or_train(spec: RunSpec, place: Place, folder: Path) -> dict[str, Any]:
     reset_peak_memory(place.device)
     _seed_globally(stream_seed(spec.seed, "global"))
     module = build(spec, data)
-    evaluator = Evaluator(data, spec.evaluation, spec.steps, place.weights)
+    evaluator = Evaluator(data, spec.evaluation, spec.steps, place.weights, PeakMemory(place.device))
     with tensor_float32(False), repeatable_convolutions():
         _fit(module, evaluator, place, folder)
         _write_history(folder, evaluator)
         _write_samples(folder, module, evaluator, data)
         _write_weights(folder, module)
-        return _result(spec, module, evaluator, place)
+        return _result(spec, module, evaluator)
 
 
 def _wait_for_room(spec: RunSpec, data: Dataset, place: Place) -> None:
@@ -289,8 +291,10 @@ def _logger(name: str, folder: Path) -> Logger:
     return LOGGERS[name](folder, name=name, version="")
 
 
-def _result(spec: RunSpec, module: GAN, evaluator: Evaluator, place: Place) -> dict[str, Any]:
+def _result(spec: RunSpec, module: GAN, evaluator: Evaluator) -> dict[str, Any]:
     assert evaluator.quality is not None
+    with evaluator.memory.apart():
+        again = measure_again(module, evaluator.quality, spec.evaluation["repeats"])
     x = evaluator.data.held_out_at_most(2, torch.Generator(module.device).manual_seed(0))
     return evaluator.divergence.verdict() | {
         "steps": module.updates,
@@ -298,11 +302,11 @@ def _result(spec: RunSpec, module: GAN, evaluator: Evaluator, place: Place) -> d
         "metrics": summarise(pd.DataFrame(evaluator.history), spec.steps),
         "floors": evaluator.quality.floors,
         "protocol": evaluator.quality.protocol,
-        **measure_again(module, evaluator.quality, spec.evaluation["repeats"]),
+        **again,
         "seconds_per_iteration": (evaluator.train_seconds - module.preparation_seconds) / max(1, module.updates),
         "preparation_seconds": module.preparation_seconds,
         "seconds_per_critic_step": module.critic_seconds / module.timed_steps if module.timed_steps else None,
-        "peak_memory_mb": peak_memory_mb(place.device),
+        **evaluator.memory.figures(),
         "layers": {
             "singular_values": stability.singular_values(module.critic, x),
             "weight_histogram": stability.weight_histograms(module.critic, x),
@@ -314,7 +318,8 @@ def _result(spec: RunSpec, module: GAN, evaluator: Evaluator, place: Place) -> d
 def summarise(history: pd.DataFrame, steps: int) -> dict[str, dict[str, float | None]]:
     """Metric → best (where a direction is known), final, mean and sd over the evaluations in the last 20 % of `steps`.
 
-    None where there is no value, as in the tail of a run that stopped early.
+    None where there is no value, as in the tail of a run that stopped early. The sd is of those evaluations (divided by
+    their number), and there is none of a single one.
     """
     tail = history[history["step"] > (1 - TAIL) * steps]
     found: dict[str, dict[str, float | None]] = {}
@@ -326,7 +331,7 @@ def summarise(history: pd.DataFrame, steps: int) -> dict[str, dict[str, float | 
             "best": None if best is None else float(best),
             "final": float(history[name].iloc[-1]),
             "tail_mean": float(tail[name].mean(skipna=False)),
-            "tail_sd": float(tail[name].std(ddof=0, skipna=False)),
+            "tail_sd": float(tail[name].std(ddof=0, skipna=False)) if len(tail) > 1 else None,
         }
     return found
 

@@ -55,7 +55,8 @@ class GAN(pl.LightningModule):
         steps: generator updates in the whole run, for schedules.
         seed: of the four random streams.
         accelerate: `none`, `graph` (an iteration is one CUDA graph) or `compile`; for objectives that are capturable.
-        precision: `32`, `tf32` or `bf16`, of the networks in training; penalties and backward passes stay float32.
+        precision: `32`, `tf32` or `bf16`, of the networks in training. With `bf16` penalties and backward passes stay
+            float32; `tf32` is of every matrix product and convolution.
     """
 
     drawing = ("data", "latent", "objective")  # the streams that an iteration draws from

@@ -26,7 +26,7 @@ class Slot:
     """
 
     def __init__(self, device: str | None = None) -> None:
-        self._device = device
+        self.device = device
         self._seconds: float | None = None
         self._pool: ProcessPoolExecutor | None = None
         self._process: BaseProcess | None = None
@@ -39,7 +39,7 @@ class Slot:
             self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=end_with_parent)
         try:
             with _deaf_to_ctrl_c():
-                at = place if self._device is None else replace(place, device=self._device)
+                at = place if self.device is None else replace(place, device=self.device)
                 future = self._pool.submit(make, spec, at, spec.id, seconds)
         except BrokenProcessPool:  # it died while it had nothing to do
             self.discard()
@@ -100,7 +100,8 @@ def _deaf_to_ctrl_c() -> Iterator[None]:
 class LocalExecutor:
     """`jobs` persistent workers, spread over the devices in turn.
 
-    One job without limits is made in this process: nobody else would be there to notice its death.
+    One job without limits is made in this process: nobody else would be there to notice its death. After a run
+    that failed on a GPU the others are made in a worker: the error may have ended this process's CUDA context for good.
     """
 
     def __init__(self, jobs: int = 1, limits: Limits = UNLIMITED, devices: Sequence[str] = ()) -> None:
@@ -115,8 +116,20 @@ class LocalExecutor:
     def execute(self, specs: Sequence[RunSpec], place: Place) -> Generator[Event, None, None]:
         """As `Executor.execute`."""
         if self.slots == 1 and self.limits == UNLIMITED:
-            return _here(specs, place)
+            return self._here(specs, place)
         return self._in_workers(specs, place)
+
+    def _here(self, specs: Sequence[RunSpec], place: Place) -> Generator[Event, None, None]:
+        for i, spec in enumerate(specs):
+            yield Started(spec)
+            try:
+                outcome = run(spec, place)
+            except MemoryError as error:
+                outcome = str(error)
+            yield Ended(spec, outcome)
+            if isinstance(outcome, dict) and _lost_device(outcome, place.device):
+                yield from self._in_workers(specs[i + 1 :], place)
+                return
 
     def _in_workers(self, specs: Sequence[RunSpec], place: Place) -> Generator[Event, None, None]:
         slots = [Slot(self._device(i, place)) for i in range(min(self.slots, len(specs)))]
@@ -141,14 +154,9 @@ class LocalExecutor:
         return self.devices[i % len(self.devices)] if self.devices else place.device
 
 
-def _here(specs: Sequence[RunSpec], place: Place) -> Generator[Event, None, None]:
-    for spec in specs:
-        yield Started(spec)
-        try:
-            outcome = run(spec, place)
-        except MemoryError as error:
-            outcome = str(error)
-        yield Ended(spec, outcome)
+def _lost_device(result: dict[str, Any], device: str) -> bool:
+    """Whether the CUDA context of the process may be gone for good, whichever of CUDA's libraries has told of it."""
+    return result["status"] == "failed" and device.startswith("cuda")
 
 
 def _pairs(slots: Sequence[Slot], waiting: deque[RunSpec]) -> Iterator[tuple[Slot, RunSpec]]:
@@ -162,8 +170,8 @@ def _event(future: "Future[dict[str, Any]]", slot: Slot, spec: RunSpec, trials: 
         return trials.after(spec, "the worker was told to stop (SIGTERM)")
     try:
         result = future.result()
-        if "AcceleratorError" in (result["reason"] or ""):
-            slot.close()  # its CUDA context may be gone for good
+        if _lost_device(result, slot.device or ""):
+            slot.close()
         return Ended(spec, result)
     except BrokenProcessPool:
         return trials.after(spec, slot.death())

@@ -13,7 +13,7 @@ from .quantities import in_order
 from .records import STATUSES, RunRecord
 
 STATISTICS = ("best", "final", "tail_mean", "tail_sd")
-COSTS = ("seconds", "seconds_per_iteration", "seconds_per_critic_step", "peak_memory_mb")
+COSTS = ("seconds", "seconds_per_iteration", "seconds_per_critic_step", "peak_memory_mb", "training_memory_mb")
 _INTEGERS = ("schema_version", "seed", "diverged_at", "steps")
 
 

@@ -444,6 +444,8 @@ def test_summarise_keeps_nan_where_a_run_has_diverged() -> None:
     found = summarise(history, 100)["w1"]
     assert found["best"] == 1.0
     assert all(np.isnan(found[k]) for k in ("final", "tail_mean", "tail_sd"))  # pyright: ignore[reportArgumentType, reportCallIssue]
+    single = summarise(history[:2], 100)["w1"]
+    assert (single["tail_mean"], single["tail_sd"]) == (1.0, None)
     early = summarise(history[:1], 100)["w1"]
     assert (early["best"], early["final"]) == (2.0, 2.0)
     assert np.isnan(early["tail_mean"])  # pyright: ignore[reportArgumentType, reportCallIssue]

@@ -1,7 +1,7 @@
 """Workers of this machine: what dies is tried again or has failed, what takes too long is killed, the others go on."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from lipbench.bench.executors import Ended, Limits, LocalExecutor, Retried, Started
+from lipbench.bench.executors import Ended, Limits, LocalExecutor, Retried, Started, local
 from lipbench.bench.executors.base import Trials
 from lipbench.bench.executors.local import Slot, _event, exit_status
 from lipbench.bench.report.records import RunRecord
@@ -85,8 +85,11 @@ def test_local_in_this_process_goes_on_after_a_run_without_memory(
     assert {name: r.status for name, r in records.items()} == {"mine": "failed", "wgan-gp": "completed"}
 
 
-@pytest.mark.parametrize(("reason", "kept"), [("AcceleratorError: CUDA error: x", False), ("ValueError: x", True)])
-def test_local_ends_a_worker_whose_gpu_is_lost(plan: Plan, reason: str, kept: bool) -> None:
+@pytest.mark.parametrize(
+    ("status", "device", "kept"),
+    [("failed", "cuda:1", False), ("failed", "cpu", True), ("completed", "cuda:1", True), ("failed", None, True)],
+)
+def test_local_ends_a_worker_whose_gpu_may_be_lost(plan: Plan, status: str, device: str | None, kept: bool) -> None:
     """After some errors of a GPU every later call in that process fails too."""
     closed: list[bool] = []
 
@@ -95,10 +98,29 @@ def test_local_ends_a_worker_whose_gpu_is_lost(plan: Plan, reason: str, kept: bo
             closed.append(True)
 
     future: Future[dict[str, Any]] = Future()
-    future.set_result({"status": "failed", "reason": reason})
+    future.set_result({"status": status, "reason": None})
     (spec,) = plan(objectives=["minimax"])
-    assert _event(future, Fake(), spec, Trials(0)) == Ended(spec, future.result())
-    assert closed == [] if kept else [True]
+    assert _event(future, Fake(device), spec, Trials(0)) == Ended(spec, future.result())
+    assert closed == ([] if kept else [True])
+
+
+@pytest.mark.parametrize(("device", "elsewhere"), [("cuda:0", 2), ("cpu", 0)])
+def test_local_leaves_this_process_after_a_run_that_failed_on_a_gpu(
+    plan: Plan, place: Place, monkeypatch: pytest.MonkeyPatch, device: str, elsewhere: int
+) -> None:
+    specs = plan(objectives=["minimax"], seeds=4)
+    outcomes = iter([{"status": "completed"}, {"status": "failed"}, *[{"status": "completed"}] * 2])
+    handed: list[RunSpec] = []
+
+    def in_workers(self: LocalExecutor, rest: list[RunSpec], place: Place) -> Iterator[Ended]:
+        handed.extend(rest)
+        yield from (Ended(spec, {"status": "completed"}) for spec in rest)
+
+    monkeypatch.setattr(local, "run", lambda spec, place: next(outcomes))
+    monkeypatch.setattr(LocalExecutor, "_in_workers", in_workers)
+    events = list(LocalExecutor(1).execute(specs, replace(place, device=device)))
+    assert [event.spec for event in events if isinstance(event, Ended)] == specs
+    assert handed == specs[4 - elsewhere :]
 
 
 def test_local_tells_when_runs_start_and_end(plan: Plan, place: Place) -> None:

@@ -126,6 +126,7 @@ def _result(spec: dict[str, Any], history: dict[str, np.ndarray], rng: np.random
         "seconds_per_iteration": 0.004,
         "seconds_per_critic_step": 0.0007,
         "peak_memory_mb": 321.5,
+        "training_memory_mb": 123.5,
         "traceback": None,
         "layers": _layers(spec["objective"], rng),
         "versions": {"lipbench": "0.1.0", "torch": "2.11.0"},

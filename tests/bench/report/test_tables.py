@@ -23,7 +23,8 @@ def test_runs_table_has_the_promised_columns_in_order(sweep: Path) -> None:
     assert columns[:12] == [*head, "reason", "diverged_at", "steps"]
     metrics = [f"{m}_{s}" for m in (*POINTS, "fd", "is") for s in ("best", "final", "tail_mean", "tail_sd")]
     assert columns[12 : 12 + len(metrics)] == metrics
-    assert columns[-4:] == ["seconds", "seconds_per_iteration", "seconds_per_critic_step", "peak_memory_mb"]
+    times = ["seconds", "seconds_per_iteration", "seconds_per_critic_step"]
+    assert columns[-5:] == [*times, "peak_memory_mb", "training_memory_mb"]
     assert len(set(columns)) == len(columns)
 
 
