@@ -17,7 +17,7 @@ from ...objectives.errors import BadInput
 from .published import published_on
 from .quantities import Quantity, in_order, number, quantity
 from .records import STATUSES, RunRecord
-from .statistics import MIN_SEEDS, Estimate, estimate, median
+from .statistics import MIN_SEEDS, WHOLE_RANGE, Estimate, estimate, median
 
 _SAME_IN_A_CELL = (
     *("loss", "objective_spec", "architecture_spec", "recipe_spec", "steps", "evaluation"),
@@ -158,14 +158,17 @@ def notes(blocks: Sequence[Block], unfinished: Sequence[str] = ()) -> list[str]:
         found.append(
             f"No interval where fewer than {MIN_SEEDS} seeds have a value: too few to say anything about spread."
         )
-    if any(e.n == MIN_SEEDS for e in estimates):
-        found.append(f"With {MIN_SEEDS} seeds an interval is hardly more than the range of the seeds.")
+    for n in sorted({e.n for e in estimates if MIN_SEEDS <= e.n <= WHOLE_RANGE}):
+        found.append(
+            f"With {n} seeds an interval is their range, which holds the median of all possible seeds with a "
+            f"probability of {100 * (1 - 2 ** (1 - n)):.0f} %, not 95 %."
+        )
     if any(_lost(run, q.key) for block in blocks for run in block.runs for q in block.quality):
         found.append("A seed that diverged without a final value counts as the worst possible: ∞, no modes, IS 1.")
     if noise := _evaluation_noise(blocks):
         found.append(
-            "Noise of one evaluation (sd between fresh samples of the same generator, median over runs; an interval "
-            f"holds it and the seeds' own spread): {noise}."
+            "Noise of one evaluation (sd between fresh samples of the same generator, pooled over an objective's runs, "
+            f"median over objectives; an interval holds it and the seeds' own spread): {noise}."
         )
     found += published_on(block.dataset for block in blocks if _canonical(block))
     codes = sorted({str(run.spec["code"])[:12] for block in blocks for run in block.runs if run.spec.get("code")})
@@ -185,10 +188,16 @@ def _evaluation_noise(blocks: Sequence[Block]) -> str:
     """Such as "W1 0.011 on 8gaussians, FD(mnist-cnn) 0.31 on mnist5k": the first quality metric of each dataset."""
     found: dict[tuple[str, str], list[float]] = {}
     for block in (b for b in blocks if b.quality):
-        metric = block.quality[0]
-        sds = [run.evaluation_noise.get(metric.key, {}).get("sd") for run in block.runs]
-        found.setdefault((metric.name, block.dataset), []).extend(sd for sd in sds if sd is not None)
+        sds = [evaluation_sd(cell, block.quality[0]) for cell in block.cells]
+        found.setdefault((block.quality[0].name, block.dataset), []).extend(sd for sd in sds if sd is not None)
     return ", ".join(f"{name} {number(median(sds), 2)} on {dataset}" for (name, dataset), sds in found.items() if sds)
+
+
+def evaluation_sd(cell: Cell, metric: Quantity) -> float | None:
+    """Sd of one evaluation of a generator, pooled over the cell's runs: sds of few repeats are mostly too low."""
+    sds = [run.evaluation_noise.get(metric.key, {}).get("sd") for run in cell.measured]
+    squares = [sd**2 for sd in sds if sd is not None]
+    return (sum(squares) / len(squares)) ** 0.5 if squares else None
 
 
 def _by_seed(record: RunRecord) -> tuple[int, str]:

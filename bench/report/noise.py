@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .blocks import Block, Cell
+from .blocks import Block, Cell, evaluation_sd
 from .curves import Curve, Line
 from .quantities import Quantity
 from .statistics import Estimate, Scatter, estimate, median, scatter
@@ -45,7 +45,7 @@ def _noise(cell: Cell, metric: Quantity) -> Noise:
     return Noise(
         cell.objective,
         scatter(list(cell.values(metric).values()), variances),
-        median([sd for _, sd in sds]) if sds else None,
+        evaluation_sd(cell, metric),
         estimate(limits) if limits else None,
         median(errors) if errors else None,
     )

@@ -15,6 +15,7 @@ Better = Literal["lower", "higher"]
 Statistic = Callable[..., Any]
 
 MIN_SEEDS = 3
+WHOLE_RANGE = 5  # of so many values or fewer the bootstrap interval of a median is the range of the values
 LEVEL = 0.95
 RESAMPLES = 2000
 # Stand for infinite values while resampling: infinity minus infinity would poison the percentiles, and the squares of

@@ -7,7 +7,7 @@ from functools import reduce
 import numpy as np
 import pandas as pd
 
-from ..report.statistics import MIN_SEEDS, bootstrap_interval, rate
+from ..report.statistics import MIN_SEEDS, WHOLE_RANGE, bootstrap_interval, rate
 from .contract import Criterion, Outcome, Part, Quantity, Study
 
 OPERATORS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
@@ -31,8 +31,8 @@ class Estimate:
     Attributes:
         value: nan where nothing was measured.
         low, high: a 95 % interval over seeds: percentile bootstrap for a median or mean, Wilson's for a share (the mean
-            of noughts and ones), the range over seeds for a maximum or minimum; nan for an exact measurement and for
-            fewer than MIN_SEEDS seeds.
+            of noughts and ones), the range over seeds for a maximum or minimum, which a median's interval is too of
+            at most WHOLE_RANGE seeds; nan for an exact measurement and for fewer than MIN_SEEDS seeds.
         seeds: how many have the measurement; 0 for an exact one.
     """
 
@@ -45,11 +45,12 @@ class Estimate:
     @property
     def text(self) -> str:
         """The quantity with its value, and the interval where there is one."""
-        extreme = self.quantity.reduce in ("max", "min")
+        few = self.quantity.reduce == "median" and self.seeds <= WHOLE_RANGE
+        of_all = few or self.quantity.reduce in ("max", "min")
         if np.isnan(self.low):
             spread = "" if self.seeds == 0 else f" (too few seeds for an interval: {self.seeds})"
         else:
-            spread = f" ({'range' if extreme else '95 %'} {self.low:.3g} … {self.high:.3g})"
+            spread = f" ({'range' if of_all else '95 %'} {self.low:.3g} … {self.high:.3g})"
         return f"{self.quantity.text}: {self.value:.4g}{spread}"
 
 

@@ -120,13 +120,18 @@ def test_one_seed_twice_is_refused(make_sweep: Make, tmp_path: Path) -> None:
 
 def test_notes_tell_every_reservation(sweep: Path, make_sweep: Make, tmp_path: Path) -> None:
     text = " ".join(notes(make_blocks(read_runs(sweep)), ["x"]))
-    for part in ("fewer than 3 seeds", "hardly more than the range", "worst possible", "1 run(s) are not finished"):
+    for part in (
+        "fewer than 3 seeds",
+        "with a probability of 75 %, not 95 %",
+        "worst possible",
+        "1 run(s) are not finished",
+    ):
         assert part in text
     change = _change("code", "fedcba", "sn-gan-8gaussians-matched-2")
-    make_sweep(tmp_path, datasets=("8gaussians",), seeds=4, change=change)
+    make_sweep(tmp_path, datasets=("8gaussians",), seeds=6, change=change)
     clean = " ".join(notes(make_blocks(read_runs(tmp_path))))
     assert "2 versions of the code: 0123456789ab, fedcba" in clean
-    for part in ("fewer than", "range of the seeds", "worst possible", "not finished"):
+    for part in ("fewer than", "is their range", "worst possible", "not finished"):
         assert part not in clean
 
 

@@ -36,9 +36,11 @@ def test_bootstrap_interval_equals_scipy_and_repeats() -> None:
     assert found == s.bootstrap_interval(SKEWED)
 
 
-def test_bootstrap_interval_of_three_seeds_is_their_range() -> None:
-    # the median of a resample is the least value with probability 7/27 > 2.5 %, so both ends are reached
-    assert s.bootstrap_interval([0.5, 0.1, 0.2]) == (0.1, 0.5)
+@pytest.mark.parametrize("n", range(s.MIN_SEEDS, s.WHOLE_RANGE + 3))
+def test_bootstrap_interval_of_few_seeds_is_their_range(n: int) -> None:
+    # of 3 the median of a resample is the least value with probability 7/27 > 2.5 %, so both ends are reached
+    values = [0.5, 0.1, 0.2, 0.9, 4.0, 2.0, 0.3][:n]
+    assert (s.bootstrap_interval(values) == (min(values), max(values))) is (n <= s.WHOLE_RANGE)
 
 
 def test_bootstrap_interval_agrees_with_all_resamples_counted_out() -> None:

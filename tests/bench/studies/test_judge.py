@@ -156,6 +156,13 @@ def test_estimate_of_an_extreme_shows_the_range() -> None:
     assert "range 1 … 3" in found.text
 
 
+@pytest.mark.parametrize(("seeds", "told"), [(3, "range"), (5, "range"), (6, "95 %")])
+def test_estimate_of_a_median_calls_an_interval_that_is_the_range_so(seeds: int, told: str) -> None:
+    found = estimate(BELOW, errors(*(float(2**i) for i in range(seeds))))
+    assert BELOW.reduce == "median" and f"({told} " in found.text
+    assert ((found.low, found.high) == (1.0, 2.0 ** (seeds - 1))) is (told == "range")
+
+
 def test_estimate_of_few_seeds_says_so() -> None:
     assert "too few seeds for an interval: 2" in estimate(BELOW, errors(0.1, 0.2)).text
 
