@@ -126,6 +126,7 @@ class Part:
         holds, fails: the verdicts.
         name: which part of the claim; empty where a study has one part only.
         reading: what a reader may take away when the criteria hold: the claim as it should have been made.
+        caveat: what a reader must know of the measurement, whatever came out.
         cause: what the failure of a criterion is put down to, as looked into in the kept record, whose its numbers are.
         replicates: what stands for seeds where the records hold none, and are not exact.
         reported: quantities that are printed and decide nothing.
@@ -137,6 +138,7 @@ class Part:
     name: str = ""
     reading: str = ""
     cause: str = ""
+    caveat: str = ""
     replicates: str = ""
     reported: tuple[Quantity, ...] = ()
 

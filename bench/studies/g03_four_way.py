@@ -1,6 +1,7 @@
 """G3: minimax, NS, clipping, GP and SN side by side on images: how good, and how steady."""
 
 import math
+from dataclasses import replace
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -22,7 +23,8 @@ def run(setting: Setting) -> list[Row]:
 
 def derive(measurements: pd.DataFrame) -> pd.DataFrame:
     """Per run: FD over GP's and over clipping's median (`to_gp`, `to_clip`), final FD over the best (`worsening`), and
-    the larger of worsening / 1.3 and `to_gp` (`unsound`): above 1 where either is too large.
+    the larger of worsening / 1.3 and `to_gp` (`unsound`): above 1 where either is too large. For all alike
+    `others_worsening`, the largest median of `worsening` but SN's.
 
     Constant divisors, so that the median over seeds of a ratio is the ratio of the medians.
     """
@@ -30,7 +32,9 @@ def derive(measurements: pd.DataFrame) -> pd.DataFrame:
     medians = ends.groupby("objective")["fd_tail"].median()
     to_gp, to_clip = (relative(ends["fd_tail"], medians[name]) for name in (GP, CLIP))
     found = ends.assign(to_gp=to_gp, to_clip=to_clip, worsening=relative(ends["fd_final"], ends["fd_best"]))
-    return found.assign(unsound=pd.concat([found["worsening"] / UNSTEADY, to_gp], axis=1).max(axis=1))
+    others = found[found["objective"] != SN].groupby("objective")["worsening"].median().max()
+    unsound = pd.concat([found["worsening"] / UNSTEADY, to_gp], axis=1).max(axis=1)
+    return found.assign(unsound=unsound, others_worsening=others)
 
 
 def plot(measurements: pd.DataFrame) -> Figure:
@@ -91,8 +95,8 @@ STUDY = Study(
     claim="Lipschitz constraints give steadier training and better images: SN before GP before clipping.",
     document="Report 3.5, 3.6",
     experiment=f"{ON_IMAGES}, 20,000 generator updates; each objective as its paper trains it (clipping .01, λ = 10, "
-    "SN with the hinge loss). FD is FID where Inception's weights are given, else the Fréchet distance of "
-    "EfficientNet-Lite0's features, as the picture says; 5,000 samples against 5,000 held-out images, 20 "
+    "SN with the hinge loss). FD is FID on photographs where Inception's weights are given, else the "
+    "Fréchet distance of the features that the picture names; 5,000 samples against 5,000 held-out images, 20 "
     "evaluations; mean of the last fifth.",
     run=run,
     derive=derive,
@@ -109,7 +113,14 @@ STUDY = Study(
         _unconstrained(NS),
         Part(
             name="SN stays at its best",
-            criteria=(_criterion(SN, "worsening", "<=", STEADY, "final FD over the best, SN"),),
+            criteria=(
+                _criterion(SN, "worsening", "<=", STEADY, "final FD over the best, SN"),
+                # To stay at one's best says something only where somebody does not. Added after G3 on MNIST.
+                replace(
+                    _criterion(SN, "others_worsening", ">", STEADY, "the same, the worst median of the others"),
+                    control=True,
+                ),
+            ),
             reported=(_reported(GP, "worsening", "final/best"), _reported(CLIP, "worsening", "final/best")),
         ),
     ),

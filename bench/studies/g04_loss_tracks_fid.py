@@ -34,7 +34,7 @@ STUDY = Study(
     claim="The Wasserstein critic's loss tracks the quality of the images; the Jensen–Shannon loss does not.",
     document="Report 3.5",
     experiment=f"The runs of G3 ({ON_IMAGES}). At 20 evaluations: the value that the critic maximises on its batch, "
-    "and FD (FID where Inception's weights are given); Spearman's ρ over time. The threshold is S7's.",
+    "without GP's penalty, and FD; Spearman's ρ over time. The threshold is S7's.",
     run=run,
     derive=derive,
     parts=(tracking.part((GP, CLIP), NS, (SN, MINIMAX)),),

@@ -72,7 +72,8 @@ class CellRun:
         return rows
 
     def ending(self, *metrics: str) -> Row:
-        """One row: how the run ended, `<metric>_tail`, `_tail_sd` and `_final` of each, the first one's floor if known.
+        """One row: how the run ended, `<metric>_tail`, `_tail_sd` and `_final` of each; of the first one also its floor
+        and the sd of repeated evaluations of the last generator (`_noise`), where there are any.
 
         `tail` is the last fifth of the run. A standard deviation that does not exist (a run that stopped) is infinite.
         """
@@ -88,6 +89,8 @@ class CellRun:
                 f"{metric}_final": told(metric, found["final"]),
             }
             row[f"{metric}_tail_sd"] = math.inf if found["tail_sd"] is None else found["tail_sd"]
+        if (again := self.record.evaluation_noise.get(metrics[0], {}).get("sd")) is not None:
+            row[f"{metrics[0]}_noise"] = again
         return row
 
 

@@ -29,7 +29,7 @@ GAMES: dict[str, Named] = {
 COLORS = dict(zip(GAMES, (VERMILION, ORANGE, PURPLE, BLUE, GREEN), strict=True))
 
 NEEDS_A_GPU = "needs a GPU: `make reproduce-gpu`, or --scale full (--scale smoke runs the code)"
-FULL_NOTE = "FD is FID where Inception's weights are at hand, else FD(efficientnet-lite0), as the pictures say"
+FULL_NOTE = "FD is FID on photographs with Inception's weights, else of the features that the pictures name"
 ON_IMAGES = "CIFAR-10, SN-GAN's CNN, batch 64"
 SMALL: Mapping[str, Any] = {
     "dataset": "mnist5k",

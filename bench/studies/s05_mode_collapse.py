@@ -133,7 +133,8 @@ STUDY = Study(
     document="Report 3.5, 3.3.2",
     experiment="3×128 ReLU MLPs, latent 2, batch 256, Adam 5e-4 (0,.9) with n_critic 1 (minimax, NS, SN) or 5 (GP, "
     "clipping by RMSprop 5e-4 at c = .1, 5e-5 at .01), on 8 and 25 Gaussians; mean of mode-KL and exact W1 over the "
-    "last fifth of 3,000 updates, under the published and matched recipes too.",
+    "last fifth of 3,000 updates, under the published and matched recipes too. Clipping, GP and SN are judged; the "
+    "zoo's other objectives are shown beside them.",
     run=run,
     derive=derive,
     parts=(

@@ -46,8 +46,8 @@ STUDY = Study(
     claim="The Wasserstein critic's loss tracks the quality of the samples; the Jensen–Shannon loss does not.",
     document="Report 3.5",
     experiment="The grid, common setting, the generator's points started 3 away; clipping at .01, GP λ = 10, NS, SN. "
-    "At 50 evaluations: the value that the critic maximises on its batch (for NS and SN the cross-entropy, which is "
-    "2 JSD − log 4 at the optimum), and exact W1 of 400 points; Spearman's ρ over time.",
+    "At 50 evaluations: the value that the critic maximises on its batch, without GP's penalty (for NS and SN the "
+    "cross-entropy, which is 2 JSD − log 4 at the optimum), and exact W1 of 400 points; Spearman's ρ over time.",
     run=run,
     derive=derive,
     parts=(replace(tracking.part((GP_STRONG, CLIP_TIGHT), NS, (SN,)), cause=CAUSE),),

@@ -107,7 +107,9 @@ def _ratios(errors: dict[int, float]) -> Row:
 
 def _steadiness(ends: pd.DataFrame) -> Row:
     own = ends[ends["factor"] == "lr"]
-    return {"rho": spearman(own["lr"], own["w1_tail_sd"])}
+    row: Row = {"rho": spearman(own["lr"], own["w1_tail_sd"])}
+    row |= {f"sd_{rate:g}": sd for rate, sd in zip(own["lr"], own["w1_tail_sd"], strict=True)}
+    return row if "w1_noise" not in own else row | {"noise": own["w1_noise"].median()}
 
 
 def plot(measurements: pd.DataFrame) -> Figure:
@@ -184,6 +186,12 @@ STUDY = Study(
             criteria=(_criterion("rho", ">=", RHO, "Spearman's ρ of learning rate and W1's sd in the last fifth"),),
             reading="On the whole: with four rates ρ = .8 leaves room for one swap of neighbours (one order in six "
             "gets there by chance), with six for more: see the picture.",
+            reported=(
+                *(reported(f"sd_{rate:g}", f"W1's sd in the last fifth at {rate:g}") for rate in RATES),
+                reported("noise", "sd of W1 between evaluations of one generator, median of the rates"),
+            ),
+            caveat="At the lower rates that is no more than evaluations of one generator differ by (on the grid .009, "
+            "results/reference/quick): the order among them is chance.",
         ),
         norms_part("W1"),
         strength_part("W1"),

@@ -56,7 +56,7 @@ def plot(measurements: pd.DataFrame) -> Figure:
     axes[0].legend(fontsize=8)
     axes[1].set_yscale("log")
     label(axes[0], "", "modes covered of 25, last fifth of the run", "every seed, bar at the median")
-    label(axes[1], "", "mode-KL, nats, last fifth of the run", "× 1: the published weight")
+    label(axes[1], "", "mode-KL, nats, last fifth of the run", "× 1, × 10: the weight")
     return figure
 
 
@@ -64,7 +64,7 @@ def _gain(name: str, control: bool) -> Criterion:
     return Criterion(
         measurement="gain",
         where={"objective": name},
-        text="modes gained over NS at the published weight",
+        text="modes gained over NS at weight 1",
         reduce="median",
         op=">=",
         threshold=GAIN,
@@ -78,12 +78,12 @@ def _parts(name: str) -> tuple[Part, Part]:
     kept = Criterion(
         measurement="kept",
         where=where,
-        text="modes gained at ten times the weight less half of those gained at the published one",
+        text="modes gained at weight 10 less half of those gained at weight 1",
         reduce="median",
         op="<=",
         threshold=0.0,
     )
-    more = Quantity(measurement="gain_10", where=where, text="gained at ten times the weight", reduce="median")
+    more = Quantity(measurement="gain_10", where=where, text="gained at weight 10", reduce="median")
     return (
         Part(name=f"{name} helps", criteria=(_gain(name, control=False),)),
         Part(name=f"{name} is fragile", criteria=(kept, _gain(name, control=True)), reported=(more,)),
@@ -96,7 +96,8 @@ STUDY = Study(
     document="Report 2.3",
     experiment="The grid, common setting, each added to NS: λ = 1 and 10 for feature matching; for minibatch "
     "discrimination (100 kernels of dimension 5) 1 and 10 times the similarities' mean over the batch, where the paper "
-    "has their sum; modes over the last fifth of the run.",
+    "has their sum, 256 times that; modes over the last fifth of the run. Neither weight is a published one: feature "
+    "matching replaces the generator's loss in its paper.",
     run=run,
     derive=derive,
     parts=tuple(part for name in REMEDIES for part in _parts(name)),

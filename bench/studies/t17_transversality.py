@@ -76,7 +76,8 @@ STUDY = Study(
     document="Report 2.3.1",
     experiment=f"Random supports of less than full dimension: a {PATCH}-D patch and a plane of codimension 1, 2, 3 "
     f"that crosses it, in R^{AMBIENT}; {SAMPLES:,} points: mass within ε of the other support, exponent fitted over "
-    "ε = .03 … .15.",
+    "ε = .03 … .15. The patch has many dimensions on purpose: one of 3 may cross a plane of codimension 3 so nearly "
+    "tangentially that at these ε the exponent comes out as 2.",
     run=run,
     parts=(
         Part(

@@ -86,7 +86,8 @@ STUDY = Study(
     claim="∇D** = 0 on the supports, and (eq. 7) abs(D − D**) < ε bounds the generator's gradient by Cε/(1−ε).",
     document="Report 2.3.1",
     experiment=f"Parallel lines, ε = {EPSILON:g}: D = perfect discriminator + a wave of amplitude ≤ ε across the "
-    "lines, frequency 1, 10, 100 per unit length; gradient by automatic differentiation (C = 1).",
+    "lines, frequency 1, 10, 100 per unit length; gradient by automatic differentiation (C = 1). That perfect "
+    "discriminator is flat near both lines by construction, as in the theorem: its part only checks the code.",
     run=run,
     parts=(
         Part(

@@ -91,7 +91,8 @@ STUDY = Study(
                 threshold=5.0,
             ),
             Criterion(measurement="optimal", text="W_1(μ, midpoints of optimal pairs)", op="<=", threshold=1e-9),
-            reading="True for optimally coupled pairs, false for independent ones.",
+            reading="True for optimally coupled pairs, false for independent ones. The floors scatter: the least "
+            "seed's distance is 4.6 times the largest of them.",
         ),
     ),
     plot=plot,

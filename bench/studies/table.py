@@ -26,6 +26,10 @@ COLUMNS = (
     "plot",
 )
 PLOT, PICTURES = "plot.png", (".png", ".gif")
+SPREAD = (
+    "In brackets: the range of the seeds, or where there are six or more a 95 % bootstrap interval of their median; of "
+    "a share Wilson's 95 % interval. Where a value is over, or less, another objective's median, that is held fixed."
+)
 # Where a failure was looked into; another run's numbers may differ.
 LOOKED_INTO = "In results/reference:"
 
@@ -91,7 +95,7 @@ def _part_row(verdict: PartVerdict) -> dict[str, object]:
         "measured": verdict.measured,
         "seeds": str(verdict.seeds or part.replicates or "exact"),
         "verdict": NOT_MEASURED if all(f.note == NOT_MEASURED for f in verdict.findings) else str(verdict.outcome),
-        "reading": _reading(verdict),
+        "reading": " ".join(filter(None, [_reading(verdict), verdict.part.caveat])),
     }
 
 
@@ -137,7 +141,7 @@ def markdown(table: pd.DataFrame) -> str:
     shown = table.assign(plot=[_links(paths) for paths in table["plot"]])
     head = ["| " + " | ".join(shown.columns) + " |", "|" + "-|" * len(shown.columns)]
     body = ("| " + " | ".join(_cell(value) for value in row) + " |" for row in shown.itertuples(index=False))
-    return "\n".join([f"{len(table)} rows: {counts}.", "", *head, *body, ""])
+    return "\n".join([f"{len(table)} rows: {counts}.", "", *head, *body, "", SPREAD, ""])
 
 
 def tally(table: pd.DataFrame) -> dict[str, int]:

@@ -12,7 +12,8 @@ from lipbench.bench.data import load
 from lipbench.bench.metrics.points import PointMetrics, mode_coverage
 from lipbench.bench.studies import k03_diffusion
 from lipbench.bench.studies.diffusion import Diffusion
-from lipbench.bench.studies.k03_diffusion import COMMON, DDPM, LONGER, train
+from lipbench.bench.studies.k03_diffusion import COMMON, DDPM, LONGER, STILL, still, train
+from lipbench.models import stream_seed
 
 MEAN, SD = torch.tensor([1.5, -0.5]), 0.3
 
@@ -135,3 +136,13 @@ def test_without_the_course_only_the_last_fifth_is_measured_and_ends_alike() -> 
     assert ending["w1_tail"] == pytest.approx(np.mean(w1))
     assert ending["w1_tail_sd"] == pytest.approx(np.std(w1))
     assert ending["w1_final"] == w1[-1]
+
+
+def test_still_is_the_end_of_a_run_that_draws_the_data() -> None:
+    (row,) = still(3, 100)
+    rng = stream(stream_seed(3, "evaluation"))
+    data = load("25gaussians")
+    metrics = k03_diffusion.PointMetrics(data, rng)
+    w1 = [metrics(data.sample(metrics.n_fake, rng))["w1"] for _ in range(4)]  # at 85, 90, 95 and 100 of 100 updates
+    assert (row["objective"], row["seed"], row["updates"]) == (STILL, 3, 100)
+    assert (row["w1_tail"], row["w1_tail_sd"]) == pytest.approx((np.mean(w1), np.std(w1)))

@@ -102,7 +102,8 @@ def test_run_leaves_records_plot_and_tables(tmp_path: Path) -> None:
     table = pd.read_csv(tmp_path / "verdicts.csv", dtype=str, keep_default_na=False)
     row = table.iloc[0].to_dict()
     assert row["criterion"] == "error < 0.5" and row["seeds"] == "3" and row["plot"] == "X1/plot.png"
-    assert row["measured"].startswith("error: 0.1 (95 %") and row["reading"] == "Small."
+    assert row["measured"].startswith("error: 0.1 (range") and row["reading"] == "Small."
+    assert "In brackets: the range of the seeds" in (tmp_path / "verdicts.md").read_text()
     assert "Errors are \\| small." in (tmp_path / "verdicts.md").read_text()
     assert "[plot](X1/plot.png)" in (tmp_path / "verdicts.md").read_text()
     assert "\\begin{longtable}" in (tmp_path / "verdicts.tex").read_text()
@@ -282,6 +283,19 @@ def test_verdict_follows_an_edit_of_the_record(tmp_path: Path) -> None:
     table = verdict_table(tmp_path, {"X1": GOOD})
     assert table["verdict"][0] == "not reproduced"
     assert table["reading"][0] == "In results/reference: The factor."  # found there, not in this record
+
+
+@pytest.mark.parametrize(
+    ("errors", "reading"),
+    [((0.1, 0.2), "Small. Noisy."), ((0.6, 0.7), "In results/reference: The factor. Noisy."), ((), "Noisy.")],
+    ids=["holds", "fails", "undecided"],
+)
+def test_table_has_the_caveat_whatever_came_out(tmp_path: Path, errors: tuple[float, ...], reading: str) -> None:
+    study = replace(GOOD, parts=(replace(GOOD.parts[0], caveat="Noisy."),))
+    run(study, out=tmp_path)
+    rows = "".join(f"{seed},{error}\n" for seed, error in enumerate((*errors, *errors, 0.0)))
+    (tmp_path / "X1" / "measurements.csv").write_text(f"seed,error\n{rows}")
+    assert verdict_table(tmp_path, {"X1": study})["reading"][0] == reading
 
 
 def test_table_says_which_control_failed(tmp_path: Path) -> None:

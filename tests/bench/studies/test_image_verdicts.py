@@ -70,6 +70,10 @@ def test_g3_either_fault_of_an_unconstrained_game_is_enough() -> None:
     assert outcomes("G3", comparison(minimax=(30.1, 1.0), NS=(1.0, 1.31))) == [REPRODUCED] * 4
 
 
+def test_g3_sn_at_its_best_says_nothing_where_every_game_is() -> None:
+    assert outcomes("G3", comparison(minimax=(30.1, 1.1))) == [REPRODUCED] * 3 + [Outcome.INCONCLUSIVE]
+
+
 @pytest.mark.parametrize("best", [10.0, math.inf])
 def test_g3_a_diverged_run_counts_as_the_worst(best: float) -> None:
     rows = comparison()

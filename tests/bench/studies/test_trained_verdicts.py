@@ -14,6 +14,7 @@ from lipbench.bench.studies import STUDIES, Outcome, Setting, Size, execute, jud
 
 Rows = list[dict[str, Any]]
 REPRODUCED, NOT, OPEN = Outcome.REPRODUCED, Outcome.NOT_REPRODUCED, Outcome.INCONCLUSIVE
+DISPUTED = Outcome.DISPUTED
 
 
 def end(seed: int, objective: str, **other: Any) -> dict[str, Any]:
@@ -271,8 +272,20 @@ def test_s14_names_the_steady_and_poor_of_each_data_set_alone() -> None:
     rows = [r for r in steadiness([3, 5, 4, 2, 1]) if r["dataset"] == "8gaussians"]
     rows += [r for r in steadiness([1, 2, 3, 4, 5]) if r["dataset"] == "25gaussians"]
     ring, even = judge(STUDIES["S14"], store.frame(rows)).parts
-    assert [estimate.quantity.where["objective"] for estimate in ring.reported] == ["GP .1", "SN"]
-    assert even.reported == ()
+    named = [
+        [e.quantity.where["objective"] for e in part.reported if e.quantity.measurement == "steady_poor"]
+        for part in (ring, even)
+    ]
+    assert named == [["GP .1", "SN"], []]
+    (sd,) = [e.value for e in ring.reported if e.quantity.measurement == "unsteady"]
+    assert sd == pytest.approx(0.3)
+
+
+def test_s14_tells_what_evaluations_of_one_generator_differ_by() -> None:
+    rows = [r | {"w1_noise": 0.01 * r["w1_final"]} for r in steadiness([3, 5, 4, 2, 1])]
+    for part in judge(STUDIES["S14"], store.frame(rows)).parts:
+        told = {e.quantity.measurement: e.value for e in part.reported}
+        assert told["noise"] == pytest.approx(0.03) and told["unsteady"] == pytest.approx(0.3)
 
 
 def notebook(advantages: list[float]) -> Rows:
@@ -305,14 +318,15 @@ def diffusion(modes: float, sd: float) -> Rows:
         for name, level in {"minimax": 0.03, "GP .1": 0.01, "SN": 0.02}.items():
             rows.append(end(seed, name, w1_tail_sd=level * factor))
         rows.append(end(seed, "DDPM", w1_tail_sd=sd * factor, modes_tail=modes + seed - 1, high_quality_tail=0.5))
-        # Decides nothing, and is no game.
-        rows.append(end(seed, "DDPM × 10", w1_tail_sd=1e-9, modes_tail=25.0, high_quality_tail=0.5))
+        # They decide nothing, and are no games.
+        for name in ("DDPM × 10", "the data"):
+            rows.append(end(seed, name, w1_tail_sd=1e-9, modes_tail=25.0, high_quality_tail=0.5))
     return [*rows, {"seed": 0, "objective": "DDPM", "x": 0.5, "y": -0.5}]
 
 
 def test_k3_wants_every_mode_and_a_smaller_sd_than_the_steadiest_game(tmp_path: Path) -> None:
     assert outcomes("K3", diffusion(25.0, 0.01 - 1e-9), tmp_path) == [REPRODUCED, REPRODUCED]
-    assert outcomes("K3", diffusion(24.9, 0.01)) == [NOT, NOT]
+    assert outcomes("K3", diffusion(24.9, 0.01)) == [NOT, DISPUTED]
 
 
 def test_k3_a_game_that_diverges_is_not_the_steadiest() -> None:
