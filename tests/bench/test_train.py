@@ -1,7 +1,8 @@
 """One run: what it leaves, that a seed decides it, how it is judged, and that no error of an objective escapes."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,11 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from lipbench.bench import store
+from lipbench.bench import store, train
 from lipbench.bench.data import load
 from lipbench.bench.data.feed import Feed
 from lipbench.bench.evaluation import Evaluator, Quality
+from lipbench.bench.machine import PeakMemory
 from lipbench.bench.metrics.divergence import Divergence
 from lipbench.bench.report.records import RunRecord, read_samples
 from lipbench.bench.spec import expand
@@ -328,6 +330,7 @@ def test_run_whose_objective_raises_has_failed_with_the_traceback(
         "RuntimeError('[x] DefaultCPUAllocator: no room')",
         "RuntimeError('CUDA error: out of memory, no room')",
         "RuntimeError('CUBLAS_STATUS_ALLOC_FAILED: no room')",
+        "RuntimeError('GET was unable to find an engine to execute this computation, no room')",
     ],
 )
 def test_run_without_memory_keeps_its_checkpoints_and_leaves_it_to_others_to_try_again(
@@ -337,6 +340,20 @@ def test_run_without_memory_keeps_its_checkpoints_and_leaves_it_to_others_to_try
     with pytest.raises(MemoryError, match=r"^out of memory: .*no room$"):
         make_run(careful, objectives=["my.py:Mine"])
     assert [p.stem for p in sorted(careful.folder.glob("runs/.*/resume/*.ckpt"))] == ["000000002", "000000003"]
+
+
+def test_run_sets_the_memory_of_every_evaluation_apart(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    apart: list[str] = []
+
+    class Counting(PeakMemory):
+        @contextmanager
+        def apart(self) -> Iterator[None]:
+            apart.append(self.device)
+            yield
+
+    monkeypatch.setattr(train, "PeakMemory", Counting)
+    record = make_run()
+    assert apart == ["cpu"] * (len(record.history) + 1)  # the last one is of the repeats at the end
 
 
 @pytest.mark.parametrize("others", [True, False])

@@ -36,3 +36,11 @@ def test_best_of_figure_crosses_out_lost_trials_in_either_direction(metric: str,
     assert _marked(left, "x") == ([worst] * 2 if math.isfinite(worst) else [pytest.approx(2.3)] * 2)
     assert left.get_ylabel() == (KNOWN[metric].unit or KNOWN[metric].name)
     assert len(right.lines) == 2
+
+
+def test_best_of_figure_counts_configurations_in_whole_numbers() -> None:
+    trials = [_trial("completed", value, "w1") for value in (2.0, 1.0, 3.0)]
+    right = best_of_figure(
+        [Tuned(("8gaussians", "mlp", "matched"), "a", KNOWN["w1"], 3, 3, trials)], styles(["a"])
+    ).axes[1]
+    assert all(float(k).is_integer() for k in right.get_xticks())

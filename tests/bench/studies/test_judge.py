@@ -136,6 +136,7 @@ def test_estimate_of_a_share_has_wilsons_interval() -> None:
     found = estimate(share, errors(1.0, 1.0, 1.0))
     reference = stats.binomtest(3, 3).proportion_ci(method="wilson")
     assert (found.value, found.low, found.high) == pytest.approx((1.0, reference.low, reference.high))
+    assert "(95 % 0.439 … 1)" in found.text
     found, reference = (
         estimate(share, errors(0.0, 1.0, 0.0, 1.0, 0.0)),
         stats.binomtest(2, 5).proportion_ci(method="wilson"),
