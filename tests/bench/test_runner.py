@@ -410,7 +410,9 @@ def test_sweep_survives_a_worker_that_dies_and_makes_the_same_records_as_one_pro
     assert one.history.drop(columns="seconds").equals(records["minimax"].history.drop(columns="seconds"))
 
 
-COMMAND = "import sys; from lipbench.bench.cli import main; main(sys.argv[1:])"
+# Tests that a shell runs in the background are deaf to Ctrl-C, and so is what they start.
+HEARING = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+COMMAND = f"{HEARING}; import sys; from lipbench.bench.cli import main; main(sys.argv[1:])"
 
 
 @contextmanager
