@@ -39,9 +39,9 @@ CAUSE = (
     "five critic steps takes; see the model with ten times as many, added after the first look, which decides nothing."
 )
 DISPUTED = (
-    "The data themselves do not pass: fresh samples of them in a generator's place scatter more than the steadiest game "
-    "(see “the data”, added after the first look). Their W1 is sampling noise alone; that of a game which misses modes "
-    "is mostly what it misses, and steady."
+    "The data themselves do not pass: fresh samples of them in a generator's place scatter more than the steadiest "
+    "game (see “the data”, added after the first look). Their W1 is sampling noise alone; that of a game which misses "
+    "modes is mostly what it misses, and steady."
 )
 QUICK = (MINIMAX, NS, CLIP, CLIP_TIGHT, GP, SN)
 
