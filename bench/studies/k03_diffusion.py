@@ -35,8 +35,9 @@ COMMON = STABILITY["non-saturating"].recipe
 BETAS = (0.9, 0.999)  # Adam's own: the games' momentum of 0 is for games
 BESIDES = {"high_quality_tail": "high quality", "w1_tail": "W1, data units", "seconds": "seconds of training"}
 CAUSE = (
-    "3,000 noise predictions are too few for modes of sd .018: W1 is still .29. They cost a tenth of what a game with "
-    "five critic steps takes; see the model with ten times as many, added after the first look, which decides nothing."
+    "3,000 noise predictions are too few for modes of sd .018: W1 is still .29. They cost less than a tenth of what a "
+    "game with five critic steps takes; see the model with ten times as many, added after the first look, which "
+    "decides nothing."
 )
 DISPUTED = (
     "The data themselves do not pass: fresh samples of them in a generator's place scatter more than the steadiest "
@@ -170,7 +171,7 @@ STUDY = Study(
     experiment=f"The grid: a DDPM (Ho et al. 2020; {TIMES} times, the same 3×128 ReLU perceptron with 32 features of "
     "the time, Adam 5e-4 (.9, .999), batch 256, no moving average) beside the games of the common setting, at equal "
     "updates, measured alike: modes over the last fifth, and the standard deviation of W1 there. Beside it one with "
-    "ten times the updates, which cost about what a game with five critic steps does.",
+    "ten times the updates, which cost less than a game with five critic steps, and fresh samples of the data.",
     run=run,
     derive=derive,
     parts=(
