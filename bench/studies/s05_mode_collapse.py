@@ -138,7 +138,7 @@ STUDY = Study(
     run=run,
     derive=derive,
     parts=(
-        _part(CLIP, "clipping, c = .1", cause="It misses the third narrowly: .38 (95 % .27 … .79)."),
+        _part(CLIP, "clipping, c = .1", cause="It misses the third narrowly: .38 (range .27 … .79)."),
         _part(
             CLIP_TIGHT,
             "clipping, c = .01",
