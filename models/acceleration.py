@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import warnings
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -80,9 +81,15 @@ def _first(error: BaseException) -> BaseException:
     return error
 
 
+@cache
+def _capturing(device: torch.device) -> torch.cuda.Stream:
+    """One for all captures of the process: cuBLAS keeps a workspace for every stream that it has seen."""
+    return torch.cuda.Stream(device)
+
+
 def record(function: Iteration, gan: GAN) -> Iteration:
     """The function as a CUDA graph, after warming up on the stream of the capture; the module is left as it was."""
-    undo, stream, here = Snapshot(gan), torch.cuda.Stream(gan.device), torch.cuda.current_stream(gan.device)
+    undo, stream, here = Snapshot(gan), _capturing(gan.device), torch.cuda.current_stream(gan.device)
     stream.wait_stream(here)
     with torch.cuda.stream(stream), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "This instance was constructed with capturable=True")
