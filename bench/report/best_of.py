@@ -44,9 +44,9 @@ def best_of_figure(found: Sequence[Tuned], looks: Mapping[str, Style]) -> Figure
     left.set_ylabel((metric.unit or metric.name) if metric else "")
     right.set_title("expected best of k (dashed: median)")
     right.set_xlabel("k, configurations tried")
-    right.xaxis.set_major_locator(MaxNLocator(integer=True))
     for axes in (left, right):
         plain_axes(axes, log)
+    right.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=True))
     left.set_xticks([])
     return figure
 
