@@ -64,9 +64,9 @@ def shared_legend(figure: Figure, axis: Axes) -> None:
 
 
 def logarithmic(axis: Axes, x: pd.Series | None = None, y: pd.Series | None = None) -> None:
-    """Logarithmic axes for what is given, unless none is positive: one evaluation in a last fifth has sd 0."""
+    """Logarithmic axes for what is given, unless none is positive and finite: one evaluation alone has no sd."""
     for values, scale in ((x, axis.set_xscale), (y, axis.set_yscale)):
-        if values is not None and values.gt(0).any():
+        if values is not None and values.between(0, np.inf, inclusive="neither").any():
             scale("log")
 
 
