@@ -60,7 +60,8 @@ def weighted_layers(module: nn.Module, x: Tensor) -> dict[str, Tensor]:
     which it does not call, may normalise it in passing: what it multiplies by is not known.
     """
     with evaluating(module):  # to look at a spectrally normalised weight is one more power iteration otherwise
-        return {name: weighted(module)[name].weight.detach() for name in measurable(module, x)}
+        layers = weighted(module)
+        return {name: layers[name].weight.detach() for name in measurable(module, x)}
 
 
 @torch.no_grad()

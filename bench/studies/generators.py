@@ -88,7 +88,7 @@ class CellRun:
                 f"{metric}_tail": told(metric, found["tail_mean"]),
                 f"{metric}_final": told(metric, found["final"]),
             }
-            row[f"{metric}_tail_sd"] = math.inf if found["tail_sd"] is None else found["tail_sd"]
+            row[f"{metric}_tail_sd"] = told(f"{metric}_tail_sd", found["tail_sd"])
         if (again := self.record.evaluation_noise.get(metrics[0], {}).get("sd")) is not None:
             row[f"{metrics[0]}_noise"] = again
         return row

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .contract import Criterion, Part, Quantity, Row, Setting, median_of
+from .contract import Criterion, Part, Row, Setting, median_of
 from .critics import CriticRun, trained
 from .style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, label, legend, panels
 from .trainings import CLIP, CLIP_TIGHT, TOY_CELLS, Key
@@ -84,12 +84,6 @@ def curves(measurements: pd.DataFrame, title: str, place: str = "lower left") ->
     return figure
 
 
-def _last(objective: str) -> Quantity:
-    return Quantity(
-        measurement="last", where={"objective": objective}, reduce="median", text=f"gradient at the end, {objective}"
-    )
-
-
 def parts(fall: str, text: str) -> tuple[Part, Part]:
     """The two halves of the claim; `fall`: the column with the fall of minimax's gradient, `text`: from where."""
     where = {"objective": "minimax"}
@@ -98,7 +92,10 @@ def parts(fall: str, text: str) -> tuple[Part, Part]:
     vanishes = Part(
         name="minimax: the gradient vanishes",
         criteria=(falls,),
-        reported=(_last("minimax"), _last("non-saturating")),
+        reported=(
+            median_of("last", "minimax", "gradient at the end"),
+            median_of("last", "non-saturating", "gradient at the end"),
+        ),
     )
     return vanishes, KEPT
 
@@ -123,7 +120,7 @@ KEPT = Part(
         ),
     ),
     reported=(
-        *(_last(name) for name in ("GP", "SN", CLIP, CLIP_TIGHT)),
+        *(median_of("last", name, "gradient at the end") for name in ("GP", "SN", CLIP, CLIP_TIGHT)),
         *(median_of("fall", name, "gradient at step 0 over that at the end") for name in (CLIP, CLIP_TIGHT)),
         *(median_of("spread", name, f"largest over smallest from step {SETTLED} on") for name in (CLIP, CLIP_TIGHT)),
     ),

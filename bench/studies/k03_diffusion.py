@@ -24,7 +24,7 @@ from .style import BROWN, GREY, TEAL, dots, label, legend, logarithmic, panels, 
 from .toy_games import CLIP, CLIP_TIGHT, COLORS, CORE, GP, GRID, MINIMAX, NS, SMOKE_STEPS, SN, STEPS, ending_rows, game
 
 DDPM, LONGER = "DDPM", "DDPM × 10"
-UPDATES = {DDPM: 1, LONGER: 10}  # times the games': ten cost about what a game with five critic steps does
+UPDATES = {DDPM: 1, LONGER: 10}  # times the games': ten cost less than a game with five critic steps does
 MODELS = {DDPM: BROWN, LONGER: TEAL}
 STILL = "the data"  # fresh samples of them in a generator's place: what an evaluation scatters by itself
 MODES = 25
@@ -114,8 +114,7 @@ def _ending(history: list[Row], steps: int) -> Row:
     row: Row = {"status": "completed", "updates": steps, "seconds": history[-1]["seconds"]}
     for name, found in summarise(pd.DataFrame(history), steps).items():
         row |= {f"{name}_{end}": told(name, found[key]) for end, key in ENDS.items()}
-        sd = found["tail_sd"]
-        row[f"{name}_tail_sd"] = math.inf if sd is None or math.isnan(sd) else sd
+        row[f"{name}_tail_sd"] = told(f"{name}_tail_sd", found["tail_sd"])
     return row
 
 
