@@ -32,9 +32,8 @@ from ..models import (
     check_capability,
     check_device,
     refusal,
-    repeatable_convolutions,
+    repeatable_float32,
     stream_seed,
-    tensor_float32,
     to_uint8,
 )
 from ..objectives import BadInput, Objective
@@ -224,7 +223,7 @@ def _skip_or_train(spec: RunSpec, place: Place, folder: Path) -> dict[str, Any]:
     _seed_globally(stream_seed(spec.seed, "global"))
     module = build(spec, data)
     evaluator = Evaluator(data, spec.evaluation, spec.steps, place.weights, PeakMemory(place.device))
-    with tensor_float32(False), repeatable_convolutions():
+    with repeatable_float32():
         _fit(module, evaluator, place, folder)
         _write_history(folder, evaluator)
         _write_samples(folder, module, evaluator, data)

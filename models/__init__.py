@@ -8,7 +8,7 @@ from .gan import CHUNK, GAN, SCALARS, STREAMS, RealData, stream_seed
 from .local_cnn import local_cnn
 from .mlp import mlp
 from .networks import Networks, Unsuited, draw_latent
-from .precision import PRECISIONS, repeatable_convolutions, tensor_float32
+from .precision import PRECISIONS, repeatable_float32, tensor_float32
 from .recipe import Recipe
 from .resnet import sngan_resnet, wgangp_resnet
 from .sngan_cnn import sngan_cnn
@@ -38,7 +38,7 @@ __all__ = [
     "check_device",
     "draw_latent",
     "refusal",
-    "repeatable_convolutions",
+    "repeatable_float32",
     "stream_seed",
     "tensor_float32",
     "to_uint8",

@@ -27,12 +27,13 @@ def tensor_float32(on: bool) -> Iterator[None]:
 
 
 @contextmanager
-def repeatable_convolutions() -> Iterator[None]:
-    """Convolutions on a GPU by algorithms that give the same bits every time; as it was before, afterwards."""
+def repeatable_float32() -> Iterator[None]:
+    """On a GPU float32 is float32, and a convolution gives the same bits every time; as it was before, afterwards."""
     cudnn: Any = torch.backends.cudnn
     before, cudnn.deterministic = cudnn.deterministic, True
     try:
-        yield
+        with tensor_float32(False):
+            yield
     finally:
         cudnn.deterministic = before
 

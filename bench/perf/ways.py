@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import torch
 
-from ...models import GAN, Networks, Recipe, repeatable_convolutions, sngan_cnn, tensor_float32
+from ...models import GAN, Networks, Recipe, repeatable_float32, sngan_cnn
 from ...objectives import SpectralNorm
 from ..data import Dataset, load
 from ..report.statistics import estimate
@@ -126,7 +126,7 @@ def interleave(loops: Mapping[str, Loop], size: int, repeats: int, device: str) 
     A loop that fails at once is left out, and said; all others are compared with lipbench's eager one, which must run.
     """
     found: dict[str, Turns] = {}
-    with tensor_float32(False), repeatable_convolutions():
+    with repeatable_float32():
         _take_workspace(device)
         for name, loop in loops.items():
             try:

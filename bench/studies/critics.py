@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from ...models import Recipe, stream_seed
-from ...objectives import BUILTINS, Batch, Objective, critic_step, generator_step
+from ...objectives import BUILTINS, Batch, Objective, critic_step, generator_step, prepared
 from ..metrics.stability import gradient_norm
 from ..spec import code_version
 from .contract import Row, Setting
@@ -105,7 +105,7 @@ class CriticRun:
         """The game's critic as the objective wants it, on the game's device; what that draws depends on the seed."""
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(stream_seed(self.seed, "preparation"))
-            return objective.prepare_critic(game.critic).to(game.device)
+            return prepared(objective, game.critic).to(game.device)
 
     def critic(self, module: nn.Module) -> nn.Module:
         return module

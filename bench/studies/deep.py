@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ...models import GAN, Networks, Recipe, draw_latent, mlp, stream_seed
-from ...objectives import BUILTINS, Batch, Objective
+from ...objectives import BUILTINS, Batch, Objective, prepared
 from ..data import load
 from ..train import Ticks
 from .contract import Row
@@ -57,7 +57,7 @@ class DeepRun:
 
     def untrained(self) -> nn.Module:
         pair = self.networks()
-        return nn.ModuleDict({"generator": pair.generator, "critic": self.make_objective().prepare_critic(pair.critic)})
+        return nn.ModuleDict({"generator": pair.generator, "critic": prepared(self.make_objective(), pair.critic)})
 
     def train(self) -> tuple[nn.Module, list[Row]]:
         module = GAN(

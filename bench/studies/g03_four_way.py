@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .contract import Criterion, Part, Quantity, Row, Setting, Study
+from .contract import Criterion, Part, Row, Setting, Study, median_of
 from .image_games import CLIP, COLORS, GAMES, GP, MINIMAX, NS, ON_IMAGES, SN, comparison, ending, sizes
 from .style import GREY, dots, label, legend, panels, threshold
 from .toy_games import relative
@@ -77,16 +77,12 @@ def _criterion(name: str, measurement: str, op: str, bound: float, text: str) ->
     return Criterion(measurement=measurement, where=where, reduce="median", op=op, threshold=bound, text=text)  # pyright: ignore[reportArgumentType]
 
 
-def _reported(name: str, measurement: str, text: str) -> Quantity:
-    return Quantity(measurement=measurement, where={"objective": name}, reduce="median", text=f"{text}, {name}")
-
-
 def _unconstrained(name: str) -> Part:
     text = f"the larger of (final/best)/{UNSTEADY:g} and FD over GP's median, {name}"
     return Part(
         name=f"{name}: gets worse again, or is worse than GP",
         criteria=(_criterion(name, "unsound", ">", 1.0, text),),
-        reported=(_reported(name, "worsening", "final/best"), _reported(name, "fd_tail", "FD")),
+        reported=(median_of("worsening", name, "final/best"), median_of("fd_tail", name, "FD")),
     )
 
 
@@ -107,7 +103,7 @@ STUDY = Study(
                 _criterion(SN, "to_gp", "<", 1.0, "FD of SN over the median of GP"),
                 _criterion(GP, "to_clip", "<", 1.0, "FD of GP over the median of clipping"),
             ),
-            reported=tuple(_reported(name, "fd_tail", "FD") for name in (SN, GP, CLIP)),
+            reported=tuple(median_of("fd_tail", name, "FD") for name in (SN, GP, CLIP)),
         ),
         _unconstrained(MINIMAX),
         _unconstrained(NS),
@@ -121,7 +117,7 @@ STUDY = Study(
                     control=True,
                 ),
             ),
-            reported=(_reported(GP, "worsening", "final/best"), _reported(CLIP, "worsening", "final/best")),
+            reported=(median_of("worsening", GP, "final/best"), median_of("worsening", CLIP, "final/best")),
         ),
     ),
     plot=plot,

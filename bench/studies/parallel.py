@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import torch
 
-from ...models import repeatable_convolutions, tensor_float32
+from ...models import repeatable_float32
 from ..executors.worker import end_with_parent
 
 T = TypeVar("T")
@@ -43,7 +43,7 @@ def settled() -> Iterator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        with tensor_float32(False), repeatable_convolutions():
+        with repeatable_float32():
             yield
     finally:
         torch.set_num_threads(before)

@@ -5,7 +5,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ...models import draw_latent
-from ...objectives import BUILTINS, Objective
+from ...objectives import BUILTINS, Objective, prepared
 from ..data import Dataset
 from ..data.dataset import as_float
 from ..report.records import RunRecord, read_samples
@@ -27,7 +27,7 @@ def untrained_critic(record: RunRecord, shape: tuple[int, ...]) -> nn.Module:
 
 def trained_critic(record: RunRecord, shape: tuple[int, ...]) -> nn.Module:
     """The critic that the run ended with, in eval mode: that is how it is used outside training steps."""
-    critic = objective_of(record).prepare_critic(untrained_critic(record, shape))
+    critic = prepared(objective_of(record), untrained_critic(record, shape))
     critic.load_state_dict(load_file(record.folder / "checkpoint" / "critic.safetensors"))
     return critic.eval()
 

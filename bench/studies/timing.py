@@ -12,7 +12,16 @@ from matplotlib.axes import Axes
 from torch import nn
 
 from ...models import Recipe
-from ...objectives import Batch, GradientPenalty, Minimax, Objective, SpectralNorm, WeightClipping, critic_step
+from ...objectives import (
+    Batch,
+    GradientPenalty,
+    Minimax,
+    Objective,
+    SpectralNorm,
+    WeightClipping,
+    critic_step,
+    prepared,
+)
 from .contract import Criterion, Row
 from .style import BLACK, BLUE, GREEN, PURPLE, dots, label, threshold
 
@@ -44,7 +53,7 @@ class Player:
 
 def prepare(critic: nn.Module, objective: Objective, recipe: Recipe) -> Player:
     """The critic as the objective wants it, with an optimiser."""
-    critic = objective.prepare_critic(critic)
+    critic = prepared(objective, critic)
     return Player(objective, critic, recipe.make_optimizer(critic.parameters(), recipe.lr))
 
 

@@ -8,7 +8,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from lipbench.models import GAN, repeatable_convolutions, tensor_float32
+from lipbench.models import GAN, repeatable_float32, tensor_float32
 from lipbench.objectives import Batch, GradientPenalty, Objective, SpectralNorm
 
 MakeGAN = Callable[..., GAN]
@@ -22,8 +22,9 @@ def tf32() -> tuple[Any, Any]:
 @pytest.mark.parametrize("before", [True, False])
 def test_precision_puts_the_choice_of_convolutions_back(monkeypatch: pytest.MonkeyPatch, before: bool) -> None:
     monkeypatch.setattr(torch.backends.cudnn, "deterministic", before)
-    with pytest.raises(KeyError), repeatable_convolutions():
+    with pytest.raises(KeyError), tensor_float32(True), repeatable_float32():
         assert torch.backends.cudnn.deterministic
+        assert tf32() == (False, False)
         raise KeyError
     assert torch.backends.cudnn.deterministic is before
 
