@@ -30,7 +30,7 @@ _ADAM_GP = Recipe("adam", 1e-4, (0.0, 0.9), n_critic=5, batch=64)  # WGAN-GP, al
 
 _UNCONSTRAINED = ("least-squares", "weight-norm", "layer-norm", "instance-noise", "feature-matching")
 
-# On 2-D toys the official toy code gives GP's recipe; where a paper gives none, a stated choice (README, "Recipes").
+# On 2-D toys the official toy code gives GP's recipe; where a paper gives none, the choice is named here.
 PUBLISHED_POINTS: dict[str, Preset] = {
     "minimax": Preset(_ADAM_TOY, architecture=_TOY_512),
     "non-saturating": Preset(_ADAM_TOY, architecture=_TOY_512),
@@ -61,12 +61,14 @@ PUBLISHED_IMAGES: dict[str, Preset] = {
     ),  # authors' code, MNIST
     "r1": Preset(Recipe("rmsprop", 1e-4, n_critic=1, batch=64, ema=0.999), architecture=_DCGAN),  # authors' code
     "r2": Preset(Recipe("rmsprop", 1e-4, n_critic=1, batch=64, ema=0.999), architecture=_DCGAN),  # as R1, a choice
-    # The authors' first rate and γ on CIFAR-10; their schedules of rate, β2 and γ cannot be expressed here.
+    # The authors' first rate and γ on CIFAR-10, without what cannot be expressed here or is theirs alone: schedules of
+    # rate, β2 and γ, and a moving average over five million images.
     "r3gan": Preset(Recipe("adam", 2e-4, (0.0, 0.9), n_critic=1, batch=512), {"gamma": 0.05}, _DCGAN),
     "gn-gan": Preset(
-        Recipe("adam", 2e-4, (0.0, 0.9), n_critic=5, batch=64, critic_lr=4e-4, ema=0.9999, decay="linear"),
-        architecture=_DCGAN,
-    ),  # authors' code, ResNet with hinge loss
+        Recipe("adam", 2e-4, (0.0, 0.9), n_critic=1, batch=64, ema=0.9999, generator_batch=128),
+        {"loss": "non_saturating"},
+        _DCGAN,
+    ),  # Wu et al. 2021: the authors' GN-GAN_CIFAR10_CNN
     "orthogonal": Preset(
         Recipe("adam", 2e-4, (0.5, 0.999), n_critic=5, batch=64, critic_lr=2e-3), architecture=_DCGAN
     ),  # code of Anil et al. 2019 on MNIST, with Björck's iteration
@@ -85,12 +87,13 @@ PUBLISHED_PHOTOS: dict[str, Preset] = {
     "wgan-lp": Preset(_SNGAN_A, {"weight": 10.0}, _CNN),
 }
 
-# `published-resnet`: the residual networks of three papers. Two of them update the generator with twice the batch.
+# `published-resnet`: the residual networks of three papers. All update the generator with twice the batch.
 _RESNET = Recipe("adam", 2e-4, (0.0, 0.9), n_critic=5, batch=64, decay="linear", generator_batch=128)
 RESNET: dict[str, Preset] = {
     "sn-gan": Preset(_RESNET, {"loss": "hinge"}, {"name": "sngan-resnet"}),  # Miyato et al. 2018, appendix B.2
     "wgan-gp": Preset(_RESNET, {"weight": 10.0}, {"name": "wgangp-resnet"}),  # Gulrajani et al. 2017, appendix F
-    "gn-gan": Preset(PUBLISHED_IMAGES["gn-gan"].recipe, architecture={"name": "sngan-resnet"}),  # authors' code
+    # Wu et al. 2021: the authors' GN-GAN_CIFAR10_RES.
+    "gn-gan": Preset(replace(_RESNET, critic_lr=4e-4, ema=0.9999), {"loss": "hinge"}, {"name": "sngan-resnet"}),
 }
 
 # `matched`: the same optimiser, n_critic, batch and networks for all.

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ..objectives import BadInput, Batch, Objective
+from ..objectives.standing import Standing
 from .recipe import Recipe
 from .rehearsal import Snapshot
 from .tracing import Compiler, Traced, inductor
@@ -81,6 +82,18 @@ def _first(error: BaseException) -> BaseException:
     return error
 
 
+def rehearse(function: Iteration, gan: GAN, rounds: int) -> None:
+    """That many iterations; RuntimeError where one leaves behind what a captured or compiled one would never see."""
+    function()  # what is made at the first time, as the optimisers' states, stays
+    standing = Standing(gan.objective, gan.critic)
+    for _ in range(rounds - 1):
+        function()
+    if changed := standing.changed_attribute():
+        raise RuntimeError(f"{changed}: keep state in a buffer, use batch.step, or set capturable = False")
+    if moved := standing.moved_tensor():
+        raise RuntimeError(f"{moved} is replaced by another tensor: change it in place, or set capturable = False")
+
+
 @cache
 def _capturing(device: torch.device) -> torch.cuda.Stream:
     """One for all captures of the process: cuBLAS keeps a workspace for every stream that it has seen."""
@@ -93,8 +106,7 @@ def record(function: Iteration, gan: GAN) -> Iteration:
     stream.wait_stream(here)
     with torch.cuda.stream(stream), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "This instance was constructed with capturable=True")
-        for _ in range(WARM_UP):
-            function()
+        rehearse(function, gan, WARM_UP)
     here.wait_stream(stream)
     undo.restore()
     gc.collect()  # an older graph that is destroyed while this one is captured would end the capture
@@ -134,7 +146,7 @@ class Compiled:
     def __init__(self, gan: GAN, compiler: Compiler = inductor) -> None:
         self.gan = gan
         undo = Snapshot(gan)
-        gan.iterate()  # the optimisers' states come into being
+        rehearse(gan.iterate, gan, 2)
         self.step = torch.tensor(gan.updates, device=gan.device)
         real, latent = gan.draw_real(), gan.draw_latent(gan.recipe.batch, "latent")
         self.critic = Traced(self._critic, (real, latent, self.step), compiler)

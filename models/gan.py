@@ -11,12 +11,12 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from ..objectives import Batch, Objective, critic_step, generator_step, prepared, unknown
+from ..objectives.game import round_outputs_up
 from .acceleration import ACCELERATIONS, Iteration, prepare
 from .networks import Networks, draw_latent
-from .precision import PRECISIONS, autocast, round_outputs_up, tensor_float32
+from .precision import PRECISIONS, autocast, tensor_float32
 from .recipe import Recipe
 
 # Lightning sets this when it is imported, so that processes may fork after they asked for GPUs. Adam asks at each of
@@ -85,6 +85,7 @@ class GAN(pl.LightningModule):
         self.generator = networks.generator
         self.critic = prepared(objective, networks.critic)
         self.average = None if recipe.ema is None else deepcopy(self.generator).requires_grad_(False)
+        self.newest = torch.ones(())  # the generator's weight in the average; where a captured iteration reads it
         if precision == "bf16":
             round_outputs_up(self.generator, self.critic)
         self.updates = 0
@@ -111,10 +112,14 @@ class GAN(pl.LightningModule):
         ]
 
     def on_train_start(self) -> None:
-        """Scalars move to the device that Lightning chose, and the optimisers are taken out of their wrappers."""
-        self.scalars = self.scalars.to(self.device)
+        """The optimisers are taken out of Lightning's wrappers."""
         generator_optimizer, critic_optimizer = self.optimizers(use_pl_optimizer=False)  # pyright: ignore[reportGeneralTypeIssues]
+        self.begin(generator_optimizer, critic_optimizer)
+
+    def begin(self, generator_optimizer: Optimizer, critic_optimizer: Optimizer) -> None:
+        """What iterations need beside the networks comes to where those lie."""
         self.game_optimizers = (generator_optimizer, critic_optimizer)
+        self.scalars, self.newest = self.scalars.to(self.device), self.newest.to(self.device)
         for group in (group for optimizer in self.game_optimizers for group in optimizer.param_groups):
             if isinstance(group["lr"], Tensor):  # a checkpoint brings it back on the host
                 group["lr"] = group["lr"].to(self.device)
@@ -201,6 +206,8 @@ class GAN(pl.LightningModule):
 
     def _set_rates(self) -> None:
         recipe = self.recipe
+        if recipe.ema is not None:
+            self.newest.fill_(1 - recipe.average_decay(self.updates))
         if recipe.decay == "none":
             return
         for optimizer, lr in zip(self.game_optimizers, (recipe.lr, recipe.critic_lr or recipe.lr), strict=True):
@@ -213,11 +220,13 @@ class GAN(pl.LightningModule):
     @torch.no_grad()
     def update_average(self) -> None:
         """A moving average of parameters and running statistics; torch's AveragedModel waits for the device in each."""
-        if self.average is None or self.recipe.ema is None:
+        if self.average is None:
             return
         mean, now = ([*m.parameters(), *m.buffers()] for m in (self.average, self.generator))
         floats = [i for i, tensor in enumerate(mean) if tensor.is_floating_point()]
-        get_ema_multi_avg_fn(self.recipe.ema)([mean[i] for i in floats], [now[i] for i in floats], 0)
+        changes = torch._foreach_sub([now[i] for i in floats], [mean[i] for i in floats])  # pyright: ignore[reportPrivateImportUsage]
+        torch._foreach_mul_(changes, self.newest)  # pyright: ignore[reportPrivateImportUsage]
+        torch._foreach_add_([mean[i] for i in floats], changes)  # pyright: ignore[reportPrivateImportUsage]
         for i in set(range(len(mean))) - set(floats):
             mean[i].copy_(now[i])
 

@@ -5,7 +5,6 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
-from torch import Tensor, nn
 
 PRECISIONS = ("32", "tf32", "bf16")
 
@@ -41,13 +40,3 @@ def repeatable_float32() -> Iterator[None]:
 def autocast(precision: str, device: torch.device) -> AbstractContextManager[Any]:
     """The context in which one step of the game runs; its weights' casts are forgotten with it, as they change."""
     return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
-
-
-def round_outputs_up(*networks: nn.Module) -> None:
-    """Samples and logits leave the networks in float32 also where autocast computed them in half precision."""
-    for network in networks:
-        network.register_forward_hook(_float)
-
-
-def _float(network: nn.Module, args: tuple[Any, ...], output: Tensor) -> Tensor:
-    return output.float()

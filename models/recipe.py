@@ -24,7 +24,8 @@ class Recipe:
         batch: samples in a minibatch.
         generator_batch: samples in the generator's minibatch, if not `batch`.
         critic_lr: learning rate of the critic alone.
-        ema: decay of the moving average of the generator that is evaluated, or None to evaluate the generator itself.
+        ema: decay of the moving average of the generator that is evaluated, or None to evaluate the generator itself;
+            smaller at first (`average_decay`).
         decay: `none`, or `linear` to zero over the run.
     """
 
@@ -77,3 +78,12 @@ class Recipe:
     def rate(self, lr: float, done: int, total: int) -> float:
         """The learning rate after `done` of `total` generator updates."""
         return lr * (1 - done / total) if self.decay == "linear" else lr
+
+    def average_decay(self, done: int) -> float:
+        """The moving average's decay in the update after `done` ones: min(ema, (1 + done) / (10 + done)).
+
+        TensorFlow's ramp (ExponentialMovingAverage with num_updates). Without it a run of 1/(1 − ema) updates, 10,000
+        for .9999, would be judged by the weights that it began with; in runs as long as published these are forgotten.
+        """
+        assert self.ema is not None
+        return min(self.ema, (1 + done) / (10 + done))

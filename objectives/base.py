@@ -18,7 +18,7 @@ class Batch:
     Attributes:
         real: [B, d] points, or [B, C, H, W] images in [-1, 1].
         fake: the same shape; detached in the critic phase.
-        labels: [B] int64, for conditional GANs, or None.
+        labels: [B] int64, for conditional GANs. No training loop gives any yet: None.
         step: generator updates so far, for schedules; in an accelerated run a tensor on the device, so that a
             capturable objective may compute with it but not decide by it.
         rng: the objective's own random stream, on the device of `real`; the only source of randomness allowed.
@@ -36,9 +36,13 @@ class Objective(nn.Module):
 
     Subclasses set `name` and `reference` and override the hooks they need. Hyper-parameters are keyword arguments of
     the constructor and are recorded. State belongs in buffers, so that checkpoints hold it; randomness comes from
-    `batch.rng`. Two class attributes say what the objective promises: `lipschitz_bound`, that no critic it trains is
-    ever steeper, against which measured slopes are held (None: nothing is claimed); and `capturable`, that no hook
-    waits for the device or decides by a value on it, so that an iteration may be compiled or captured.
+    `batch.rng`. The optimisers know the critic and the generator alone: a further network that learns belongs into
+    what `prepare_critic` returns.
+
+    Two class attributes say what the objective promises: `lipschitz_bound`, that no critic it trains is ever steeper,
+    against which measured slopes are held (None: nothing is claimed); and `capturable`, that no hook waits for the
+    device, decides by a value on it, or replaces a parameter or buffer instead of changing it in place, so that an
+    iteration may be compiled or captured.
 
     Args:
         loss: one of `lipbench.objectives.LOSSES`.
@@ -69,6 +73,7 @@ class Objective(nn.Module):
     def prepare_critic(self, critic: nn.Module) -> nn.Module:
         """The critic to train, made once, before the optimisers are built (spectral norm, gradient normalisation).
 
+        It sees no data, so an initialisation from a first batch (Salimans and Kingma 2016, section 3) has no place.
         Singular values and weights are recorded of torch's linear and convolutional layers, by the `weight` that a
         parametrization (torch.nn.utils.parametrize) gives them; layers of another class are left out, and
         layers that the critic's forward pass does not call.

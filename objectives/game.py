@@ -107,6 +107,16 @@ def frozen(module: nn.Module) -> Iterator[None]:
             norm.track_running_stats = True
 
 
+def round_outputs_up(*networks: nn.Module) -> None:
+    """Samples and logits leave the networks in float32 also where autocast computed them in half precision."""
+    for network in networks:
+        network.register_forward_hook(_float)
+
+
+def _float(network: nn.Module, args: tuple[Any, ...], output: Tensor) -> Tensor:
+    return output.float()
+
+
 def _penalty(objective: Objective, critic: nn.Module, batch: Batch) -> Tensor | None:
     if batch.fake.dtype != batch.real.dtype:
         batch = replace(batch, fake=batch.fake.to(batch.real.dtype))
@@ -115,16 +125,16 @@ def _penalty(objective: Objective, critic: nn.Module, batch: Batch) -> Tensor | 
 
 
 def _parametrise(critic: nn.Module, device: str) -> None:
-    """Under autocast the parametrised weights are made in full precision, once, for `parametrize.cached` to keep.
+    """The parametrised weights are made once, in full precision and with gradients, for `parametrize.cached` to keep.
 
-    In half precision the power iteration of spectral norm would leave two or three digits of σ.
+    In half precision the power iteration of spectral norm would leave two or three digits of σ; and a weight that was
+    first asked for under no_grad would be a constant for the whole step.
     """
-    if _autocasts(device):
-        with _full_precision(device):
-            for module in critic.modules():
-                if parametrize.is_parametrized(module):
-                    for name in module.parametrizations:  # pyright: ignore[reportGeneralTypeIssues]
-                        getattr(module, name)
+    with _full_precision(device), torch.enable_grad():
+        for module in critic.modules():
+            if parametrize.is_parametrized(module):
+                for name in module.parametrizations:  # pyright: ignore[reportGeneralTypeIssues]
+                    getattr(module, name)
 
 
 def _full_precision(device: str) -> AbstractContextManager[Any]:

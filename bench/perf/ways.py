@@ -37,8 +37,7 @@ class GanLoop:
 
     def __init__(self, gan: GAN) -> None:
         self.gan = gan
-        gan.game_optimizers = tuple(gan.configure_optimizers())
-        gan.scalars = gan.scalars.to(gan.device)
+        gan.begin(*gan.configure_optimizers())
 
     def run(self, iterations: int) -> None:
         """So many full iterations."""

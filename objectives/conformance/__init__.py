@@ -39,7 +39,7 @@ CHECKS = (
     Check("inputs unchanged", basics.inputs_unchanged, PLAYS),
     Check("randomness from batch.rng", repeatable.randomness_from_the_stream, PLAYS),
     Check("state in buffers", repeatable.state_in_buffers, REPEATS),
-    Check("samples stay apart", penalty.samples_stay_apart, REPEATS),
+    Check("samples stay apart", penalty.samples_stay_apart, (*REPEATS, "critic kept by the generator phase")),
     Check("batch norm refused", penalty.batch_norm_refused, REPEATS),
     Check("norms per sample", penalty.norms_per_sample, (*REPEATS, "samples stay apart")),
     Check("one draw a sample", penalty.one_draw_a_sample, REPEATS),
@@ -51,7 +51,7 @@ CHECKS = (
     Check("bound on linear layers", constraint.bound_on_linear_layers, BASIC, (POINTS,)),
     Check("bound on convolutions", constraint.bound_on_convolutions, (*BASIC, "bound on linear layers"), (IMAGES,)),
     Check("NaN stays visible", basics.nan_stays_visible, PLAYS),
-    Check("capturable", machine.capturable, PLAYS),
+    Check("capturable", machine.capturable, (*PLAYS, "state in buffers")),
     Check("autocast", machine.autocast, PLAYS),
     Check("other device", machine.other_device, (*PLAYS, "capturable")),
 )

@@ -75,8 +75,12 @@ def _reaches_every_weight(make: Make, setting: Setting) -> str | None:
             large = parameter.clone()
             game.objective.constrain_(game.critic)
         if torch.equal(parameter, large):
-            free.append(name)
-    return f"constrain_ leaves {', '.join(free)} unconstrained" if free else None
+            layer = game.critic.get_submodule(name.rpartition(".")[0])
+            free.append(f"{name} (of a {type(layer).__name__})")
+    if not free:
+        return None
+    where = "" if norm == "none" else " in a critic with layer norm, which skip_reason may refuse"
+    return f"constrain_ leaves {', '.join(free)} unconstrained{where}"
 
 
 def _parametrizes_every_layer(game: Game, parametrized: list[str]) -> str | None:

@@ -11,6 +11,8 @@ HEAD_START = 15  # of the critic: one that is too sure of itself gives gradients
 PATIENCE = 12  # times as many steps, for a strong penalty on slopes first steepens whatever direction it finds
 ROUNDS = 25
 SIDES = (1.0, -1.0)  # with both sides an untrained critic cannot pass by luck
+# What to do about a layer that changes in its own forward pass: only of a parametrization the training loop knows.
+NO_HOOKS = "keep a power iteration in a parametrization (torch.nn.utils.parametrizations), not in a layer or hook"
 
 
 def _train_until_apart(game: Game, steps: int) -> float:
@@ -85,7 +87,8 @@ def critic_kept_by_generator_phase(make: Make, setting: Setting) -> Outcome:
     after = _state(game)
     for name in before | after:
         if name not in before or name not in after or not torch.equal(before[name], after[name]):
-            return failed(f"the generator phase changes the critic's {name}")
+            remedy = f": {NO_HOOKS}" if name in dict(game.critic.named_buffers()) else ""
+            return failed(f"the generator phase changes the critic's {name}{remedy}")
     if modes != [module.training for module in game.critic.modules()]:
         return failed("the generator phase changes the critic's train/eval mode")
     return passed()

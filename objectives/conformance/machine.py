@@ -11,6 +11,8 @@ from torch.optim import SGD
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from ..game import round_outputs_up
+from ..standing import Standing
 from .report import Outcome, failed, not_applicable, passed
 from .trial import Game, Make, Scalars, Setting
 
@@ -19,7 +21,8 @@ HOST_CALLS = {Tensor.numpy, Tensor.cpu, Tensor.tolist, Tensor.__array__, Tensor.
 HOST_OPERATORS = {
     *("_local_scalar_dense", "item", "is_nonzero", "nonzero", "masked_select", "equal", "allclose", "bincount"),
     *("_unique2", "unique_consecutive", "unique_dim"),
-    "_linalg_check_errors",  # of linalg.solve, inv, cholesky; solve_ex and the like do without
+    # Of linalg.solve, inv, cholesky (solve_ex and the like do without), and of what is made of singular or eigenvalues.
+    *("_linalg_check_errors", "_linalg_svd", "_linalg_eigh", "linalg_eig", "linalg_pinv", "linalg_lstsq"),
 }
 
 
@@ -43,6 +46,7 @@ def _both_phases(game: Game, watch: AbstractContextManager[Any] | None = None) -
 def autocast(make: Make, setting: Setting) -> Outcome:
     """Under bf16 autocast both phases run and give finite scalars, and the penalty stays in single precision."""
     game = Game(make, setting)
+    round_outputs_up(game.critic, game.generator)  # as in a run
     with torch.autocast("cpu", torch.bfloat16):
         scalars = _both_phases(game)
     for name, value in scalars.items():
@@ -132,7 +136,7 @@ def _host_refused() -> Iterator[None]:
 
 
 def capturable(make: Make, setting: Setting) -> Outcome:
-    """Where `capturable` is claimed, no step asks the device for a value."""
+    """Where `capturable` is claimed, no step asks the device for a value, and every tensor stays where it lies."""
     game = Game(make, setting)
     if not game.objective.capturable:
         return not_applicable("`capturable` is not claimed")
@@ -141,4 +145,14 @@ def capturable(make: Make, setting: Setting) -> Outcome:
         _both_phases(game, _host_refused())
     except _HostSync as sync:
         return failed(f"talks to the host ({sync}): avoid it, or set capturable = False")
+    return _stays_in_place(Game(make, setting))
+
+
+def _stays_in_place(game: Game) -> Outcome:
+    """A captured iteration goes on with the tensors of its first time."""
+    game.play(1)
+    standing = Standing(game.objective, game.critic)
+    game.play(1)
+    if moved := standing.moved_tensor():
+        return failed(f"{moved} is replaced by another tensor: change it in place, or set capturable = False")
     return passed()

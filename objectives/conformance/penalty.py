@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 from torch.nn.utils import parametrize
 
 from .report import Outcome, failed, not_applicable, passed
@@ -40,10 +41,12 @@ def samples_stay_apart(make: Make, setting: Setting) -> Outcome:
 
 
 def batch_norm_refused(make: Make, setting: Setting) -> Outcome:
-    """Nor does such an objective accept a critic that comes with batch norm."""
+    """Nor does an objective of slopes accept a critic that comes with batch norm."""
     excused = _looks_at_no_samples(make, setting)
     if excused:
         return not_applicable(excused)
+    if not _takes_slopes(make, setting):
+        return not_applicable("the penalty takes no slopes of the critic")
     if make().skip_reason(setting.critic("batch"), setting.shape) is None:
         return failed("a slope per sample is undefined there: return slopes.mixes_samples(critic) from skip_reason")
     return passed()
@@ -55,6 +58,19 @@ def _looks_at_no_samples(make: Make, setting: Setting) -> str | None:
     if all(_penalty(make, setting, scale, 0) == _penalty(make, setting, scale, 1) for scale in SCALES):
         return "the penalty does not look at samples"
     return None
+
+
+def _takes_slopes(make: Make, setting: Setting) -> bool:
+    """Whether the critic sees samples by which something is differentiated, backward or forward."""
+    game, seen = Game(make, setting), []
+
+    def look(critic: nn.Module, args: tuple[Tensor, ...]) -> None:
+        tangent = forward_ad.unpack_dual(args[0]).tangent
+        seen.append(args[0].requires_grad or tangent is not None)
+
+    game.critic.register_forward_pre_hook(look)
+    game.still_step()
+    return any(seen)
 
 
 def _penalty(make: Make, setting: Setting, scale: float, seed: int) -> float:
@@ -70,6 +86,11 @@ def norms_per_sample(make: Make, setting: Setting) -> Outcome:
     refusal = make().skip_reason(Cone(1.0), setting.shape)
     if refusal:
         return not_applicable(f"a critic of one slope everywhere is refused: {refusal}")
+    try:
+        _on_cone(make, setting, 1.0, setting.centre[None], 0)
+    except Exception as error:  # whatever: it passed with an ordinary critic
+        said = f"{type(error).__name__}: {error}"
+        return not_applicable(f"a critic of one slope everywhere, which has no layers, is too much for it ({said})")
     paid = []
     for slope in SLOPES:
         same = setting.centre.expand(32, *setting.shape)

@@ -141,10 +141,9 @@ class Game:
     def batch(self, n: int = 16) -> Batch:
         """Fresh real samples and fakes."""
         noise = torch.randn(n, *self.centre.shape, generator=self.data)
-        labels = torch.randint(0, 10, (n,), generator=self.data).to(self.placed["device"])
         with torch.no_grad():
             fake = self.generator(self.latent(n))
-        return Batch((self.centre + 0.25 * noise).to(**self.placed), fake, labels, self.updates, self.rng)
+        return Batch((self.centre + 0.25 * noise).to(**self.placed), fake, None, self.updates, self.rng)
 
     def constant_batch(self, real: Tensor, fake: Tensor) -> Batch:
         """A batch of the given samples."""

@@ -205,7 +205,7 @@ def test_recipe_tells_what_is_wrong(recipe: Any, line: str) -> None:
         (
             "gn-gan",
             "sngan-resnet",
-            Recipe("adam", 2e-4, (0.0, 0.9), 5, 64, critic_lr=4e-4, ema=0.9999, decay="linear"),
+            Recipe("adam", 2e-4, (0.0, 0.9), 5, 64, 4e-4, 0.9999, "linear", generator_batch=128),
         ),
     ],
 )

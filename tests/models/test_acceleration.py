@@ -14,7 +14,7 @@ from lipbench.bench import data as toys
 from lipbench.bench.metrics import stability
 from lipbench.models import GAN, check_device, refusal
 from lipbench.models import acceleration as module_under_test
-from lipbench.models.acceleration import Compiled, capture
+from lipbench.models.acceleration import Compiled, capture, rehearse
 from lipbench.models.recipe import Recipe
 from lipbench.models.rehearsal import Snapshot, changing
 from lipbench.objectives import (
@@ -55,8 +55,7 @@ class Rerun:
 
     def __call__(self, function: Callable[[], Tensor], gan: GAN) -> Callable[[], Tensor]:
         undo = Snapshot(gan)
-        for _ in range(3):
-            function()
+        rehearse(function, gan, 3)
         undo.restore()
 
         def replay() -> Tensor:
@@ -236,6 +235,63 @@ def test_acceleration_fails_with_the_cause(
     with pytest.raises(RuntimeError, match=rf"accelerate: compile: .*non-saturating cannot be captured: .*{cause}"):
         fit(gan, 1)
     assert gan.updates == 0
+
+
+class Counting(NonSaturating):
+    """A penalty at every other step, by a number that only Python knows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = 0
+
+    def penalty(self, critic: nn.Module, batch: Batch) -> Tensor | None:
+        self.calls += 1
+        return critic(batch.real).square().mean() if self.calls % 2 else None
+
+
+class Rebinding(NonSaturating):
+    """A multiplier that is another tensor after each step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("multiplier", torch.ones(()))
+
+    def critic_loss(self, critic: nn.Module, batch: Batch) -> Tensor:
+        self.multiplier = 0.9 * self.multiplier
+        return super().critic_loss(critic, batch) * self.multiplier
+
+
+class Replacing(WeightClipping):
+    """Clips by putting new tensors into the parameters."""
+
+    def constrain_(self, critic: nn.Module) -> None:
+        for parameter in critic.parameters():
+            parameter.data = parameter.data.clamp(-self.clip, self.clip)
+
+
+@pytest.mark.parametrize("accelerate", ["graph", "compile"])
+@pytest.mark.parametrize("n_critic", [1, 2])
+@pytest.mark.parametrize(
+    ("objective", "cause"),
+    [
+        (Counting, r"objective\.calls changed from \d to \d: keep state in a buffer"),
+        (Rebinding, r"objective\.multiplier is replaced by another tensor"),
+        (Replacing, r"critic\.\S+ is replaced by another tensor"),
+    ],
+)
+def test_acceleration_refuses_what_it_would_read_once(
+    make_gan: MakeGAN,
+    fit: Fit,
+    stand_in: Rerun,
+    objective: type[Objective],
+    cause: str,
+    n_critic: int,
+    accelerate: str,
+) -> None:
+    """With two critic steps a memory allocator may well give back the first step's address."""
+    gan = make_gan(objective(), accelerate=accelerate, n_critic=n_critic)
+    with pytest.raises(RuntimeError, match=rf"accelerate: {accelerate}: .*cannot be captured: {cause}"):
+        fit(gan, 1)
 
 
 class Overflowing(NonSaturating):

@@ -65,3 +65,17 @@ def test_recipe_takes_whole_numbers_as_betas() -> None:
 def test_recipe_rate_falls_linearly_to_zero_or_stays(decay: str, expected: list[float]) -> None:
     recipe = Recipe(decay=decay)
     assert [recipe.rate(0.4, done, 10) for done in (0, 2.5, 9)] == pytest.approx(expected)  # pyright: ignore[reportArgumentType]
+
+
+def test_recipe_average_forgets_the_start_also_in_short_runs() -> None:
+    """After t updates ∏ (1 + s)/(10 + s), s < t, is left of the initial weights, until `ema` is the smaller one."""
+    recipe = Recipe(ema=0.9999)
+    decays = [recipe.average_decay(t) for t in range(3000)]
+    assert decays[0] == pytest.approx(0.1)
+    assert decays[90] == pytest.approx(0.91)
+    assert decays == sorted(decays)
+    # t! 9! / (t + 9)!
+    assert math.prod(decays[:90]) == pytest.approx(math.exp(math.lgamma(91) + math.lgamma(10) - math.lgamma(100)))
+    assert math.prod(decays) < 1e-20 < 0.9999**3000
+    assert recipe.average_decay(200_000) == 0.9999
+    assert Recipe(ema=0.0).average_decay(5) == 0.0

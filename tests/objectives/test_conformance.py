@@ -211,6 +211,58 @@ def test_conformance_passes_a_penalty_on_a_prepared_critic(combined: type[Object
     assert_conforms(combined)
 
 
+class LeCam(Objective):
+    """A penalty on logits, not on slopes (Tseng et al. 2021, equation 8): sound with batch norm, and in bfloat16."""
+
+    name, reference = "lecam", "arXiv:2104.03310"
+    real_anchor: Tensor
+    fake_anchor: Tensor
+
+    def __init__(self, *, weight: float = 0.3) -> None:
+        super().__init__(loss="hinge")
+        self.weight = weight
+        self.register_buffer("real_anchor", torch.zeros(()))
+        self.register_buffer("fake_anchor", torch.zeros(()))
+
+    def penalty(self, critic: nn.Module, batch: Batch) -> Tensor:
+        real, fake = critic(batch.real), critic(batch.fake)
+        with torch.no_grad():
+            self.real_anchor.lerp_(real.mean(), 0.01)
+            self.fake_anchor.lerp_(fake.mean(), 0.01)
+        return self.weight * ((real - self.fake_anchor).square().mean() + (fake - self.real_anchor).square().mean())
+
+
+def test_conformance_lets_a_penalty_on_logits_have_batch_norm() -> None:
+    results = {result.check: result for result in check_objective(LeCam).results}
+    assert not [check for check, result in results.items() if result.status is Status.FAIL]
+    assert results["batch norm refused"].reason == "the penalty takes no slopes of the critic"
+    assert results["state in buffers"].status is results["autocast"].status is Status.PASS
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:FutureWarning")  # torch's own, in jvp
+@pytest.mark.parametrize("forward", [False, True])
+def test_conformance_knows_slopes_however_they_are_taken(forward: bool) -> None:
+    class Slopes(Minimax):
+        def penalty(self, critic: nn.Module, batch: Batch) -> Tensor:
+            x = batch.real
+            if forward:
+                return torch.func.jvp(critic, (x,), (torch.ones_like(x),))[1].square().mean()
+            return torch.func.grad(lambda y: critic(y).sum())(x).square().mean()
+
+    assert penalty.batch_norm_refused(Slopes, trial.POINTS).status is Status.FAIL
+
+
+def test_conformance_does_not_blame_a_penalty_for_a_critic_without_layers() -> None:
+    class OnTheHead(GradientPenalty):
+        def penalty(self, critic: nn.Module, batch: Batch) -> Tensor:
+            weights = [p for p in critic.parameters() if p.dim() > 1]
+            return super().penalty(critic, batch) + 0.1 * weights[-1].square().sum()
+
+    found = penalty.norms_per_sample(OnTheHead, trial.POINTS)
+    assert found.status is Status.NOT_APPLICABLE
+    assert "has no layers, is too much for it (IndexError" in found.reason
+
+
 def test_conformance_differentiates_a_penalty_close_to_a_kink() -> None:
     """Within 1e-4 of this critic's weights a sample crosses one, where R1 jumps."""
     assert penalty.penalty_is_differentiable(NormalisedR1, trial.IMAGES).status is Status.PASS

@@ -55,6 +55,16 @@ class Penalised(GradientPenalty):
         return 10 * (self.norm(gradient) - 1).square().mean()
 
 
+@fails("runs", r"the objective's scale\.weight is in no optimiser: let prepare_critic put it into the critic")
+class TrainsNobodysNetwork(Plain):
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Linear(1, 1)
+
+    def critic_loss(self, critic: nn.Module, batch: Batch) -> Tensor:
+        return super().critic_loss(critic, batch) + self.scale(critic(batch.real)[:, None]).square().mean()
+
+
 @fails("runs", "raises KeyError: 'labels'")
 class Raises(Plain):
     def critic_loss(self, critic: nn.Module, batch: Batch) -> Tensor:
@@ -140,7 +150,7 @@ class ShrinksTheCritic(Plain):
         return super().generator_loss(critic, batch)
 
 
-@fails("critic kept by the generator phase", "the generator phase changes the critic's passes")
+@fails("critic kept by the generator phase", "the generator phase changes the critic's passes: keep a power iteration")
 class CountsPasses(Plain):
     """A wrapper whose buffer moves with every forward pass, like power iterations in a hook."""
 
@@ -164,11 +174,10 @@ class ChangesInputs(Plain):
         return x.mul_(0.9)
 
 
-@fails("inputs unchanged", "the generator phase changes batch.labels in place")
-class ChangesLabels(Plain):
+@fails("inputs unchanged", "the generator phase changes batch.real in place")
+class ChangesRealSamples(Plain):
     def generator_loss(self, critic: nn.Module, batch: Batch) -> Tensor:
-        assert batch.labels is not None
-        batch.labels.zero_()
+        batch.real.zero_()
         return super().generator_loss(critic, batch)
 
 
@@ -242,15 +251,28 @@ class SinglePrecisionPointsOfTheGlobalStream(Penalised):
 
 @fails("state in buffers", "after a checkpoint critic_loss differs: keep state in buffers")
 class CountsSteps(Plain):
-    """A schedule by a number of its own, which no checkpoint holds, instead of by batch.step."""
+    """A schedule by numbers of its own, which no checkpoint holds, instead of by batch.step."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.steps = 0
+        self.steps: list[int] = []
 
     def critic_loss(self, critic: nn.Module, batch: Batch) -> Tensor:
-        self.steps += 1
-        return super().critic_loss(critic, batch) * (1 + 0.1 * self.steps)
+        self.steps.append(1)
+        return super().critic_loss(critic, batch) * (1 + 0.1 * len(self.steps))
+
+
+@fails("state in buffers", "objective.calls changed from 4 to 5, which no checkpoint holds")
+class PenalisesEverySixteenthStep(Penalised):
+    """By a number of its own, whose effect is further away than a game of the kit lasts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = 0
+
+    def penalty(self, critic: nn.Module, batch: Batch, create_graph: bool = True) -> Tensor:
+        self.calls += 1
+        return super().penalty(critic, batch, create_graph) * (16 if self.calls % 16 == 0 else 1)
 
 
 @fails("state in buffers", "the state cannot be loaded")
@@ -346,7 +368,7 @@ class Clipped(Plain):
             parameter.clamp_(-0.05, 0.05)
 
 
-@fails("constraint holds", r"constrain_ leaves layers\.3\.weight, layers\.5\.weight unconstrained")
+@fails("constraint holds", r"leaves layers\.3\.weight \(of a Linear\), layers\.5\.weight \(of a Linear\) unconstrained")
 class ClipsTheFirstLayer(Clipped):
     def constrain_(self, critic: nn.Module) -> None:
         first = next(layer for layer in critic.modules() if isinstance(layer, WEIGHTED))
@@ -355,7 +377,7 @@ class ClipsTheFirstLayer(Clipped):
             self.clip_(layer)
 
 
-@fails("constraint holds", r"constrain_ leaves layers\.1\.weight unconstrained")
+@fails("constraint holds", r"layers\.1\.weight \(of a LayerNorm\) unconstrained in a critic with layer norm")
 class ForgetsNorms(Clipped):
     def constrain_(self, critic: nn.Module) -> None:
         for layer in critic.modules():
@@ -501,7 +523,7 @@ class RepairsNaN(Clipped):
             parameter.nan_to_num_().clamp_(-0.05, 0.05)
 
 
-@fails("NaN stays visible", "raises ValueError: diverged")
+@fails("NaN stays visible", "NaN raises ValueError, so that a run would fail, not diverge: diverged")
 class RaisesOnNaN(Plain):
     capturable = False
 
@@ -510,6 +532,19 @@ class RaisesOnNaN(Plain):
         if loss.device.type != "meta" and loss.isnan():
             raise ValueError("diverged")
         return loss
+
+
+@fails("NaN stays visible", "NaN raises _LinAlgError, so that a run would fail, not diverge")
+class ProjectsSingularValues(Plain):
+    capturable = False
+
+    def constrain_(self, critic: nn.Module) -> None:
+        for parameter in critic.parameters():
+            if parameter.dim() == 1:
+                parameter.clamp_(-1, 1)
+                continue
+            u, s, vh = torch.linalg.svd(parameter.flatten(1), full_matrices=False)
+            parameter.copy_(((u * s.clamp(max=1)) @ vh).view_as(parameter))
 
 
 @fails("capturable", r"talks to the host \(_local_scalar_dense\)")
@@ -596,10 +631,9 @@ class RepeatsByCounts(Asks):
 
 
 @fails("capturable", r"talks to the host \(bincount\)")
-class CountsLabels(Asks):
+class CountsNumbers(Asks):
     def ask(self, batch: Batch) -> Tensor | float:
-        assert batch.labels is not None
-        return batch.labels.bincount().sum()
+        return torch.ones(len(batch.real), dtype=torch.int64, device=batch.real.device).bincount().sum()
 
 
 @fails("capturable", r"talks to the host \(_linalg_check_errors\)")
@@ -607,6 +641,38 @@ class SolvesAndIsTold(Asks):
     def ask(self, batch: Batch) -> Tensor | float:
         identity = torch.eye(3, dtype=batch.real.dtype, device=batch.real.device)
         return torch.linalg.solve(identity, identity).sum()
+
+
+@fails("capturable", r"talks to the host \(_linalg_svd\)")
+class TakesSingularValues(Asks):
+    def ask(self, batch: Batch) -> Tensor | float:
+        return torch.linalg.svdvals(torch.ones(2, 3, device=batch.real.device)).sum()
+
+
+@fails("capturable", r"talks to the host \(_linalg_eigh\)")
+class TakesEigenvalues(Asks):
+    def ask(self, batch: Batch) -> Tensor | float:
+        return torch.linalg.eigvalsh(torch.ones(2, 2, device=batch.real.device)).sum()
+
+
+@fails("capturable", r"critic\.layers\.0\.weight is replaced by another tensor")
+class ReplacesWeights(Clipped):
+    def constrain_(self, critic: nn.Module) -> None:
+        for parameter in critic.parameters():
+            parameter.data = parameter.data.clamp(-0.05, 0.05)
+
+
+@fails("capturable", r"objective\.multiplier is replaced by another tensor")
+class ReplacesItsBuffer(Plain):
+    multiplier: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("multiplier", torch.ones(()))
+
+    def critic_loss(self, critic: nn.Module, batch: Batch) -> Tensor:
+        self.multiplier = 0.999 * self.multiplier
+        return super().critic_loss(critic, batch) * self.multiplier
 
 
 @fails("float64", "critic_loss is torch.float32 for data and networks in float64")
@@ -634,8 +700,8 @@ class SinglePrecisionPenalty(Penalised):
 
 
 @fails("autocast", "raises RuntimeError: expected dtype")
-class AveragesLogits(Plain):
-    """lerp takes no two dtypes, and logits are in half precision under autocast."""
+class AveragesProducts(Plain):
+    """lerp takes no two dtypes, and products are in half precision under autocast."""
 
     mean: Tensor
 
@@ -644,7 +710,8 @@ class AveragesLogits(Plain):
         self.register_buffer("mean", torch.zeros(()))
 
     def critic_loss(self, critic: nn.Module, batch: Batch) -> Tensor:
-        self.mean.copy_(torch.lerp(self.mean, critic(batch.real).detach().mean(), 0.1))
+        flat = batch.real.flatten(1)
+        self.mean.copy_(torch.lerp(self.mean, (flat @ flat.T).mean(), 0.1))
         return super().critic_loss(critic, batch)
 
 

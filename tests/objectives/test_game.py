@@ -56,6 +56,24 @@ def snapshot(module: nn.Module) -> dict[str, Tensor]:
     return {name: value.clone() for name, value in module.state_dict().items()}
 
 
+class LooksFirst(SpectralNorm):
+    """Calls the critic without gradients before its loss, as for a weight that adapts."""
+
+    def critic_loss(self, critic: nn.Module, batch: Batch) -> Tensor:
+        with torch.no_grad():
+            gap = (critic(batch.real).mean() - critic(batch.fake).mean()).abs()
+        return super().critic_loss(critic, batch) / (1 + gap)
+
+
+def test_game_a_look_without_gradients_freezes_no_weight(make_batch, make_critic) -> None:
+    objective = LooksFirst()
+    critic = objective.prepare_critic(make_critic())
+    critic_step(objective, critic, make_batch(), torch.optim.SGD(critic.parameters(), lr=0.1))
+    weights = [parameter for parameter in critic.parameters() if parameter.dim() > 1]
+    assert len(weights) > 1
+    assert all(weight.grad is not None and weight.grad.any() for weight in weights)
+
+
 def test_game_critic_step_constrains_after_the_optimizer_step(make_batch, make_critic) -> None:
     critic, objective = make_critic(), Recorder()
     critic_step(objective, critic, make_batch(), RecordedSGD(critic, objective.events))

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from lipbench.bench.perf.ways import GanLoop
 from lipbench.models import GAN
 from lipbench.objectives import BUILTINS, Batch, GradientPenalty, NonSaturating, Objective, SpectralNorm
+from lipbench.objectives.standing import Standing
 
 MakeLoop = Callable[..., GanLoop]
 State = Callable[[GAN], Tensor]
@@ -101,8 +102,17 @@ def test_graph_of_an_objective_that_decides_is_refused_with_the_cause(gpu: Any, 
         loop.run(1)
 
 
-def test_graph_that_reads_what_was_replaced_differs(gpu: Any, make_loop: MakeLoop, state_of: State) -> None:
+def test_graph_is_refused_where_it_would_read_what_was_replaced(gpu: Any, make_loop: MakeLoop) -> None:
+    loop = make_loop(Remembering(), "cuda", accelerate="graph")
+    with pytest.raises(RuntimeError, match=r"objective\.seen is replaced by another tensor"):
+        loop.run(1)
+
+
+def test_graph_that_reads_what_was_replaced_differs(
+    gpu: Any, make_loop: MakeLoop, state_of: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """So the comparisons above would show it."""
+    monkeypatch.setattr(Standing, "moved_tensor", lambda self: None)
     eager, graph = (make_loop(Remembering(), "cuda", accelerate=how) for how in ("none", "graph"))
     eager.run(4)
     graph.run(4)
