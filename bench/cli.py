@@ -1,6 +1,8 @@
 """The command line: parses, calls, and turns a user's mistake into one line and exit status 2. No logic of its own."""
 
 import inspect
+import io
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -317,6 +319,9 @@ PLAIN = {
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point; exits with 0, 1 if a run failed or a check did not pass, 2 for a mistake in what was asked for."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # an arrow that the terminal cannot show ends no sweep
     try:
         given = sys.argv[1:] if arguments is None else arguments
         chosen = _parser().parse_args([_underscored(argument) for argument in given])
@@ -325,6 +330,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         status = COMMANDS[chosen.command](**values)
     except BadInput as error:
         print(f"lipbench: {error}", file=sys.stderr)
+        sys.exit(2)
+    except BrokenPipeError:  # whoever read our output has gone; Python would complain of it once more at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except PermissionError as error:
+        print(f"lipbench: {error.filename}: {error.strerror}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("lipbench: stopped; the same command goes on from here", file=sys.stderr)

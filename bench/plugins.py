@@ -164,6 +164,12 @@ def _import(module: str, target: str) -> ModuleType:
         raise BadInput(f"objective '{target}' cannot be imported: {_told(error)}") from error
 
 
+def absolute(target: str, folder: Path | None = None) -> str:
+    """The target as it is found from any working directory. Raises BadInput for a file that is not there."""
+    location, _, name = target.rpartition(":")
+    return f"{_locate(location, folder)}:{name}" if location.endswith(".py") else target
+
+
 def _locate(location: str, folder: Path | None) -> Path:
     tried = [base / location for base in (folder, Path()) if base is not None]
     for path in tried:

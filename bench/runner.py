@@ -23,7 +23,7 @@ from .progress import Progress, TimeLeft, say
 from .report import report
 from .report.records import Damaged, RunRecord, read_run
 from .spec import RunSpec, code_version, expand
-from .store import Store, telling_full_disk, write_json
+from .store import Store, telling_disk_trouble, write_json
 from .suite import Suite
 from .train import LOGGERS, SCHEMA_VERSION, Place, build_networks, record_failure
 from .unchanged import Request
@@ -93,7 +93,7 @@ def sweep_of(suite: Suite, specs: Sequence[RunSpec], place: Place, executor: Exe
     """As `sweep`, of runs that were derived from a suite and checked; it gives the name and the order of the tables."""
     executor = LocalExecutor(executor) if isinstance(executor, int) else executor
     store = Store(place.folder)
-    with telling_full_disk(place.folder), store.lock():
+    with telling_disk_trouble(place.folder), store.lock():
         _tell_set_aside(store.set_aside({spec.id for spec in specs}), console)
         write_json(place.folder / "suite.json", _about(suite, place))
         left = TimeLeft(executor.slots)
@@ -130,7 +130,7 @@ def records_of_specs(
     """As `records_of`, of runs that were expanded already."""
     executor = LocalExecutor(executor) if isinstance(executor, int) else executor
     store, left = Store(place.folder), TimeLeft(executor.slots)
-    with telling_full_disk(place.folder), store.lock():
+    with telling_disk_trouble(place.folder), store.lock():
         tally, todo = _look(list({spec.id: spec for spec in specs}.values()), store, left, console)
         _make(todo, place, executor, tally, left, console)
     return [read_run(store.runs / spec.id) for spec in specs]

@@ -19,27 +19,30 @@ from ..objectives import BadInput
 from .report.files import put
 from .report.records import RunRecord, read_run
 
-FULL = (errno.ENOSPC, errno.EDQUOT)
+# Full, over quota; and what a file server in trouble or a dying disk says: another time it may be well again.
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.ESTALE, errno.EIO, errno.EROFS)
 
 
-def disk_is_full(error: BaseException | None) -> bool:
-    """Whether this is what an exception comes from."""
+def disk_trouble(error: BaseException | None) -> str | None:
+    """What the disk says, and of which file, where that is what an exception comes from; else None."""
     while error is not None:
-        if isinstance(error, OSError) and error.errno in FULL:
-            return True
+        if isinstance(error, OSError) and error.errno in DISK:
+            of = f" ({error.filename})" if error.filename else ""
+            return f"{os.strerror(error.errno)}{of}"
         error = error.__cause__ or error.__context__
-    return False
+    return None
 
 
 @contextmanager
-def telling_full_disk(folder: Path) -> Iterator[None]:
-    """What a full disk makes impossible within becomes a BadInput: one line, and nothing that was finished is lost."""
+def telling_disk_trouble(folder: Path) -> Iterator[None]:
+    """What the disk makes impossible within becomes a BadInput: one line, and nothing that was finished is lost."""
     try:
         yield
     except Exception as error:
-        if isinstance(error, BadInput) or not disk_is_full(error):
+        told = disk_trouble(error)
+        if isinstance(error, BadInput) or told is None:
             raise
-        raise BadInput(f"--out {folder}: {os.strerror(errno.ENOSPC)}; the same command goes on from here") from error
+        raise BadInput(f"--out {folder}: {told}; the same command goes on from here") from error
 
 
 def try_to_write(folder: Path) -> None:
@@ -73,12 +76,17 @@ def _plain(value: Any) -> Any:
 def locked(folder: Path) -> Iterator[None]:
     """Keeps others out of a results folder. Raises BadInput if one is at work in it."""
     try:
-        with FileLock(folder / ".lock", timeout=0):
+        with FileLock(folder / ".lock", timeout=0, mode=SHARED):
             yield
+    except PermissionError as error:
+        raise BadInput(f"--out {folder}: {folder / '.lock'} belongs to somebody else: {error.strerror}") from error
     except Timeout as error:
         raise BadInput(
             f"--out {folder}: another command is at work in this folder; wait for it or choose another"
         ) from error
+
+
+SHARED = 0o666  # of a lock, less the umask: in a folder of a group every member may hold it
 
 
 class Store:
@@ -135,8 +143,11 @@ class Store:
         shutil.rmtree(self.runs / run)
 
     def set_aside(self, wanted: set[str]) -> list[str]:
-        """Moves finished runs that are not wanted (another suite, other code) out of the tables; nothing is deleted."""
-        finished = [p for p in self.runs.iterdir() if p.is_dir() and not p.name.startswith(".")]
+        """Moves finished runs that are not wanted (another suite, other code) out of the tables; nothing is deleted.
+
+        Other folders that somebody has put there stay.
+        """
+        finished = [p for p in self.runs.iterdir() if not p.name.startswith(".") and (p / "spec.json").is_file()]
         strangers = [p for p in finished if p.name not in wanted]
         for path in strangers:
             self._move_aside(path, path.name)

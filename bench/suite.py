@@ -34,8 +34,9 @@ SUITES = resources.files(__name__.rpartition(".")[0]) / "suites"
 
 
 class YamlLoader(yaml.SafeLoader):
-    """Reads 1e-4 as a number, as YAML 1.2 and everybody does; for YAML 1.1 only 1.0e-4 is one.
+    """Reads numbers as YAML 1.2 and everybody does: for YAML 1.1, and PyYAML, 1e-4 is none, 0100 is 64, 1:30 is 90.
 
+    Dates are texts: nothing in a suite is one.
     A key that is given twice is an error, as in the standard; PyYAML would take the last one without a word.
     """
 
@@ -50,9 +51,17 @@ class YamlLoader(yaml.SafeLoader):
         return node
 
 
-YamlLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
-)
+_NUMBERS = {
+    "int": re.compile(r"[-+]?\d+$"),
+    "float": re.compile(r"[-+]?((\d+\.\d*|\.\d+)([eE][-+]?\d+)?|\d+[eE][-+]?\d+|\.(inf|Inf|INF))$|\.(nan|NaN|NAN)$"),
+}
+YamlLoader.yaml_implicit_resolvers = {
+    first: [(tag, form) for tag, form in forms if tag.rpartition(":")[2] not in (*_NUMBERS, "timestamp")]
+    for first, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+for _kind, _form in _NUMBERS.items():
+    YamlLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", _form, list("-+.0123456789"))
+YamlLoader.add_constructor("tag:yaml.org,2002:int", lambda loader, node: int(str(node.value)))
 
 
 def _folder_name(value: str) -> str:

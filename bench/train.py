@@ -1,6 +1,7 @@
 """One run from its specification to its record: builds, trains, measures, writes. Knows nothing of other runs."""
 
 import gc
+import json
 import logging
 import platform
 import random
@@ -38,7 +39,7 @@ from ..models import (
 )
 from ..objectives import BadInput, Objective
 from .checkpoint import Checkpointer, clear
-from .data import Dataset, load
+from .data import Dataset, load, user_content
 from .data.feed import fits
 from .evaluation import SNAPSHOT, Evaluator
 from .fresh import measure_again
@@ -49,7 +50,7 @@ from .report.quantities import KNOWN
 from .report.records import TAIL
 from .report.samples import write_picture
 from .spec import SCHEMA_VERSION, RunSpec
-from .store import Store, disk_is_full, telling_full_disk, write_json, write_text
+from .store import Store, disk_trouble, telling_disk_trouble, write_json, write_text
 
 RESUME = "resume"  # the folder of a run's checkpoints while it is under way
 ATTEMPTS = "attempts"  # a file in there, a line for every time the run was begun
@@ -83,13 +84,14 @@ def run(spec: RunSpec, place: Place) -> dict[str, Any]:
         MemoryError: if memory runs out: it may go on from its checkpoint, once others have left some.
         KeyboardInterrupt: if the process is told to stop (SIGINT, SIGTERM), likewise.
     """
-    with telling_full_disk(place.folder):
+    with telling_disk_trouble(place.folder):
         return _run(spec, place)
 
 
 def _run(spec: RunSpec, place: Place) -> dict[str, Any]:
     store = Store(place.folder)
     folder = store.partial(spec.id)
+    _check_kind_of_device(folder, place)
     _count_attempt(folder)
     torch.set_num_threads(place.threads)
     start = time.perf_counter()
@@ -97,7 +99,7 @@ def _run(spec: RunSpec, place: Place) -> dict[str, Any]:
     try:
         result = _skip_or_train(spec, place, folder)
     except (Exception, SystemExit) as error:
-        if disk_is_full(error):
+        if disk_trouble(error):
             raise
         if _out_of_memory(error):
             raise MemoryError(f"out of memory: {' '.join(str(error).split())}") from error
@@ -106,6 +108,23 @@ def _run(spec: RunSpec, place: Place) -> dict[str, Any]:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         result = {"status": "failed", "reason": reason, "traceback": traceback.format_exc()}
     return _finish(store, spec, result, time.perf_counter() - start)
+
+
+def _check_kind_of_device(folder: Path, place: Place) -> None:
+    """A random stream of a GPU means nothing on a CPU, nor the other way round. Raises BadInput."""
+    path = folder / "spec.json"
+    if not path.exists() or not any((folder / RESUME).glob("*.ckpt")):
+        return
+    try:
+        before = json.loads(path.read_text(encoding="utf-8")).get("device")
+    except ValueError:  # cut short: the checkpoints will tell
+        return
+    now = device_name(place.device)
+    if before is not None and before.startswith("cpu") != now.startswith("cpu"):
+        raise BadInput(
+            f"{folder}: this run was begun on {before} and cannot go on on {now}: "
+            "name that device with --device, or delete the folder to begin anew"
+        )
 
 
 def _out_of_memory(error: BaseException) -> bool:
@@ -212,7 +231,10 @@ def skip_reason(spec: RunSpec, data: Dataset) -> str | None:
 def _skip_or_train(spec: RunSpec, place: Place, folder: Path) -> dict[str, Any]:
     if place.device != "cpu":
         gc.collect()  # module and trainer of the run before refer to each other, and hold the device's memory
-    data = load(spec.dataset, None if spec.data_dir is None else Path(spec.data_dir)).to(place.device)
+    data_dir = None if spec.data_dir is None else Path(spec.data_dir)
+    if user_content(spec.dataset, data_dir) != spec.content:
+        raise BadInput(f"{spec.dataset}: the pictures have changed since the sweep began; run the suite again")
+    data = load(spec.dataset, data_dir).to(place.device)
     _wait_for_room(spec, data, place)
     reason = skip_reason(spec, data)
     if reason is not None:

@@ -73,7 +73,7 @@ def _name(content: bytes) -> str | None:
     """What a suite calls itself, if it is plain to see."""
     try:
         name = yaml.safe_load(content).get("name")
-    except (yaml.YAMLError, AttributeError, UnicodeDecodeError):
+    except (yaml.YAMLError, AttributeError, ValueError):  # a date that is none is a ValueError
         return None
     return str(name) if name else None
 

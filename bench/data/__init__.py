@@ -108,7 +108,12 @@ def found_name(name: str, data_dir: Path | None = None) -> str:
 
 def user_content(name: str, data_dir: Path | None = None) -> str | None:
     """A hash of what lies in a user's own `folder:PATH`; None for the known data sets, whose files are checked."""
-    return content_of(name, data_dir) if name.startswith(PREFIX) else None
+    return content_of(name, data_dir) if is_pictures(name) else None
+
+
+def is_pictures(name: str) -> bool:
+    """Whether this is a user's own `folder:PATH`."""
+    return name.startswith(PREFIX)
 
 
 def kind_of(name: str) -> Kind:

@@ -4,6 +4,7 @@ The mapped files are shared by the processes of a sweep, and the system reads on
 larger than the memory work, at the speed of the disk.
 """
 
+import errno
 import hashlib
 import io
 import json
@@ -123,11 +124,21 @@ def decoded(name: str, fingerprint: Sequence[object], form: Format, pictures: It
     """
     told = json.dumps([VERSION, name, asdict(form), list(fingerprint)], default=str)
     folder = cache() / "decoded" / f"{name}-{hashlib.sha256(told.encode()).hexdigest()[:16]}"
-    if not folder.is_dir():
-        _fill(folder, form, pictures)
+    try:
+        return _mapped(folder)
+    except (OSError, ValueError, KeyError, TypeError):  # not there, or damaged, as by a power cut
+        shutil.rmtree(folder, ignore_errors=True)
+    _fill(folder, form, pictures)
+    return _mapped(folder)
+
+
+def _mapped(folder: Path) -> Decoded:
+    """Raises OSError, ValueError, KeyError or TypeError where a file is missing or cut short."""
     about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
     train, test = (_map(folder / f"{part}.bin", about[part]) for part in ("train", "test"))
     labels = torch.from_numpy(np.fromfile(folder / "labels.bin", dtype=np.int64))
+    if len(labels) != len(train):
+        raise ValueError(f"{folder}: {len(labels)} labels of {len(train)} pictures")
     return Decoded(train, test, labels, tuple(about["unreadable"]))
 
 
@@ -145,6 +156,12 @@ def _fill(folder: Path, form: Format, pictures: Iterable[Picture]) -> None:
         _write(scratch, form, pictures)
         if not folder.is_dir():
             os.replace(scratch, folder)
+    except OSError as error:
+        if folder.is_dir():  # another process was first
+            return
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise BadInput(f"decoded pictures cannot be kept in {folder.parent} ({error.strerror})") from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 

@@ -13,7 +13,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from ..spec import RunSpec
-from ..train import Place, run
+from ..train import Place
 from .base import UNLIMITED, Ended, Event, Limits, Retried, Started, Trials
 from .worker import end_with_parent, make
 
@@ -123,7 +123,7 @@ class LocalExecutor:
         for i, spec in enumerate(specs):
             yield Started(spec)
             try:
-                outcome = run(spec, place)
+                outcome = make(spec, place, spec.id)
             except MemoryError as error:
                 outcome = str(error)
             yield Ended(spec, outcome)

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from ..data import is_pictures
+from ..plugins import absolute
 from ..spec import RunSpec
 from ..store import Store
 from ..train import Place, attempts
@@ -15,15 +17,19 @@ POLL = 1.0  # seconds between two looks at the folder
 
 def portable(specs: Sequence[RunSpec], place: Place) -> tuple[list[RunSpec], Place]:
     """The same with absolute paths: a worker elsewhere has another working directory."""
-    where = [
-        replace(
-            spec,
-            folder=str(Path(spec.folder).absolute()),
-            data_dir=None if spec.data_dir is None else str(Path(spec.data_dir).absolute()),
-        )
-        for spec in specs
-    ]
-    return where, replace(place, folder=place.folder.absolute())
+    return [_absolute(spec) for spec in specs], replace(place, folder=place.folder.absolute())
+
+
+def _absolute(spec: RunSpec) -> RunSpec:
+    data_dir = spec.data_dir
+    if data_dir is None and is_pictures(spec.dataset):
+        data_dir = ""  # where a relative path of theirs begins
+    return replace(
+        spec,
+        objective_target=absolute(spec.objective_target, Path(spec.folder)),
+        folder=str(Path(spec.folder).absolute()),
+        data_dir=None if data_dir is None else str(Path(data_dir).absolute()),
+    )
 
 
 class Watch:

@@ -18,7 +18,7 @@ from rich.table import Table
 
 from ...objectives import BadInput, unknown
 from ..machine import machine
-from ..store import disk_is_full, locked, telling_full_disk, try_to_write
+from ..store import disk_trouble, locked, telling_disk_trouble, try_to_write
 from .contract import SCALES, NotAtThisScale, Scale, Setting, Size, Study
 from .judge import judge
 from .parallel import settled
@@ -102,7 +102,7 @@ def run_studies(
     for study in studies.values():
         _check_options(study, job)
     _make(out)
-    with telling_full_disk(out), locked(out):
+    with telling_disk_trouble(out), locked(out):
         with settled():
             statuses = [_status(study, job) for study in studies.values()]
         write_tables(verdict_table(out, catalogue or studies), out)
@@ -252,7 +252,7 @@ def _run(study: Study, record: Record, size: Size, job: Job) -> Record:
         shutil.rmtree(draft)
         raise BadInput(_told(error)) from error
     except Exception as error:
-        if disk_is_full(error):
+        if disk_trouble(error):
             raise
         record = replace(record, status="failed", reason=traceback.format_exc())
     record = replace(record, seconds=round(time.perf_counter() - start, 3))

@@ -1,5 +1,6 @@
 """The search itself: draws, makes the runs, chooses the best of each objective, and makes that one with fresh seeds."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from ..report.trials import Trial, Tuned, value_of
 from ..report.tuning import report_tuning
 from ..runner import check_suite, records_of_specs, sweep_of
 from ..spec import RunSpec, expand
-from ..store import Store, locked, telling_full_disk, write_json
+from ..store import Store, locked, telling_disk_trouble, write_json
 from ..suite import Suite
 from ..train import Place
 from .draws import configured, draw, shown
@@ -73,7 +74,7 @@ def tune(
     plans = plan(suite, folder, budget, metric, data_dir)
     check_suite(suite, [p.base for p in plans], place, data_dir, console)
     Store(place.folder / "search")  # made first: there must be a folder to lock
-    with telling_full_disk(place.folder), locked(place.folder):
+    with telling_disk_trouble(place.folder), locked(place.folder):
         write_json(place.folder / "tune.json", _about(suite, budget, plans))
         return _search(suite, plans, place, executor, budget, console)
 
@@ -95,6 +96,7 @@ def _search(
 def plan(suite: Suite, folder: Path, budget: int, metric: str | None, data_dir: Path | None = None) -> list[Plan]:
     """What is tried, per objective and block. Raises BadInput for a metric or ranges that cannot be used."""
     plans = []
+    expand(suite, folder, data_dir)  # tells what is there twice; below every data set is looked at alone
     for dataset in suite.datasets:
         quantity, seeds = _metric(metric, dataset, suite), suite.seeds_on(dataset)
         one = suite.model_copy(update={"datasets": [dataset], "seeds": [min(seeds)]})
@@ -104,10 +106,15 @@ def plan(suite: Suite, folder: Path, budget: int, metric: str | None, data_dir: 
         check_keys(suite.tune, list(founds.values()), names, suite.where)
         for base in bases:
             ranges = ranges_of(suite.tune, founds[base.objective_target], names, suite.where)
-            free = {key: one for key, one in ranges.items() if f"{key}=" not in base.objective}
+            free = {key: one for key, one in ranges.items() if not _fixed(key, base)}
             trials = list(_trials(base, free, budget, suite.where))
             plans.append(Plan(base, free, trials, quantity, range(max(seeds) + 1, max(seeds) + 1 + len(seeds))))
     return plans
+
+
+def _fixed(key: str, base: RunSpec) -> bool:
+    """Whether the suite gives the objective this argument, so that it stands in its label, as in `r1(gamma=5.00)`."""
+    return re.search(rf"[(, ]{re.escape(key)}=", base.objective) is not None
 
 
 def _trials(base: RunSpec, ranges: Ranges, budget: int, where: str) -> Iterator[tuple[dict[str, Any], RunSpec]]:

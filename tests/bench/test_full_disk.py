@@ -13,7 +13,7 @@ from rich.console import Console
 
 from lipbench.bench.report.records import RunRecord, read_runs
 from lipbench.bench.runner import sweep
-from lipbench.bench.store import disk_is_full
+from lipbench.bench.store import disk_trouble
 from lipbench.bench.suite import Suite
 from lipbench.bench.train import Place
 from lipbench.models import GAN
@@ -144,14 +144,14 @@ def test_full_disk_of_a_real_file_system_is_told_wherever_it_strikes(
     assert struck > 4
 
 
-def test_disk_is_full_is_seen_through_what_others_raise() -> None:
+def test_disk_trouble_is_seen_through_what_others_raise() -> None:
     try:
         try:
             raise OSError(28, TOLD)
         except OSError as error:
             raise RuntimeError("file write failed") from error
     except RuntimeError as error:
-        assert disk_is_full(error)
-    assert disk_is_full(OSError(122, "Disk quota exceeded"))
-    assert not disk_is_full(OSError(13, "Permission denied"))
-    assert not disk_is_full(None)
+        assert disk_trouble(error)
+    assert disk_trouble(OSError(122, "Disk quota exceeded"))
+    assert not disk_trouble(OSError(13, "Permission denied"))
+    assert not disk_trouble(None)

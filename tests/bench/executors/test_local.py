@@ -116,7 +116,7 @@ def test_local_leaves_this_process_after_a_run_that_failed_on_a_gpu(
         handed.extend(rest)
         yield from (Ended(spec, {"status": "completed"}) for spec in rest)
 
-    monkeypatch.setattr(local, "run", lambda spec, place: next(outcomes))
+    monkeypatch.setattr(local, "make", lambda spec, place, run_id: next(outcomes))
     monkeypatch.setattr(LocalExecutor, "_in_workers", in_workers)
     events = list(LocalExecutor(1).execute(specs, replace(place, device=device)))
     assert [event.spec for event in events if isinstance(event, Ended)] == specs
