@@ -45,11 +45,14 @@ document.querySelector("#reset").addEventListener("click", () => {
 });
 filter();
 
-// What the curves are drawn against.
+// What the curves are drawn against; a figure without a drawing against that keeps the one it shows.
 for (const choice of all("input[data-axis]")) {
   choice.addEventListener("change", () => {
-    const section = choice.closest("section");
-    all("[data-drawn]", section).forEach(d => { d.hidden = d.dataset.drawn !== choice.dataset.axis; });
+    for (const figure of all("figure", choice.closest("section"))) {
+      const drawings = all("[data-drawn]", figure);
+      if (!drawings.some(d => d.dataset.drawn === choice.dataset.axis)) continue;
+      drawings.forEach(d => { d.hidden = d.dataset.drawn !== choice.dataset.axis; });
+    }
   });
 }
 

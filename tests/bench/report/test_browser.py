@@ -175,10 +175,23 @@ def test_slider_moves_the_samples_through_the_iterations(tab: Tab) -> None:
 
 
 def test_curves_can_be_drawn_against_seconds(tab: Tab) -> None:
-    shown = "[...document.querySelectorAll('#block-8gaussians [data-drawn]')].filter(d => d.getClientRects().length)"
+    quality = "document.querySelectorAll('#block-8gaussians > .charts [data-drawn]')"
+    shown = f"[...{quality}].filter(d => d.getClientRects().length)"
     assert set(tab.run(f"{shown}.map(d => d.dataset.drawn)")) == {"step"}
     tab.run("document.querySelector('#block-8gaussians [data-axis=seconds]').click()")
     assert tab.run(f"{shown}.map(d => d.dataset.drawn)") == ["seconds"] * 4
+
+
+def test_charts_against_iterations_alone_stay_when_others_are_drawn_against_seconds(tab: Tab) -> None:
+    tab.run("document.querySelector('#block-8gaussians details').open = true")
+    shown = (
+        "[...document.querySelectorAll('#block-8gaussians details figure')].map(f =>"
+        "[...f.querySelectorAll('[data-drawn]')].filter(d => d.getClientRects().length).map(d => d.dataset.drawn))"
+    )
+    before = tab.run(shown)
+    assert len(before) > 4 and all(drawn == ["step"] for drawn in before)
+    tab.run("document.querySelector('#block-8gaussians [data-axis=seconds]').click()")
+    assert tab.run(shown) == before
 
 
 def test_keyboard_reaches_and_works_the_controls(tab: Tab) -> None:

@@ -81,6 +81,29 @@ def test_page_has_every_row_run_picture_and_control(outline: Outline) -> None:
     assert [s["max"] for s in sliders] == ["5", "5"]
 
 
+def test_page_draws_each_figure_against_what_was_chosen_or_leaves_it(text: str) -> None:
+    figures = [re.findall(r'data-drawn="(\w+)"', figure) for figure in re.findall(r"<figure>.*?</figure>", text, re.S)]
+    alone = [axes for axes in figures if axes == ["step"]]
+    assert len([axes for axes in figures if "seconds" in axes]) == 4 + 2 and len(alone) > 10  # quality, then stability
+    script = text[text.index("// What the curves are drawn against") :]
+    by_figure, toggled = script.index('all("figure"'), script.index("d.hidden =")
+    assert by_figure < script.index("continue") < toggled  # a figure of those alone would be left empty
+
+
+def test_page_does_not_come_back_with_another_axis_than_it_draws(outline: Outline) -> None:
+    radios = [i for i in outline.of("input") if i.get("type") == "radio"]
+    assert len(radios) == 2 * 4 and all(r.get("autocomplete") == "off" for r in radios)
+
+
+def test_page_filters_by_labels_as_they_are(make_sweep: Callable[..., Path], tmp_path: Path) -> None:
+    label = "wgan  gp"  # without a value, an option's is its text with single spaces
+    make_sweep(tmp_path, objectives=(label,), datasets=("8gaussians",), seeds=1)
+    outline = _outline(_page(tmp_path))
+    assert all("value" in option for option in outline.of("option"))
+    (row,) = (tr for tr in outline.of("tr") if "data-objective" in tr)
+    assert row["data-objective"] == label and outline.of("option")[-1]["value"] == label
+
+
 def test_page_shows_failures_reasons_and_protocol(text: str) -> None:
     assert "2/3 ok, 1 diverged (nan)" in text and "diverged (nan, iteration 1160)" in text
     assert "RuntimeError: out of memory" in text and "this dataset has &lt;no&gt; labels &amp; no $classes" in text
