@@ -110,11 +110,11 @@ def number(value: float | None, digits: int = 3) -> str:
         return "–"
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
+    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")  # of the rounded value: 9.999 has the decimals of 10.0
     if value.is_integer() and abs(value) < 1e5:
         text = f"{value:.0f}"
     elif 1e-3 <= abs(value) < 1e5:
-        text = f"{value:.{max(0, digits - 1 - math.floor(math.log10(abs(value))))}f}"
+        text = f"{value:.{max(0, digits - 1 - int(exponent))}f}"
     else:
-        mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
         text = f"{mantissa}e{int(exponent)}"
     return text.replace("-", "−")
