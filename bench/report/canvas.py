@@ -15,8 +15,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from .quantities import number
-
 RC: dict[Any, Any] = {  # matplotlib names the type of these keys only in its latest versions
     "font.size": 9,
     "axes.titlesize": 9,
@@ -43,7 +41,7 @@ class Panel:
 
     width: float = 3.7
     height: float = 2.3
-    left: float = 0.66
+    left: float = 0.84
     right: float = 0.12
     top: float = 0.28
     bottom: float = 0.5
@@ -97,13 +95,14 @@ def log_ticks(low: float, high: float) -> LogLocator:
 
 
 def tick(value: float, _position: int | None = None) -> str:
-    """A tick's label: 0.05, 2000, 250k, 1e−7."""
+    """A tick's label: 0.05, 2000, 250k, 1.5e−7."""
     if 1e4 <= abs(value) < 1e9:
         scale, letter = (1e6, "M") if abs(value) >= 1e6 else (1e3, "k")
         return f"{value / scale:g}{letter}".replace("-", "−")
     if value == 0 or 1e-3 <= abs(value) < 1e4:
         return f"{value:.4g}".replace("-", "−")
-    return number(value, 1)
+    mantissa, exponent = f"{value:.3e}".split("e")
+    return f"{float(mantissa):g}e{int(exponent)}".replace("-", "−")
 
 
 def _legend_columns(entries: Sequence[Line2D], handle: float, width: float) -> int:

@@ -13,7 +13,7 @@ from .canvas import few_ticks, log_ticks, tick
 from .curves import COLOURS, Curve, Style
 
 WIDTH, HEIGHT = 400, 230
-_LEFT, _RIGHT, _TOP, _BOTTOM = 50, 10, 8, 38
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 10, 8, 38
 
 
 class Scale:

@@ -20,7 +20,7 @@ from PIL import Image
 
 from lipbench.bench.report import plots
 from lipbench.bench.report.blocks import Block, make_blocks, objective_order
-from lipbench.bench.report.canvas import RC, Panel, canvas, tick
+from lipbench.bench.report.canvas import RC, Panel, canvas, few_ticks, plain_axes, tick
 from lipbench.bench.report.curves import DASHES, Style, styles
 from lipbench.bench.report.plots import FIGURES, draw_plots, slugs
 from lipbench.bench.report.records import read_runs, read_suite
@@ -254,6 +254,17 @@ def test_canvas_puts_panels_in_rows_inside_the_figure() -> None:
     assert boxes[0].width * width == pytest.approx(3.7) and boxes[0].height * height == pytest.approx(2.3)
 
 
+@pytest.mark.parametrize(("low", "high"), [(-7e-4, -2e-4), (0.0, 0.01), (-8e9, -1e9), (0.1, 1.0)])
+def test_canvas_has_room_for_the_longest_labels_of_ticks(low: float, high: float) -> None:
+    with matplotlib.rc_context(RC):
+        figure, (ax,) = canvas(1, 1, Panel(), "")
+        ax.plot([0, 1], [low, high])
+        plain_axes(ax)
+        ax.set_ylabel("critic output")
+        FigureCanvasAgg(figure).draw()
+        assert _overlaps(figure) == []
+
+
 def test_legend_of_a_canvas_tells_every_dash_pattern_apart() -> None:
     entries = [Line2D([], [], color="black", linewidth=2, label=str(dashes)) for dashes in DASHES]
     for entry, dashes in zip(entries, DASHES, strict=True):
@@ -271,7 +282,17 @@ def test_legend_of_a_canvas_tells_every_dash_pattern_apart() -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0, "0"), (0.05, "0.05"), (-2000, "−2000"), (25e4, "250k"), (3e6, "3M"), (1e-7, "1e−7"), (1e12, "1e12")],
+    [
+        *((0, "0"), (0.05, "0.05"), (-2000, "−2000"), (25e4, "250k"), (3e6, "3M"), (1e-7, "1e−7"), (1e12, "1e12")),
+        *((1.5e-4, "1.5e−4"), (-2.5e-12, "−2.5e−12"), (1.25e9, "1.25e9")),
+    ],
 )
 def test_tick_is_short(value: float, text: str) -> None:
     assert tick(value) == text
+
+
+@pytest.mark.parametrize("scale", [1e-8, 1e-4, 1e-3, 1.0, 1e4, 1e9, 1e10])
+@pytest.mark.parametrize("span", [2.2, 3.3, 4.4, 6.0, 9.0])
+def test_ticks_of_an_axis_are_labelled_apart(scale: float, span: float) -> None:
+    ticks = few_ticks().tick_values(0.1 * scale, span * scale)
+    assert len({tick(value) for value in ticks}) == len(ticks) > 2

@@ -55,6 +55,14 @@ def test_chart_stays_inside_its_box() -> None:
         assert all(50 <= x <= 390 for x in numbers[::2]) and all(8 <= y <= 192 for y in numbers[1::2])
 
 
+def test_chart_has_room_for_the_longest_labels_of_ticks() -> None:
+    root = _parse(chart([_curve("a", [-7.5e-5, -1e-4, -1.5e-4])], styles(["a"]), "x", "y"))
+    texts = [text for text in root.iter(f"{SVG}text") if text.get("text-anchor") == "end"]
+    assert "−2.5e−4" in {text.text for text in texts}
+    # letters of 10.5 pixels are some 0.6 of that wide; the name of the axis reaches down to 14
+    assert all(float(text.get("x") or 0) - 0.6 * 10.5 * len(text.text or "") > 14 for text in texts)
+
+
 def test_chart_of_stairs_moves_across_then_down_and_reaches_zero() -> None:
     curve = Curve("a", [Line(-1, X, np.array([1.0, 0.5, 0.5]), None)], X, np.array([1.0, 0.5, 0.5]))
     root = _parse(chart([curve], styles(["a"]), "x", "share", stairs=True))
