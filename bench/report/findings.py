@@ -90,10 +90,11 @@ def _caveat(blocks: Sequence[Block], objective: str) -> str:
 
 
 def _level(block: Block, objective: str) -> str:
+    """Such as "0.07, 1.4 × the floor"; KID is unbiased, so that its floor is 0 but for noise and nothing a multiple."""
     metric = block.quality[0]
-    value, floor = block.estimates[objective, metric.key].value, block.floors.get(metric.key)
-    over = f", {number(value / floor, 2)} × the floor" if floor and metric.better == "lower" else ""
-    return f"{number(value)}{over}"
+    value, floor = block.estimates[objective, metric.key].value, block.floors.get(metric.key, 0.0)
+    over = floor > 0 and metric.better == "lower" and metric.key != "kid"
+    return f"{number(value)}, {number(value / floor, 2)} × the floor" if over else number(value)
 
 
 def comparisons(block: Block) -> dict[str, Comparison]:

@@ -54,6 +54,27 @@ def test_block_verdict_with_enough_seeds_names_the_test(
     assert ("not a settled difference" in text) == (losses > 0)
 
 
+@pytest.mark.parametrize(
+    ("metric", "floor", "told"),
+    [
+        ("fd", 0.125, "FD(mnist-cnn): 0.300, 2.4 × the floor."),
+        ("fd", 0.0, "FD(mnist-cnn): 0.300."),
+        ("fd", -0.1, "FD(mnist-cnn): 0.300."),
+        ("kid", 0.125, "KID(mnist-cnn): 0.300."),
+    ],
+)
+def test_block_verdict_divides_by_floors_above_zero_and_by_none_of_kid(
+    make_sweep: Make, tmp_path: Path, metric: str, floor: float, told: str
+) -> None:
+    def change(spec: dict[str, Any], result: dict[str, Any]) -> None:
+        found = {"tail_mean": 0.3 if spec["objective"] == "a" else 0.4}
+        result |= {"metrics": {metric: found}, "floors": {metric: floor}}
+        result["protocol"] = {metric: {"extractor": "mnist-cnn"}}
+
+    make_sweep(tmp_path, objectives=("a", "b"), datasets=("mnist5k",), seeds=1, change=change)
+    assert f"has the best median {told} It beats b" in block_verdict(_blocks(tmp_path)[0])
+
+
 def test_verdict_with_one_objective_or_no_measured_run_claims_nothing(make_sweep: Make, tmp_path: Path) -> None:
     make_sweep(tmp_path / "one", objectives=("a",), datasets=("8gaussians",))
     assert verdict(_blocks(tmp_path / "one")) == "No objectives to compare. All 3 runs completed."
