@@ -112,6 +112,11 @@ class Block:
         """Median and interval by (objective, metric); computed once, for it costs a bootstrap each."""
         return {(cell.objective, q.key): cell.estimate(q) for cell in self.cells for q in self.quantities}
 
+    @property
+    def seed_counts(self) -> list[int]:
+        """How many seeds have a value, for each estimate that the printed tables show; 0 where none has."""
+        return [self.estimates[cell.objective, q.key].n for cell in self.cells for q in self.quality]
+
     def best(self, metric: Quantity) -> list[str]:
         """The objectives with the best median: none if the metric has no direction, or nothing tells them apart."""
         found = {cell.objective: self.estimates[cell.objective, metric.key].value for cell in self.cells}
@@ -153,12 +158,12 @@ def notes(blocks: Sequence[Block], unfinished: Sequence[str] = ()) -> list[str]:
         "The floor is real data's own value, in the generator's place: a floor where lower is better, a ceiling where "
         "higher is better.",
     ]
-    estimates = [e for block in blocks for e in block.estimates.values() if e.n]
-    if any(e.n < MIN_SEEDS for e in estimates):
+    counts = {n for block in blocks for n in block.seed_counts}
+    if any(0 < n < MIN_SEEDS for n in counts):
         found.append(
             f"No interval where fewer than {MIN_SEEDS} seeds have a value: too few to say anything about spread."
         )
-    for n in sorted({e.n for e in estimates if MIN_SEEDS <= e.n <= WHOLE_RANGE}):
+    for n in sorted(n for n in counts if MIN_SEEDS <= n <= WHOLE_RANGE):
         found.append(
             f"With {n} seeds an interval is their range, which holds the median of all possible seeds with a "
             f"probability of {100 * (1 - 2 ** (1 - n)):.0f} %, not 95 %."

@@ -135,6 +135,18 @@ def test_notes_tell_every_reservation(sweep: Path, make_sweep: Make, tmp_path: P
         assert part not in clean
 
 
+@pytest.mark.parametrize("key", ["critic_loss", "w1"])
+def test_notes_tell_of_the_intervals_that_tables_print(make_sweep: Make, tmp_path: Path, key: str) -> None:
+    def change(spec: dict[str, Any], result: dict[str, Any]) -> None:
+        if spec["seed"] >= (2 if spec["objective"] == "a" else 3):
+            result["metrics"][key]["tail_mean"] = None
+
+    make_sweep(tmp_path, objectives=("a", "b"), datasets=("8gaussians",), seeds=6, change=change)
+    text = " ".join(notes(make_blocks(read_runs(tmp_path))))
+    for part in ("No interval where fewer than 3 seeds have a value", "With 3 seeds an interval is their range"):
+        assert (part in text) == (key == "w1")
+
+
 def test_notes_that_every_table_has_stand_in_the_readme_as_printed(sweep: Path) -> None:
     first, floor = notes(make_blocks(read_runs(sweep)))[:2]
     assert "floor where lower is better" in floor and "ceiling where higher is better" in floor
