@@ -13,6 +13,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from ..report.intervals import range_notes
 from ..report.markup import markdown_escape, markdown_table
 from ..report.quantities import number
 from ..report.statistics import Estimate
@@ -87,6 +88,7 @@ def machine(about: Mapping[str, Any], command: str, load: Sequence[float]) -> di
 def printed(rows: Sequence[Row]) -> Table:
     """The table for a terminal of 80 columns; each part under its name."""
     table = Table(*HEADINGS[1:], title="What lipbench costs", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table.caption, table.caption_justify = "\n".join(_range_notes(rows)) or None, "left"
     for part, group in groupby(rows, key=lambda row: row.part):
         table.add_row(Text(part, style="bold", no_wrap=True, overflow="ellipsis"))
         for row in group:
@@ -113,7 +115,12 @@ def markdown(rows: Sequence[Row], about: Mapping[str, str]) -> str:
     texts = ([*map(markdown_escape, cells[:2]), *cells[2:]] for cells in (row.cells() for row in rows))
     costs = markdown_table(HEADINGS, texts, left=2)
     told = "Medians over interleaved repeats, with 95 % bootstrap intervals. Goals stand beside what was measured."
+    told = " ".join([told, *_range_notes(rows)])
     where = markdown_table(
         ("", ""), ([markdown_escape(key), markdown_escape(value)] for key, value in about.items()), left=2
     )
     return f"# What lipbench costs\n\n{costs}\n{told}\n\n## Measured on\n\n{where}"
+
+
+def _range_notes(rows: Sequence[Row]) -> list[str]:
+    return range_notes((row.estimate.n for row in rows), "repeats")

@@ -14,10 +14,11 @@ from functools import cached_property
 from typing import Any
 
 from ...objectives.errors import BadInput
+from .intervals import range_notes
 from .published import published_on
 from .quantities import Quantity, in_order, number, quantity
 from .records import STATUSES, RunRecord
-from .statistics import MIN_SEEDS, WHOLE_RANGE, Estimate, estimate, median
+from .statistics import MIN_SEEDS, Estimate, estimate, median
 
 _SAME_IN_A_CELL = (
     *("loss", "objective_spec", "architecture_spec", "recipe_spec", "steps", "evaluation"),
@@ -163,11 +164,7 @@ def notes(blocks: Sequence[Block], unfinished: Sequence[str] = ()) -> list[str]:
         found.append(
             f"No interval where fewer than {MIN_SEEDS} seeds have a value: too few to say anything about spread."
         )
-    for n in sorted(n for n in counts if MIN_SEEDS <= n <= WHOLE_RANGE):
-        found.append(
-            f"With {n} seeds an interval is their range, which holds the median of all possible seeds with a "
-            f"probability of {100 * (1 - 2 ** (1 - n)):.0f} %, not 95 %."
-        )
+    found += range_notes(counts)
     if any(_lost(run, q.key) for block in blocks for run in block.runs for q in block.quality):
         found.append("A seed that diverged without a final value counts as the worst possible: ∞, no modes, IS 1.")
     if noise := _evaluation_noise(blocks):

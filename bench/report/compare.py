@@ -12,9 +12,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from .files import write
+from .intervals import interval_text, range_notes
 from .markup import markdown_escape, markdown_table
 from .pairs import CellPair, MetricPair, Pairing, pair_folders
-from .printed import interval_text
 from .quantities import number
 from .records import RunRecord
 from .statistics import MIN_SEEDS
@@ -70,10 +70,12 @@ def compare_notes(found: Pairing, most: int | None = None) -> list[str]:
         f"Medians over the seeds of each folder. {second} better by: median over the shared seeds of the paired "
         "difference, positive where it is better; in brackets 95 % bootstrap intervals over seeds.",
     ]
-    if any(pair.comparison.pairs < MIN_SEEDS for cell in found.cells for pair in cell.metrics):
+    pairs = [pair for cell in found.cells for pair in cell.metrics]
+    if any(pair.comparison.pairs < MIN_SEEDS for pair in pairs):
         lines.append(
             f"No interval where fewer than {MIN_SEEDS} seeds are shared: too few to say anything about spread."
         )
+    lines += range_notes(e.n for pair in pairs for e in (pair.first, pair.second, pair.comparison.difference))
     for cell in (c for c in found.cells if c.settings):
         where = f"{cell.first.objective} on {' · '.join(cell.key)}"
         lines.append(f"{where} is not the same in both: {'; '.join(cell.settings)}.")

@@ -17,9 +17,9 @@ from markupsafe import Markup
 from . import findings
 from .blocks import Block, Cell, notes
 from .curves import COLOURS, Style, axes_of, curves, log_scale
+from .intervals import interval_text, range_notes
 from .noise import Noise, noise, size_curves
 from .plots import slugs
-from .printed import interval_text
 from .quantities import AXES, KNOWN, Quantity, number
 from .records import RunRecord
 from .strips import Strip, strips, thumbnail
@@ -106,6 +106,7 @@ def _environment() -> Environment:
     environment.filters |= {
         "number": number,
         "interval": interval_text,
+        "range_notes": range_notes,
         "colour": colour_class,
         "json": _json,
         "js_number": _js,

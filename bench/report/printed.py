@@ -13,10 +13,10 @@ from rich.measure import Measurement
 from rich.table import Table
 
 from .blocks import Block, notes
+from .intervals import interval_text, range_notes
 from .markup import markdown_escape, markdown_table
 from .quantities import number
 from .records import RunRecord
-from .statistics import Estimate
 
 FLOOR = "floor"
 _LATEX = {
@@ -45,13 +45,6 @@ class PrintedRow:
     cells: list[str]
     bold: list[bool]
     failures: bool = False
-
-
-def interval_text(found: Estimate) -> str:
-    """The text "0.0843 [0.0801, 0.0912]", or the value alone where there is no interval."""
-    if found.low is None or found.high is None:
-        return number(found.value)
-    return f"{number(found.value)} [{number(found.low)}, {number(found.high)}]"
 
 
 def headings(block: Block) -> list[str]:
@@ -88,10 +81,11 @@ def latex(blocks: Sequence[Block], unfinished: Sequence[str] = ()) -> str:
     parts = ["% Needs \\usepackage{booktabs}.", *(f"% {note}" for note in notes(blocks, unfinished))]
     for block in blocks:
         head = [_latex_escape(text) for text in headings(block)]
+        told = "".join(f" {_latex_escape(note)}" for note in range_notes(block.seed_counts))
         parts += [
             r"\begin{table}",
             r"\centering",
-            rf"\caption{{{_latex_escape(block.title)}: median over seeds of the tail mean [95\,\% interval].}}",
+            rf"\caption{{{_latex_escape(block.title)}: median over seeds of the tail mean [95\,\% interval].{told}}}",
             rf"\begin{{tabular}}{{ll{'r' * (len(head) - 2)}}}",
             r"\toprule",
             rf"{' & '.join(head)} \\",

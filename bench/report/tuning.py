@@ -18,8 +18,8 @@ from .best_of import best_of_png
 from .blocks import Block, Cell, make_blocks
 from .curves import styles
 from .files import write
+from .intervals import interval_text, range_notes
 from .markup import markdown_escape, markdown_table
-from .printed import interval_text
 from .quantities import Quantity, number
 from .records import read_runs, read_suite
 from .statistics import MIN_SEEDS, expected_best, median_best
@@ -57,7 +57,7 @@ def report_tuning(folder: Path, tuned: Sequence[Tuned], console: Console) -> Non
         for one in found:
             table.add_row(*map(escape, tuned_row(one, blocks)))
         console.print(table)
-    for note in tuning_notes(tuned):
+    for note in tuning_notes(tuned, blocks):
         console.print(escape(note), style="dim")
     console.print(f"All configurations: {folder}/tune.csv. The best, as a sweep: {best}/report.html", soft_wrap=True)
 
@@ -110,7 +110,7 @@ def tuned_row(one: Tuned, blocks: Sequence[Block]) -> list[str]:
     ]
 
 
-def tuning_notes(tuned: Sequence[Tuned]) -> list[str]:
+def tuning_notes(tuned: Sequence[Tuned], blocks: Sequence[Block]) -> list[str]:
     """What the table's columns are, and every reservation."""
     found = [
         "Budget: random configurations per objective, each run once at one seed. Lost: those that diverged or failed, "
@@ -122,7 +122,8 @@ def tuning_notes(tuned: Sequence[Tuned]) -> list[str]:
         found.append("Some objectives were tried with fewer configurations than the budget.")
     if any(0 < t.fresh_seeds < MIN_SEEDS for t in tuned):
         found.append(f"Fewer than {MIN_SEEDS} fresh seeds: too few to say anything about spread, so no interval.")
-    return found
+    cells = [(one, cell) for one in tuned if (cell := _cell(one, blocks))]
+    return found + range_notes((len(cell.values(one.metric)) for one, cell in cells))
 
 
 def tuning_markdown(tuned: Sequence[Tuned], blocks: Sequence[Block]) -> str:
@@ -132,7 +133,7 @@ def tuning_markdown(tuned: Sequence[Tuned], blocks: Sequence[Block]) -> str:
         rows = [[markdown_escape(text) for text in tuned_row(one, blocks)] for one in found]
         table = markdown_table(_headings(found[0].metric), rows, left=len(HEADINGS))
         parts.append(f"## {markdown_escape(title)}\n\n{table}")
-    parts.append("\n".join(f"- {note}" for note in tuning_notes(tuned)) + "\n")
+    parts.append("\n".join(f"- {note}" for note in tuning_notes(tuned, blocks)) + "\n")
     return "\n".join(parts)
 
 

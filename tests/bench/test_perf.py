@@ -243,6 +243,18 @@ def test_markdown_holds_the_rows_and_the_machine() -> None:
     assert f"| pytorch-lightning | {version('pytorch-lightning')} |" in text
 
 
+def test_intervals_of_few_repeats_are_not_called_95_percent() -> None:
+    few = Row("c", "ratio", "×", Estimate(1.5, 1.4, 1.6, 3))
+    told = "With 3 repeats an interval is their range, which holds the median of all possible repeats with a"
+    console = Console(width=80, file=StringIO())
+    with console.capture() as said:
+        console.print(printed([*ROWS, few]))
+    shown = " ".join(said.get().split())
+    for text in (markdown([*ROWS, few], {}), shown):
+        assert f"{told} probability of 75 %, not 95 %." in text
+    assert "repeats an interval" not in markdown(ROWS, {})
+
+
 def test_main_writes_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     asked: list[tuple[int, bool]] = []
 

@@ -61,6 +61,14 @@ def test_compare_names_and_counts_what_one_folder_has_alone(two: tuple[Path, Pat
     assert any(line.startswith("Only in new: 4 run(s): c on") for line in lines)
 
 
+def test_compare_says_what_intervals_of_few_seeds_are(make_sweep: Make, tmp_path: Path) -> None:
+    for name, seeds in (("four", 4), ("six", 6), ("seven", 7)):
+        make_sweep(tmp_path / name, objectives=("a",), datasets=("8gaussians",), seeds=seeds)
+    found = compare_notes(pair_folders(tmp_path / "four", tmp_path / "six"))
+    assert [line[: line.index(",")] for line in found if "range" in line] == ["With 4 seeds an interval is their range"]
+    assert not any("range" in line for line in compare_notes(pair_folders(tmp_path / "six", tmp_path / "seven")))
+
+
 def test_compare_says_which_runs_are_identical(make_sweep: Make, tmp_path: Path) -> None:
     two = [make_sweep(tmp_path / n, objectives=("a",), datasets=("8gaussians",), seeds=4) for n in ("old", "new")]
     path = two[1] / "runs" / "a-8gaussians-matched-2" / "history.csv"

@@ -140,6 +140,17 @@ def test_page_escapes_everything_that_comes_from_records(make_sweep: Callable[..
     assert all((image["src"] or "").startswith("data:") for image in outline.of("img"))
 
 
+@pytest.mark.parametrize("seeds", [3, 6])
+def test_page_says_what_intervals_of_few_seeds_are_below_each_table(
+    make_sweep: Callable[..., Path], tmp_path: Path, seeds: int
+) -> None:
+    make_sweep(tmp_path, objectives=("a", "b"), datasets=("8gaussians",), seeds=seeds)
+    text = _page(tmp_path)
+    told = ("With 3 seeds an interval is their range", "with a probability of 75 %, not 95 %")
+    assert [text.count(part) for part in told] == [2 if seeds == 3 else 0] * 2  # the summary's, and better by
+    assert "with its 95 % bootstrap interval. " in text and "Newcombe's 95 % interval" in text
+
+
 def test_page_of_nothing_but_failures_is_whole(make_sweep: Callable[..., Path], tmp_path: Path) -> None:
     statuses = {("a", "8gaussians", seed): "failed" for seed in range(2)}
     make_sweep(tmp_path, objectives=("a",), datasets=("8gaussians",), seeds=2, statuses=statuses)

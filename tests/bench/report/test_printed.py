@@ -53,6 +53,16 @@ def test_latex_is_booktabs_with_balanced_braces(blocks: list[Block]) -> None:
     assert [line.count(" & ") for line in body] == [5] * 6 + [3] * 6
 
 
+@pytest.mark.parametrize("seeds", [5, 6])
+def test_latex_says_in_the_caption_what_an_interval_of_few_seeds_is(
+    make_sweep: Callable[..., Path], tmp_path: Path, seeds: int
+) -> None:
+    make_sweep(tmp_path, objectives=("a", "b"), datasets=("8gaussians",), seeds=seeds)
+    (caption,) = re.findall(r"^\\caption\{(.*)\}$", latex(make_blocks(read_runs(tmp_path))), re.M)
+    told = r" With 5 seeds an interval is their range, which holds the median of all possible seeds with a probability"
+    assert caption.endswith(r"[95\,\% interval]." + (rf"{told} of 94 \%, not 95 \%." if seeds == 5 else ""))
+
+
 def test_labels_are_escaped_everywhere(nasty: list[Block]) -> None:
     assert r"my.py:A$b$&\<x\>\|\*\_\[red\]%" in markdown(nasty)
     assert r"my.py:A\$b\$\&\textless{}x\textgreater{}|*\_[red]\%" in latex(nasty)
