@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich import box
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.text import Text
 
 from .files import write
 from .intervals import interval_text, range_notes
@@ -19,6 +18,7 @@ from .quantities import number
 from .records import RunRecord
 from .statistics import MIN_SEEDS
 from .tables import csv_text
+from .terminal import Texts, print_table
 
 MOST_NAMED = 5  # runs in one folder only, in the terminal; compare.md names all
 
@@ -111,12 +111,8 @@ def compare_markdown(found: Pairing) -> str:
 
 def _print(found: Pairing, console: Console) -> None:
     for title, rows in _printed(found).items():
-        table = Table(title=escape(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
-        for i, text in enumerate(_headings(found)):
-            table.add_column(escape(text), justify="left" if i < 3 else "right", overflow="fold")
-        for row in rows:
-            table.add_row(*map(escape, row))
-        console.print(table)
+        texts = [[Text(text) for text in row] for row in rows]
+        print_table(Texts(title, _headings(found), texts, labels=3, left=(0, 1, 2)), console)
     for note in compare_notes(found, MOST_NAMED):
         console.print(escape(note), style="dim")
 

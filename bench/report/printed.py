@@ -6,17 +6,16 @@ All three are views of the same rows (`printed_rows`); every text that comes fro
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rich import box
-from rich.console import Console, ConsoleOptions
+from rich.console import Console
 from rich.markup import escape
-from rich.measure import Measurement
-from rich.table import Table
+from rich.text import Text
 
 from .blocks import Block, notes
 from .intervals import interval_text, range_notes
 from .markup import markdown_escape, markdown_table
 from .quantities import number
 from .records import RunRecord
+from .terminal import Texts, print_table
 
 FLOOR = "floor"
 _LATEX = {
@@ -99,18 +98,11 @@ def latex(blocks: Sequence[Block], unfinished: Sequence[str] = ()) -> str:
 
 
 def print_summary(blocks: Sequence[Block], unfinished: Sequence[str] = (), console: Console | None = None) -> None:
-    """The summary in the terminal: a table per block, best medians bold, runs that did not complete in red.
-
-    Where the lines are too short, intervals stand below their values; where they are shorter still, cells wrap; and
-    where a word would be cut, the metrics are spread over several tables.
-    """
+    """The summary in the terminal: a table per block, best medians bold, runs that did not complete in red."""
     console = console or Console()
     for block in blocks:
-        everything = range(len(headings(block)) - 2)
-        forms = [_terminal_table(block, everything, gap, wrap=False) for gap in (" ", "\n")]
-        fits = [t for t in forms if Measurement.get(console, _unbounded(console), t).maximum <= console.width]
-        for table in fits[:1] or [_terminal_table(block, part, " ", wrap=True) for part in _spread(block, console)]:
-            console.print(table)
+        rows = [_terminal_row(row) for row in printed_rows(block)]
+        print_table(Texts(block.title, headings(block), rows, labels=2, left=(0, 1)), console)
     for note in notes(blocks, unfinished):
         console.print(escape(note), style="dim")
 
@@ -122,38 +114,11 @@ def print_memory(records: Sequence[RunRecord], console: Console) -> None:
         console.print(f"A run took up to {max(peaks):,.0f} MB of memory.", style="dim", highlight=False)
 
 
-def _unbounded(console: Console) -> ConsoleOptions:
-    return console.options.update(width=10_000)
-
-
-def _spread(block: Block, console: Console) -> list[list[int]]:
-    """The metrics' places, in as few tables as there are words that fit beside one another; one a table at least."""
-    parts: list[list[int]] = [[]]
-    for metric in range(len(headings(block)) - 2):
-        wider = _terminal_table(block, [*parts[-1], metric], " ", wrap=True)
-        if parts[-1] and Measurement.get(console, _unbounded(console), wider).minimum > console.width:
-            parts.append([])
-        parts[-1].append(metric)
-    return parts
-
-
-def _terminal_table(block: Block, metrics: Sequence[int], gap: str, wrap: bool) -> Table:
-    """Objectives and runs, with the metrics at these places."""
-    table = Table(title=escape(block.title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
-    shown = (0, 1, *(metric + 2 for metric in metrics))
-    rows, titles = list(printed_rows(block)), headings(block)
-    for i in shown:
-        text = titles[i].replace("(", "\n(", 1) if wrap else titles[i]  # an extractor's name below the metric's
-        longest = max(len(word) for cell in (text, *(row.cells[i] for row in rows)) for word in cell.split() or [""])
-        justify = "left" if i < 2 else "right"
-        table.add_column(escape(text), justify=justify, no_wrap=i == 0 or not wrap, min_width=longest, overflow="fold")
-    for row in rows:
-        runs, values = row.cells[1].replace(", ", f",{gap}"), [c.replace(" [", f"{gap}[") for c in row.cells[2:]]
-        texts = [escape(c) for c in (row.cells[0], runs, *values)]
-        cells = [f"[bold]{texts[i]}[/bold]" if row.bold[i] else texts[i] for i in shown]
-        cells[1] = f"[red]{cells[1]}[/red]" if row.failures else cells[1]
-        table.add_row(*cells, style="dim" if row.cells[0] == FLOOR else None)
-    return table
+def _terminal_row(row: PrintedRow) -> list[Text]:
+    """The floors dim, so that they stand back."""
+    style = "dim" if row.cells[0] == FLOOR else ""
+    texts = [Text(text, "bold" if bold else style) for text, bold in zip(row.cells, row.bold, strict=True)]
+    return [texts[0], Text(row.cells[1], "red" if row.failures else style), *texts[2:]]
 
 
 def _markdown_row(row: PrintedRow) -> list[str]:

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich import box
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.text import Text
 
 from .best_of import best_of_png
 from .blocks import Block, Cell, make_blocks
@@ -24,6 +23,7 @@ from .quantities import Quantity, number
 from .records import read_runs, read_suite
 from .statistics import MIN_SEEDS, expected_best, median_best
 from .tables import csv_text
+from .terminal import Texts, print_table
 from .trials import Tuned
 
 HEADINGS = ["objective", "budget", "lost", "best configuration", "tuning value", "fresh seeds", "runs"]
@@ -51,12 +51,8 @@ def report_tuning(folder: Path, tuned: Sequence[Tuned], console: Console) -> Non
             folder / "plots" / f"tune-{i + 1}-{found[0].key[0].replace('/', '_')[:80]}.png", best_of_png(found, looks)
         )
     for title, found in _by_block(tuned).items():
-        table = Table(title=escape(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
-        for i, heading in enumerate(_headings(found[0].metric)):
-            table.add_column(escape(heading), justify="left" if i in (0, 3) else "right", overflow="fold")
-        for one in found:
-            table.add_row(*map(escape, tuned_row(one, blocks)))
-        console.print(table)
+        rows = [[Text(text) for text in tuned_row(one, blocks)] for one in found]
+        print_table(Texts(title, _headings(found[0].metric), rows, labels=1, left=(0, 3)), console)
     for note in tuning_notes(tuned, blocks):
         console.print(escape(note), style="dim")
     console.print(f"All configurations: {folder}/tune.csv. The best, as a sweep: {best}/report.html", soft_wrap=True)

@@ -2,6 +2,7 @@
 
 import io
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -146,6 +147,23 @@ def test_compare_command_writes_both_files_and_prints_both_medians(
     assert len(table) == 4 and set(table["metric"]) == {"w1", "modes", "high_quality", "mode_kl"}
     text = (tmp_path / "both" / "compare.md").read_text()
     assert "# old and new" in text and "new better by" in text and text.count("seed ") == 8
+
+
+@pytest.mark.parametrize("name", ["old", "a-results-folder-of-yesterday's"])
+def test_compare_cuts_no_number_of_its_tables_in_the_terminal(make_sweep: Make, tmp_path: Path, name: str) -> None:
+    statuses = {("minimax", "8gaussians", 1): "diverged"}
+    first, second = make_sweep(tmp_path / name, statuses=statuses), make_sweep(tmp_path / "new", seeds=4)
+    shown = io.StringIO()
+    found = compare_folders(first, second, None, Console(file=shown, width=80))
+    tables = shown.getvalue()[: shown.getvalue().index("24 run(s)")]
+    assert max(map(len, tables.splitlines())) <= 80
+    words, rows = (
+        set(tables.split()),
+        [re.split(r"(?<!\\)\|", line)[4:] for line in compare_markdown(found).splitlines()],
+    )
+    numbers = [word for row in rows for cell in row for word in cell.split() if any(map(str.isdigit, word))]
+    assert len(numbers) > 200 and [number for number in numbers if number not in words] == []
+    assert {"minimax", "wgan-clip", "diverged", "(mnist-cnn)", "won"} <= words
 
 
 def test_compare_escapes_names_and_prints_failures(make_sweep: Make, tmp_path: Path) -> None:

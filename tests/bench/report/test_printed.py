@@ -98,7 +98,7 @@ def test_memory_is_the_most_that_a_run_took(sweep: Path) -> None:
     assert console.file.getvalue().count("\n") == 1  # pyright: ignore[reportAttributeAccessIssue]
 
 
-@pytest.mark.parametrize("width", [50, 60, 80, 120])
+@pytest.mark.parametrize("width", [50, 51, 60, 80, 120])
 def test_terminal_cuts_no_word_and_leaves_no_metric_out(sweep: Path, width: int) -> None:
     blocks = make_blocks(read_runs(sweep), read_suite(sweep))
     text = _terminal(blocks, width)
@@ -109,3 +109,18 @@ def test_terminal_cuts_no_word_and_leaves_no_metric_out(sweep: Path, width: int)
         for row in printed_rows(block):
             missing = {word for cell in row.cells for word in cell.split() if word not in words}
             assert not missing, (width, missing)
+
+
+@pytest.mark.parametrize("width", [50, 80, 120])
+def test_terminal_folds_a_long_label_and_keeps_every_number_whole(
+    make_sweep: Callable[..., Path], tmp_path: Path, width: int
+) -> None:
+    label = "x" * 70
+    make_sweep(tmp_path, objectives=(label, "minimax"), statuses={("minimax", "8gaussians", 0): "diverged"})
+    blocks = make_blocks(read_runs(tmp_path))
+    text = _terminal(blocks, width)
+    assert max(map(len, text.splitlines())) <= width
+    words = set(text.split())
+    assert not [w for b in blocks for r in printed_rows(b) for c in r.cells[1:] for w in c.split() if w not in words]
+    assert "x" * (width // 3) in words
+    assert label in _terminal(blocks, 250)  # whole where there is room

@@ -1,15 +1,17 @@
 """The report of a search, from records: its table and its notes. The search itself is tests/bench/tuning's."""
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from lipbench.bench.report.blocks import make_blocks
 from lipbench.bench.report.quantities import KNOWN
 from lipbench.bench.report.records import read_runs
 from lipbench.bench.report.trials import Trial, Tuned
-from lipbench.bench.report.tuning import tuning_markdown, tuning_notes
+from lipbench.bench.report.tuning import report_tuning, tuned_row, tuning_markdown, tuning_notes
 
 FOUND = ("8gaussians", "mlp-3x128", "matched")
 Search = Callable[..., list[Tuned]]
@@ -28,6 +30,19 @@ def search(make_sweep: Callable[..., Path]) -> Search:
         return [Tuned(FOUND, o, KNOWN["w1"], 2, seeds, found) for o, found in trials.items()]
 
     return make
+
+
+@pytest.mark.parametrize("objectives", [("minimax", "wgan-gp"), ("minimax", "x" * 70)])
+def test_tuning_cuts_no_word_of_its_table_in_the_terminal(
+    search: Search, tmp_path: Path, objectives: tuple[str, ...]
+) -> None:
+    tuned, shown = search(tmp_path, objectives, 3), io.StringIO()
+    report_tuning(tmp_path, tuned, Console(file=shown, width=80))
+    table = shown.getvalue()[: shown.getvalue().index("Budget: ")]
+    assert max(map(len, table.splitlines())) <= 80
+    blocks = make_blocks(read_runs(tmp_path / "best"))
+    words = {word for one in tuned for cell in tuned_row(one, blocks)[1:] for word in cell.split()}
+    assert "lr=1.23e−4," in words and words - set(table.split()) == set()
 
 
 @pytest.mark.parametrize("seeds", [3, 6])
