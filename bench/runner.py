@@ -95,7 +95,7 @@ def sweep_of(suite: Suite, specs: Sequence[RunSpec], place: Place, executor: Exe
     store = Store(place.folder)
     with telling_disk_trouble(place.folder), store.lock():
         _tell_set_aside(store.set_aside({spec.id for spec in specs}), console)
-        write_json(place.folder / "suite.json", _about(suite, place))
+        write_json(place.folder / "suite.json", _about(suite, specs, place))
         left = TimeLeft(executor.slots)
         tally, todo = _look(specs, store, left, console)
         say(
@@ -238,11 +238,13 @@ def _tell_set_aside(names: list[str], console: Console) -> None:
         )
 
 
-def _about(suite: Suite, place: Place) -> dict[str, Any]:
+def _about(suite: Suite, specs: Sequence[RunSpec], place: Place) -> dict[str, Any]:
+    """The content of suite.json; `objectives` has the labels that the suite's go by in tables, in its order."""
     return {
         "name": suite.name,
         "schema_version": SCHEMA_VERSION,
         "suite": suite.model_dump(),
+        "objectives": list(dict.fromkeys(spec.objective for spec in specs)),
         "version": version("lipbench"),
         "code": code_version(),
         "command": "lipbench " + " ".join(sys.argv[1:]),

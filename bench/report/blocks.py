@@ -147,8 +147,14 @@ def make_blocks(records: Sequence[RunRecord], suite: Mapping[str, Any] | None = 
 
 
 def objective_order(records: Sequence[RunRecord], suite: Mapping[str, Any] | None = None) -> list[str]:
-    """The labels of the objectives as the suite lists them, the others after them by name."""
-    return sorted({record.objective for record in records}, key=_ranking(suite, "objectives", lambda label: label))
+    """The labels of the objectives as the suite lists them, the others after them by name.
+
+    A suite.json of before has the suite alone, in which a plug-in does not stand under its label and variants of one
+    objective stand under one name.
+    """
+    exact = {label: i for i, label in enumerate((suite or {}).get("objectives") or [])}
+    listed = _ranking(suite, "objectives", lambda label: label)
+    return sorted({r.objective for r in records}, key=lambda label: (exact.get(label, len(exact)), listed(label)))
 
 
 def notes(blocks: Sequence[Block], unfinished: Sequence[str] = ()) -> list[str]:

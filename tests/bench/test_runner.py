@@ -94,6 +94,7 @@ def test_sweep_leaves_records_tables_plots_and_a_page(sweep_tiny: Sweep, place: 
     assert {r.status for r in read_runs(place.folder)} == {"completed"}
     about = json.loads((place.folder / "suite.json").read_text())
     assert about["suite"]["objectives"] == ["minimax", "wgan-gp"]
+    assert about["objectives"] == ["minimax", "wgan-gp"]
     assert about["machine"]["cores"] == os.cpu_count()
     lines = printed.getvalue().splitlines()
     assert lines[0] == f"small: 2 runs, 2 to make, 1 at a time; results in {place.folder}"
@@ -187,6 +188,16 @@ def test_sweep_makes_the_runs_of_a_changed_plugin_again(
     sweep_tiny(objectives=["minimax", "my.py:Mine"])
     assert set(trained) == {"mine"}
     assert len(list((place.folder / "superseded").iterdir())) == 1
+
+
+def test_tables_of_a_sweep_have_variants_and_plugins_in_the_suites_order(
+    sweep_tiny: Sweep, write_plugin: WritePlugin, place: Place
+) -> None:
+    write_plugin("x = 1")
+    variants = [{"name": "wgan-gp", "weight": weight} for weight in (10.0, 0.1)]
+    assert sweep_tiny(objectives=[variants[0], "my.py:Mine", variants[1], "minimax"]) == 0
+    labels = ["wgan-gp(weight=10)", "mine", "wgan-gp(weight=0.1)", "minimax"]
+    assert [row["objective"] for row in table(place)] == labels
 
 
 def test_sweep_in_a_folder_where_another_is_at_work_is_refused(sweep_tiny: Sweep, place: Place) -> None:

@@ -67,6 +67,16 @@ def test_objective_order_knows_extended_labels_and_puts_strangers_last(sweep: Pa
     assert objective_order(records) == ["minimax", "sn-gan", "wgan-clip", "wgan-gp"]
 
 
+def test_objective_order_is_that_of_the_labels_where_suite_json_has_them(make_sweep: Make, tmp_path: Path) -> None:
+    labels = ["wgan-gp(weight=10)", "mine", "wgan-gp(weight=0.1)", "wgan-gp"]
+    variants = [{"name": "wgan-gp", "weight": 10}, "my.py:Mine", {"name": "wgan-gp", "weight": 0.1}, "wgan-gp"]
+    records = read_runs(make_sweep(tmp_path, (*labels, "stranger"), ("8gaussians",), seeds=1))
+    suite = {"suite": {"objectives": variants}}
+    assert objective_order(records, suite | {"objectives": labels}) == [*labels, "stranger"]
+    before = ["wgan-gp", "wgan-gp(weight=0.1)", "wgan-gp(weight=10)", "mine", "stranger"]
+    assert objective_order(records, suite) == before  # as the suite alone can tell
+
+
 def test_natural_sorts_numbers_by_value() -> None:
     assert sorted(["25gaussians", "ring5", "8gaussians"], key=natural) == ["8gaussians", "25gaussians", "ring5"]
 
