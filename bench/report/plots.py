@@ -21,6 +21,7 @@ from .figures import quality_figure, stability_figure
 from .pictures import samples_figure
 
 FEW_BLOCKS = 4  # are drawn in this process
+SLUG_BYTES = 120  # of a block's name in a file's; file systems take 255 in all
 Draw = Callable[[Block, Mapping[str, Style]], Figure | None]
 FIGURES: dict[str, Draw] = {
     "quality": quality_figure,
@@ -32,10 +33,16 @@ FIGURES: dict[str, Draw] = {
 
 
 def slugs(blocks: Sequence[Block]) -> list[str]:
-    """A file name per block: the dataset, with architecture and recipe where the dataset alone is ambiguous."""
+    """A file name per block, each another: the dataset, with architecture and recipe where that alone is ambiguous."""
     names = [title.replace(" · ", "-") for title in short_titles(blocks).values()]
     names = [re.sub(r"[^\w.+-]+", "_", name).strip("._") or "block" for name in names]
-    return [name if names.count(name) == 1 else f"{name}-{i}" for i, name in enumerate(names)]
+    found: list[str] = []
+    for i, name in enumerate(names):
+        slug = name.encode()[:SLUG_BYTES].decode(errors="ignore")
+        while slug in found:
+            slug = f"{slug}-{i}"
+        found.append(slug)
+    return found
 
 
 def draw_plots(blocks: Sequence[Block], styles: Mapping[str, Style]) -> Iterator[tuple[str, bytes]]:

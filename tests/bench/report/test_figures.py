@@ -18,7 +18,7 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from PIL import Image
 
-from lipbench.bench.report import plots
+from lipbench.bench.report import plots, report
 from lipbench.bench.report.blocks import Block, make_blocks, objective_order
 from lipbench.bench.report.canvas import RC, Panel, canvas, few_ticks, plain_axes, tick
 from lipbench.bench.report.curves import DASHES, Style, styles
@@ -243,6 +243,23 @@ def test_slugs_are_distinct_and_safe_as_file_names(make_sweep: Make, tmp_path: P
     make_sweep(tmp_path / "x", objectives=("a",), datasets=datasets, recipes=recipes, seeds=1)
     names = slugs(_load(tmp_path / "x")[0])
     assert len(set(names)) == 4 and all("/" not in n and " " not in n and not n.startswith(".") for n in names)
+
+
+@pytest.mark.parametrize("letter", ["x", "鳥"])
+def test_slugs_are_cut_and_stay_distinct(letter: str) -> None:
+    datasets = [f"folder:/{letter * 280}/{end}" for end in "ab"] + ["a b", "a?b", "a_b-3", "a_b"]
+    names = slugs([Block((dataset, "mlp", "matched"), (), {}) for dataset in datasets])
+    assert len(set(names)) == 6 and names[2:4] == ["a_b", "a_b-3"]
+    assert [len(name.encode()) in range(118, 128) for name in names] == [True] * 2 + [False] * 4
+
+
+def test_report_of_a_dataset_with_a_long_name_has_its_plots(make_sweep: Make, tmp_path: Path) -> None:
+    def shorten(spec: dict[str, Any], result: dict[str, Any]) -> None:
+        spec["run"] = result["run"] = "r"
+
+    dataset = f"folder:/{'pictures/' * 31}"
+    report(make_sweep(tmp_path / "s", objectives=("a",), datasets=(dataset,), seeds=1, change=shorten))
+    assert len(list((tmp_path / "s" / "plots").iterdir())) == len(FIGURES)
 
 
 def test_canvas_puts_panels_in_rows_inside_the_figure() -> None:
