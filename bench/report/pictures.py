@@ -5,6 +5,7 @@ images stand in a grid, in their own order.
 """
 
 import io
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -21,8 +22,10 @@ from .records import RunRecord, read_samples
 
 PANEL = 2.4  # inches, with the gap beside it
 _GAP = 0.06  # of a panel
-_ROW = 1.18  # height of a row with its titles, in panels
-_TOP = 1.15  # upper edge of the first row, from its lower left corner
+_ROW = 1.04  # height of a row without its titles, in panels
+_TOP = 1.01  # upper edge of the first row below its titles, from its lower left corner
+_LINE = 0.07  # height of a line of a title, in panels
+_LETTERS = 28  # of a line of a title: as wide as a panel
 _BINS = 100
 _MARGIN = 0.25  # of the real sample's extent, on each side
 
@@ -61,17 +64,19 @@ def samples_figure(block: Block, styles: Mapping[str, Style]) -> Figure | None:
     real = next((s["real"] for s in samples.values() if "real" in s), None)
     if real is None:
         return None
-    panels = [("real data", "", real, "#000000")]
-    panels += [(o, _state(run), samples[o]["fake"] if run else None, styles[o].colour) for o, run in shown.items()]
+    panels = [(_title("real data"), real, "#000000")]
+    panels += [(_title(o, _state(r)), samples[o]["fake"] if r else None, styles[o].colour) for o, r in shown.items()]
     columns = min(len(panels), 5)
     rows = -(-len(panels) // columns)
-    size = Panel(PANEL * columns, PANEL * rows * _ROW, 0.1, 0.1, 0.0, 0.1)
+    titles = _LINE * max(title.count("\n") + 1 for title, _, _ in panels)
+    row = _ROW + titles
+    size = Panel(PANEL * columns, PANEL * rows * row, 0.1, 0.1, 0.0, 0.1)
     figure, (ax,) = canvas(1, 1, size, f"{block.title}: last samples")
     ax.set_axis_off()
-    for i, (name, state, drawn, colour) in enumerate(panels):
-        _panel(ax, (i % columns, -(i // columns) * _ROW), drawn, real, colour, f"{name}\n{state}")
-    room = _slack(figure, columns) + _GAP / 2
-    ax.set(xlim=(-room, columns - _GAP + room), ylim=(_TOP - rows * _ROW, _TOP))
+    for i, (title, drawn, colour) in enumerate(panels):
+        _panel(ax, (i % columns, -(i // columns) * row), drawn, real, colour, title)
+    room, top = _slack(figure, columns) + _GAP / 2, _TOP + titles
+    ax.set(xlim=(-room, columns - _GAP + room), ylim=(top - rows * row, top))
     return figure
 
 
@@ -118,6 +123,11 @@ def _state(run: RunRecord | None) -> str:
     )
 
 
+def _title(*texts: str) -> str:
+    """Each text on lines of its own, none wider than a panel."""
+    return "\n".join(line for text in texts for line in textwrap.wrap(text, _LETTERS, break_on_hyphens=False))
+
+
 def _slack(figure: Figure, columns: int) -> float:
     """Half of the width, in panels, that a figure has beyond its panels because its title is longer than they are."""
     return max(0.0, (figure.get_figwidth() - 0.2) / PANEL - columns) / 2
@@ -128,7 +138,7 @@ def _panel(
 ) -> None:
     """Draws one panel into the square at `corner` (lower left), with its title above."""
     x, y, side = *corner, 1 - _GAP
-    ax.text(x + side / 2, y + side + 0.03, title.strip(), ha="center", va="bottom", linespacing=1.3)
+    ax.text(x + side / 2, y + side + 0.03, title, ha="center", va="bottom", linespacing=1.3)
     if samples is None:
         ax.text(x + side / 2, y + side / 2, "no samples", ha="center", va="center", color="#777777")
     elif samples.ndim == 2:

@@ -89,6 +89,16 @@ def test_figures_with_ten_long_names_do_not_overlap_either(make_sweep: Make, tmp
     assert {kind: found for (_, kind), figure in figures.items() if (found := _overlaps(figure))} == {}
 
 
+def test_samples_have_titles_that_do_not_overlap_however_long_names_are(make_sweep: Make, tmp_path: Path) -> None:
+    objectives = ("minimax", "wgan-gp(weight=0.1, target=0.0, places=interpolate)", "W" * 20, "x" * 100, "a")
+    make_sweep(tmp_path, objectives=objectives, datasets=("8gaussians",), seeds=1)
+    (block,), found = _load(tmp_path)
+    figure = _draw([block], found)["8gaussians", "samples"]
+    assert _overlaps(figure) == []
+    titles = {"".join(text.get_text().split()) for text in figure.axes[0].texts}
+    assert titles >= {f"{objective.replace(' ', '')}seed0,completed" for objective in objectives}
+
+
 def test_colours_of_objectives_agree_between_all_figures(drawn: dict[tuple[str, str], Figure]) -> None:
     legends = [_colours(f) for (_, kind), f in drawn.items() if kind in ("quality", "stability", "singular-values")]
     objectives = ("minimax", "wgan-clip", "wgan-gp", "sn-gan")
