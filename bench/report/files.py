@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from uuid import uuid4
 
 from ...objectives.errors import BadInput
 
@@ -9,14 +10,17 @@ from ...objectives.errors import BadInput
 def put(path: Path, content: bytes) -> None:
     """To a temporary name first, flushed to disk, then renamed: whoever reads finds the old file or the new one.
 
-    Raises OSError if it cannot be written.
+    Of two that write it at the same time the last wins. Raises OSError if it cannot be written; nothing is left then.
     """
-    temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    temporary = path.with_name(f".{uuid4().hex}.tmp")  # not NamedTemporaryFile's, which nobody else may read
+    try:
+        with temporary.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def write(path: Path, content: bytes) -> None:

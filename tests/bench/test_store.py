@@ -42,7 +42,27 @@ def test_write_text_leaves_the_old_file_when_it_is_cut_short(tmp_path: Path, mon
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
         write_text(path, "new")
-    assert path.read_text() == "old"
+    assert path.read_text() == "old" and names(tmp_path) == {"file"}
+
+
+def test_write_text_by_two_at_once_leaves_what_the_last_wrote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, fsync = tmp_path / "file", os.fsync
+
+    def meanwhile(descriptor: int) -> None:
+        monkeypatch.setattr(os, "fsync", fsync)
+        write_text(path, "another's")
+        assert path.read_text() == "another's"
+
+    monkeypatch.setattr(os, "fsync", meanwhile)
+    write_text(path, "mine")
+    assert path.read_text() == "mine" and names(tmp_path) == {"file"}
+    assert path.stat().st_mode & 0o777 == 0o666 & ~_umask()
+
+
+def _umask() -> int:
+    found = os.umask(0)
+    os.umask(found)
+    return found
 
 
 def test_write_text_leaves_no_temporary_file(tmp_path: Path) -> None:
