@@ -151,6 +151,30 @@ def test_page_says_what_intervals_of_few_seeds_are_below_each_table(
     assert "with its 95 % bootstrap interval. " in text and "Newcombe's 95 % interval" in text
 
 
+@pytest.mark.parametrize(
+    ("sd", "sized", "heading"),
+    [
+        (0.1, True, "Noise of the evaluation, and number of samples"),
+        (0.1, False, "Noise of the evaluation"),
+        (None, True, "Number of samples"),  # evaluated again once
+        (None, False, None),
+    ],
+)
+def test_page_has_the_noise_and_the_sample_sizes_that_were_measured(
+    make_sweep: Callable[..., Path], tmp_path: Path, sd: float | None, sized: bool, heading: str | None
+) -> None:
+    def change(spec: dict, result: dict) -> None:
+        result["evaluation_noise"] = {"w1": {"values": [1.0], "sd": sd}}
+        result["bias"] = {"w1": {"sizes": [50, 100], "values": [5.0, 4.0]}} if sized else {}
+
+    make_sweep(tmp_path, objectives=("a",), datasets=("8gaussians",), seeds=2, change=change)
+    text = _page(tmp_path)
+    assert _outline(text).open == []
+    found = re.findall(r"<h3>((?:Noise|Number) of [^<]*)</h3>", text)
+    assert found == ([heading] if heading else [])
+    assert ("against 1/samples" in text) == sized and ("sd of one evaluation" in text) == (sd is not None)
+
+
 def test_page_of_nothing_but_failures_is_whole(make_sweep: Callable[..., Path], tmp_path: Path) -> None:
     statuses = {("a", "8gaussians", seed): "failed" for seed in range(2)}
     make_sweep(tmp_path, objectives=("a",), datasets=("8gaussians",), seeds=2, statuses=statuses)
