@@ -12,7 +12,7 @@ from rich.text import Text
 
 from .files import write
 from .intervals import interval_text, range_notes
-from .markup import markdown_escape, markdown_table
+from .markup import markdown_escape, markdown_list, markdown_table
 from .pairs import CellPair, MetricPair, Pairing, pair_folders
 from .quantities import number
 from .records import RunRecord
@@ -105,7 +105,7 @@ def compare_markdown(found: Pairing) -> str:
     for title, rows in _printed(found).items():
         cells = [[*map(markdown_escape, row[:3]), *row[3:]] for row in rows]
         parts.append(f"## {markdown_escape(title)}\n\n{markdown_table(_headings(found), cells, left=3)}")
-    parts.append("\n".join(f"- {markdown_escape(note)}" for note in compare_notes(found)) + "\n")
+    parts.append(markdown_list(compare_notes(found)))
     return "\n".join(parts)
 
 

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from .blocks import Block, notes
 from .intervals import interval_text, range_notes
-from .markup import markdown_escape, markdown_table
+from .markup import markdown_escape, markdown_list, markdown_table
 from .quantities import number
 from .records import RunRecord
 from .terminal import Texts, print_table
@@ -71,7 +71,7 @@ def markdown(blocks: Sequence[Block], unfinished: Sequence[str] = ()) -> str:
     for block in blocks:
         table = markdown_table(headings(block), map(_markdown_row, printed_rows(block)), left=2)
         parts.append(f"## {markdown_escape(block.title)}\n\n{table}")
-    parts.append("\n".join(f"- {note}" for note in notes(blocks, unfinished)) + "\n")
+    parts.append(markdown_list(notes(blocks, unfinished)))
     return "\n".join(parts)
 
 

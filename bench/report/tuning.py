@@ -18,7 +18,7 @@ from .blocks import Block, Cell, make_blocks
 from .curves import styles
 from .files import write
 from .intervals import interval_text, range_notes
-from .markup import markdown_escape, markdown_table
+from .markup import markdown_escape, markdown_list, markdown_table
 from .quantities import Quantity, number
 from .records import read_runs, read_suite
 from .statistics import MIN_SEEDS, expected_best, median_best
@@ -129,7 +129,7 @@ def tuning_markdown(tuned: Sequence[Tuned], blocks: Sequence[Block]) -> str:
         rows = [[markdown_escape(text) for text in tuned_row(one, blocks)] for one in found]
         table = markdown_table(_headings(found[0].metric), rows, left=len(HEADINGS))
         parts.append(f"## {markdown_escape(title)}\n\n{table}")
-    parts.append("\n".join(f"- {note}" for note in tuning_notes(tuned, blocks)) + "\n")
+    parts.append(markdown_list(tuning_notes(tuned, blocks)))
     return "\n".join(parts)
 
 

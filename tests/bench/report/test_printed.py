@@ -4,6 +4,7 @@ import io
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -67,6 +68,15 @@ def test_labels_are_escaped_everywhere(nasty: list[Block]) -> None:
     assert r"my.py:A$b$&\<x\>\|\*\_\[red\]%" in markdown(nasty)
     assert r"my.py:A\$b\$\&\textless{}x\textgreater{}|*\_[red]\%" in latex(nasty)
     assert NASTY in _terminal(nasty, 160)
+
+
+def test_notes_are_escaped_in_markdown(make_sweep: Callable[..., Path], tmp_path: Path) -> None:
+    def change(_: dict[str, Any], result: dict[str, Any]) -> None:
+        result["evaluation_noise"] = {"w1": {"values": [1.0, 2.0], "sd": 0.5}}
+
+    make_sweep(tmp_path, objectives=("a",), datasets=("8gaussians_<b>_*",), seeds=1, change=change)
+    (note,) = re.findall(r"^- Noise of .*", markdown(make_blocks(read_runs(tmp_path))), re.M)
+    assert note.endswith(r"W1 0.50 on 8gaussians\_\<b\>\_\*.")
 
 
 def test_latex_protects_a_label_that_begins_with_a_bracket(make_sweep: Callable[..., Path], tmp_path: Path) -> None:
