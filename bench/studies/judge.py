@@ -103,15 +103,16 @@ class Verdict:
 def judge(study: Study, measurements: pd.DataFrame) -> Verdict:
     """The verdict that the records give, by the study's criteria; a pure function of both."""
     rows = study.derive(measurements)
-    parts = tuple(judge_part(part, rows, study.min_seeds) for part in study.parts)
+    seeds = measurements["seed"].nunique() if "seed" in measurements else 0
+    parts = tuple(judge_part(part, rows, study.min_seeds, seeds) for part in study.parts)
     return Verdict(min((part.outcome for part in parts), key=GRAVITY.index), parts)
 
 
-def judge_part(part: Part, rows: pd.DataFrame, min_seeds: int) -> PartVerdict:
+def judge_part(part: Part, rows: pd.DataFrame, min_seeds: int, seeds: int = 0) -> PartVerdict:
     """All criteria hold: the part's `holds`; one fails: its `fails`, unless a control failed or the criterion is
-    disputed; one undecided: inconclusive.
+    disputed; one undecided: inconclusive. `seeds`: see `find`.
     """
-    findings = tuple(find(criterion, rows, min_seeds) for criterion in part.criteria)
+    findings = tuple(find(criterion, rows, min_seeds, seeds) for criterion in part.criteria)
     # What the scale leaves out is left out here too.
     reported = tuple(estimate(quantity, rows) for quantity in part.reported if not select(rows, quantity).empty)
     return PartVerdict(part, _outcome(part, findings), findings, reported)
@@ -128,13 +129,19 @@ def _outcome(part: Part, findings: tuple[Finding, ...]) -> Outcome:
     return part.holds if all(finding.holds for finding in findings) else Outcome.INCONCLUSIVE
 
 
-def find(criterion: Criterion, rows: pd.DataFrame, min_seeds: int = 3) -> Finding:
-    """The criterion held against the rows."""
+def find(criterion: Criterion, rows: pd.DataFrame, min_seeds: int = 3, seeds: int = 0) -> Finding:
+    """The criterion held against the rows.
+
+    Nothing is concluded where fewer than `min_seeds` have the measurement, or not all of the `seeds` of the records:
+    those that are left may be the ones at which nothing diverged.
+    """
     measured = estimate(criterion, rows)
     if np.isnan(measured.value):
         return Finding(criterion, measured, None, NOT_MEASURED)
     if 0 < measured.seeds < min_seeds:
         return Finding(criterion, measured, None, f"too few seeds to conclude: {measured.seeds} of {min_seeds}")
+    if 0 < measured.seeds < seeds:
+        return Finding(criterion, measured, None, f"measured at {measured.seeds} of {seeds} seeds only")
     compare = OPERATORS[criterion.op]
     if not criterion.by_interval:
         return Finding(criterion, measured, bool(compare(measured.value, criterion.threshold)))

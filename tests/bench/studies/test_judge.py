@@ -180,6 +180,14 @@ def test_finding_with_a_diverged_seed_counts_it() -> None:
     assert find(BELOW, errors(0.1, float("inf"), 0.2)).holds is True
 
 
+def test_finding_without_all_seeds_of_the_records_concludes_nothing() -> None:
+    study = replace(study_of(Part(criteria=(BELOW,))), derive=lambda rows: rows[rows["error"] < np.inf])
+    whole, diverged = (judge(study, errors(0.1, 0.2, 0.3, last)) for last in (0.4, np.inf))
+    assert whole.outcome == Outcome.REPRODUCED
+    assert diverged.outcome == Outcome.INCONCLUSIVE
+    assert "[measured at 3 of 4 seeds only]" in diverged.parts[0].measured
+
+
 def test_finding_by_interval_needs_the_whole_interval_on_one_side() -> None:
     criterion = replace(BELOW, by_interval=True)
     assert find(criterion, errors(0.1, 0.2, 0.3)).holds is True
