@@ -3,33 +3,27 @@
 Rows are endings of runs with a column `factor`; which quality counts is the studies' affair. Nothing here trains.
 """
 
-import math
-
 import pandas as pd
 
 from .contract import Criterion, Part, Quantity, Row
+from .quotients import ratio
 
 NORMS = ("none", "batch", "layer")
 WORSE, STEADY = 2.0, 1.2
-
-
-def over(value: float, divisor: float) -> float:
-    """value / divisor; infinite where the value is, whatever the divisor: a diverged run counts as the worst."""
-    return math.inf if value == math.inf else value / divisor
 
 
 def worst_norm(ends: pd.DataFrame, quality: str) -> Row:
     """Of one seed: whether batch norm has the largest value (`bn_worst`), and layer norm's over none's."""
     own = ends[ends["factor"] == "norm"].set_index("norm")[quality]
     worst = int(own["batch"] > max(own["none"], own["layer"]))
-    return {"bn_worst": worst, "ln_to_none": over(own["layer"], own["none"])}
+    return {"bn_worst": worst, "ln_to_none": ratio(own["layer"], own["none"])}
 
 
 def strength(ends: pd.DataFrame, quality: str) -> Row:
     """Of one seed: the value with the most critic steps over that with the fewest, minimax and GP (of whatever λ)."""
     own = ends[ends["factor"] == "n_critic"].sort_values("n_critic")
     by_name = own.groupby(own["objective"].str.split().str[0])[quality]
-    return {f"strong_{name}": over(float(values.iloc[-1]), float(values.iloc[0])) for name, values in by_name}
+    return {f"strong_{name}": ratio(float(values.iloc[-1]), float(values.iloc[0])) for name, values in by_name}
 
 
 def reported(measurement: str, text: str) -> Quantity:

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 
 from .contract import Criterion, Part, Row, Setting, Study, median_of
 from .image_games import CLIP, COLORS, GAMES, GP, MINIMAX, NS, ON_IMAGES, SN, comparison, ending, sizes
+from .quotients import relative
 from .style import GREY, dots, label, legend, panels, threshold
-from .toy_games import relative
 
 UNSTEADY, STEADY = 1.3, 1.1  # final over best
 

@@ -12,12 +12,13 @@ from ..data import Dataset, kind_of
 from ..metrics.points import wasserstein1
 from ..recipes import preset
 from ..suite import Named
-from .advice import NORMS, norms_part, over, reported, strength, strength_part, worst_norm
+from .advice import NORMS, norms_part, reported, strength, strength_part, worst_norm
 from .batch_norm import PenaltyWithNorms
 from .contract import Criterion, Part, Row, Setting, Study
 from .generators import Cell, CellRun
 from .image_games import GP, MINIMAX, ON_IMAGES, SMALL, data_of, device_of, ending, game, image_runs, sizes
 from .lipschitz import dual
+from .quotients import ratio
 from .saved_critics import fresh_samples, trained_critic
 from .style import BLACK, BLUE, GREY, VERMILION, dots, label, legend, panels, scatter_medians
 
@@ -92,7 +93,7 @@ def derive(measurements: pd.DataFrame) -> pd.DataFrame:
         errors = rows[rows["error"].notna()].set_index("n_critic")["error"]
         one, five = (float(errors[n]) for n in CRITIC_STEPS)
         ends = rows[rows["status"].notna()]
-        row: Row = {"seed": seed, "error_1": one, "error_5": five, "5_to_1": over(five, one)}
+        row: Row = {"seed": seed, "error_1": one, "error_5": five, "5_to_1": ratio(five, one)}
         found.append(row | worst_norm(ends, "fd_tail") | strength(ends, "fd_tail"))
     return pd.DataFrame(found)
 

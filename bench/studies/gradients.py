@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from .contract import Criterion, Part, Row, Setting, median_of
 from .critics import CriticRun, trained
+from .quotients import gain, ratio
 from .style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, label, legend, panels
 from .trainings import CLIP, CLIP_TIGHT, TOY_CELLS, Key
 
@@ -34,11 +35,6 @@ def gradient_rows(runs: Mapping[Key, CriticRun], setting: Setting) -> list[Row]:
             shown = "non-saturating" if name == "minimax" and point["loss"] == "non_saturating" else name
             rows.append({"seed": seed, "objective": shown, "step": point["step"], "gradient": point["gradient"]})
     return rows
-
-
-def ratio(above: float, below: float) -> float:
-    """Their quotient; inf where the lower one has vanished altogether."""
-    return float(above / below) if below > 0 else float("inf")
 
 
 def last(measurements: pd.DataFrame) -> pd.Series:
@@ -69,9 +65,10 @@ def summary(measurements: pd.DataFrame) -> pd.DataFrame:
     for (seed, objective), curve in measurements.groupby(["seed", "objective"]):  # pyright: ignore[reportGeneralTypeIssues]
         gradient = curve.sort_values("step").set_index("step")["gradient"]
         settled = gradient[gradient.index >= SETTLED]
-        rows.append({"seed": seed, "objective": objective, "fall": ratio(gradient.iloc[0], gradient.iloc[-1])})
-        rows[-1] |= {"fall_from_top": ratio(gradient.max(), gradient.iloc[-1])}
-        rows[-1] |= {"spread": ratio(settled.max(), settled.min()), "share": settled.min() / gradient.max()}
+        rows.append({"seed": seed, "objective": objective, "fall": gain(gradient.iloc[0], gradient.iloc[-1])})
+        rows[-1] |= {"fall_from_top": gain(gradient.max(), gradient.iloc[-1])}
+        rows[-1] |= {"spread": ratio(settled.max(), settled.min())}
+        rows[-1] |= {"share": 1 / ratio(gradient.max(), settled.min())}
         rows[-1] |= {"first": gradient.iloc[0], "last": gradient.iloc[-1]}
     return pd.DataFrame(rows)
 

@@ -20,6 +20,7 @@ from .contract import Criterion, Part, Row, Setting, Size, Study, median_of
 from .diffusion import TIMES, Diffusion
 from .generators import runs_of, told
 from .parallel import each
+from .quotients import relative
 from .style import BROWN, GREY, TEAL, dots, label, legend, logarithmic, panels, threshold
 from .toy_games import CLIP, CLIP_TIGHT, COLORS, CORE, GP, GRID, MINIMAX, NS, SMOKE_STEPS, SN, STEPS, ending_rows, game
 
@@ -121,7 +122,7 @@ def _ending(history: list[Row], steps: int) -> Row:
 def derive(measurements: pd.DataFrame) -> pd.DataFrame:
     """How runs ended, and W1's sd over the smallest median of a game's (`unsteadiness`), an infinite one included."""
     ends = measurements[measurements["status"].notna()]
-    return ends.assign(unsteadiness=ends["w1_tail_sd"] / _steadiest(ends))
+    return ends.assign(unsteadiness=relative(ends["w1_tail_sd"], _steadiest(ends)))
 
 
 def _steadiest(ends: pd.DataFrame) -> float:

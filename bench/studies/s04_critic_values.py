@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from .canvas import grid
 from .contract import Criterion, Part, Quantity, Row, Setting, Study
 from .critics import trained
-from .gradients import TOY_COLORS, ratio
+from .gradients import TOY_COLORS
 from .lipschitz import coupled_lines, gradients
+from .quotients import gain
 from .style import GREY, VERMILION, label, legend, panels
 from .trainings import CLIP, CLIP_TIGHT, RING, TOY_CELLS, TOYS, toy_runs, toy_sizes
 
@@ -71,9 +72,8 @@ def derive(measurements: pd.DataFrame) -> pd.DataFrame:
     found = measurements[measurements["slope"].notna()]
     for (seed, toy), cell in found.groupby(["seed", "toy"]):  # pyright: ignore[reportGeneralTypeIssues]
         slope, cosine = (cell.set_index("critic")[column] for column in ("slope", "cosine"))
-        gain = cosine["GP"] - max(cosine[name] for name in CLIPPED)
-        rows.append({"seed": seed, "toy": toy, "slope_ratio": ratio(slope[CLIP], slope[CLIP_TIGHT])})
-        rows[-1] |= {"cosine_gain": float(gain)}
+        rows.append({"seed": seed, "toy": toy, "slope_ratio": gain(slope[CLIP], slope[CLIP_TIGHT])})
+        rows[-1] |= {"cosine_gain": float(cosine["GP"] - max(cosine[name] for name in CLIPPED))}
     return pd.concat([found, pd.DataFrame(rows)], ignore_index=True)
 
 

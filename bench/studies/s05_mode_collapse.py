@@ -7,6 +7,7 @@ from matplotlib.ticker import MaxNLocator
 
 from .canvas import grid
 from .contract import Criterion, Part, Quantity, Row, Setting, Study
+from .quotients import relative
 from .style import GREY, dots, label, legend, panels, shared_legend, threshold
 from .toy_games import (
     CLIP,
@@ -24,7 +25,6 @@ from .toy_games import (
     SN,
     comparison,
     ending_rows,
-    relative,
 )
 
 SHARE, FACTOR = 1 / 3, 3.0

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 
 from .contract import Criterion, Op, Part, Quantity, Row, Scale, Setting, Size, Study
 from .critics import trained
-from .gradients import ratio
 from .lipschitz import dual, largest_gradient
+from .quotients import gain, ratio
 from .style import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION, label, legend, panels
 from .trainings import PLACES, SEEDS, SHIFT, SHIFT_GRIDS, SIDES, ShiftGrid, shift_runs
 
@@ -47,7 +47,7 @@ def derive(measurements: pd.DataFrame) -> pd.DataFrame:
     for (seed, sides, d), cell in measurements.groupby(["seed", "sides", "dimension"]):  # pyright: ignore[reportGeneralTypeIssues]
         errors = cell.set_index("place")["error"]
         rows.append({"seed": seed, "sides": sides, "dimension": d})
-        rows[-1] |= {"box_over_line": ratio(errors["box"], errors["line"])}
+        rows[-1] |= {"box_over_line": gain(errors["box"], errors["line"])}
         rows[-1] |= {"line_over_ot": ratio(errors["line"], errors["ot_line"])}
     return pd.concat([measurements, pd.DataFrame(rows)], ignore_index=True)
 

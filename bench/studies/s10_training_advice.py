@@ -9,10 +9,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .advice import NORMS, STEADY, WORSE, norms_part, over, reported, strength, strength_part, worst_norm
+from .advice import NORMS, STEADY, WORSE, norms_part, reported, strength, strength_part, worst_norm
 from .batch_norm import PenaltyThroughBatchNorm
 from .contract import Criterion, Part, Row, Setting, Size, Study
 from .generators import Cell, CellRun, runs_of
+from .quotients import ratio
 from .ranks import spearman
 from .style import BLACK, BLUE, GREY, VERMILION, dots, label, legend, logarithmic, panels, scatter_medians, threshold
 from .toy_games import GP, MINIMAX, SMOKE_STEPS, STEPS, adjusted, game
@@ -101,7 +102,7 @@ def derive(measurements: pd.DataFrame) -> pd.DataFrame:
 
 def _ratios(errors: dict[int, float]) -> Row:
     most = max(n for n in errors if n <= 20)
-    most_to_5, five_to_1 = over(errors[most], errors[5]), over(errors[5], errors[1])
+    most_to_5, five_to_1 = ratio(errors[most], errors[5]), ratio(errors[5], errors[1])
     return {"error_most": errors[most], "most_to_5": most_to_5, "5_to_1": five_to_1}
 
 

@@ -4,7 +4,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from .contract import Criterion, Part, Quantity, Row, Setting, Study
-from .gradients import draw_curves, gradient_rows, last, ratio
+from .gradients import draw_curves, gradient_rows, last
+from .quotients import gain
 from .style import BLACK, SKY, VERMILION, legend, panels
 from .trainings import MINIMAX, noise_cells, sheet_runs, sheet_sizes
 
@@ -23,8 +24,8 @@ def derive(measurements: pd.DataFrame) -> pd.DataFrame:
     found = last(measurements)
     rows: list[Row] = []
     for (seed, objective), gradient in found.items():  # pyright: ignore[reportGeneralTypeIssues]
-        gain = ratio(gradient, found[seed, "minimax"])
-        rows.append({"seed": seed, "objective": objective, "last": gradient, "gain": gain})
+        row: Row = {"seed": seed, "objective": objective, "last": gradient}
+        rows.append(row | {"gain": gain(gradient, found[seed, "minimax"])})
     return pd.DataFrame(rows)
 
 

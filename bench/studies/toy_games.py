@@ -3,12 +3,9 @@
 Specifications only. Two studies that ask for the same condition at the same length share its runs.
 """
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from typing import Any
-
-import pandas as pd
 
 from ..recipes import STABILITY
 from ..suite import Named
@@ -103,8 +100,3 @@ def _of_recipe(recipe: str) -> Iterable[Cell]:
 def ending_rows(runs: Iterable[CellRun]) -> list[Row]:
     """A row a run: how it ended, and its W1 and modes."""
     return [run.ending("w1", "modes", "mode_kl", "high_quality") for run in runs]
-
-
-def relative(values: pd.Series, divisor: pd.Series | float) -> pd.Series:
-    """values / divisor; infinite where the value is, whatever the divisor, and missing where one of the two is."""
-    return (values / divisor).mask((values == math.inf) & pd.notna(divisor), math.inf)

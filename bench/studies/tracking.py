@@ -20,22 +20,30 @@ GAIN = 0.3
 
 
 def courses(runs: Sequence[CellRun], quality: str) -> list[Row]:
-    """Per evaluation after the first update: the value that the critic maximises, the gap of its outputs, quality."""
+    """Per evaluation after the first update: the value that the critic maximises, the gap of its outputs, quality.
+
+    A run that stopped early has a row besides, which says after how many updates (`stopped`).
+    """
     rows = [row for one in runs for row in one.course(loss="critic_loss", gap="critic_estimate", **{quality: quality})]
-    return [row | {"estimate": -row["loss"]} for row in rows if row["step"]]
+    found = [row | {"estimate": -row["loss"]} for row in rows if row["step"]]
+    ended = [(one, one.record.result["steps"]) for one in runs]
+    return found + [one.about | {"stopped": steps} for one, steps in ended if steps < one.record.spec["steps"]]
 
 
 def correlations(measurements: pd.DataFrame, quality: str, reference: str) -> pd.DataFrame:
     """Per seed and objective Spearman's ρ over time of estimate and quality (`rho`), and how much it is above the
     median of the objective `reference` (`above`).
 
-    A constant is taken off, so that the median over seeds is the difference of the medians.
+    A constant is taken off, so that the median over seeds is the difference of the medians. A run that stopped early
+    tracked nothing, whatever its course was until then: its ρ is −1, and the reference's 1, so that it helps no other.
     """
-    found = [
-        {"seed": seed, "objective": name, "rho": spearman(course["estimate"], course[quality])}
-        | {"rho_of_gap": spearman(course["gap"], course[quality])}
-        for (seed, name), course in measurements.groupby(["seed", "objective"])  # pyright: ignore[reportGeneralTypeIssues]
-    ]
+    found: list[Row] = []
+    for (seed, name), course in measurements.groupby(["seed", "objective"]):  # pyright: ignore[reportGeneralTypeIssues]
+        worst = 1.0 if name == reference else -1.0
+        stopped = "stopped" in course and bool(course["stopped"].notna().any())
+        found.append({"seed": seed, "objective": name})
+        for column, estimate in (("rho", "estimate"), ("rho_of_gap", "gap")):
+            found[-1][column] = worst if stopped else spearman(course[estimate], course[quality])
     rows = pd.DataFrame(found)
     return rows.assign(above=rows["rho"] - rows.loc[rows["objective"] == reference, "rho"].median())
 
@@ -45,6 +53,7 @@ def draw(
 ) -> Figure:
     """Above, estimate and quality of the first seed against time; below, of all, one against the other by time."""
     figure, axes = grid(title, 2, len(colors), width=3.1, height=2.9)
+    measurements = measurements[measurements["step"].notna()]
     name_of_quality = axis_label.partition(",")[0]
     for column, (name, color) in enumerate(colors.items()):
         own = measurements[measurements["objective"] == name]

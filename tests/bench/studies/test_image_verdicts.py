@@ -102,6 +102,18 @@ def test_g4_wants_both_rank_correlations_three_tenths_above_the_median_of_ns(tmp
     assert rho[0] - rho[2] >= 0.3 > rho[1] - rho[2]
     assert outcomes("G4", tracking(above, above), tmp_path) == [REPRODUCED]
     assert outcomes("G4", tracking(above, below)) == outcomes("G4", tracking(below, above)) == [NOT]
+    assert outcomes("G4", [*tracking(above, above), stopped("minimax"), stopped("SN")]) == [REPRODUCED]
+
+
+@pytest.mark.parametrize("name", ["GP", "clip", "NS"])
+def test_g4_a_run_that_stopped_helps_no_objective(name: str) -> None:
+    """Most of the courses before they stopped would give GP and clip a ρ of 1, and NS one of −1."""
+    rows = [r for r in tracking([1, 2, 3, 4, 5], [1, 2, 3, 4, 5]) if r["objective"] != name or r["step"] <= 2]
+    assert outcomes("G4", [*rows, *(stopped(name, seed) for seed in (0, 1))]) == [NOT]
+
+
+def stopped(name: str, seed: int = 0) -> dict[str, Any]:
+    return {"seed": seed, "objective": name, "metric": "FD(x)", "stopped": 3}
 
 
 def gradients(**changes: Sequence[float]) -> Rows:
@@ -120,6 +132,7 @@ def test_g1_has_s2s_thresholds_with_the_fall_from_the_largest_gradient(tmp_path:
     assert outcomes("G1", gradients(), tmp_path) == [REPRODUCED] * 2
     assert outcomes("G1", gradients(minimax=(1e-6, 0.5, 4.9e-4))) == [REPRODUCED] * 2
     assert outcomes("G1", gradients(minimax=(1e-6, 0.5, 5.1e-4))) == [NOT, REPRODUCED]
+    assert outcomes("G1", gradients(minimax=(1.0, 0.5, math.inf))) == [NOT, REPRODUCED]
     assert outcomes("G1", gradients(GP=(9.0, 6.0, 12.1))) == [REPRODUCED, NOT]
     assert outcomes("G1", gradients(SN=(0.01, 4.0, 0.39))) == [REPRODUCED, NOT]
 

@@ -1,5 +1,6 @@
 """The verdicts of the studies with fixed generators, from synthetic records on both sides of each threshold."""
 
+import math
 from collections.abc import Callable
 
 import pandas as pd
@@ -234,3 +235,22 @@ def test_verdict_changes_where_a_measurement_crosses_its_threshold(
     assert verdicts(study, changed(make(), rows, column, inside)) == expected
     if outside is not None:
         assert verdicts(study, changed(make(), rows, column, outside)) == then
+
+
+DIVERGED = [
+    ("S2", {"objective": "minimax", "seed": 1}, "gradient", [NO, YES]),
+    ("S2", {"objective": "GP", "seed": 1}, "gradient", [YES, NO]),
+    ("S2", {"objective": "SN", "seed": 1}, "gradient", [YES, NO]),
+    ("S9", {"dimension": 16}, "error", [NO]),
+    ("S9", {"dimension": 16, "place": "box"}, "error", [NO]),
+    ("S12", {"objective": "minimax", "seed": 1}, "gradient", [NO]),
+    ("S12", {"objective": "annealed noise", "seed": 1}, "gradient", [NO]),
+]
+
+
+@pytest.mark.parametrize(("name", "rows", "column", "then"), DIVERGED)
+def test_verdict_counts_a_diverged_critic_as_the_worst(
+    name: str, rows: dict[str, object], column: str, then: list[str]
+):
+    study, make, _ = RECORDS[name]
+    assert verdicts(study, changed(make(), rows, column, math.inf)) == then

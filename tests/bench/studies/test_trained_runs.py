@@ -1,6 +1,6 @@
 import math
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,16 +13,16 @@ from lipbench.bench.recipes import NOTEBOOK, STABILITY
 from lipbench.bench.report.records import RunRecord
 from lipbench.bench.spec import expand
 from lipbench.bench.store import Store
-from lipbench.bench.studies import Setting
-from lipbench.bench.studies.advice import over
+from lipbench.bench.studies import Setting, tracking
 from lipbench.bench.studies.animation import animate
 from lipbench.bench.studies.generators import Cell, CellRun, runs_of
+from lipbench.bench.studies.quotients import gain, ratio, relative
 from lipbench.bench.studies.ranks import spearman
 from lipbench.bench.studies.s06_robustness import random_pair
 from lipbench.bench.studies.s08_cost import MLP, time_steps
 from lipbench.bench.studies.s10_training_advice import norms
 from lipbench.bench.studies.timing import GP, NONE
-from lipbench.bench.studies.toy_games import CORE, GAMES, GRID, ZOO, adjusted, game, relative
+from lipbench.bench.studies.toy_games import CORE, GAMES, GRID, ZOO, adjusted, game
 from lipbench.bench.suite import Evaluation
 from lipbench.objectives import BUILTINS
 
@@ -77,6 +77,15 @@ def test_course_leaves_out_what_does_not_exist_before_the_first_update_and_count
     assert (rows[2]["distance"], rows[2]["loss"]) == (math.inf, math.inf)
 
 
+def test_courses_say_which_run_stopped_early_and_when() -> None:
+    cell, whole = Cell({"objective": "x"}, GRID, "minimax"), record(1.0)
+    history = whole.history.assign(critic_estimate=whole.history["critic_loss"])
+    runs = [CellRun(cell, k, replace(whole, spec={"steps": k}, history=history)) for k in (8, 9)]
+    rows = tracking.courses(runs, "w1")
+    assert [row["step"] for row in rows if "step" in row] == [4, 8] * 2
+    assert [row for row in rows if "stopped" in row] == [{"seed": 9, "objective": "x", "stopped": 8}]
+
+
 def test_ending_has_the_tail_of_a_run_and_the_worst_values_of_one_that_stopped() -> None:
     cell = Cell({"objective": "x"}, GRID, "minimax")
     whole = CellRun(cell, 7, record(0.5)).ending("w1", "modes")
@@ -123,11 +132,19 @@ def test_relative_keeps_the_infinite_and_knows_a_missing_divisor() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "divisor", "expected"),
-    [(3.0, 2.0, 1.5), (math.inf, math.inf, math.inf), (math.inf, 2.0, math.inf), (2.0, math.inf, 0.0)],
+    ("above", "below", "expected", "gained"),
+    [
+        (3.0, 2.0, 1.5, 1.5),
+        (math.inf, math.inf, math.inf, 0.0),
+        (math.inf, 2.0, math.inf, 0.0),
+        (2.0, math.inf, 0.0, 0.0),
+        (2.0, 0.0, math.inf, math.inf),
+    ],
 )
-def test_over_keeps_the_infinite(value: float, divisor: float, expected: float) -> None:
-    assert over(value, divisor) == expected
+def test_ratio_and_gain_count_the_infinite_as_the_worst(
+    above: float, below: float, expected: float, gained: float
+) -> None:
+    assert (ratio(above, below), gain(above, below)) == (expected, gained)
 
 
 def test_games_are_those_of_the_common_setting() -> None:

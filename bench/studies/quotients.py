@@ -1,0 +1,20 @@
+"""Quotients in which a diverged run counts as the worst, and never drops out as inf/inf. Nothing else."""
+
+import math
+
+import pandas as pd
+
+
+def ratio(above: float, below: float) -> float:
+    """above / below, where less is better: inf where `above` is, whatever is below, and where `below` has vanished."""
+    return float(above / below) if below > 0 and above < math.inf else math.inf
+
+
+def gain(above: float, below: float) -> float:
+    """above / below, where more is better: as `ratio`, but 0 where one of them is infinite, which shows nothing."""
+    return 0.0 if math.inf in (above, below) else ratio(above, below)
+
+
+def relative(values: pd.Series, divisor: pd.Series | float) -> pd.Series:
+    """values / divisor; infinite where the value is, whatever the divisor, and missing where one of the two is."""
+    return (values / divisor).mask((values == math.inf) & pd.notna(divisor), math.inf)
