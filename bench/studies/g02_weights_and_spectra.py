@@ -14,7 +14,7 @@ from .image_games import CLIP, COLORS, GP, ON_IMAGES, SN, device_of, game, image
 from .lipschitz import clipping_bound, layers, steepest
 from .saved_critics import kept_samples, objective_of, trained_critic, untrained_critic
 from .style import label
-from .weights import histogram, share_of_extremes, spectra, weights
+from .weights import finite, histogram, share_of_extremes, spectra, weights
 
 CRITICS = (CLIP, GP, SN)
 EXTREME, CENTRED, LOW, HIGH = 0.7, 0.01, 0.9, 1.1
@@ -40,10 +40,10 @@ def measure(one: CellRun, device: str, pictures: bool) -> list[Row]:
     critic = trained_critic(one.record, shape)
     before, after = weights(untrained_critic(one.record, shape)), weights(critic)
     clip = getattr(objective_of(one.record), "clip", None)
-    if not bool(after.isfinite().all()):
-        return [lost(clip)]
-    rows = [*histogram(after), *spectra(critic)] if pictures else []
-    rows.append(share_of_extremes(after, before, clip))
+    shares = share_of_extremes(after, before, clip)
+    if not finite(critic):
+        return [shares | lost(clip)]
+    rows = [*histogram(after), *spectra(critic), shares] if pictures else [shares]
     critic = critic.double().to(device)
     norms = layers(critic, shape)
     slope, bound = steepest(critic, real, fake), math.prod(row["operator"] for row in norms)
@@ -54,9 +54,9 @@ def measure(one: CellRun, device: str, pictures: bool) -> list[Row]:
 
 
 def lost(clip: float | None) -> Row:
-    """What a critic counts as whose weights are no numbers any more: the worst by every criterion."""
-    row: Row = {"extreme": math.inf if clip is None else 0.0, "tightness": math.inf, "sigma": math.inf}
-    return row if clip is None else row | {"clipped_start": 0.0, "bound_share": math.inf}
+    """What a critic counts as whose weights are no numbers any more: the worst by the criteria on slopes and norms."""
+    row: Row = {"tightness": math.inf, "sigma": math.inf}
+    return row if clip is None else row | {"bound_share": math.inf}
 
 
 def plot(measurements: pd.DataFrame) -> Figure:

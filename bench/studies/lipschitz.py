@@ -103,9 +103,19 @@ def layers(critic: nn.Module, shape: tuple[int, ...]) -> list[Row]:
     matrices, operators = reshaped_norms(critic), layer_norms(critic, shape)
     rows: list[Row] = []
     for place, (name, operator) in enumerate(operators.items()):
-        kind = "convolution" if isinstance(critic.get_submodule(name), nn.Conv2d) else "linear"
+        kind = _kind(critic.get_submodule(name))
         rows.append({"layer": place, "kind": kind, "sigma": matrices[name], "operator": operator})
     return rows
+
+
+def lost_layers(critic: nn.Module) -> list[Row]:
+    """As `layers`, of a critic whose weights are no numbers: `sigma` is infinite, and there is no `operator`."""
+    found = (layer for layer in critic.modules() if isinstance(layer, nn.Linear | nn.Conv2d))
+    return [{"layer": place, "kind": _kind(layer), "sigma": math.inf} for place, layer in enumerate(found)]
+
+
+def _kind(layer: nn.Module) -> str:
+    return "convolution" if isinstance(layer, nn.Conv2d) else "linear"
 
 
 def product(norms: dict[str, float]) -> float:

@@ -12,7 +12,7 @@ from .critics import trained
 from .deep import DEPTH, WIDTH, layer_gradients
 from .style import BLACK, BLUE, GREY, PURPLE, label, legend, panels
 from .trainings import DEEP_CELLS, DEEP_SIZE, deep_runs
-from .weights import NEAR, histogram, share_of_extremes, weights
+from .weights import NEAR, finite, histogram, share_of_extremes, weights
 
 COLORS = dict(zip(DEEP_CELLS, (PURPLE, BLACK, GREY, BLUE), strict=True))
 POINTS = 1024
@@ -24,14 +24,22 @@ def run(setting: Setting) -> list[Row]:
     rows: list[Row] = []
     for (name, seed), result in zip(runs, trained(list(runs.values()), setting), strict=True):
         critic = result.run.critic(result.module)
-        common: Row = {"seed": seed, "critic": name}
+        common, clip = {"seed": seed, "critic": name}, DEEP_CELLS[name].clip
+        found = share_of_extremes(weights(critic), weights(result.run.networks().critic), clip)
+        if not finite(result.module):
+            rows.append(common | found | lost(clip))
+            continue
         norms = layer_gradients(result.run.make_objective(), critic, *result.run.samples(result.module, POINTS))
         rows += [common | {"layer": layer, "gradient": norm} for layer, norm in enumerate(norms)]
-        found = share_of_extremes(weights(critic), weights(result.run.networks().critic), DEEP_CELLS[name].clip)
         rows.append(common | {"decades": decades(norms)} | found)
         if seed == setting.seeds[0]:
             rows += [common | bar for bar in histogram(weights(critic))]
     return rows
+
+
+def lost(clip: float | None) -> Row:
+    """What a critic counts as whose weights are no numbers any more: the worst by the criteria on gradients."""
+    return {"decades": math.inf if clip is None else 0.0}
 
 
 def decades(norms: list[float]) -> float:

@@ -1,5 +1,7 @@
 """S4: what critics learn against a fixed generator: value surfaces, slopes, and directions (WGAN-GP's figure 1a)."""
 
+import math
+
 import numpy as np
 import pandas as pd
 import torch
@@ -13,12 +15,14 @@ from .critics import trained
 from .gradients import TOY_COLORS
 from .lipschitz import coupled_lines, gradients
 from .quotients import gain
-from .style import GREY, VERMILION, label, legend, panels
+from .style import GREY, VERMILION, crosses, label, legend, panels
 from .trainings import CLIP, CLIP_TIGHT, RING, TOY_CELLS, TOYS, toy_runs, toy_sizes
+from .weights import finite
 
 CLIPPED = (CLIP, CLIP_TIGHT)
 POINTS, SIDE, REACH, SHOWN = 1000, 41, 2.2, 250
 MARKERS = dict(zip(TOYS, "os^", strict=True))
+LOST: Row = {"slope": math.inf, "slope_sd": math.inf, "cosine": -1.0}  # of a critic whose weights are no numbers
 DRAWN = (CLIP, CLIP_TIGHT, "GP", "SN")
 
 
@@ -27,11 +31,12 @@ def run(setting: Setting) -> list[Row]:
     runs = toy_runs(setting.options["steps"], setting.options["later_toys"], setting.seeds)
     rows: list[Row] = []
     for (name, toy, seed), result in zip(runs, trained(list(runs.values()), setting), strict=True):
-        game, critic = result.run.fixed.game(seed), result.module.double()
+        game, critic, sound = result.run.fixed.game(seed), result.module.double(), finite(result.module)
         real, fake = game.evaluation(POINTS)
         common: Row = {"seed": seed, "toy": toy, "critic": name}
-        rows.append(common | on_lines(critic, *coupled_lines(real, fake, game.stream("lines"))))
-        if seed == setting.seeds[0] and name in DRAWN:
+        lines = coupled_lines(real, fake, game.stream("lines"))
+        rows.append(common | (on_lines(critic, *lines) if sound else LOST))
+        if seed == setting.seeds[0] and name in DRAWN and sound:
             rows += [common | place for place in surface(critic)]
         if seed == setting.seeds[0] and name == DRAWN[0]:
             rows += [{"seed": seed, "toy": toy, "x": _short(x), "y": _short(y)} for x, y in real[:SHOWN].tolist()]
@@ -66,14 +71,15 @@ def _short(value: float) -> float:
 
 def derive(measurements: pd.DataFrame) -> pd.DataFrame:
     """Adds per seed and toy the ratio of the two clipped critics' slopes, and GP's cosine minus the better clipped
-    one's (`slope_ratio`, `cosine_gain`).
+    one's (`slope_ratio`, `cosine_gain`), the least there are where one of these critics diverged.
     """
     rows: list[Row] = []
     found = measurements[measurements["slope"].notna()]
     for (seed, toy), cell in found.groupby(["seed", "toy"]):  # pyright: ignore[reportGeneralTypeIssues]
         slope, cosine = (cell.set_index("critic")[column] for column in ("slope", "cosine"))
         rows.append({"seed": seed, "toy": toy, "slope_ratio": gain(slope[CLIP], slope[CLIP_TIGHT])})
-        rows[-1] |= {"cosine_gain": float(cosine["GP"] - max(cosine[name] for name in CLIPPED))}
+        lost = math.inf in slope[["GP", *CLIPPED]].to_list()
+        rows[-1] |= {"cosine_gain": -2.0 if lost else float(cosine["GP"] - max(cosine[name] for name in CLIPPED))}
     return pd.concat([found, pd.DataFrame(rows)], ignore_index=True)
 
 
@@ -86,15 +92,21 @@ def plot(measurements: pd.DataFrame) -> Figure:
     for place, axis in enumerate(axes):
         toy, name = TOYS[place // len(DRAWN)], DRAWN[place % len(DRAWN)]
         shown = values[(values["toy"] == toy) & (values["critic"] == name)]
-        table = shown.pivot(index="y", columns="x", values="value")
-        axis.contour(table.columns, table.index, table.to_numpy(), levels=14, cmap="viridis", linewidths=1)
+        told = _draw_surface(axis, shown.pivot(index="y", columns="x", values="value"))
         data = points[points["toy"] == toy]
         axis.scatter(data["x"], data["y"], s=2, color=VERMILION, linewidths=0)
         axis.set_aspect("equal")
-        spread = float(np.ptp(table.to_numpy()))
-        label(axis, f"range of values {spread:.3g}", toy if name == DRAWN[0] else "", name if toy == TOYS[0] else "")
+        label(axis, told, toy if name == DRAWN[0] else "", name if toy == TOYS[0] else "")
         axis.set(xticks=[], yticks=[])
     return figure
+
+
+def _draw_surface(axis: Axes, table: pd.DataFrame) -> str:
+    """What the panel says of the values."""
+    if table.empty:
+        return "diverged: no values"
+    axis.contour(table.columns, table.index, table.to_numpy(), levels=14, cmap="viridis", linewidths=1)
+    return f"range of values {float(np.ptp(table.to_numpy())):.3g}"
 
 
 def plot_lines(measurements: pd.DataFrame) -> Figure:
@@ -120,6 +132,7 @@ def _draw_toys(axis: Axes, found: pd.DataFrame, column: str) -> None:
             axis.scatter(
                 [place + shift] * len(values), values, s=16, marker=marker, color=color, alpha=0.7, linewidths=0
             )
+            crosses(axis, place + shift, values)
             axis.hlines(values.median(), place + shift - 0.1, place + shift + 0.1, color=color, linewidth=1.5)
 
 

@@ -1,19 +1,24 @@
 """S9: where to measure the slope that is penalised, against the dimension."""
 
+import math
 from dataclasses import asdict
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from torch import Tensor, nn
 
 from .contract import Criterion, Op, Part, Quantity, Row, Scale, Setting, Size, Study
 from .critics import trained
 from .lipschitz import dual, largest_gradient
 from .quotients import gain, ratio
-from .style import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION, label, legend, panels
+from .style import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION, crosses, label, legend, panels
 from .trainings import PLACES, SEEDS, SHIFT, SHIFT_GRIDS, SIDES, ShiftGrid, shift_runs
+from .weights import finite
 
 POINTS = 1000
+# Of a critic whose weights are no numbers.
+LOST: Row = dict.fromkeys(("slope", "error", "gradient", "gradient_error"), math.inf)
 COLORS = dict(zip(PLACES, (BLUE, GREEN, ORANGE, PURPLE, BLACK, VERMILION), strict=True))
 HIGH = (16, 64)
 
@@ -26,14 +31,18 @@ def run(setting: Setting) -> list[Row]:
     runs = shift_runs(ShiftGrid(**setting.options), setting.seeds)
     rows: list[Row] = []
     for (place, sides, d, seed), result in zip(runs, trained(list(runs.values()), setting), strict=True):
-        real, fake = result.run.fixed.coupled(seed, POINTS)
-        critic = result.module.double()
-        gap, slope = dual(critic, real, fake)
-        gradient = largest_gradient(critic, real, fake, 0.5 * (real + fake))
-        row: Row = {"seed": seed, "place": place, "sides": sides, "dimension": d, "dual": gap, "slope": slope}
-        row |= {"error": error(gap, slope), "gradient": gradient, "gradient_error": error(gap, gradient)}
-        rows.append(row)
+        row: Row = {"seed": seed, "place": place, "sides": sides, "dimension": d}
+        coupled = result.run.fixed.coupled(seed, POINTS)
+        rows.append(row | (measure(result.module.double(), *coupled) if finite(result.module) else LOST))
     return rows
+
+
+def measure(critic: nn.Module, real: Tensor, fake: Tensor) -> Row:
+    """The dual estimate on coupled points [n, d], and its error with K of all pairs and with the largest gradient."""
+    gap, slope = dual(critic, real, fake)
+    gradient = largest_gradient(critic, real, fake, 0.5 * (real + fake))
+    row: Row = {"dual": gap, "slope": slope, "error": error(gap, slope)}
+    return row | {"gradient": gradient, "gradient_error": error(gap, gradient)}
 
 
 def error(gap: float, slope: float) -> float:
@@ -73,6 +82,8 @@ def _draw(axis: Axes, shown: pd.DataFrame) -> None:
         name = place.replace("ot_line", "OT line")
         axis.plot(medians.index, medians, "_-", color=color, linewidth=1.3, markersize=12, label=name)
         axis.scatter(cell["dimension"], cell["error"], color=color, s=9, alpha=0.6, linewidths=0)
+    for d, errors in shown.groupby("dimension")["error"]:
+        crosses(axis, float(d), errors)  # pyright: ignore[reportArgumentType]
     dimensions = sorted(shown["dimension"].unique())
     axis.set_xscale("log", base=2)
     axis.set_xticks(dimensions, [f"{int(d)}" for d in dimensions])

@@ -1,5 +1,7 @@
 """S16: how steep critics are, against what the product of their layers' norms allows."""
 
+import math
+
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -8,6 +10,7 @@ from .critics import Trained, trained
 from .lipschitz import clipping_bound, layer_norms, product, steepest
 from .style import BLUE, GREEN, PURPLE, SKY, VERMILION, dots, label, legend, panels, threshold
 from .trainings import CLIP, CLIP_TIGHT, all_runs
+from .weights import finite
 
 POINTS = 500
 SHALLOW = ("S2", "S4", "S9", "S12", "S17")
@@ -31,14 +34,21 @@ def run(setting: Setting) -> list[Row]:
 
 
 def measure(result: Trained) -> Row:
-    """Of one critic; `tightness` is the measured slope over the product, `bound_share` over c's bound."""
+    """Of one critic; `tightness` is the measured slope over the product, `bound_share` over c's bound.
+
+    All are infinite where its weights are no numbers any more: what has no slope has no bound on it.
+    """
+    clip = getattr(result.run.make_objective(), "clip", None)
+    row: Row = {"kind": KINDS[result.run.objective][0]} | ({} if clip is None else {"clip": clip})
+    if not finite(result.module):
+        lost = ("slope", "product", "tightness") if clip is None else ("slope", "product", "tightness", "bound_share")
+        return row | dict.fromkeys(lost, math.inf)
     real, fake = result.run.samples(result.module, POINTS)
     critic = result.run.critic(result.module).double()
     slope = steepest(critic, real, fake)
     bound = product(layer_norms(critic, tuple(real.shape[1:])))
-    clip = getattr(result.run.make_objective(), "clip", None)
-    row: Row = {"kind": KINDS[result.run.objective][0], "slope": slope, "product": bound, "tightness": slope / bound}
-    return row if clip is None else row | {"clip": clip, "bound_share": slope / clipping_bound(critic, clip)}
+    row |= {"slope": slope, "product": bound, "tightness": slope / bound}
+    return row if clip is None else row | {"bound_share": slope / clipping_bound(critic, clip)}
 
 
 def plot(measurements: pd.DataFrame) -> Figure:

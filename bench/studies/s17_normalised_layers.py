@@ -6,9 +6,10 @@ from matplotlib.figure import Figure
 
 from .contract import Criterion, Part, Row, Scale, Setting, Size, Study, refutes
 from .critics import Training, trained
-from .lipschitz import layers
+from .lipschitz import layers, lost_layers
 from .style import BLUE, GREEN, GREY, VERMILION, dots, label, legend, panels
 from .trainings import IMAGE_STEPS, LATER_TOYS, SEEDS, SHEET_STEPS, SN, TOY_STEPS, Key, image_runs, sheet_runs, toy_runs
+from .weights import finite
 
 LOW, HIGH = 0.9, 1.1
 
@@ -19,7 +20,8 @@ def run(setting: Setting) -> list[Row]:
     rows: list[Row] = []
     for (name, seed), result in zip(runs, trained(list(runs.values()), setting), strict=True):
         real, _ = result.run.samples(result.module, 1)
-        found = layers(result.module.double(), tuple(real.shape[1:]))
+        critic = result.module.double()
+        found = layers(critic, tuple(real.shape[1:])) if finite(critic) else lost_layers(critic)
         rows += [{"seed": seed, "critic": name} | row for row in found]
     return rows
 
@@ -41,6 +43,7 @@ def normalised(setting: Setting) -> dict[Key, Training]:
 def plot(measurements: pd.DataFrame) -> Figure:
     """σ of each linear layer, and both norms of each convolution: a dot per critic and seed."""
     figure, axes = panels("S17  Norms of spectrally normalised layers after training", columns=2)
+    measurements = measurements.reindex(columns=["critic", "kind", "layer", "sigma", "operator"])
     linear, images = (measurements[measurements["kind"] == kind] for kind in ("linear", "convolution"))
     _dots(axes[0], [(f"layer {layer + 1}", found["sigma"], BLUE) for layer, found in _by_layer(linear)])
     columns = (("sigma", "reshaped", GREEN), ("operator", "operator", VERMILION))
@@ -60,9 +63,9 @@ def _by_layer(measurements: pd.DataFrame) -> list[tuple[int, pd.DataFrame]]:
 
 
 def _dots(axis: Axes, groups: list[tuple[str, pd.Series, str]]) -> None:
-    names, values, colors = zip(*groups, strict=True)
+    names, values, colors = zip(*((n, v.dropna().tolist(), c) for n, v, c in groups if v.notna().any()), strict=True)
     axis.axhspan(LOW, HIGH, color=GREY, alpha=0.2, linewidth=0, label=f"criterion: {LOW:g} … {HIGH:g}")
-    dots(axis, names, [found.tolist() for found in values], colors)
+    dots(axis, names, values, colors)
     legend(axis)
 
 

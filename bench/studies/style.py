@@ -76,20 +76,49 @@ def powers(axis: Axis) -> None:
 
 
 def dots(axis: Axes, names: Sequence[str], groups: Sequence[Sequence[float]], colors: Sequence[str] = CYCLE) -> None:
-    """Every seed as a dot above its group's name, with a bar at the median."""
+    """Every seed as a dot above its group's name, with a bar at the median; see `crosses` for infinite values."""
     for place, (values, color) in enumerate(zip(groups, colors, strict=False)):
         shift = np.linspace(-0.12, 0.12, len(values)) if len(values) > 1 else np.zeros(1)
         axis.scatter(place + shift, values, s=16, color=color, alpha=0.8, linewidths=0)
         axis.hlines(np.median(values), place - 0.25, place + 0.25, color=color, linewidth=2)
+        crosses(axis, place, values)
     axis.set_xticks(range(len(names)), names, fontsize=8.5)
     axis.set_xlim(-0.6, len(names) - 0.4)
 
 
+def crosses(axis: Axes, place: float, values: Sequence[float] | pd.Series) -> None:
+    """A red cross at the top for those of the values at this place that are infinite, with their number if several."""
+    lost = int(np.isinf(np.asarray(values, dtype=float)).sum())
+    across = axis.get_xaxis_transform()  # x in data, y in shares of the axis: no scale of y matters
+    if lost:
+        axis.plot([place], [0.97], "x", color="red", markersize=6, markeredgewidth=1.5, transform=across, clip_on=False)
+    if lost > 1:
+        where = {"xycoords": across, "xytext": (5, 0), "textcoords": "offset points"}
+        axis.annotate(str(lost), (place, 0.97), color="red", fontsize=7.5, va="center", **where)
+
+
 def scatter_medians(axis: Axes, x: pd.Series, y: pd.Series, color: str, name: str | None = None) -> None:
-    """A dot per seed, and a line through the medians at each x, which the legend calls `name`."""
+    """A dot per seed, and a line through the medians at each x, which the legend calls `name`; see `crosses`."""
     axis.scatter(x, y, s=16, color=color, alpha=0.8, linewidths=0)
     medians = y.groupby(x).median()
     axis.plot(medians.index, medians, color=color, linewidth=1.2, label=name)
+    for place, values in y.groupby(x):
+        crosses(axis, float(place), values)  # pyright: ignore[reportArgumentType]
+
+
+def draw_course(
+    axis: Axes, runs: pd.DataFrame, column: str, worst: float, color: str, name: str, *, ranges: bool = True
+) -> None:
+    """The median over seeds against the step, and the range as a band, which ends where it is infinite.
+
+    A run that stopped counts as `worst` from there on; steps at which not every other run has a value are left out.
+    """
+    table = runs.pivot(index="step", columns="seed", values=column)
+    table = table.where(table.bfill().notna(), worst).dropna()
+    axis.plot(table.index, table.median(axis=1), color=color, linewidth=1.5, label=name)
+    if ranges:
+        low, high = table.min(axis=1), table.max(axis=1)
+        axis.fill_between(table.index, low, high, color=color, alpha=0.12, linewidth=0)
 
 
 def name_points(axis: Axes, points: pd.DataFrame, colors: Mapping[str, str]) -> None:

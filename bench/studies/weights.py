@@ -1,5 +1,7 @@
 """Where the weights of a critic lie: shares at the extremes, histograms, spectra. Nothing here trains."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -7,6 +9,11 @@ from .contract import Row
 
 NEAR, BINS = 0.02, 41
 PLACES = 33  # of a spectrum, evenly spaced
+
+
+def finite(trained: nn.Module) -> bool:
+    """Whether training left numbers: where it diverged to nan, nothing else can be measured on the module."""
+    return all(bool(parameter.isfinite().all()) for parameter in trained.parameters())
 
 
 def weights(critic: nn.Module) -> Tensor:
@@ -19,8 +26,11 @@ def share_of_extremes(trained: Tensor, untrained: Tensor, clip: float | None) ->
     """The share of weights within 2 % of ±c (`extreme`), or of their own largest magnitude where nothing is clipped.
 
     `clipped_start`: the share that one clipping of the untrained weights brings there, before any training.
+    Where training left no numbers the share is the worst there is: 0, or infinite where nothing is clipped.
     """
     found: Row = {"extreme": near(trained, trained.abs().max().item() if clip is None else clip)}
+    if not bool(trained.isfinite().all()):
+        found = {"extreme": math.inf if clip is None else 0.0}
     return found if clip is None else found | {"clipped_start": near(untrained.clamp(-clip, clip), clip)}
 
 

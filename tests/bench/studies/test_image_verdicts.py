@@ -8,10 +8,12 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import torch
 from scipy import stats
 
 from lipbench.bench.studies import STUDIES, Outcome, execute, judge, store
 from lipbench.bench.studies.g02_weights_and_spectra import lost
+from lipbench.bench.studies.weights import share_of_extremes
 
 Rows = list[dict[str, Any]]
 REPRODUCED, NOT, OPEN, FALSE = Outcome.REPRODUCED, Outcome.NOT_REPRODUCED, Outcome.INCONCLUSIVE, Outcome.FALSE
@@ -183,7 +185,8 @@ def test_g2_pictures(tmp_path: Path) -> None:
 def test_g2_a_critic_without_numbers_is_the_worst_by_every_criterion() -> None:
     for name, clip in (("clip", 0.01), ("GP", None), ("SN", None)):
         rows = [row for row in critics() if row["critic"] != name or row["seed"] != 1]
-        found = outcomes("G2", [*rows, {"seed": 1, "critic": name, **lost(clip)}])
+        shares = share_of_extremes(torch.tensor([0.5, math.nan]), torch.tensor([0.5, 0.0]), clip)
+        found = outcomes("G2", [*rows, {"seed": 1, "critic": name, **shares, **lost(clip)}])
         assert found[1] == NOT
         assert found[0] == (REPRODUCED if name == "SN" else NOT)
         assert found[2] == (NOT if name == "SN" else REPRODUCED)

@@ -1,16 +1,23 @@
 """Every study with fixed generators from training to picture, in a few steps."""
 
+import math
 import sys
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 from matplotlib.figure import Figure
 
 from lipbench.bench.studies import STUDIES, Setting, Study, judge
+from lipbench.bench.studies.critics import CriticRun, Trained
+from lipbench.bench.studies.fixed_generator import NoisyData
+from lipbench.bench.studies.s16_product_of_norms import measure as measure_bounds
 from lipbench.bench.studies.store import frame
-from lipbench.bench.studies.trainings import RING, ShiftGrid, all_runs
+from lipbench.bench.studies.trainings import CLIPS, RING, ShiftGrid, all_runs
+from lipbench.models import Recipe
 
 TINY = {
     "S1": {"steps": 3},
@@ -47,6 +54,63 @@ def test_study_runs_is_judged_and_drawn(name: str, shared: Path, tmp_path: Path,
         figure = picture(read)
         assert isinstance(figure, Figure)
         figure.savefig(tmp_path / "picture.png")
+
+
+def spoil(study: Study, objective: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every critic of this objective comes back from training without numbers."""
+    module = sys.modules[study.run.__module__]
+    honest: Callable[..., list[Trained]] = module.trained  # pyright: ignore[reportAttributeAccessIssue]
+
+    def spoiled(*args: object) -> list[Trained]:
+        results = honest(*args)
+        for result in (one for one in results if one.run.objective == objective):
+            for parameter in result.module.parameters():
+                torch.nn.init.constant_(parameter, torch.nan)
+        return results
+
+    monkeypatch.setattr(module, "trained", spoiled)
+
+
+@pytest.mark.parametrize(
+    ("name", "objective", "worst"),
+    [
+        ("S3", "wgan-gp", {"decades": math.inf, "extreme": math.inf}),
+        ("S3", "wgan-clip", {"decades": 0.0, "extreme": 0.0}),
+        ("S4", "wgan-gp", {"slope": math.inf, "slope_sd": math.inf, "cosine": -1.0, "cosine_gain": -2.0}),
+        ("S4", "wgan-clip", {"slope_ratio": 0.0, "cosine_gain": -2.0}),
+        ("S9", "wgan-gp", {"error": math.inf, "box_over_line": 0.0, "line_over_ot": math.inf}),
+        ("S13", "sn-gan", {"ratio": 0.0}),
+        ("S17", "sn-gan", {"sigma": math.inf}),
+    ],
+)
+def test_a_critic_without_numbers_is_the_worst_and_fails_no_study(
+    name: str,
+    objective: str,
+    worst: dict[str, float],
+    shared: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    study, names = STUDIES[name], {"wgan-gp": ("GP",), "wgan-clip": tuple(CLIPS), "sn-gan": ("SN",)}[objective]
+    monkeypatch.setattr(sys.modules[study.run.__module__], "POINTS", 60, raising=False)
+    spoil(study, objective, monkeypatch)
+    measurements = measure(study, shared, (0,), TINY[name])
+    rows = study.derive(measurements)
+    own = rows[rows["critic"].isin(names) | rows["critic"].isna()] if name in ("S3", "S4", "S13") else rows
+    assert {column: set(own[column].dropna()) for column in worst} == {k: {v} for k, v in worst.items()}
+    for stem, picture in {"plot": study.plot, **study.pictures}.items():
+        picture(measurements).savefig(tmp_path / f"{stem}.png")
+
+
+def test_s16_a_critic_without_numbers_keeps_no_bound():
+    run = CriticRun(NoisyData("8gaussians"), "wgan-clip", Recipe("rmsprop", 5e-4), 1, 0, (("clip", 0.01),))
+    critic = run.untrained()
+    assert measure_bounds(Trained(run, critic.eval(), []))["tightness"] <= 1
+    torch.nn.init.constant_(next(critic.parameters()), torch.nan)
+    found = measure_bounds(Trained(run, critic, []))
+    assert (found["kind"], found["tightness"], found["bound_share"]) == ("clipping", math.inf, math.inf)
+    unclipped = replace(run, objective="wgan-gp", arguments=())
+    assert "bound_share" not in measure_bounds(Trained(unclipped, critic, []))
 
 
 @pytest.mark.slow

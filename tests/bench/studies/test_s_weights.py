@@ -8,7 +8,7 @@ from lipbench.bench.data.dataset import as_float
 from lipbench.bench.studies import Setting, saved_critics
 from lipbench.bench.studies.batch_norm import PenaltyWithNorms
 from lipbench.bench.studies.image_games import CLIP, SN, game, image_runs
-from lipbench.bench.studies.weights import PLACES, histogram, near, share_of_extremes, spectra, weights
+from lipbench.bench.studies.weights import PLACES, finite, histogram, near, share_of_extremes, spectra, weights
 from lipbench.models import ARCHITECTURES
 from lipbench.objectives import BadInput
 
@@ -29,6 +29,20 @@ def test_share_of_extremes_is_within_two_percent_of_c_or_of_the_maximum() -> Non
     found = share_of_extremes(trained, torch.tensor([0.4, -0.2, 0.05, 0.0]), 0.1)
     assert found == {"extreme": 0.5, "clipped_start": 0.5}
     assert share_of_extremes(5 * trained, trained, None) == {"extreme": 0.5}
+
+
+def test_share_of_extremes_is_the_worst_where_training_left_no_numbers() -> None:
+    lost, untrained = torch.tensor([0.1, 0.1, torch.nan]), torch.tensor([0.1, 0.0, 0.0])
+    assert share_of_extremes(lost, untrained, 0.1) == {"extreme": 0.0, "clipped_start": pytest.approx(1 / 3)}
+    assert share_of_extremes(lost, untrained, None) == {"extreme": torch.inf}
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_finite_looks_at_every_parameter(value: float) -> None:
+    critic = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
+    assert finite(critic)
+    nn.init.constant_(list(critic.parameters())[-1], value)
+    assert not finite(critic)
 
 
 def test_histogram_is_symmetric_and_sums_to_one() -> None:
