@@ -7,10 +7,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..report.quantities import KNOWN
 from .contract import Criterion, Part, Row, Setting, Study, median_of
 from .image_games import CLIP, COLORS, GAMES, GP, MINIMAX, NS, ON_IMAGES, SN, comparison, ending, sizes
 from .quotients import relative
-from .style import GREY, dots, label, legend, panels, threshold
+from .style import GREY, dots, draw_course, label, legend, panels, threshold
 
 UNSTEADY, STEADY = 1.3, 1.1  # final over best
 
@@ -60,15 +61,13 @@ def plot(measurements: pd.DataFrame) -> Figure:
 
 
 def _top(values: pd.Series) -> float:
-    """A little above the largest value that is a number; diverged runs lie outside the picture."""
+    """A little above the largest value that is a number."""
     return 1.1 * max(values[values < math.inf], default=1.0)
 
 
 def _draw_courses(axis: Axes, courses: pd.DataFrame) -> None:
     for name, color in COLORS.items():
-        course = courses[courses["objective"] == name].groupby("step")["fd"]
-        axis.plot(course.median(), color=color, linewidth=1.5, label=name)
-        axis.fill_between(course.min().index, course.min(), course.max(), color=color, alpha=0.12, linewidth=0)
+        draw_course(axis, courses[courses["objective"] == name], "fd", KNOWN["fd"].worst, color, name)
     axis.set_yscale("log")
 
 

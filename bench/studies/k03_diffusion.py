@@ -1,6 +1,5 @@
 """K3: a diffusion model as the baseline: every mode, and steadier than the games, on the same data at equal updates."""
 
-import math
 import time
 
 import pandas as pd
@@ -136,9 +135,9 @@ def plot(measurements: pd.DataFrame) -> Figure:
     _draw_points(axes[0], measurements)
     ends, colors = derive(measurements), COLORS | MODELS | {STILL: GREY}
     for axis, column in zip(axes[1:], ("modes_tail", "w1_tail_sd"), strict=True):
-        finite = ends[ends[column] < math.inf].set_index("objective")[column]
-        names = [name for name in colors if name in finite.index]
-        groups = [finite.loc[[name]].to_list() for name in names]
+        found = ends.set_index("objective")[column].dropna()
+        names = [name for name in colors if name in found.index]
+        groups = [found.loc[[name]].to_list() for name in names]
         dots(axis, names, groups, [colors[name] for name in names])
         axis.tick_params(axis="x", rotation=90)
     threshold(axes[1], MODES, f"all {MODES}")

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 
 from ..recipes import SNGAN_SETTINGS
 from .contract import Criterion, Part, Quantity, Row
-from .style import BLACK, SKY, YELLOW, label, legend, threshold
+from .style import BLACK, SKY, YELLOW, crosses, label, legend, threshold
 
 SETTINGS = {name[-1].upper(): name for name in SNGAN_SETTINGS}
 ENOUGH = 5  # of the six, for SN
@@ -65,8 +65,12 @@ def successes(name: str) -> Quantity:
 
 
 def bars(axis: Axes, runs: pd.DataFrame, colors: Mapping[str, str]) -> None:
-    """Lines at the medians of `value` per setting and objective, seeds as dots, diverged runs as crosses."""
+    """Lines at the medians of `value` per setting and objective, seeds as dots, diverged runs as crosses.
+
+    A run that diverged is one whatever its value: none of those succeeds.
+    """
     names = [name for name in colors if name in set(runs["objective"])]
+    runs = runs.assign(value=runs["value"].where(runs["status"] == "completed", math.inf))
     width, top = 0.8 / len(names), max(runs.loc[runs["value"] < math.inf, "value"], default=1.0)
     for place, name in enumerate(names):
         own = runs[runs["objective"] == name].groupby("setting")["value"]
@@ -77,8 +81,7 @@ def bars(axis: Axes, runs: pd.DataFrame, colors: Mapping[str, str]) -> None:
         for centre, (_, values) in zip(centres, own, strict=True):
             ended = values[values < math.inf]
             axis.scatter([centre] * len(ended), ended, s=9, color=colors[name], alpha=0.8, linewidths=0)
-            lost = len(values) - len(ended)
-            axis.scatter([centre] * lost, [top] * lost, marker="x", color="red")
+            crosses(axis, centre, values)
     axis.set_yscale("log")
     axis.set_xticks(range(len(SETTINGS)), list(SETTINGS))
 

@@ -5,10 +5,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from ..report.quantities import KNOWN
 from .canvas import grid
 from .contract import Criterion, Part, Quantity, Row, Setting, Study
 from .quotients import relative
-from .style import GREY, dots, label, legend, panels, shared_legend, threshold
+from .style import GREY, dots, draw_course, label, legend, panels, shared_legend, threshold
 from .toy_games import (
     CLIP,
     CLIP_TIGHT,
@@ -81,11 +82,9 @@ def quality(measurements: pd.DataFrame) -> Figure:
 
 def _draw_courses(axis: Axes, courses: pd.DataFrame, measurement: str, ranges: bool = False) -> None:
     for name, color in COLORS.items():
-        course = courses[courses["objective"] == name].groupby("step")[measurement]
-        if len(course):
-            axis.plot(course.median(), color=color, linewidth=1.5, label=name)
-        if len(course) and ranges:
-            axis.fill_between(course.min().index, course.min(), course.max(), color=color, alpha=0.12, linewidth=0)
+        own = courses[courses["objective"] == name]
+        if len(own):
+            draw_course(axis, own, measurement, KNOWN[measurement].worst, color, name, ranges=ranges)
 
 
 def collapse(measurements: pd.DataFrame) -> Figure:
