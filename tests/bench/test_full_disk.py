@@ -153,5 +153,7 @@ def test_disk_trouble_is_seen_through_what_others_raise() -> None:
     except RuntimeError as error:
         assert disk_trouble(error)
     assert disk_trouble(OSError(122, "Disk quota exceeded"))
+    assert disk_trouble(OSError(116, "Stale file handle", "/nfs/x.ckpt")) == "Stale file handle (/nfs/x.ckpt)"
+    assert disk_trouble(OSError(5, "Input/output error")) == "Input/output error"
     assert not disk_trouble(OSError(13, "Permission denied"))
     assert not disk_trouble(None)

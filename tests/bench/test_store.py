@@ -5,8 +5,10 @@ import math
 import multiprocessing
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from lipbench.bench.store import Store, write_json, write_text
 from lipbench.objectives import BadInput
@@ -87,6 +89,24 @@ def test_store_moves_a_run_into_its_place_when_it_is_finished(tmp_path: Path) ->
     assert record(store, "a") == tmp_path / "deep" / "out" / "runs" / "a"
     assert status(store, "a") == "skipped"
     assert names(store.runs) == {"a"}
+
+
+def test_store_leaves_other_folders_where_somebody_put_them(tmp_path: Path) -> None:
+    """`runs` is the name of TensorBoard's folder too."""
+    store = Store(tmp_path)
+    record(store, "a")
+    (store.runs / "Jan01_host").mkdir()
+    assert store.set_aside(set()) == ["a"]
+    assert names(store.runs) == {"Jan01_host"}
+
+
+def test_store_lock_of_somebody_else_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: Any, **kwargs: Any) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(FileLock, "acquire", refuse)
+    with pytest.raises(BadInput, match=r"\.lock belongs to somebody else: Permission denied"), Store(tmp_path).lock():
+        pass
 
 
 def test_store_replaces_a_finished_run(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Suite files: what they may hold, how they are overridden, and the one line that tells what is wrong."""
 
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -128,6 +129,7 @@ def test_suite_override_replaces_a_key(write: Callable[..., str], override: str,
     [
         ("1e-4", 1e-4), ("[5e-5, -2E+3, .5e1, 3.e2, 1.5e-3]", [5e-5, -2e3, 5.0, 300.0, 1.5e-3]), ("0.25", 0.25),
         ("12", 12), ("1e", "1e"), ("e-4", "e-4"), ("1e-4x", "1e-4x"), ("'1e-4'", "1e-4"), ("1.2.3", "1.2.3"),
+        ("0100", 100), ("-7", -7), ("1:30", "1:30"), ("2025-06-31", "2025-06-31"), ("0b_", "0b_"), ("-.inf", -math.inf),
     ],
 )  # fmt: skip
 def test_key_value_reads_numbers_as_they_are_written(text: str, value: Any) -> None:

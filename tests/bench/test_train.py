@@ -386,6 +386,35 @@ def test_run_of_a_plugin_that_has_changed_since_it_was_planned_has_failed(
     assert "my.py:Mine: the file has changed since the sweep began" in result["reason"]
 
 
+def test_run_on_pictures_that_have_changed_since_it_was_planned_has_failed(
+    make_suite: MakeSuite, place: Place, tmp_path: Path
+) -> None:
+    suite = make_suite(datasets=[f"folder:{tmp_path}"], architectures=["dcgan"])
+    for i in range(4):
+        Image.new("L", (8, 8), 40 * i).save(tmp_path / f"{i}.png")
+    (spec,) = expand(suite, Path())
+    Image.new("L", (8, 8), 200).save(tmp_path / "4.png")
+    result = run(spec, place)
+    assert result["status"] == "failed"
+    assert "the pictures have changed since the sweep began" in result["reason"]
+
+
+def test_run_that_was_begun_on_another_kind_of_device_keeps_its_checkpoints(
+    make_suite: MakeSuite, place: Place
+) -> None:
+    (spec,) = expand(make_suite(), Path())
+    partial = store.Store(place.folder).partial(spec.id)
+    (partial / "resume").mkdir()
+    checkpoint = partial / "resume" / "000000003.ckpt"
+    checkpoint.touch()
+    (partial / "spec.json").write_text('{"device": "NVIDIA H100 80GB HBM3"}')
+    with pytest.raises(BadInput, match=r"this run was begun on NVIDIA H100 80GB HBM3 and cannot go on on cpu \("):
+        run(spec, place)
+    assert checkpoint.exists()
+    checkpoint.unlink()  # then there is nothing to lose
+    assert run(spec, place)["status"] == "completed"
+
+
 def test_run_on_a_full_disk_is_not_recorded_and_goes_on_another_time(
     make_suite: MakeSuite, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -203,6 +203,34 @@ def test_decoded_holds_one_chunk_of_encoded_pictures_at_a_time(
     assert 4 <= max(most) <= 5  # a chunk, and the last one of that before
 
 
+@pytest.mark.parametrize("name", ["train.bin", "test.bin", "labels.bin", "about.json"])
+@pytest.mark.parametrize("gone", [False, True])
+def test_folder_is_decoded_again_where_the_cache_is_damaged(tmp_path: Path, home: Path, name: str, gone: bool) -> None:
+    write(tmp_path, SPLIT)
+    first = load(f"folder:{tmp_path}")
+    assert first.train is not None
+    expected = first.train.clone()
+    (folder,) = (home / ".cache" / "lipbench" / "decoded").iterdir()
+    content = (folder / name).read_bytes()
+    (folder / name).unlink()
+    if not gone:
+        (folder / name).write_bytes(content[:-9])
+    again = load(f"folder:{tmp_path}")
+    assert again.train is not None
+    assert torch.equal(again.train, expected)
+    assert (folder / name).read_bytes() == content
+
+
+def test_folder_tells_that_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    write(tmp_path, SPLIT)
+    monkeypatch.setattr(decoded, "_write", full)
+    with pytest.raises(BadInput, match=r"^decoded pictures cannot be kept in .*decoded \(No space left on device\)$"):
+        load(f"folder:{tmp_path}")
+
+
 def test_folder_tells_that_nothing_can_be_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, SPLIT)
     (tmp_path / "file").touch()

@@ -157,3 +157,15 @@ def test_local_spreads_workers_over_the_devices(
     with pytest.raises(KeyboardInterrupt):
         list(executor.execute(plan(seeds=5), place))
     assert asked == ["cuda:0", "cuda:1", "cuda:0", "cuda:1", "cuda:0"]
+
+
+def test_local_waits_in_this_process_too_for_another_attempt_at_the_run(plan: Plan, place: Place) -> None:
+    """As one of a queue that outlived the sweep that had begun it: its record is found, and not made again."""
+    (spec,) = plan(objectives=["minimax"])
+    first = list(LocalExecutor(1).execute([spec], place))
+    record = place.folder / "runs" / spec.id / "result.json"
+    before = record.stat().st_mtime_ns
+    second = list(LocalExecutor(1).execute([spec], place))
+    assert isinstance(first[-1], Ended) and isinstance(second[-1], Ended)
+    assert isinstance(second[-1].outcome, dict) and second[-1].outcome["status"] == "completed"
+    assert record.stat().st_mtime_ns == before
