@@ -102,12 +102,14 @@ def _part_row(verdict: PartVerdict) -> dict[str, object]:
 def _reading(verdict: PartVerdict) -> str:
     if verdict.outcome == verdict.part.holds:
         return verdict.part.reading
-    if verdict.outcome == verdict.part.fails:
-        return f"{LOOKED_INTO} {cause}" if (cause := verdict.part.cause) else ""
     failed = [finding.criterion for finding in verdict.findings if finding.holds is False]
     disputes = [criterion.disputed for criterion in failed if criterion.disputed]
     controls = [f"A control failed: {criterion.text}." for criterion in failed if criterion.control]
-    return " ".join(disputes or controls)
+    # These first: a part may call its own failure inconclusive too.
+    if disputes or controls:
+        return " ".join(disputes or controls)
+    cause = verdict.part.cause if failed and verdict.outcome == verdict.part.fails else ""
+    return f"{LOOKED_INTO} {cause}" if cause else ""
 
 
 def _why(record: Record) -> str:

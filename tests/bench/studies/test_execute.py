@@ -23,6 +23,7 @@ from lipbench.bench.studies import (
     STUDIES,
     Criterion,
     NotAtThisScale,
+    Outcome,
     Part,
     Row,
     Setting,
@@ -301,9 +302,10 @@ def test_table_has_the_caveat_whatever_came_out(tmp_path: Path, rows: str, readi
     assert verdict_table(tmp_path, {"X1": study})["reading"][0] == reading
 
 
-def test_table_says_which_control_failed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("fails", [Outcome.NOT_REPRODUCED, Outcome.INCONCLUSIVE])
+def test_table_says_which_control_failed(fails: Outcome, tmp_path: Path) -> None:
     control = replace(GOOD.criteria[0], text="error without the cure", op=">", control=True)
-    study = replace(GOOD, parts=(replace(GOOD.parts[0], criteria=(*GOOD.criteria, control)),))
+    study = replace(GOOD, parts=(replace(GOOD.parts[0], criteria=(*GOOD.criteria, control), fails=fails),))
     run(study, out=tmp_path)
     row = verdict_table(tmp_path, {"X1": study}).iloc[0]
     assert (row["verdict"], row["reading"]) == ("inconclusive", "A control failed: error without the cure.")
