@@ -103,7 +103,8 @@ class Criterion(Quantity):
     Attributes:
         op, threshold: the criterion holds when `value op threshold`.
         control: it tests the experiment, not the claim: where it fails the part is inconclusive.
-        by_interval: the 95 % interval must lie wholly on one side of the threshold, or nothing is concluded.
+        by_interval: the 95 % interval must lie wholly on one side of the threshold, or nothing is concluded; nor is it
+            with so few seeds that there is none but their range.
         disputed: why a correct implementation must fail this criterion, if so: a failure is then put down to it.
     """
 

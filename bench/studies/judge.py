@@ -138,6 +138,9 @@ def find(criterion: Criterion, rows: pd.DataFrame, min_seeds: int = 3, seeds: in
     measured = estimate(criterion, rows)
     if np.isnan(measured.value):
         return Finding(criterion, measured, None, NOT_MEASURED)
+    if criterion.by_interval and 0 < measured.seeds <= WHOLE_RANGE:
+        few = f"too few seeds for a 95 % interval: {measured.seeds} of {WHOLE_RANGE + 1}"
+        return Finding(criterion, measured, None, few)
     if 0 < measured.seeds < min_seeds:
         return Finding(criterion, measured, None, f"too few seeds to conclude: {measured.seeds} of {min_seeds}")
     if 0 < measured.seeds < seeds:

@@ -109,8 +109,12 @@ STUDY = Study(
     plot=plot,
     sizes={
         "smoke": Size(seeds=1, options={"epochs": 1, "frames": 2}, note="1 of 200 epochs"),
-        "quick": Size(seeds=3, options={"epochs": 100, "frames": 20}, note="100 of 200 epochs"),
-        "full": Size(seeds=5, options={"epochs": EPOCHS, "frames": 40}),
+        "quick": Size(
+            seeds=3,
+            options={"epochs": 100, "frames": 20},
+            note="100 of 200 epochs; three seeds, too few for the interval that decides",
+        ),
+        "full": Size(seeds=8, options={"epochs": EPOCHS, "frames": 40}),
     },
     settings={"iterations": ITERATIONS},
 )

@@ -108,6 +108,9 @@ def _reading(verdict: PartVerdict) -> str:
     # These first: a part may call its own failure inconclusive too.
     if disputes or controls:
         return " ".join(disputes or controls)
+    undecided = [f"Open: {f.note}." for f in verdict.findings if f.holds is None and f.criterion.by_interval]
+    if undecided:
+        return " ".join(undecided)
     cause = verdict.part.cause if failed and verdict.outcome == verdict.part.fails else ""
     return f"{LOOKED_INTO} {cause}" if cause else ""
 

@@ -311,6 +311,15 @@ def test_table_says_which_control_failed(fails: Outcome, tmp_path: Path) -> None
     assert (row["verdict"], row["reading"]) == ("inconclusive", "A control failed: error without the cure.")
 
 
+def test_table_says_where_seeds_are_too_few_for_an_interval_to_decide(tmp_path: Path) -> None:
+    study = replace(GOOD, parts=(replace(GOOD.parts[0], criteria=(replace(GOOD.criteria[0], by_interval=True),)),))
+    run(study, out=tmp_path)
+    row = verdict_table(tmp_path, {"X1": study}).iloc[0]
+    assert (row["verdict"], row["reading"]) == ("inconclusive", "Open: too few seeds for a 95 % interval: 3 of 6.")
+    run(study, out=tmp_path, seeds=6, options={"factor": 0.1})
+    assert verdict_table(tmp_path, {"X1": study})["verdict"][0] == "reproduced"
+
+
 def test_table_says_what_stands_for_seeds(tmp_path: Path) -> None:
     def exact(setting: Setting) -> Sequence[Row]:
         return [{"error": 0.25}]

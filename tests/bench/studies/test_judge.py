@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from lipbench.bench.report.statistics import WHOLE_RANGE
 from lipbench.bench.studies import STUDIES, Criterion, Outcome, Part, Quantity, Study, judge
 from lipbench.bench.studies.contract import refutes
 from lipbench.bench.studies.judge import OPERATORS, criterion_text, estimate, find
@@ -33,7 +34,7 @@ def reads(criterion: Criterion, row: dict, measurement: str) -> bool:
 
 def synthetic(study: Study, broken: Criterion | None = None) -> pd.DataFrame:
     """Records on the right side of every threshold, but for one criterion's on the wrong side of its own."""
-    rows = []
+    rows, seeds = [], max(study.min_seeds, WHOLE_RANGE + 1)
     for criterion in study.criteria:
         row, name = cell(criterion), criterion.measurement
         readers = [other for other in study.criteria if reads(other, row, name)]
@@ -41,7 +42,7 @@ def synthetic(study: Study, broken: Criterion | None = None) -> pd.DataFrame:
         choices += [float(np.mean([reader.threshold for reader in readers]))]
         fails = broken is not None and reads(broken, row, name)
         fitting = [v for v in choices if (not holds(broken, v) if fails else all(holds(r, v) for r in readers))]  # pyright: ignore[reportArgumentType]
-        rows += [row | {"seed": seed, name: fitting[0]} for seed in range(max(study.min_seeds, 3))]
+        rows += [row | {"seed": seed, name: fitting[0]} for seed in range(seeds)]
     return pd.DataFrame(rows)
 
 
@@ -190,10 +191,18 @@ def test_finding_without_all_seeds_of_the_records_concludes_nothing() -> None:
 
 def test_finding_by_interval_needs_the_whole_interval_on_one_side() -> None:
     criterion = replace(BELOW, by_interval=True)
-    assert find(criterion, errors(0.1, 0.2, 0.3)).holds is True
-    assert find(criterion, errors(1.1, 1.2, 1.3)).holds is False
-    straddling = find(criterion, errors(0.1, 0.2, 5.0))
+    assert find(criterion, errors(*[0.1, 0.2, 0.3] * 2)).holds is True
+    assert find(criterion, errors(*[1.1, 1.2, 1.3] * 2)).holds is False
+    straddling = find(criterion, errors(*[0.1, 0.2, 5.0] * 2))
     assert straddling.holds is None and "does not decide" in straddling.text
+
+
+def test_finding_by_interval_needs_more_seeds_than_have_none_but_their_range() -> None:
+    criterion = replace(BELOW, by_interval=True)
+    few = find(criterion, errors(*[0.1] * 5))
+    assert few.holds is None and "too few seeds for a 95 % interval: 5 of 6" in few.text
+    assert find(criterion, errors(*[0.1] * 6)).holds is True
+    assert find(BELOW, errors(*[0.1] * 5)).holds is True
 
 
 def test_part_with_a_failed_control_is_inconclusive_whatever_the_rest_says() -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from lipbench.bench.report.statistics import WHOLE_RANGE
 from lipbench.bench.studies import STUDIES, Outcome, Setting, Size, execute, judge, store
 
 Rows = list[dict[str, Any]]
@@ -299,9 +300,15 @@ def notebook(advantages: list[float]) -> Rows:
 
 
 def test_s15_is_decided_only_by_an_interval_that_excludes_nought(tmp_path: Path) -> None:
-    assert outcomes("S15", notebook([0.1, 0.2, 0.05]), tmp_path) == [REPRODUCED]
-    assert outcomes("S15", notebook([-0.1, -0.2, -0.05])) == [NOT]
-    assert outcomes("S15", notebook([0.1, 0.2, -0.05])) == [OPEN]
+    assert outcomes("S15", notebook([0.1, 0.2, 0.05] * 2), tmp_path) == [REPRODUCED]
+    assert outcomes("S15", notebook([-0.1, -0.2, -0.05] * 2)) == [NOT]
+    assert outcomes("S15", notebook([0.1, 0.2, -0.05] * 2)) == [OPEN]
+    assert outcomes("S15", notebook([0.1] * 5)) == [OPEN]  # their range is no 95 % interval
+
+
+def test_s15_has_seeds_enough_for_its_interval_at_full() -> None:
+    size = STUDIES["S15"].sizes["full"]
+    assert isinstance(size, Size) and size.seeds > WHOLE_RANGE
 
 
 def test_s15_counts_a_seed_at_which_both_diverge_as_a_tie() -> None:
