@@ -5,6 +5,7 @@ import time
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from .parallel import settled
 from .store import Record, code_sha, frame, publish, read, specification, write
 from .table import PLOT, verdict_table, write_tables
 
-SUPERSEDED = "superseded"  # where the last complete record of each scale goes that another has replaced
+SUPERSEDED = "superseded"  # where every complete record goes that another has replaced
 
 
 @dataclass(frozen=True)
@@ -282,11 +283,17 @@ def _leave(study: Study, record: Record, job: Job, measurements: pd.DataFrame | 
     about = machine("cuda" if torch.cuda.is_available() else "cpu") | {"threads": torch.get_num_threads()}
     record = replace(record, machine=about, rows=len(measurements))
     write(draft, record, measurements)
-    aside = None if before is None else job.out / SUPERSEDED / f"{study.id}-{before.scale}"
+    aside = None if before is None else _unused(job.out / SUPERSEDED / f"{study.id}-{before.scale}")
     publish(draft, job.out / study.id, aside)
     rows = verdict_table(job.out, {study.id: study})["verdict"]
     job.say(study, f"{record.seconds:7.1f} s  " + "; ".join(dict.fromkeys(rows)))
     return record
+
+
+def _unused(folder: Path) -> Path:
+    """This folder, or the first of folder-2, folder-3, … that is not there yet."""
+    names = (folder.name if number == 1 else f"{folder.name}-{number}" for number in count(1))
+    return next(path for path in map(folder.with_name, names) if not path.exists())
 
 
 def _complete(folder: Path) -> Record | None:

@@ -70,15 +70,15 @@ def write(folder: Path, record: Record, measurements: pd.DataFrame) -> None:
 
 
 def publish(draft: Path, folder: Path, aside: Path | None = None) -> None:
-    """Moves a finished draft to its place; what was there goes `aside`, in place of what lies there, or is removed."""
-    old = aside or folder.with_name(f".{folder.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
+    """Moves a finished draft to its place; what was there goes `aside`, which is not there yet, or is removed."""
+    passing = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(passing, ignore_errors=True)
     if folder.exists():
+        old = aside or passing
         old.parent.mkdir(exist_ok=True)
         os.replace(folder, old)
     os.replace(draft, folder)
-    if aside is None:
-        shutil.rmtree(old, ignore_errors=True)
+    shutil.rmtree(passing, ignore_errors=True)
 
 
 def read(folder: Path) -> tuple[Record, pd.DataFrame]:

@@ -163,6 +163,15 @@ def test_run_moves_the_complete_record_aside_that_another_replaces(tmp_path: Pat
     assert json.loads((tmp_path / "X1" / "study.json").read_text())["scale"] == "smoke"
 
 
+def test_run_loses_no_complete_record_however_many_replace_it(tmp_path: Path) -> None:
+    for factor in (1.0, 2.0, 3.0, 4.0):
+        run(GOOD, out=tmp_path, options={"factor": factor})
+    kept = [tmp_path / "superseded" / name for name in ("X1-quick", "X1-quick-2", "X1-quick-3")]
+    found = [json.loads((folder / "study.json").read_text())["specification"]["options"] for folder in kept]
+    assert found == [{"factor": factor} for factor in (1.0, 2.0, 3.0)]
+    assert len(list((tmp_path / "superseded").iterdir())) == 3
+
+
 def misused(setting: Setting) -> Sequence[Row]:
     raise BadInput("dataset: unknown dataset 'foo'")
 
