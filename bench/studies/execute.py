@@ -21,6 +21,7 @@ from ...objectives import BadInput, unknown
 from ..machine import machine
 from ..store import disk_trouble, locked, telling_disk_trouble, try_to_write
 from .contract import SCALES, NotAtThisScale, Scale, Setting, Size, Study
+from .image_games import resolved
 from .judge import judge
 from .parallel import settled
 from .store import Record, code_sha, frame, publish, read, specification, write
@@ -44,6 +45,11 @@ class Job:
     data: Path | None = None
     gpu_jobs: int = 1
     weights: Path | None = None
+
+    def setting(self, study: Study, seeds: Sequence[int], options: Mapping[str, Any]) -> Setting:
+        """What the study's `run` gets."""
+        where = (self.device, self.data, self.gpu_jobs, self.weights)
+        return Setting(self.scale, tuple(seeds), options, self.draft(study), self.out / "runs", self.jobs, *where)
 
     def draft(self, study: Study) -> Path:
         """Where a record is put together before it moves into place."""
@@ -70,7 +76,7 @@ def run_studies(
     gpu_jobs: int = 1,
     weights: Path | None = None,
 ) -> int:
-    """Runs the studies that have no complete record of this scale and code, then writes and prints the table.
+    """Runs the studies that have no complete record of this scale, code and so on, then writes and prints the table.
 
     Args:
         studies: which, by id.
@@ -151,9 +157,14 @@ def settle(study: Study, job: Job) -> Record:
     if isinstance(size, str):
         return _leave(study, replace(record, status="skipped", reason=size), job)
     size = _asked(size, job)
-    record = replace(record, seeds=tuple(range(size.seeds)), note=size.note, specification=specification(study, size))
+    setting = job.setting(study, range(size.seeds), size.options)
+    record = replace(record, seeds=setting.seeds, note=size.note, specification=specification(study, size))
+    try:
+        record = replace(record, resolved=resolved(setting))
+    except NotAtThisScale as reason:
+        return _leave(study, replace(record, status="skipped", reason=str(reason)), job)
     found = None if job.force else _current(study, record, job)
-    return found if found is not None else _run(study, record, size, job)
+    return found if found is not None else _run(study, record, setting, job)
 
 
 def redraw(study: Study, folder: Path) -> pd.DataFrame:
@@ -227,21 +238,18 @@ def _current(study: Study, wanted: Record, job: Job) -> Record | None:
     except BadInput as error:
         job.say(study, f"runs again: {error}")
         return None
-    asked = (wanted.scale, wanted.seeds, wanted.note, wanted.code)
-    same = (found.scale, found.seeds, found.note, found.code) == asked
+    asked = (wanted.scale, wanted.seeds, wanted.note, wanted.code, wanted.resolved)
+    same = (found.scale, found.seeds, found.note, found.code, found.resolved) == asked
     if not same or found.status != "completed":
         return None
     job.say(study, "complete already")
     return found
 
 
-def _run(study: Study, record: Record, size: Size, job: Job) -> Record:
+def _run(study: Study, record: Record, setting: Setting, job: Job) -> Record:
     """Runs the experiment in a draft folder, judges and draws it, and leaves the record if it fails too."""
     draft, start = _draft(study, job), time.perf_counter()
     measurements = pd.DataFrame()
-    runs = job.out / "runs"
-    where = (job.device, job.data, job.gpu_jobs, job.weights)
-    setting = Setting(job.scale, record.seeds, size.options, draft, runs, job.jobs, *where)
     try:
         measurements = frame(study.run(setting))
         record = replace(record, seconds=time.perf_counter() - start, rows=len(measurements))

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from ...objectives import BadInput
-from ..data import Dataset, found_name, load
+from ..data import Dataset, found_name, load, user_content
 from ..metrics import inception
 from ..suite import Evaluation, Named
 from .contract import NotAtThisScale, Row, Scale, Setting, Size
@@ -102,6 +102,22 @@ def extractor_of(setting: Setting) -> str | None:
     except BadInput:
         return "efficientnet-lite0"
     return None
+
+
+def resolved(setting: Setting) -> dict[str, Any]:
+    """What a study's options leave to the machine and to the command line, and its measurements depend on.
+
+    Kind of device, data set with a hash of a user's own pictures, and extractor where images are evaluated; {} for a
+    study without a data set among its options. Raises as `image_runs`.
+    """
+    if "dataset" not in setting.options:
+        return {}
+    name = found_name(str(setting.options["dataset"]), setting.data)
+    about = {"device": torch.device(device_of(setting)).type, "data": [name, user_content(name, setting.data)]}
+    evaluation = setting.options.get("evaluation")
+    if not isinstance(evaluation, Mapping):
+        return about
+    return about | {"extractor": evaluation.get("extractor") or extractor_of(setting) or data_of(setting).extractor}
 
 
 def comparison(setting: Setting) -> list[CellRun]:

@@ -29,6 +29,7 @@ class Record:
         status: "completed", "failed" (`reason` is the traceback) or "skipped" (`reason` says why not at this scale).
         rows: how many measurements.csv must have; fewer means that it was cut.
         specification: settings, options at this scale and criteria, as data.
+        resolved: see `image_games.resolved`; {} also in older records, which do not say it.
         code: see `code_sha`.
         seconds: wall time of the experiment.
     """
@@ -41,6 +42,7 @@ class Record:
     rows: int = 0
     note: str = ""
     specification: Mapping[str, Any] = field(default_factory=dict)
+    resolved: Mapping[str, Any] = field(default_factory=dict)
     code: str = ""
     machine: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = 0.0

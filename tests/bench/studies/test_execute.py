@@ -16,8 +16,11 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from PIL import Image
 from rich.console import Console
 
+from lipbench.bench.data import load
+from lipbench.bench.metrics import inception
 from lipbench.bench.store import locked
 from lipbench.bench.studies import (
     STUDIES,
@@ -30,6 +33,7 @@ from lipbench.bench.studies import (
     Size,
     Study,
     execute,
+    image_games,
     run_studies,
     verdict_table,
 )
@@ -245,6 +249,60 @@ def test_run_repeats_after_a_change_of_code(tmp_path: Path, monkeypatch: pytest.
     run(GOOD, out=tmp_path)
     monkeypatch.setattr(execute, "code_sha", lambda study: "another")
     assert "complete already" not in run(GOOD, out=tmp_path)[1]
+
+
+IMAGES = replace(GOOD, id="X5", sizes={"quick": Size(3, {"factor": 1.0, "dataset": "mnist5k"})})
+
+
+def test_run_repeats_on_another_kind_of_device_where_there_is_a_data_set(tmp_path: Path) -> None:
+    for study, again in ((IMAGES, True), (GOOD, False)):
+        assert "complete already" not in run(study, out=tmp_path, device="cpu")[1]
+        assert "complete already" in run(study, out=tmp_path, device="cpu")[1]
+        assert ("complete already" not in run(study, out=tmp_path, device="cuda:0")[1]) is again
+        assert "complete already" in run(study, out=tmp_path, device="cuda:1")[1]
+
+
+def test_run_repeats_with_other_weights_only_where_images_are_evaluated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def absent() -> Path:
+        raise BadInput("no weights")
+
+    monkeypatch.setattr(inception, "weights_path", absent)
+    photos = replace(load("mnist5k"), extractor="inception")
+    monkeypatch.setattr(image_games, "data_of", lambda setting: photos)
+    options = {"factor": 1.0, "dataset": "mnist5k", "evaluation": {"images": 10}}
+    evaluated, timed = replace(IMAGES, sizes={"quick": Size(3, options)}), replace(IMAGES, id="X6")
+    for weights, extractor in ((None, "efficientnet-lite0"), (tmp_path / "weights.pth", "inception")):
+        printed = run(evaluated, timed, out=tmp_path, weights=weights)[1]
+        assert "X5   complete already" not in printed
+        assert ("X6   complete already" in printed) is (extractor == "inception")
+        assert json.loads((tmp_path / "X5" / "study.json").read_text())["resolved"]["extractor"] == extractor
+
+
+def test_run_repeats_with_other_pictures_in_a_folder(tmp_path: Path) -> None:
+    pictures(tmp_path / "data", shade=10)
+    study = replace(IMAGES, sizes={"quick": Size(3, {"factor": 1.0, "dataset": f"folder:{tmp_path / 'data'}"})})
+    run(study, out=tmp_path / "out")
+    assert "complete already" in run(study, out=tmp_path / "out")[1]
+    pictures(tmp_path / "data", shade=11)
+    assert "complete already" not in run(study, out=tmp_path / "out")[1]
+
+
+def test_records_that_do_not_say_what_was_resolved_are_reported_and_made_again(tmp_path: Path) -> None:
+    run(IMAGES, out=tmp_path)
+    path = tmp_path / "X5" / "study.json"
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({k: v for k, v in content.items() if k != "resolved"}))
+    assert verdicts(tmp_path, IMAGES) == {"X5": "reproduced"}
+    assert "complete already" not in run(IMAGES, out=tmp_path)[1]
+
+
+def pictures(folder: Path, shade: int) -> None:
+    """Forty pictures in colour, 32 × 32 pixels."""
+    folder.mkdir(exist_ok=True)
+    for number in range(40):
+        Image.new("RGB", (32, 32), (shade, number, 0)).save(folder / f"{number}.png")
 
 
 def test_run_repeats_a_failed_study(tmp_path: Path) -> None:
