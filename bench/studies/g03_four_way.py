@@ -110,15 +110,15 @@ STUDY = Study(
             name="SN stays at its best",
             criteria=(
                 _criterion(SN, "worsening", "<=", STEADY, "final FD over the best, SN"),
-                # To stay at one's best says something only where somebody does not. Added after G3 on MNIST.
+                # To stay at one's best says something only where somebody does not.
                 replace(
                     _criterion(SN, "others_worsening", ">", STEADY, "the same, the worst median of the others"),
                     control=True,
                 ),
             ),
             reported=(median_of("worsening", GP, "final/best"), median_of("worsening", CLIP, "final/best")),
-            caveat="The control was added after the first record, that on MNIST was seen: by the criterion fixed in "
-            "advance alone that record is reproduced.",
+            caveat="The control was added after the first record, on MNIST, had been seen; by the criterion fixed in "
+            "advance alone, SN's, that record (results/reference) is reproduced.",
         ),
     ),
     plot=plot,

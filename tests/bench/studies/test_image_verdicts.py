@@ -3,6 +3,7 @@
 import itertools
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,17 @@ def test_g3_either_fault_of_an_unconstrained_game_is_enough() -> None:
 
 def test_g3_sn_at_its_best_says_nothing_where_every_game_is() -> None:
     assert outcomes("G3", comparison(minimax=(30.1, 1.1))) == [REPRODUCED] * 3 + [Outcome.INCONCLUSIVE]
+
+
+def test_g3_says_what_the_kept_record_is_without_the_control_that_was_added() -> None:
+    part = STUDIES["G3"].parts[3]
+    fixed = replace(part, criteria=tuple(criterion for criterion in part.criteria if not criterion.control))
+    _, measurements = store.read(Path(__file__).parents[3] / "results/reference/images/G3")
+    found = [judge(replace(STUDIES["G3"], parts=(one,)), measurements).outcome for one in (part, fixed)]
+    assert found == [OPEN, REPRODUCED]
+    assert (
+        "added after the first record" in part.caveat and "that record (results/reference) is reproduced" in part.caveat
+    )
 
 
 @pytest.mark.parametrize("best", [10.0, math.inf])
