@@ -11,7 +11,8 @@ import pytest
 from scipy import stats
 
 from lipbench.bench.report.statistics import WHOLE_RANGE
-from lipbench.bench.studies import STUDIES, Outcome, Setting, Size, execute, judge, store
+from lipbench.bench.studies import STUDIES, Outcome, Setting, Size, execute, judge, store, toy_games
+from lipbench.bench.suite import Evaluation
 
 Rows = list[dict[str, Any]]
 REPRODUCED, NOT, OPEN = Outcome.REPRODUCED, Outcome.NOT_REPRODUCED, Outcome.INCONCLUSIVE
@@ -287,6 +288,22 @@ def test_s14_tells_what_evaluations_of_one_generator_differ_by() -> None:
     for part in judge(STUDIES["S14"], store.frame(rows)).parts:
         told = {e.quantity.measurement: e.value for e in part.reported}
         assert told["noise"] == pytest.approx(0.03) and told["unsteady"] == pytest.approx(0.3)
+
+
+def test_s14_makes_s5s_runs_in_the_common_setting_and_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: dict[str, list[Any]] = {}
+
+    def note(cells: Any, setting: Setting, steps: int) -> list[Any]:
+        made[setting.folder.name] = [(cell.suite(steps, setting.seeds, Evaluation()), cell.labels) for cell in cells]
+        return []
+
+    monkeypatch.setattr(toy_games, "runs_of", note)
+    for name in ("S5", "S14"):
+        size = STUDIES[name].sizes["full"]
+        assert isinstance(size, Size)
+        toy_games.comparison(Setting("full", (0,), size.options, Path(name), Path()))
+    common = [cell for cell in made["S5"] if cell[1]["recipe"] == "common"]
+    assert made["S14"] == common and 0 < len(common) < len(made["S5"])
 
 
 def notebook(advantages: list[float]) -> Rows:
