@@ -23,7 +23,10 @@ GROUP = "lipbench.objectives"
 
 @dataclass(frozen=True)
 class Found:
-    """An objective's class, the name it was asked for by, and the sha256 of its source if it came as a file."""
+    """An objective's class, the name it was asked for by, and the sha256 of its source if it came as a file.
+
+    Or from the studies here: those of objectives/ are part of the version of the code that each run's identity has.
+    """
 
     target: str
     cls: type[Objective]
@@ -49,7 +52,8 @@ def find_objective(target: str, folder: Path | None = None) -> Found:
         return Found(target, _called(_checked(_named(target), target), target))
     location, _, name = target.rpartition(":")
     if not location.endswith(".py"):
-        return Found(target, _untaken(_checked(_attribute(_import(location, target), name, target), target), target))
+        module = _import(location, target)
+        return Found(target, _untaken(_checked(_attribute(module, name, target), target), target), _of_study(module))
     path = _locate(location, folder)
     source = hashlib.sha256(_content(path)).hexdigest()
     return Found(target, _untaken(_checked(_attribute(_load(path, source), name, target), target), target), source)
@@ -164,10 +168,10 @@ def _import(module: str, target: str) -> ModuleType:
         raise BadInput(f"objective '{target}' cannot be imported: {_told(error)}") from error
 
 
-def absolute(target: str, folder: Path | None = None) -> str:
-    """The target as it is found from any working directory. Raises BadInput for a file that is not there."""
-    location, _, name = target.rpartition(":")
-    return f"{_locate(location, folder)}:{name}" if location.endswith(".py") else target
+def _of_study(module: ModuleType) -> str | None:
+    if not module.__name__.startswith(f"{__package__}.studies."):
+        return None
+    return hashlib.sha256(Path(str(module.__file__)).read_bytes()).hexdigest()
 
 
 def _locate(location: str, folder: Path | None) -> Path:

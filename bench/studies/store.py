@@ -18,6 +18,7 @@ from ...objectives import BadInput
 from .contract import Row, Size, Study
 
 SCHEMA_VERSION = 1
+DECIDING = ("records.py", "quantities.py")  # how long a tail is, and what a diverged run counts as
 MEASUREMENTS, DESCRIPTION = "measurements.csv", "study.json"
 
 
@@ -146,7 +147,8 @@ def specification(study: Study, size: Size) -> dict[str, Any]:
 def code_sha(study: Study) -> str:
     """A hash of the code that the study's measurements depend on: lipbench's sources without other studies' files.
 
-    What only reads records (report/, the command line, suites) is left out, so that editing it repeats no training.
+    What only reads records (report/ but for DECIDING, the command line, suites) is left out, so that editing it repeats
+    no training.
     """
     root = Path(__file__).resolve().parents[2]
     own = Path(sys.modules[study.run.__module__].__file__ or "").resolve()
@@ -161,8 +163,10 @@ def _irrelevant(path: Path) -> bool:
     parts = path.parts
     if parts[:2] == ("bench", "studies"):
         readers = ("__init__.py", "table.py", "judge.py", "style.py", "theory.py")
-        return path.name in readers or (path.name[:1] in "tsg" and path.name[1:2].isdigit())
-    return parts[:2] in (("bench", "report"), ("bench", "suites"), ("bench", "cli.py"))
+        return path.name in readers or (path.name[:1] in "tsgk" and path.name[1:2].isdigit())
+    if parts[:2] == ("bench", "report"):
+        return path.name not in DECIDING
+    return parts[:2] in (("bench", "suites"), ("bench", "cli.py"))
 
 
 def _plain(value: object) -> object:

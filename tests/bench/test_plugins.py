@@ -1,5 +1,6 @@
 """Where objectives are found, how their arguments are checked, and the one line that tells what is wrong."""
 
+import hashlib
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ import pytest
 
 from lipbench.bench import plugins
 from lipbench.bench.plugins import bind_arguments, build_objective, find_objective, objective_names
+from lipbench.bench.studies.batch_norm import PenaltyThroughBatchNorm, PenaltyWithNorms
 from lipbench.objectives import BUILTINS, BadInput, GradientPenalty, Minimax, SpectralNorm
 
 WritePlugin = Callable[..., Path]
@@ -55,6 +57,14 @@ def test_plugins_find_a_built_in_by_its_name(name: str) -> None:
     assert found.cls is BUILTINS[name]
     assert found.cls.name == name
     assert found.source is None
+
+
+def test_plugins_know_the_source_of_an_objective_of_the_studies_and_of_no_other_module() -> None:
+    for objective in (PenaltyThroughBatchNorm, PenaltyWithNorms):
+        found = find_objective(f"{objective.__module__}:{objective.__name__}")
+        content = Path(sys.modules[objective.__module__].__file__ or "").read_bytes()
+        assert (found.cls, found.source) == (objective, hashlib.sha256(content).hexdigest())
+    assert find_objective(f"{Minimax.__module__}:Minimax").source is None
 
 
 def test_plugins_find_a_class_in_a_file(write_plugin: WritePlugin) -> None:
