@@ -174,6 +174,12 @@ def _of_study(module: ModuleType) -> str | None:
     return hashlib.sha256(Path(str(module.__file__)).read_bytes()).hexdigest()
 
 
+def absolute(target: str, folder: Path | None = None) -> str:
+    """The target as it is found from any working directory. Raises BadInput for a file that is not there."""
+    location, _, name = target.rpartition(":")
+    return f"{_locate(location, folder)}:{name}" if location.endswith(".py") else target
+
+
 def _locate(location: str, folder: Path | None) -> Path:
     tried = [base / location for base in (folder, Path()) if base is not None]
     for path in tried:
