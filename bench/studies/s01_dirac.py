@@ -154,7 +154,7 @@ def _draw_distances(axis: Axes, paths: pd.DataFrame) -> None:
     axis.set_yscale("log")
     axis.set_ylim(LOWEST, 10)
     legend(axis, fontsize=6, loc="lower right")
-    label(axis, "step", "distance to (0, 0)", "alternating, all steps; R1 goes on down")
+    label(axis, "step", "distance to (0, 0)", "alternating; R1 falls on")
 
 
 def _draw_paths(axis: Axes, paths: pd.DataFrame, name: str) -> None:

@@ -45,7 +45,9 @@ def plot(measurements: pd.DataFrame) -> Figure:
     figure, axes = panels("S17  Norms of spectrally normalised layers after training", columns=2)
     measurements = measurements.reindex(columns=["critic", "kind", "layer", "sigma", "operator"])
     linear, images = (measurements[measurements["kind"] == kind] for kind in ("linear", "convolution"))
-    _dots(axes[0], [(f"layer {layer + 1}", found["sigma"], BLUE) for layer, found in _by_layer(linear)])
+    head = linear["critic"] == "images"
+    perceptrons = [(f"layer {layer + 1}", found["sigma"], BLUE) for layer, found in _by_layer(linear[~head])]
+    _dots(axes[0], [*perceptrons, ("convolutional\ncritic's head", linear.loc[head, "sigma"], BLUE)])
     columns = (("sigma", "reshaped", GREEN), ("operator", "operator", VERMILION))
     both = [
         (f"layer {layer + 1},\n{text}", found[column], color)
@@ -66,7 +68,9 @@ def _dots(axis: Axes, groups: list[tuple[str, pd.Series, str]]) -> None:
     names, values, colors = zip(*((n, v.dropna().tolist(), c) for n, v, c in groups if v.notna().any()), strict=True)
     axis.axhspan(LOW, HIGH, color=GREY, alpha=0.2, linewidth=0, label=f"criterion: {LOW:g} … {HIGH:g}")
     dots(axis, names, values, colors)
-    legend(axis)
+    low, high = axis.get_ylim()
+    axis.set_ylim(low, high + 0.12 * (high - low))  # room for the legend above all dots
+    legend(axis, loc="upper left")
 
 
 def _sigma(op: str, threshold: float, reduce: str) -> Criterion:

@@ -39,6 +39,13 @@ def random_mixtures(seed: int) -> list[Row]:
     return rows
 
 
+def bin_edges(excess: np.ndarray) -> list[float]:
+    """Edges of bins that hold all values; 0 is one of them, with a bin on its right, where a violation would stand."""
+    width = float(np.abs(excess).max()) / 25 or 1.0
+    first, last = min(np.floor(excess.min() / width), 0.0), max(np.ceil(excess.max() / width), 1.0)
+    return (width * np.arange(first, last + 1)).tolist()
+
+
 def plot(measurements: pd.DataFrame) -> Figure:
     """The counterexample for W_2, and the excess over convexity of random mixtures."""
     figure, axes = panels("T8  Joint convexity: W₁ and W₂² have it, W₂ has not", columns=2)
@@ -51,7 +58,7 @@ def plot(measurements: pd.DataFrame) -> Figure:
     legend(axes[0])
     label(axes[0], "weight t", "distance", "δ₀ against (1−t)δ₀ + tδ₁")
     mixtures = measurements[measurements["kind"] == "mixture"]
-    bins = np.linspace(mixtures[["excess_w1", "excess_w2_squared"]].min().min(), 0.0, 26)
+    bins = bin_edges(mixtures[["excess_w1", "excess_w2_squared"]].to_numpy())
     for place, (column, color) in enumerate({"excess_w1": BLUE, "excess_w2_squared": GREEN}.items()):
         axes[1].hist(mixtures[column], bins=bins, color=color, alpha=0.65, label=("W₁", "W₂²")[place])
     axes[1].axvline(0, color="black", linestyle="--", linewidth=1, label="convex: left of 0")

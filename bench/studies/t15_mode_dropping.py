@@ -114,7 +114,8 @@ def fit(
 
 def plot(measurements: pd.DataFrame) -> Figure:
     """The Gaussians that descent ends in, with their share of the starts and their divergence."""
-    figure, axes = panels("T15  One Gaussian fitted to two modes, from 50 starts", columns=3, width=3.5)
+    starts = measurements["seed"].nunique()
+    figure, axes = panels(f"T15  One Gaussian fitted to two modes, from {starts} starts", columns=3, width=3.5)
     density = log_target().exp().numpy()
     for axis, (name, color) in zip(axes, COLORS.items(), strict=True):
         axis.fill_between(GRID, density, color=GREY, alpha=0.3, linewidth=0, label="two modes")

@@ -68,7 +68,7 @@ def plot(measurements: pd.DataFrame) -> Figure:
     axes[0].set_ylim(0, 0.75)
     for axis in axes:
         legend(axis, loc="lower right" if axis is axes[0] else "upper right")
-    label(axes[0], "critic steps", "JSD estimate on fresh points, nats", "five seeds each; a curve ends once perfect")
+    label(axes[0], "critic steps", "JSD estimate on fresh points, nats", "a line a seed; it ends once perfect")
     label(axes[1], "critic steps", "discriminator's cost, nats", "its cost falls towards 0")
     return figure
 

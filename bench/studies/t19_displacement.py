@@ -70,7 +70,7 @@ def plot(measurements: pd.DataFrame) -> Figure:
     dots(axes[1], names, groups, [VERMILION, BLUE, GREY])
     threshold(axes[1], 5.0, "criterion: 5 × mean floor")
     legend(axes[1])
-    label(axes[1], "", "W₁ to μ, in units of the mean floor", f"five seeds, {FLOORS} floors; bar at the median")
+    label(axes[1], "", "W₁ to μ, in units of the mean floor", "a dot a seed, or a pair of samples; bar at the median")
     return figure
 
 

@@ -4,11 +4,14 @@ import math
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from lipbench.bench.studies import STUDIES, Setting, Study, judge
@@ -54,6 +57,29 @@ def test_study_runs_is_judged_and_drawn(name: str, shared: Path, tmp_path: Path,
         figure = picture(read)
         assert isinstance(figure, Figure)
         figure.savefig(tmp_path / "picture.png")
+
+
+def test_titles_of_s1s_panels_are_not_cut(shared: Path):
+    figure = STUDIES["S1"].plot(measure(STUDIES["S1"], shared, (0,), TINY["S1"]))
+    figure.draw_without_rendering()
+    titles = [axis.title.get_window_extent() for axis in figure.axes]
+    assert max(title.x1 for title in titles) <= figure.bbox.x1
+    assert not any(a.overlaps(b) for a, b in pairwise(titles))
+
+
+def test_s17s_picture_tells_heads_from_hidden_layers_and_its_legend_hides_no_dot():
+    perceptron = [{"critic": "toy, SN", "kind": "linear", "layer": k, "sigma": 1 + 0.1 * k} for k in range(4)]
+    images = [{"critic": "images", "kind": "convolution", "layer": 0, "sigma": 1.0, "operator": 2.0}]
+    images += [{"critic": "images", "kind": "linear", "layer": 2, "sigma": 1.0, "operator": 1.0}]
+    figure = STUDIES["S17"].plot(pd.DataFrame([row | {"seed": seed} for seed in (0, 1) for row in perceptron + images]))
+    FigureCanvasAgg(figure).draw()
+    names = [tick.get_text() for tick in figure.axes[0].get_xticklabels()]
+    assert names == ["layer 1", "layer 2", "layer 3", "layer 4", "convolutional\ncritic's head"]
+    for axis in figure.axes:
+        hidden = axis.get_legend().get_window_extent()  # pyright: ignore[reportOptionalMemberAccess]
+        places = [np.asarray(points.get_offsets()).reshape(-1, 2) for points in axis.collections]
+        assert sum(map(len, places)) > 0
+        assert not any(hidden.contains(x, y) for x, y in axis.transData.transform(np.concatenate(places)))
 
 
 def spoil(study: Study, objective: str, monkeypatch: pytest.MonkeyPatch) -> None:

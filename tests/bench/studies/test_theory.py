@@ -175,6 +175,24 @@ def test_convexity_counterexample_has_its_closed_form() -> None:
     np.testing.assert_allclose(curve["w1"], curve["t"], atol=1e-12)
 
 
+@pytest.mark.parametrize("excess", [[-0.5, -0.1], [-0.5, 0.013], [0.2, 0.3], [0.0, 0.0]])
+def test_bins_of_the_excess_show_a_violation(excess: list[float]) -> None:
+    edges = t08_convexity.bin_edges(np.array(excess))
+    assert np.isclose(edges, 0.0, atol=1e-12).any() and edges[-1] > 0
+    assert np.histogram(excess, edges)[0].sum() == len(excess)
+
+
+@pytest.mark.parametrize("seeds", [2, 3])
+def test_picture_of_the_fits_says_from_how_many_starts(seeds: int) -> None:
+    rows = [
+        {"seed": seed, "divergence": name, "mean": 0.0, "sd": 1.0, "value": 0.1}
+        for seed in range(seeds)
+        for name in ("KL", "reverse KL", "JS")
+    ]
+    figure = STUDIES["T15"].plot(pd.DataFrame(rows))
+    assert figure.get_suptitle().endswith(f"from {seeds} starts")
+
+
 def test_cross_entropy_is_entropy_plus_kl() -> None:
     p = np.random.default_rng(0).dirichlet(np.ones(4), 3)
     found = t10_other_costs.cross_entropy(p)
