@@ -124,10 +124,11 @@ def decoded(name: str, fingerprint: Sequence[object], form: Format, pictures: It
     """
     told = json.dumps([VERSION, name, asdict(form), list(fingerprint)], default=str)
     folder = cache() / "decoded" / f"{name}-{hashlib.sha256(told.encode()).hexdigest()[:16]}"
-    try:
-        return _mapped(folder)
-    except (OSError, ValueError, KeyError, TypeError):  # not there, or damaged, as by a power cut
-        shutil.rmtree(folder, ignore_errors=True)
+    if folder.is_dir():
+        try:
+            return _mapped(folder)
+        except (OSError, ValueError, KeyError, TypeError):  # damaged, as by a power cut
+            shutil.rmtree(folder, ignore_errors=True)
     _fill(folder, form, pictures)
     return _mapped(folder)
 
