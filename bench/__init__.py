@@ -1,0 +1,1 @@
+"""How objectives are compared: from a suite to records, tables and verdicts."""

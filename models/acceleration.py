@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from ..objectives import BadInput, Batch, Objective
-from ..objectives.standing import Standing
+from ..objectives.base import Batch, Objective
+from ..objectives.capture_guard import CaptureGuard
+from ..objectives.errors import BadInput
 from .recipe import Recipe
-from .rehearsal import Snapshot
+from .snapshot import Snapshot
 from .tracing import Compiler, Traced, inductor
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def _first(error: BaseException) -> BaseException:
 def rehearse(function: Iteration, gan: GAN, rounds: int) -> None:
     """That many iterations; RuntimeError where one leaves behind what a captured or compiled one would never see."""
     function()  # what is made at the first time, as the optimisers' states, stays
-    standing = Standing(gan.objective, gan.critic)
+    standing = CaptureGuard(gan.objective, gan.critic)
     for _ in range(rounds - 1):
         function()
     if changed := standing.changed_attribute():

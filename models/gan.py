@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from ..objectives import Batch, Objective, critic_step, generator_step, prepared, unknown
-from ..objectives.game import round_outputs_up
+from ..objectives.base import Batch, Objective, prepared
+from ..objectives.errors import unknown
+from ..objectives.game import critic_step, generator_step, round_outputs_up
 from .acceleration import ACCELERATIONS, Iteration, prepare
 from .networks import Networks, draw_latent
 from .precision import PRECISIONS, autocast, tensor_float32

@@ -6,8 +6,8 @@ Noise enters at every place, and the critic's logit is the mean of scores of pat
 import torch
 from torch import Tensor, nn
 
-from ..objectives import BadInput
 from ..objectives.checks import positive_integer
+from ..objectives.errors import BadInput
 from .attention import SelfAttention
 from .networks import Networks, square
 

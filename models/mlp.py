@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..objectives import BadInput
 from ..objectives.checks import choice, natural_number, positive_integer
+from ..objectives.errors import BadInput
 from .networks import ACTIVATIONS, LATENTS, NORMS, Networks
 
 

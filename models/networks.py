@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ..objectives import BadInput
+from ..objectives.errors import BadInput
 from ..objectives.layers import MaxMin
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import Parameter
 from torch.optim import Adam, Optimizer, RMSprop
 
-from ..objectives import BadInput, unknown
+from ..objectives.errors import BadInput, unknown
 
 
 @dataclass(frozen=True)

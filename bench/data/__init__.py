@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from ...objectives import unknown
+from ...objectives.errors import unknown
 from .dataset import Dataset, Mixture
 from .embedded import digits, mnist5k
 from .files import root

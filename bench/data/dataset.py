@@ -13,8 +13,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ...objectives import BadInput
-from .feed import Feed, draw_index, fits, rows
+from ...objectives.errors import BadInput
+from .prefetch import Feed, draw_index, fits, rows
 
 Sampler = Callable[[int, torch.Generator], Tensor]
 

@@ -22,7 +22,7 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from ...objectives import BadInput
+from ...objectives.errors import BadInput
 from .files import cache
 
 VERSION = 2  # of the decoding; a change makes the cached files stale

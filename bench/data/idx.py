@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ...objectives import BadInput
+from ...objectives.errors import BadInput
 from . import files
 from .dataset import Dataset
 

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import parse_qsl
 
-from ...objectives import BadInput, unknown
+from ...objectives.errors import BadInput, unknown
 from .contents import ENDINGS, contents, fingerprint, listed
 from .dataset import Dataset
 from .decoded import Format, Picture, decoded

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...objectives import BadInput
+from ...objectives.errors import BadInput
 from . import files
 from .dataset import Dataset
 from .decoded import Format, Picture, decoded

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...objectives import BadInput
+from ...objectives.errors import BadInput
 from .folding import fold_batch_norms
 
 SIZE = 224

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load
 from torch import Tensor, nn
 
-from ...objectives import BadInput, unknown
+from ...objectives.errors import BadInput, unknown
 from . import efficientnet, inception
 from .classifier import RESIZE, MnistCNN
 from .efficientnet import EfficientNetLite0

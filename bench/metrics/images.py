@@ -10,19 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...objectives import BadInput, unknown
+from ...objectives.errors import BadInput, unknown
 from .bias import PARTS, by_size, extrapolated
 from .extractors import Extractor
-from .features import (
-    NEIGHBOURS,
-    Gaussian,
-    Moments,
-    coverage,
-    inception_score,
-    kernel_distance,
-    radii,
-    subsets,
-)
+from .features import NEIGHBOURS, Gaussian, Moments, coverage, inception_score, kernel_distance, radii, subsets
 from .features import frechet_distance as between
 from .reference import Reference, Sample, cached, fingerprint, refer
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ...objectives import BadInput
+from ...objectives.errors import BadInput
 from .folding import fold_batch_norms
 
 SIZE = 299

@@ -13,7 +13,7 @@ import torch
 from scipy.spatial.distance import cdist
 from torch import Tensor
 
-from ...objectives import BadInput
+from ...objectives.errors import BadInput
 from ..data import Dataset, Mixture
 from .bias import by_size
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...objectives import BadInput
+from ...objectives.errors import BadInput
 from ..data import Dataset
 from .extractors import Extractor, load_extractor
 from .features import NEIGHBOURS

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchvision.datasets import MNIST
 
-from ...objectives import BadInput
+from ...objectives.errors import BadInput
 from .classifier import MnistCNN
 from .extractors import MNIST_CNN_WEIGHTS, sha256_of
 

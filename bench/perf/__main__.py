@@ -11,9 +11,9 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from ...objectives import BadInput
-from ..machine import machine as about_machine
-from ..store import write_text
+from ...objectives.errors import BadInput
+from ..records.store import write_text
+from ..run.machine import machine as about_machine
 from . import against, evaluation, iteration, sweeps, ways
 from .table import Row, csv_text, machine, markdown, printed
 

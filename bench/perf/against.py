@@ -19,8 +19,9 @@ from torch import nn
 from torch.optim import Adam
 from torch.optim.lr_scheduler import LambdaLR
 
-from ...models import Networks, sngan_resnet
-from ...objectives import BadInput
+from ...models.networks import Networks
+from ...models.resnet import sngan_resnet
+from ...objectives.errors import BadInput
 from ..data import Dataset
 from .iteration import Case
 from .table import Goal, Row

@@ -14,11 +14,17 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
-from ...models import GAN, Networks, Recipe, dcgan, mlp
-from ...objectives import GradientPenalty, Objective, SpectralNorm
+from ...models.dcgan import dcgan
+from ...models.gan import GAN
+from ...models.mlp import mlp
+from ...models.networks import Networks
+from ...models.recipe import Recipe
+from ...objectives.base import Objective
+from ...objectives.gradient_penalty import GradientPenalty
+from ...objectives.spectral_norm import SpectralNorm
 from ..data import Dataset, load
 from ..report.statistics import estimate
-from ..train import Ticks
+from ..run.train import Ticks
 from .raw import RawLoop, gradient_penalty_iteration, spectral_norm_iteration, with_spectral_norm
 from .table import Goal, Row
 

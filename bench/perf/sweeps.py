@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from ..executors.local import Slot
+from ..config.spec import RunSpec, expand
+from ..config.suite import Suite
 from ..report.statistics import estimate
-from ..spec import RunSpec, expand
-from ..suite import Suite
-from ..train import Place
+from ..run.train import RunContext
+from ..sweep.executors.local import Slot
 from .table import Goal, Row
 
 LOADS = {
@@ -32,7 +32,7 @@ SMALLEST = {"8gaussians": {"name": "mlp", "width": 2}, "mnist5k": {"name": "dcga
 class Worker(Protocol):
     """One process that makes runs, as `bench.executors.local.Slot`."""
 
-    def submit(self, spec: RunSpec, place: Place) -> "Future[dict[str, Any]]":
+    def submit(self, spec: RunSpec, place: RunContext) -> "Future[dict[str, Any]]":
         """Starts a run."""
         ...
 
@@ -43,7 +43,7 @@ def specs(seeds: int, **suite: Any) -> list[RunSpec]:
     return expand(Suite.model_validate({**settings, **suite}), Path())
 
 
-def one_after_the_other(worker: Worker, runs: Sequence[RunSpec], place: Place) -> float:
+def one_after_the_other(worker: Worker, runs: Sequence[RunSpec], place: RunContext) -> float:
     """Seconds for the runs on one worker."""
     start = time.perf_counter()
     for spec in runs:
@@ -51,7 +51,7 @@ def one_after_the_other(worker: Worker, runs: Sequence[RunSpec], place: Place) -
     return time.perf_counter() - start
 
 
-def side_by_side(workers: Sequence[Worker], runs: Sequence[RunSpec], places: Sequence[Place]) -> float:
+def side_by_side(workers: Sequence[Worker], runs: Sequence[RunSpec], places: Sequence[RunContext]) -> float:
     """Seconds for the runs, one on each worker at the same time."""
     start = time.perf_counter()
     futures = [w.submit(spec, place) for w, spec, place in zip(workers, runs, places, strict=True)]
@@ -69,8 +69,8 @@ def throughput(workers: Sequence[Worker], runs: Sequence[RunSpec], folder: Path,
     """Seconds for the same two runs in three ways, `rounds` times in turns."""
     numbers = itertools.count()
 
-    def empty(threads: int = 1) -> Place:  # in a folder that has the run already, nothing would be made
-        return Place(folder / str(next(numbers)), threads=threads)
+    def empty(threads: int = 1) -> RunContext:  # in a folder that has the run already, nothing would be made
+        return RunContext(folder / str(next(numbers)), threads=threads)
 
     ways: dict[str, Callable[[], float]] = {
         "1 job × 1 thread": lambda: one_after_the_other(workers[0], runs, empty()),
@@ -99,7 +99,7 @@ def throughput_rows(label: str, seconds: dict[str, list[float]], runs: int = 2) 
 
 def overhead(worker: Worker, runs: Sequence[RunSpec], folder: Path) -> list[float]:
     """Seconds from handing over each run to having its record, after one run that starts the worker."""
-    place = Place(folder, threads=1)
+    place = RunContext(folder, threads=1)
     return [one_after_the_other(worker, [spec], place) for spec in runs][1:]
 
 

@@ -13,9 +13,9 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from ..records.quantities import number
 from ..report.intervals import range_notes
 from ..report.markup import markdown_escape, markdown_table
-from ..report.quantities import number
 from ..report.statistics import Estimate
 
 COLUMNS = ("part", "measured", "unit", "median", "low", "high", "n", "goal", "met")

@@ -11,8 +11,12 @@ from typing import Any, Protocol
 
 import torch
 
-from ...models import GAN, Networks, Recipe, repeatable_float32, sngan_cnn
-from ...objectives import SpectralNorm
+from ...models.gan import GAN
+from ...models.networks import Networks
+from ...models.precision import repeatable_float32
+from ...models.recipe import Recipe
+from ...models.sngan_cnn import sngan_cnn
+from ...objectives.spectral_norm import SpectralNorm
 from ..data import Dataset, load
 from ..report.statistics import estimate
 from . import iteration

@@ -4,13 +4,13 @@ from pathlib import Path
 
 from rich.console import Console
 
+from ..records.files import write
+from ..records.reader import RunRecord, read_runs, read_suite, unfinished
 from .blocks import make_blocks, objective_order
 from .curves import styles
-from .files import write
 from .page import render_page
 from .plots import draw_plots
-from .printed import latex, markdown, print_memory, print_summary
-from .records import RunRecord, read_runs, read_suite, unfinished
+from .summary_text import latex, markdown, print_memory, print_summary
 from .tables import csv_text, runs_table, summary_of
 
 __all__ = ["RunRecord", "print_summary", "read_runs", "report", "runs_table"]

@@ -14,10 +14,10 @@ from functools import cached_property
 from typing import Any
 
 from ...objectives.errors import BadInput
+from ..records.quantities import Quantity, in_order, number, quantity
+from ..records.reader import STATUSES, RunRecord
 from .intervals import range_notes
 from .published import published_on
-from .quantities import Quantity, in_order, number, quantity
-from .records import STATUSES, RunRecord
 from .statistics import MIN_SEEDS, Estimate, estimate, median
 
 _SAME_IN_A_CELL = (

@@ -10,12 +10,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
-from .files import write
+from ..records.files import write
+from ..records.quantities import number
+from ..records.reader import RunRecord
+from .folder_comparison import CellPair, MetricPair, Pairing, pair_folders
 from .intervals import interval_text, range_notes
 from .markup import markdown_escape, markdown_list, markdown_table
-from .pairs import CellPair, MetricPair, Pairing, pair_folders
-from .quantities import number
-from .records import RunRecord
 from .statistics import MIN_SEEDS
 from .tables import csv_text
 from .terminal import Texts, print_table

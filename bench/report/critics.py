@@ -11,11 +11,11 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from ..records.quantities import KNOWN
+from ..records.reader import RunRecord
 from .blocks import Block, Cell
 from .canvas import RC, Panel, canvas, plain_axes
 from .curves import Style
-from .quantities import KNOWN
-from .records import RunRecord
 
 _MARKER = 6  # points
 _APART = 0.088  # inches between two objectives at one rank, so that their markers do not cover each other

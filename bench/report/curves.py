@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..records.quantities import Quantity
+from ..records.reader import RunRecord
 from .blocks import Block
-from .quantities import Quantity
-from .records import RunRecord
 
 # Okabe and Ito's palette without its yellow, which vanishes on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")

@@ -8,10 +8,10 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from ..records.quantities import AXES, KNOWN, Quantity
 from .blocks import Block
 from .canvas import Panel, canvas, plain_axes
 from .curves import Curve, Style, axes_of, curves, log_scale
-from .quantities import AXES, KNOWN, Quantity
 
 FLOOR_STYLE = {"color": "#555555", "linestyle": ":", "linewidth": 1.4}
 DIVERGED = {"marker": "X", "markersize": 8, "markeredgecolor": "white", "linestyle": ""}

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..records.quantities import Quantity, number
+from ..records.reader import STATUSES
 from .blocks import Block, Cell, short_titles
 from .curves import Curve, Line
-from .quantities import Quantity, number
-from .records import STATUSES
 from .statistics import Comparison, Estimate, compare, estimate, iqm_estimate, rate, regret, survival
 
 SIGNIFICANT = 0.05

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from .quantities import number
+from ..records.quantities import number
 from .statistics import MIN_SEEDS, WHOLE_RANGE, Estimate
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..records.quantities import Quantity
 from .blocks import Block, Cell, evaluation_sd
 from .curves import Curve, Line
-from .quantities import Quantity
 from .statistics import Estimate, Scatter, estimate, median, scatter
 
 

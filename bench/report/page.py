@@ -14,16 +14,16 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from ..records.quantities import AXES, KNOWN, Quantity, number
+from ..records.reader import RunRecord
 from . import findings
 from .blocks import Block, Cell, notes
 from .curves import COLOURS, Style, axes_of, curves, log_scale
 from .intervals import interval_text, range_notes
 from .noise import Noise, noise, size_curves
 from .plots import slugs
-from .quantities import AXES, KNOWN, Quantity, number
-from .records import RunRecord
-from .strips import Strip, strips, thumbnail
 from .svg import chart, colour_class, sparkline
+from .thumbnails import Strip, strips, thumbnail
 
 _STABILITY = (
     "generator_grad_norm",

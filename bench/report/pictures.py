@@ -15,10 +15,10 @@ from matplotlib.figure import Figure
 from PIL import Image
 from scipy import ndimage
 
+from ..records.reader import RunRecord, read_samples
 from .blocks import Block
 from .canvas import Panel, canvas
 from .curves import Style, sample_runs
-from .records import RunRecord, read_samples
 
 PANEL = 2.4  # inches, with the gap beside it
 _GAP = 0.06  # of a panel

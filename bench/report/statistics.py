@@ -6,12 +6,13 @@ Knows no records, tables or files. With fewer than MIN_SEEDS values there is no 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from scipy import optimize, stats
 
-Better = Literal["lower", "higher"]
+from ..records.quantities import Better
+
 Statistic = Callable[..., Any]
 
 MIN_SEEDS = 3

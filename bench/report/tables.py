@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+from ..records.quantities import in_order
+from ..records.reader import STATUSES, RunRecord
 from .blocks import Block, Cell, make_blocks
-from .quantities import in_order
-from .records import STATUSES, RunRecord
 
 STATISTICS = ("best", "final", "tail_mean", "tail_sd")
 COSTS = ("seconds", "seconds_per_iteration", "seconds_per_critic_step", "peak_memory_mb", "training_memory_mb")

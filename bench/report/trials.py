@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .quantities import Quantity
-from .records import RunRecord
+from ..records.quantities import Quantity
+from ..records.reader import RunRecord
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
+from ..records.files import write
+from ..records.quantities import Quantity, number
+from ..records.reader import read_runs, read_suite
 from .best_of import best_of_png
 from .blocks import Block, Cell, make_blocks
 from .curves import styles
-from .files import write
 from .intervals import interval_text, range_notes
 from .markup import markdown_escape, markdown_list, markdown_table
-from .quantities import Quantity, number
-from .records import read_runs, read_suite
 from .statistics import MIN_SEEDS, expected_best, median_best
 from .tables import csv_text
 from .terminal import Texts, print_table

@@ -4,39 +4,49 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import (
-    execute,
-    g01_vanishing_gradient,
-    g02_weights_and_spectra,
-    g03_four_way,
-    g04_loss_tracks_fid,
-    g05_robustness,
-    g06_training_advice,
-    g07_cost,
-    k01_conditional,
-    k02_self_attention,
-    k03_diffusion,
+from .claims import (
     s01_dirac,
-    s02_vanishing_gradient,
-    s03_clipped_weights,
     s04_critic_values,
-    s05_mode_collapse,
-    s06_robustness,
-    s07_loss_tracks_quality,
-    s08_cost,
     s09_penalty_places,
-    s10_training_advice,
     s11_older_remedies,
-    s12_instance_noise,
     s13_dual_estimate,
     s14_steadiness,
     s15_notebook,
-    s16_product_of_norms,
-    s17_normalised_layers,
 )
-from .contract import SCALES, Criterion, NotAtThisScale, Outcome, Part, Quantity, Row, Scale, Setting, Size, Study
-from .judge import Verdict, judge
-from .table import verdict_table, write_tables
+from .claims.cost import g07 as g07_cost
+from .claims.cost import s08 as s08_cost
+from .claims.four_way import g03 as g03_four_way
+from .claims.four_way import s05 as s05_mode_collapse
+from .claims.loss_tracks_quality import g04 as g04_loss_tracks_fid
+from .claims.loss_tracks_quality import s07 as s07_loss_tracks_quality
+from .claims.robustness import g05 as g05_robustness
+from .claims.robustness import s06 as s06_robustness
+from .claims.training_advice import g06 as g06_training_advice
+from .claims.training_advice import s10 as s10_training_advice
+from .claims.vanishing_gradient import g01 as g01_vanishing_gradient
+from .claims.vanishing_gradient import s02 as s02_vanishing_gradient
+from .claims.vanishing_gradient import s12 as s12_instance_noise
+from .claims.weights_and_spectra import g02 as g02_weights_and_spectra
+from .claims.weights_and_spectra import s03 as s03_clipped_weights
+from .claims.weights_and_spectra import s16 as s16_product_of_norms
+from .claims.weights_and_spectra import s17 as s17_normalised_layers
+from .engine import runner as execute
+from .engine.contract import (
+    SCALES,
+    Criterion,
+    NotAtThisScale,
+    Outcome,
+    Part,
+    Quantity,
+    Row,
+    Scale,
+    Setting,
+    Size,
+    Study,
+)
+from .engine.judge import Verdict, judge
+from .engine.table import verdict_table, write_tables
+from .extensions import k01_conditional, k02_self_attention, k03_diffusion
 from .theory import THEORY
 
 # In the order of their numbers.

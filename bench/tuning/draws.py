@@ -9,10 +9,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from ...models import Recipe
-from ..plugins import bind_arguments, build_objective, find_objective
-from ..resolve import make_recipe
-from ..spec import RunSpec
+from ...models.recipe import Recipe
+from ..config.plugins import bind_arguments, build_objective, find_objective
+from ..config.resolve import make_recipe
+from ..config.spec import RunSpec
 from .ranges import BETAS, SETTINGS, Ranges
 
 SEED = "lipbench tune"

@@ -14,9 +14,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from ...models import Recipe
-from ...objectives import BadInput, unknown
-from ..plugins import Found, parameters_of
+from ...models.recipe import Recipe
+from ...objectives.errors import BadInput, unknown
+from ..config.plugins import ResolvedObjective, parameters_of
 
 BETAS = ("beta1", "beta2")
 SETTINGS = (*(field.name for field in fields(Recipe)), *BETAS)
@@ -77,7 +77,7 @@ DEFAULT_ARGUMENTS: dict[str, Ranges] = {
 }
 
 
-def ranges_of(declared: Mapping[str, Any], found: Found, names: Sequence[str], where: str) -> Ranges:
+def ranges_of(declared: Mapping[str, Any], found: ResolvedObjective, names: Sequence[str], where: str) -> Ranges:
     """The ranges of one objective: its own before those for all; the defaults where the suite declares nothing.
 
     Args:
@@ -106,7 +106,9 @@ def ranges_of(declared: Mapping[str, Any], found: Found, names: Sequence[str], w
     return {k: parse_range(v, k in integers, f"{where}: tune: {k}") for k, v in (shared | own).items()}
 
 
-def check_keys(declared: Mapping[str, Any], founds: Sequence[Found], names: Sequence[str], where: str) -> None:
+def check_keys(
+    declared: Mapping[str, Any], founds: Sequence[ResolvedObjective], names: Sequence[str], where: str
+) -> None:
     """Raises BadInput for a key of `tune` that is no setting, no objective, and no argument of any of them."""
     arguments = list(dict.fromkeys(name for found in founds for name in _arguments(found, where)))
     for key in declared:
@@ -141,6 +143,6 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
-def _arguments(found: Found, where: str) -> dict[str, bool]:
+def _arguments(found: ResolvedObjective, where: str) -> dict[str, bool]:
     """The objective's own arguments → whether they are whole numbers."""
     return {name: parameter.annotation is int for name, parameter in parameters_of(found.cls, where).items()}

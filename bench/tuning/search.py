@@ -8,20 +8,20 @@ from typing import Any
 
 from rich.console import Console
 
-from ...objectives import BadInput, unknown
+from ...objectives.errors import BadInput, unknown
+from ..config.plugins import find_objective
+from ..config.spec import RunSpec, expand
+from ..config.suite import Suite
 from ..data import POINTS, load
-from ..executors import Executor
-from ..plugins import find_objective
-from ..progress import say
-from ..report.quantities import KNOWN, Quantity
-from ..report.records import RunRecord
+from ..records.quantities import KNOWN, Quantity
+from ..records.reader import RunRecord
+from ..records.store import Store, locked, telling_disk_trouble, write_json
 from ..report.trials import Trial, Tuned, value_of
 from ..report.tuning import report_tuning
-from ..runner import check_suite, records_of_specs, sweep_of
-from ..spec import RunSpec, expand
-from ..store import Store, locked, telling_disk_trouble, write_json
-from ..suite import Suite
-from ..train import Place
+from ..run.train import RunContext
+from ..sweep.executors import Executor
+from ..sweep.progress import say
+from ..sweep.runner import check_suite, records_of_specs, sweep_of
 from .draws import configured, draw, shown
 from .ranges import Ranges, check_keys, ranges_of
 
@@ -44,7 +44,7 @@ class Plan:
 def tune(
     suite: Suite,
     folder: Path,
-    place: Place,
+    place: RunContext,
     executor: Executor | int,
     budget: int,
     metric: str | None,
@@ -80,7 +80,7 @@ def tune(
 
 
 def _search(
-    suite: Suite, plans: Sequence[Plan], place: Place, executor: Executor | int, budget: int, console: Console
+    suite: Suite, plans: Sequence[Plan], place: RunContext, executor: Executor | int, budget: int, console: Console
 ) -> int:
     searched = replace(place, folder=place.folder / "search")
     specs = [spec for p in plans for _, spec in p.trials]

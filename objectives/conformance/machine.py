@@ -11,8 +11,8 @@ from torch.optim import SGD
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from ..capture_guard import CaptureGuard
 from ..game import round_outputs_up
-from ..standing import Standing
 from .report import Outcome, failed, not_applicable, passed
 from .trial import Game, Make, Scalars, Setting
 
@@ -151,7 +151,7 @@ def capturable(make: Make, setting: Setting) -> Outcome:
 def _stays_in_place(game: Game) -> Outcome:
     """A captured iteration goes on with the tensors of its first time."""
     game.play(1)
-    standing = Standing(game.objective, game.critic)
+    standing = CaptureGuard(game.objective, game.critic)
     game.play(1)
     if moved := standing.moved_tensor():
         return failed(f"{moved} is replaced by another tensor: change it in place, or set capturable = False")

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from ..standing import Standing
+from ..capture_guard import CaptureGuard
 from .report import Outcome, failed, passed
 from .trial import Game, Make, Scalars, Setting
 
@@ -78,7 +78,7 @@ def state_in_buffers(make: Make, setting: Setting) -> Outcome:
     """A game made anew and given the checkpoint of another one plays on with the same scalars."""
     game = Game(make, setting)
     game.play(4)
-    standing = Standing(game.objective, game.critic)
+    standing = CaptureGuard(game.objective, game.critic)
     game.play(1)
     if changed := standing.changed_attribute():
         return failed(f"{changed}, which no checkpoint holds: keep state in buffers, or use batch.step")

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from lipbench.bench.checkpoint import Checkpointer
-from lipbench.bench.report.records import RunRecord, read_run
-from lipbench.bench.spec import expand
-from lipbench.bench.suite import Suite
-from lipbench.bench.train import Place, run
+from lipbench.bench.config.spec import expand
+from lipbench.bench.config.suite import Suite
+from lipbench.bench.records.reader import RunRecord, read_run
+from lipbench.bench.run.checkpoint import Checkpointer
+from lipbench.bench.run.train import RunContext, run
 
 HEAD = """
 import torch
@@ -59,22 +59,22 @@ def make_suite() -> Callable[..., Suite]:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
+def place(tmp_path: Path) -> RunContext:
     """A results folder; no checkpoint is written."""
-    return Place(tmp_path / "out", checkpoint_seconds=1e9)
+    return RunContext(tmp_path / "out", checkpoint_seconds=1e9)
 
 
 @pytest.fixture
-def careful(place: Place) -> Place:
+def careful(place: RunContext) -> RunContext:
     """The same with a checkpoint after every iteration."""
     return replace(place, checkpoint_seconds=0)
 
 
 @pytest.fixture
-def make_run(make_suite: Callable[..., Suite], place: Place, tmp_path: Path) -> Callable[..., RunRecord]:
+def make_run(make_suite: Callable[..., Suite], place: RunContext, tmp_path: Path) -> Callable[..., RunRecord]:
     """Makes the one run of a tiny suite, in a folder `out` beside its plug-ins, and reads its record."""
 
-    def make(where: Place = place, /, **content: Any) -> RunRecord:
+    def make(where: RunContext = place, /, **content: Any) -> RunRecord:
         (spec,) = expand(make_suite(**content), tmp_path)
         run(spec, where)
         return read_run(where.folder / "runs" / spec.id)

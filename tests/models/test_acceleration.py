@@ -16,7 +16,7 @@ from lipbench.models import GAN, check_device, refusal
 from lipbench.models import acceleration as module_under_test
 from lipbench.models.acceleration import Compiled, capture, rehearse
 from lipbench.models.recipe import Recipe
-from lipbench.models.rehearsal import Snapshot, changing
+from lipbench.models.snapshot import Snapshot, changing
 from lipbench.objectives import (
     BUILTINS,
     BadInput,

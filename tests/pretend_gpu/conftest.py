@@ -14,7 +14,7 @@ from torch import Tensor
 from lipbench.bench.data import Dataset, load
 from lipbench.bench.perf.ways import GanLoop
 from lipbench.models import GAN, Networks, Recipe, mlp
-from lipbench.models.rehearsal import changing
+from lipbench.models.snapshot import changing
 from lipbench.objectives import Objective
 
 from . import calls, driver

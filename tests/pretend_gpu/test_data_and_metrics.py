@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from lipbench.bench.data import load
-from lipbench.bench.data.feed import Feed
+from lipbench.bench.data.prefetch import Feed
 from lipbench.bench.metrics import stability
 from lipbench.bench.metrics.extractors import load_extractor
 from lipbench.bench.metrics.images import ImageMetrics, Sizes

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from lipbench.bench.perf.ways import GanLoop
 from lipbench.models import GAN
 from lipbench.objectives import BUILTINS, Batch, GradientPenalty, NonSaturating, Objective, SpectralNorm
-from lipbench.objectives.standing import Standing
+from lipbench.objectives.capture_guard import CaptureGuard
 
 MakeLoop = Callable[..., GanLoop]
 State = Callable[[GAN], Tensor]
@@ -112,7 +112,7 @@ def test_graph_that_reads_what_was_replaced_differs(
     gpu: Any, make_loop: MakeLoop, state_of: State, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So the comparisons above would show it."""
-    monkeypatch.setattr(Standing, "moved_tensor", lambda self: None)
+    monkeypatch.setattr(CaptureGuard, "moved_tensor", lambda self: None)
     eager, graph = (make_loop(Remembering(), "cuda", accelerate=how) for how in ("none", "graph"))
     eager.run(4)
     graph.run(4)

@@ -10,13 +10,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from lipbench.bench.checkpoint import Checkpointer
+from lipbench.bench.config.spec import RunSpec, expand
+from lipbench.bench.config.suite import Suite
 from lipbench.bench.data import load
-from lipbench.bench.report.records import RunRecord, read_run, read_samples
-from lipbench.bench.sampling import sample_run
-from lipbench.bench.spec import RunSpec, expand
-from lipbench.bench.suite import Suite
-from lipbench.bench.train import Place, run
+from lipbench.bench.records.reader import RunRecord, read_run, read_samples
+from lipbench.bench.run.checkpoint import Checkpointer
+from lipbench.bench.run.sampling import sample_run
+from lipbench.bench.run.train import RunContext, run
 
 SUITE: dict[str, Any] = {
     "name": "small",
@@ -41,7 +41,7 @@ def spec_of(tmp_path: Path, **content: Any) -> RunSpec:
     return spec
 
 
-def record_of(spec: RunSpec, place: Place) -> RunRecord:
+def record_of(spec: RunSpec, place: RunContext) -> RunRecord:
     result = run(spec, place)
     assert result["traceback"] is None, result["traceback"]
     return read_run(place.folder / "runs" / spec.id)
@@ -61,17 +61,19 @@ def same(a: RunRecord, b: RunRecord) -> None:
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Place:
-    return Place(tmp_path / "cpu", checkpoint_seconds=1e9)
+def here(tmp_path: Path) -> RunContext:
+    return RunContext(tmp_path / "cpu", checkpoint_seconds=1e9)
 
 
 @pytest.fixture
-def there(tmp_path: Path) -> Place:
-    return Place(tmp_path / "gpu", "cuda:0", checkpoint_seconds=1e9)
+def there(tmp_path: Path) -> RunContext:
+    return RunContext(tmp_path / "gpu", "cuda:0", checkpoint_seconds=1e9)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_run_has_the_record_of_the_cpu(gpu: Any, tmp_path: Path, here: Place, there: Place, kind: str) -> None:
+def test_run_has_the_record_of_the_cpu(
+    gpu: Any, tmp_path: Path, here: RunContext, there: RunContext, kind: str
+) -> None:
     spec = spec_of(tmp_path, **KINDS[kind])
     found = record_of(spec, there)
     same(record_of(spec, here), found)
@@ -91,12 +93,12 @@ class Pressed(Checkpointer):
 @pytest.mark.parametrize("accelerate", ["none", "graph"])
 @pytest.mark.parametrize("optimizer", ["adam", pytest.param("rmsprop", marks=pytest.mark.slow)])
 def test_run_goes_on_from_its_checkpoint(
-    gpu: Any, tmp_path: Path, there: Place, monkeypatch: pytest.MonkeyPatch, accelerate: str, optimizer: str
+    gpu: Any, tmp_path: Path, there: RunContext, monkeypatch: pytest.MonkeyPatch, accelerate: str, optimizer: str
 ) -> None:
     spec = spec_of(tmp_path, accelerate=accelerate, recipe=SUITE["recipe"] | {"optimizer": optimizer})
     careful = replace(there, folder=tmp_path / "interrupted", checkpoint_seconds=0)
     with pytest.raises(KeyboardInterrupt), monkeypatch.context() as patch:
-        patch.setattr("lipbench.bench.train.Checkpointer", Pressed)
+        patch.setattr("lipbench.bench.run.train.Checkpointer", Pressed)
         run(spec, careful)
     found = record_of(spec, careful)
     assert found.result["attempts"] == 2
@@ -104,7 +106,7 @@ def test_run_goes_on_from_its_checkpoint(
 
 
 def test_run_is_fed_from_the_host_where_the_data_do_not_fit(
-    gpu: Any, tmp_path: Path, here: Place, there: Place, monkeypatch: pytest.MonkeyPatch
+    gpu: Any, tmp_path: Path, here: RunContext, there: RunContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec = spec_of(tmp_path, **KINDS["images"])
     expected = record_of(spec, here)
@@ -114,13 +116,13 @@ def test_run_is_fed_from_the_host_where_the_data_do_not_fit(
 
 
 @pytest.mark.parametrize("how", [{"accelerate": "graph"}, pytest.param({"precision": "tf32"}, marks=pytest.mark.slow)])
-def test_run_in_ways_of_a_gpu_has_a_record(gpu: Any, tmp_path: Path, there: Place, how: dict[str, str]) -> None:
+def test_run_in_ways_of_a_gpu_has_a_record(gpu: Any, tmp_path: Path, there: RunContext, how: dict[str, str]) -> None:
     found = record_of(spec_of(tmp_path, **how), there)
     assert found.result["steps"] == 6
     assert (found.result["preparation_seconds"] > 0) == ("accelerate" in how)
 
 
-def test_run_is_sampled(gpu: Any, tmp_path: Path, there: Place) -> None:
+def test_run_is_sampled(gpu: Any, tmp_path: Path, there: RunContext) -> None:
     """Its weights lie in the host's memory again."""
     found = record_of(spec_of(tmp_path, **KINDS["images"]), there)
     drawn = torch.load(sample_run(found.folder, 5, tmp_path / "x.pt", 0), weights_only=True)

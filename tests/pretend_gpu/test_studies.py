@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 import torch
 
-from lipbench.bench.studies import STUDIES, Setting, Size, store
+from lipbench.bench.studies import STUDIES, Setting, Size
+from lipbench.bench.studies.engine import store
 
 IMAGES = [name for name in STUDIES if name.startswith("G")]
 TINY: dict[str, Any] = {

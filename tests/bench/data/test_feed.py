@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from lipbench.bench.data.dataset import Dataset
-from lipbench.bench.data.feed import Feed, draw_index, fits, rows
+from lipbench.bench.data.prefetch import Feed, draw_index, fits, rows
 
 TABLE = torch.arange(50 * 3, dtype=torch.uint8).reshape(50, 3)
 

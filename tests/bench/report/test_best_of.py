@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 
+from lipbench.bench.records.quantities import KNOWN
+from lipbench.bench.records.reader import RunRecord
 from lipbench.bench.report.best_of import best_of_figure
 from lipbench.bench.report.curves import styles
-from lipbench.bench.report.quantities import KNOWN
-from lipbench.bench.report.records import RunRecord
 from lipbench.bench.report.trials import Trial, Tuned, value_of
 
 ENDS = (("completed", 2.0), ("diverged", 5.0), ("completed", 1.0), ("failed", None), ("skipped", None))

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from lipbench.bench.records.quantities import KNOWN
+from lipbench.bench.records.reader import read_runs, read_suite
 from lipbench.bench.report.blocks import make_blocks, natural, notes, objective_order, short_titles
-from lipbench.bench.report.quantities import KNOWN
-from lipbench.bench.report.records import read_runs, read_suite
 from lipbench.objectives import BadInput
 
 Make = Callable[..., Path]

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from lipbench.bench.cli import main
 from lipbench.bench.report.compare import compare_folders, compare_markdown, compare_notes, compare_table
-from lipbench.bench.report.pairs import pair_folders
+from lipbench.bench.report.folder_comparison import pair_folders
 from lipbench.objectives import BadInput
 
 Make = Callable[..., Path]

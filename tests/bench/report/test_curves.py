@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lipbench.bench.records.quantities import KNOWN
+from lipbench.bench.records.reader import RunRecord, read_run, read_runs
 from lipbench.bench.report.blocks import Block, Cell
 from lipbench.bench.report.curves import COLOURS, Curve, Line, curves, log_scale, sample_runs, styles
-from lipbench.bench.report.quantities import KNOWN
-from lipbench.bench.report.records import RunRecord, read_run, read_runs
 
 STEPS = [0, 10, 20, 30]
 

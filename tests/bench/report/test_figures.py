@@ -18,12 +18,12 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from PIL import Image
 
+from lipbench.bench.records.reader import read_runs, read_suite
 from lipbench.bench.report import plots, report
 from lipbench.bench.report.blocks import Block, make_blocks, objective_order
 from lipbench.bench.report.canvas import RC, Panel, canvas, few_ticks, plain_axes, tick
 from lipbench.bench.report.curves import DASHES, Style, styles
 from lipbench.bench.report.plots import FIGURES, draw_plots, slugs
-from lipbench.bench.report.records import read_runs, read_suite
 
 Make = Callable[..., Path]
 LONG = ("wgan-gp(weight=0.1, target=0.0)", "my_plugin.py:MyObjective$x$", *(f"objective-{i}" for i in range(8)))

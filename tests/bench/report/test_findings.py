@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from lipbench.bench.records.reader import read_runs, read_suite
 from lipbench.bench.report.blocks import Block, make_blocks
 from lipbench.bench.report.findings import block_verdict, comparisons, reliability, survival_curves, verdict
-from lipbench.bench.report.records import read_runs, read_suite
 from lipbench.bench.report.statistics import rate
 
 Make = Callable[..., Path]

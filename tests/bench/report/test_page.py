@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from lipbench.bench.records.reader import read_runs, read_suite
 from lipbench.bench.report.blocks import make_blocks, objective_order
 from lipbench.bench.report.curves import styles
 from lipbench.bench.report.page import render_page
-from lipbench.bench.report.records import read_runs, read_suite
 
 PNG = b"\x89PNG not a picture"
 VOID = {"meta", "link", "img", "input"}

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lipbench.bench.records.reader import read_runs
 from lipbench.bench.report.blocks import make_blocks
 from lipbench.bench.report.curves import styles
 from lipbench.bench.report.pictures import encode, grid, raster, samples_figure, view
-from lipbench.bench.report.records import read_runs
-from lipbench.bench.report.strips import FRAME, MOST_FRAMES, THUMBNAIL, strips, thumbnail
+from lipbench.bench.report.thumbnails import FRAME, MOST_FRAMES, THUMBNAIL, strips, thumbnail
 
 
 def _decode(uri: str) -> Image.Image:

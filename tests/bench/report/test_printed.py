@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from lipbench.bench.records.reader import read_runs, read_suite
 from lipbench.bench.report.blocks import Block, make_blocks
-from lipbench.bench.report.printed import latex, markdown, print_memory, print_summary, printed_rows
-from lipbench.bench.report.records import read_runs, read_suite
+from lipbench.bench.report.summary_text import latex, markdown, print_memory, print_summary, printed_rows
 
 NASTY = "my.py:A$b$&<x>|*_[red]%"
 

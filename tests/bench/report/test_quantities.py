@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from lipbench.bench.report.quantities import in_order, number, quantity
+from lipbench.bench.records.quantities import in_order, number, quantity
 
 
 def test_quantity_names_the_extractor_and_calls_only_inceptions_distance_fid() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lipbench.bench.report.records import Damaged, read_run, read_runs, read_samples, read_suite, unfinished
+from lipbench.bench.records.reader import Damaged, read_run, read_runs, read_samples, read_suite, unfinished
 from lipbench.objectives import BadInput
 
 

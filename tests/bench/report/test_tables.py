@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lipbench.bench.records.reader import read_runs, read_suite
 from lipbench.bench.report.blocks import make_blocks
-from lipbench.bench.report.records import read_runs, read_suite
 from lipbench.bench.report.tables import COSTS, csv_text, runs_table, summary_of
 
 POINTS = ["w1", "modes", "high_quality", "mode_kl"]

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from lipbench.bench.records.quantities import KNOWN
+from lipbench.bench.records.reader import read_runs
 from lipbench.bench.report.blocks import make_blocks
-from lipbench.bench.report.quantities import KNOWN
-from lipbench.bench.report.records import read_runs
 from lipbench.bench.report.trials import Trial, Tuned
 from lipbench.bench.report.tuning import report_tuning, tuned_row, tuning_markdown, tuning_notes
 

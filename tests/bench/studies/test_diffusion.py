@@ -10,9 +10,9 @@ from torch import Tensor
 
 from lipbench.bench.data import load
 from lipbench.bench.metrics.points import PointMetrics, mode_coverage
-from lipbench.bench.studies import k03_diffusion
-from lipbench.bench.studies.diffusion import Diffusion
-from lipbench.bench.studies.k03_diffusion import COMMON, DDPM, LONGER, STILL, still, train
+from lipbench.bench.studies.extensions import k03_diffusion
+from lipbench.bench.studies.extensions.diffusion import Diffusion
+from lipbench.bench.studies.extensions.k03_diffusion import COMMON, DDPM, LONGER, STILL, still, train
 from lipbench.models import stream_seed
 
 MEAN, SD = torch.tensor([1.5, -0.5]), 0.3

@@ -5,7 +5,7 @@ from scipy import stats
 from scipy.optimize import linear_sum_assignment, linprog
 from scipy.spatial.distance import cdist, jensenshannon
 
-from lipbench.bench.studies import exact
+from lipbench.bench.studies.theory import exact
 
 
 @pytest.fixture

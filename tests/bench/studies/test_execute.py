@@ -19,9 +19,10 @@ from matplotlib.text import Text
 from PIL import Image
 from rich.console import Console
 
+from lipbench.bench.config.suite import Suite
 from lipbench.bench.data import load
 from lipbench.bench.metrics import inception
-from lipbench.bench.store import locked
+from lipbench.bench.records.store import locked
 from lipbench.bench.studies import (
     STUDIES,
     Criterion,
@@ -32,14 +33,13 @@ from lipbench.bench.studies import (
     Setting,
     Size,
     Study,
-    execute,
-    image_games,
     run_studies,
     verdict_table,
 )
-from lipbench.bench.studies.parallel import each
-from lipbench.bench.studies.style import name_points, panels
-from lipbench.bench.suite import Suite
+from lipbench.bench.studies.engine import runner as execute
+from lipbench.bench.studies.plotting.style import name_points, panels
+from lipbench.bench.studies.training import image_games
+from lipbench.bench.studies.training.parallel import each
 from lipbench.objectives import BadInput
 
 
@@ -453,7 +453,7 @@ def test_each_keeps_the_order_here_and_in_other_processes(jobs: int) -> None:
 
 LINGERING = """
 import os, sys, time
-from lipbench.bench.studies.parallel import each
+from lipbench.bench.studies.training.parallel import each
 
 def linger(folder):
     open(f"{folder}/{os.getpid()}", "w").close()

@@ -7,14 +7,16 @@ from pathlib import Path
 import pytest
 import torch
 
+from lipbench.bench.config.spec import expand
+from lipbench.bench.config.suite import Evaluation
 from lipbench.bench.data import Dataset
-from lipbench.bench.spec import expand
-from lipbench.bench.studies import STUDIES, NotAtThisScale, Setting, Size, image_games, judge, store
-from lipbench.bench.studies.critics import CriticRun
-from lipbench.bench.studies.execute import datasets_of
-from lipbench.bench.studies.fixed_generator import Images
-from lipbench.bench.studies.g01_vanishing_gradient import RECIPE
-from lipbench.bench.suite import Evaluation
+from lipbench.bench.studies import STUDIES, NotAtThisScale, Setting, Size
+from lipbench.bench.studies.claims.vanishing_gradient.g01 import RECIPE
+from lipbench.bench.studies.engine import judge, store
+from lipbench.bench.studies.engine.runner import datasets_of
+from lipbench.bench.studies.training import image_games
+from lipbench.bench.studies.training.critics import CriticRun
+from lipbench.bench.studies.training.fixed_generator import Images
 from lipbench.objectives import BadInput
 
 IMAGES = [name for name in STUDIES if name.startswith("G")]

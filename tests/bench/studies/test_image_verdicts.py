@@ -12,9 +12,11 @@ import pytest
 import torch
 from scipy import stats
 
-from lipbench.bench.studies import STUDIES, Outcome, execute, judge, store
-from lipbench.bench.studies.g02_weights_and_spectra import lost
-from lipbench.bench.studies.weights import share_of_extremes
+from lipbench.bench.studies import STUDIES, Outcome
+from lipbench.bench.studies.claims.weights_and_spectra.g02 import lost
+from lipbench.bench.studies.engine import judge, store
+from lipbench.bench.studies.engine import runner as execute
+from lipbench.bench.studies.measures.weights import share_of_extremes
 
 Rows = list[dict[str, Any]]
 REPRODUCED, NOT, OPEN, FALSE = Outcome.REPRODUCED, Outcome.NOT_REPRODUCED, Outcome.INCONCLUSIVE, Outcome.FALSE

@@ -6,9 +6,10 @@ import pytest
 from scipy import stats
 
 from lipbench.bench.report.statistics import WHOLE_RANGE
-from lipbench.bench.studies import STUDIES, Criterion, Outcome, Part, Quantity, Study, judge
-from lipbench.bench.studies.contract import refutes
-from lipbench.bench.studies.judge import OPERATORS, criterion_text, estimate, find
+from lipbench.bench.studies import STUDIES, Criterion, Outcome, Part, Quantity, Study
+from lipbench.bench.studies.engine import judge
+from lipbench.bench.studies.engine.contract import refutes
+from lipbench.bench.studies.engine.judge import OPERATORS, criterion_text, estimate, find
 
 CASES = [(name, place) for name, study in STUDIES.items() for place in range(len(study.criteria))]
 

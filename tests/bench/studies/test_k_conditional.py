@@ -10,12 +10,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from lipbench.bench.config.recipes import STABILITY
+from lipbench.bench.config.spec import expand
+from lipbench.bench.config.suite import Evaluation
 from lipbench.bench.data import load
-from lipbench.bench.recipes import STABILITY
-from lipbench.bench.spec import expand
-from lipbench.bench.studies import STUDIES, Outcome, Setting, Size, execute, judge, store
-from lipbench.bench.studies.generators import runs_of
-from lipbench.bench.studies.k01_conditional import (
+from lipbench.bench.studies import STUDIES, Outcome, Setting, Size
+from lipbench.bench.studies.engine import judge, store
+from lipbench.bench.studies.engine import runner as execute
+from lipbench.bench.studies.extensions.k01_conditional import (
     ALL,
     CLASSES,
     COLORS,
@@ -27,8 +29,8 @@ from lipbench.bench.studies.k01_conditional import (
     plot,
     ring_centres,
 )
-from lipbench.bench.studies.toy_games import CLIP, GP, game
-from lipbench.bench.suite import Evaluation
+from lipbench.bench.studies.training.generators import runs_of
+from lipbench.bench.studies.training.toy_games import CLIP, GP, game
 from lipbench.models import draw_latent, mlp
 
 STUDY = STUDIES["K1"]

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from lipbench.bench.studies import Setting
-from lipbench.bench.studies.critics import CriticRun, generator_gradient, trained
-from lipbench.bench.studies.fixed_generator import NoisyData, Sheets, ShiftedGaussians
-from lipbench.bench.studies.sheet import sheet
+from lipbench.bench.studies.training.critics import CriticRun, generator_gradient, trained
+from lipbench.bench.studies.training.fixed_generator import NoisyData, Sheets, ShiftedGaussians
+from lipbench.bench.studies.training.sheet import sheet
 from lipbench.models import Recipe
 from lipbench.objectives import GradientPenalty, Minimax, NonSaturating
 

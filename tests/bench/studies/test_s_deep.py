@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from lipbench.bench.studies.deep import DeepRun, layer_gradients
+from lipbench.bench.studies.training.deep import DeepRun, layer_gradients
 from lipbench.models import Recipe
 from lipbench.objectives import GradientPenalty, Minimax
 

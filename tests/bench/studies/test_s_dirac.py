@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from lipbench.bench.studies.s01_dirac import GAMMA, RATE, SIGMA, Dirac, make_objective, play
+from lipbench.bench.studies.claims.s01_dirac import GAMMA, RATE, SIGMA, Dirac, make_objective, play
 from lipbench.objectives import InstanceNoise
 
 Force = Callable[[float, float], float]

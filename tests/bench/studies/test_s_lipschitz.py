@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from lipbench.bench.studies import lipschitz
+from lipbench.bench.studies.measures import lipschitz
 from lipbench.models import mlp
 from lipbench.objectives import SpectralNorm
 

@@ -14,12 +14,13 @@ import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from lipbench.bench.studies import STUDIES, Setting, Study, judge
-from lipbench.bench.studies.critics import CriticRun, Trained
-from lipbench.bench.studies.fixed_generator import NoisyData
-from lipbench.bench.studies.s16_product_of_norms import measure as measure_bounds
-from lipbench.bench.studies.store import frame
-from lipbench.bench.studies.trainings import CLIPS, RING, ShiftGrid, all_runs
+from lipbench.bench.studies import STUDIES, Setting, Study
+from lipbench.bench.studies.claims.weights_and_spectra.s16 import measure as measure_bounds
+from lipbench.bench.studies.engine import judge
+from lipbench.bench.studies.engine.store import frame
+from lipbench.bench.studies.training.critics import CriticRun, Trained
+from lipbench.bench.studies.training.fixed_generator import NoisyData
+from lipbench.bench.studies.training.trainings import CLIPS, RING, ShiftGrid, all_runs
 from lipbench.models import Recipe
 
 TINY = {

@@ -6,16 +6,17 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from lipbench.bench.studies import Study, judge
-from lipbench.bench.studies.s01_dirac import STUDY as S1
-from lipbench.bench.studies.s02_vanishing_gradient import STUDY as S2
-from lipbench.bench.studies.s03_clipped_weights import STUDY as S3
-from lipbench.bench.studies.s04_critic_values import STUDY as S4
-from lipbench.bench.studies.s09_penalty_places import STUDY as S9
-from lipbench.bench.studies.s12_instance_noise import STUDY as S12
-from lipbench.bench.studies.s13_dual_estimate import STUDY as S13
-from lipbench.bench.studies.s16_product_of_norms import STUDY as S16
-from lipbench.bench.studies.s17_normalised_layers import STUDY as S17
+from lipbench.bench.studies import Study
+from lipbench.bench.studies.claims.s01_dirac import STUDY as S1
+from lipbench.bench.studies.claims.s04_critic_values import STUDY as S4
+from lipbench.bench.studies.claims.s09_penalty_places import STUDY as S9
+from lipbench.bench.studies.claims.s13_dual_estimate import STUDY as S13
+from lipbench.bench.studies.claims.vanishing_gradient.s02 import STUDY as S2
+from lipbench.bench.studies.claims.vanishing_gradient.s12 import STUDY as S12
+from lipbench.bench.studies.claims.weights_and_spectra.s03 import STUDY as S3
+from lipbench.bench.studies.claims.weights_and_spectra.s16 import STUDY as S16
+from lipbench.bench.studies.claims.weights_and_spectra.s17 import STUDY as S17
+from lipbench.bench.studies.engine import judge
 
 SEEDS = (0, 1, 2)
 YES, NO, OPEN, FALSE, DISPUTED = (

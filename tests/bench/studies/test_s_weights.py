@@ -5,10 +5,11 @@ from torch import nn
 
 from lipbench.bench.data import load
 from lipbench.bench.data.dataset import as_float
-from lipbench.bench.studies import Setting, saved_critics
-from lipbench.bench.studies.batch_norm import PenaltyWithNorms
-from lipbench.bench.studies.image_games import CLIP, SN, game, image_runs
-from lipbench.bench.studies.weights import PLACES, finite, histogram, near, share_of_extremes, spectra, weights
+from lipbench.bench.studies import Setting
+from lipbench.bench.studies.claims.training_advice.batch_norm import PenaltyWithNorms
+from lipbench.bench.studies.measures.weights import PLACES, finite, histogram, near, share_of_extremes, spectra, weights
+from lipbench.bench.studies.training import saved_critics
+from lipbench.bench.studies.training.image_games import CLIP, SN, game, image_runs
 from lipbench.models import ARCHITECTURES
 from lipbench.objectives import BadInput
 

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lipbench.bench.studies import STUDIES, store
+from lipbench.bench.studies import STUDIES
+from lipbench.bench.studies.engine import store
 from lipbench.objectives import BadInput
 
 ROWS = [

@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from lipbench.bench.studies.robustness import bars
-from lipbench.bench.studies.style import dots, draw_course, logarithmic, scatter_medians
+from lipbench.bench.studies.claims.robustness.counts import bars
+from lipbench.bench.studies.plotting.style import dots, draw_course, logarithmic, scatter_medians
 
 
 @pytest.mark.parametrize(

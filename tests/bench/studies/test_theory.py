@@ -8,13 +8,11 @@ import pytest
 import torch
 from scipy import integrate, stats
 
-from lipbench.bench.studies import (
-    STUDIES,
-    Setting,
-    Size,
+from lipbench.bench.studies import STUDIES, Setting, Size
+from lipbench.bench.studies.engine import judge, store
+from lipbench.bench.studies.engine.judge import select
+from lipbench.bench.studies.theory import (
     discriminator,
-    judge,
-    store,
     t01_push_forward,
     t03_product_measures,
     t04_monotone_plans,
@@ -31,8 +29,7 @@ from lipbench.bench.studies import (
     t20_penalty_sign,
     t21_continuity,
 )
-from lipbench.bench.studies.judge import select
-from lipbench.bench.studies.sheet import Sheet, sheet
+from lipbench.bench.studies.training.sheet import Sheet, sheet
 from lipbench.objectives.slopes import line, slopes
 
 LONGER = {"T4", "T11", "T12", "T15", "T16", "T17", "T19", "T20"}

@@ -9,21 +9,22 @@ import pytest
 from PIL import Image
 from scipy import stats
 
-from lipbench.bench.recipes import NOTEBOOK, STABILITY
-from lipbench.bench.report.records import RunRecord
-from lipbench.bench.spec import expand
-from lipbench.bench.store import Store
-from lipbench.bench.studies import Setting, tracking
-from lipbench.bench.studies.animation import animate
-from lipbench.bench.studies.generators import Cell, CellRun, runs_of
-from lipbench.bench.studies.quotients import gain, ratio, relative
-from lipbench.bench.studies.ranks import spearman
-from lipbench.bench.studies.s06_robustness import random_pair
-from lipbench.bench.studies.s08_cost import MLP, time_steps
-from lipbench.bench.studies.s10_training_advice import norms
-from lipbench.bench.studies.timing import GP, NONE
-from lipbench.bench.studies.toy_games import CORE, GAMES, GRID, ZOO, adjusted, game
-from lipbench.bench.suite import Evaluation
+from lipbench.bench.config.recipes import NOTEBOOK, STABILITY
+from lipbench.bench.config.spec import expand
+from lipbench.bench.config.suite import Evaluation
+from lipbench.bench.records.reader import RunRecord
+from lipbench.bench.records.store import Store
+from lipbench.bench.studies import Setting
+from lipbench.bench.studies.claims.cost.s08 import MLP, time_steps
+from lipbench.bench.studies.claims.cost.timing import GP, NONE
+from lipbench.bench.studies.claims.loss_tracks_quality import tracking
+from lipbench.bench.studies.claims.robustness.s06 import random_pair
+from lipbench.bench.studies.claims.training_advice.s10 import norms
+from lipbench.bench.studies.measures.quotients import gain, ratio, relative
+from lipbench.bench.studies.measures.ranks import spearman
+from lipbench.bench.studies.plotting.animation import animate
+from lipbench.bench.studies.training.generators import Cell, CellRun, runs_of
+from lipbench.bench.studies.training.toy_games import CORE, GAMES, GRID, ZOO, adjusted, game
 from lipbench.objectives import BUILTINS
 
 LITTLE = Evaluation(count=2, points=20, mode_points=200)

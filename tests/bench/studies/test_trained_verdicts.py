@@ -10,9 +10,12 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from lipbench.bench.config.suite import Evaluation
 from lipbench.bench.report.statistics import WHOLE_RANGE
-from lipbench.bench.studies import STUDIES, Outcome, Setting, Size, execute, judge, store, toy_games
-from lipbench.bench.suite import Evaluation
+from lipbench.bench.studies import STUDIES, Outcome, Setting, Size
+from lipbench.bench.studies.engine import judge, store
+from lipbench.bench.studies.engine import runner as execute
+from lipbench.bench.studies.training import toy_games
 
 Rows = list[dict[str, Any]]
 REPRODUCED, NOT, OPEN = Outcome.REPRODUCED, Outcome.NOT_REPRODUCED, Outcome.INCONCLUSIVE

@@ -13,14 +13,14 @@ import pytest
 from rich.console import Console
 from scipy import stats
 
-from lipbench.bench.report.quantities import KNOWN
-from lipbench.bench.report.records import RunRecord
+from lipbench.bench.config.spec import expand
+from lipbench.bench.config.suite import Suite
+from lipbench.bench.records.quantities import KNOWN
+from lipbench.bench.records.reader import RunRecord
+from lipbench.bench.records.store import locked
 from lipbench.bench.report.statistics import expected_best, median_best
 from lipbench.bench.report.trials import Trial, Tuned, value_of
-from lipbench.bench.spec import expand
-from lipbench.bench.store import locked
-from lipbench.bench.suite import Suite
-from lipbench.bench.train import Place
+from lipbench.bench.run.train import RunContext
 from lipbench.bench.tuning import tune
 from lipbench.bench.tuning.draws import configured, draw, share
 from lipbench.bench.tuning.ranges import DEFAULTS, WHOLE, Choice, Range
@@ -148,7 +148,7 @@ def test_metric_that_the_suite_does_not_measure_is_refused_before_any_run(
 
 
 def test_tune_in_a_folder_where_another_is_at_work_changes_nothing(
-    make_suite: MakeSuite, place: Place, tmp_path: Path
+    make_suite: MakeSuite, place: RunContext, tmp_path: Path
 ) -> None:
     (place.folder / "search").mkdir(parents=True)
     (place.folder / "tune.json").write_text("the other's")
@@ -157,7 +157,7 @@ def test_tune_in_a_folder_where_another_is_at_work_changes_nothing(
     assert (place.folder / "tune.json").read_text() == "the other's"
 
 
-def test_tune_tells_that_a_folder_cannot_be_written(make_suite: MakeSuite, place: Place, tmp_path: Path) -> None:
+def test_tune_tells_that_a_folder_cannot_be_written(make_suite: MakeSuite, place: RunContext, tmp_path: Path) -> None:
     place.folder.touch()
     with pytest.raises(BadInput, match="cannot write there: Not a directory"):
         tune(make_suite(), tmp_path, place, 1, 1, None, None, Console(quiet=True))
@@ -191,7 +191,7 @@ def test_a_diverged_trial_counts_as_worst_and_is_never_the_best() -> None:
 
 
 def test_tune_makes_the_budget_the_best_with_fresh_seeds_and_a_table(
-    make_suite: MakeSuite, place: Place, tmp_path: Path
+    make_suite: MakeSuite, place: RunContext, tmp_path: Path
 ) -> None:
     tuned = {"lr": [0.001, 0.01, 0.1], "weight": [1.0, 9.0]}
     suite = make_suite(objectives=["minimax", "wgan-gp"], recipe="matched", tune=tuned, steps=2)

@@ -1,0 +1,245 @@
+"""The full specification of one run, its identity, and how a suite is turned into specifications."""
+
+import hashlib
+import inspect
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from ...models import ARCHITECTURES
+from ...models.recipe import Recipe
+from ...objectives.errors import BadInput, unknown
+from ..data import found_name, kind_of, user_content
+from .plugins import ResolvedObjective, bind_arguments, build_objective, find_objective
+from .recipes import Preset
+from .resolve import check_recipe, resolve_recipe
+from .suite import Named, Suite, label
+
+SCHEMA_VERSION = 1
+ROOT = Path(__file__).parents[2]
+ID_BYTES = 235  # of an id before its hash; with that and what a run under way adds, the 255 that file systems take
+LARGEST = 10**6  # setting of an architecture; of much larger ones torch cannot even compute the size
+FINITE = ConfigDict(allow_inf_nan=False)
+PLAIN = {"accelerate": "none", "precision": "32", "content": None}  # part of the identity where they differ from this
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """Everything that decides what a run computes, and the labels it goes by in tables.
+
+    `objective_target`, `folder` and `data_dir` say where things are found; they are not part of the identity.
+    `content` is a hash of a user's own pictures: with other files in their folder it is another run.
+    """
+
+    objective: str
+    objective_name: str
+    arguments: dict[str, Any]
+    source: str | None
+    dataset: str
+    architecture: str
+    architecture_spec: dict[str, Any]
+    recipe: str
+    recipe_spec: Recipe
+    seed: int
+    steps: int
+    evaluation: dict[str, int]
+    objective_target: str
+    folder: str
+    data_dir: str | None = None
+    skip: str | None = None
+    accelerate: str = "none"
+    precision: str = "32"
+    content: str | None = None
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What the run's id is a hash of."""
+        located = ("objective_target", "folder", "data_dir", "skip")
+        plain = [key for key, value in PLAIN.items() if getattr(self, key) == value]
+        kept = {k: v for k, v in asdict(self).items() if k not in (*located, *plain)}
+        return kept | {"code": code_version()}
+
+    @property
+    def id(self) -> str:
+        """A readable name that ends in a hash of the identity."""
+        digest = hashlib.sha256(json.dumps(self.identity, sort_keys=True).encode()).hexdigest()[:10]
+        label = "_".join([self.dataset, self.objective, self.architecture, self.recipe, f"s{self.seed}"])
+        plain = "".join(c if c.isalnum() or c in "-_.=" else "-" for c in label)[:120]
+        return f"{plain.encode()[:ID_BYTES].decode(errors='ignore')}_{digest}"
+
+    def record(self) -> dict[str, Any]:
+        """The content of spec.json."""
+        return {
+            "run": self.id,
+            "schema_version": SCHEMA_VERSION,
+            "objective": self.objective,
+            "objective_spec": {"name": self.objective_name, "arguments": self.arguments, "source": self.source},
+            "objective_target": self.objective_target,
+            "loss": self.arguments.get("loss", "own"),
+            "dataset": self.dataset,
+            "architecture": self.architecture,
+            "architecture_spec": self.architecture_spec,
+            "recipe": self.recipe,
+            "recipe_spec": asdict(self.recipe_spec),
+            "seed": self.seed,
+            "steps": self.steps,
+            "evaluation": self.evaluation,
+            "accelerate": self.accelerate,
+            "precision": self.precision,
+            **({} if self.content is None else {"content": self.content}),
+            "code": code_version(),
+        }
+
+
+@cache
+def code_version() -> str:
+    """sha256 over the sources that decide what a run computes; tables, plots and the conformance kit do not."""
+    digest = hashlib.sha256()
+    rooms = ("objectives", "models", "bench/data", "bench/metrics")
+    sources = sorted(path for room in rooms for path in (ROOT / room).rglob("*.py"))
+    for path in (p for p in sources if "conformance" not in p.relative_to(ROOT).parts):
+        digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())
+    for name in ("run/train.py", "run/evaluation.py", "run/fresh.py"):
+        digest.update((ROOT / "bench" / name).read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def expand(suite: Suite, folder: Path, data_dir: Path | None = None) -> list[RunSpec]:
+    """The runs of a suite, in the order they are to be made. Raises BadInput for what cannot be resolved."""
+    for entry in suite.recipe:
+        check_recipe(entry, _names(suite, folder), f"{suite.where}: recipe")
+    specs = [_resolve(suite, folder, data_dir, *cell) for cell in suite.cells()]
+    contents = {name: user_content(name, data_dir) for name in {spec.dataset for spec in specs}}
+    specs = [replace(spec, content=contents[spec.dataset]) for spec in specs]
+    seen: dict[tuple[object, ...], RunSpec] = {}
+    for spec in specs:
+        key = (spec.objective, spec.dataset, spec.architecture, spec.recipe, spec.seed)
+        if key in seen:
+            raise BadInput(
+                f"{suite.where}: two runs go by one name: {spec.objective} on {spec.dataset}, {spec.architecture}, "
+                f"recipe {spec.recipe}, seed {spec.seed}"
+            )
+        seen[key] = spec
+    return specs
+
+
+def _resolve(
+    suite: Suite,
+    folder: Path,
+    data_dir: Path | None,
+    dataset: str,
+    objective: Named,
+    loss: str | None,
+    architecture: Named | None,
+    recipe: Named,
+    seed: int,
+) -> RunSpec:
+    where = suite.where
+    target, given = _split(objective, f"{where}: objectives")
+    if loss is not None and "loss" in given:
+        raise BadInput(f"{where}: {target} has loss={given['loss']}, but 'losses' crosses every objective with its own")
+    found = _find(target, folder, where)
+    kind = kind_of(dataset)
+    recipe_label, settings, no_recipe = resolve_recipe(recipe, target, found.cls.name, kind, f"{where}: recipe")
+    arguments, no_loss = _arguments(found, given, loss, settings, where)
+    architecture_label, architecture_spec = _architecture(architecture, settings, where)
+    return RunSpec(
+        objective=label(found.cls.name, {k: arguments[k] for k in (*given, *(["loss"] if loss else []))}),
+        objective_name=found.cls.name,
+        arguments=arguments,
+        source=found.source,
+        dataset=found_name(dataset, data_dir),
+        architecture=architecture_label,
+        architecture_spec=architecture_spec,
+        recipe=recipe_label,
+        recipe_spec=settings.recipe,
+        seed=seed,
+        steps=suite.steps_on(dataset),
+        evaluation=suite.evaluation.model_dump(),
+        objective_target=target,
+        folder=str(folder),
+        data_dir=None if data_dir is None else str(data_dir),
+        skip=no_recipe or no_loss,
+        accelerate=suite.accelerate,
+        precision=suite.precision,
+    )
+
+
+def _names(suite: Suite, folder: Path) -> list[str]:
+    """What the suite's objectives may be called by: as they stand in it, and their own names."""
+    targets = [_split(entry, f"{suite.where}: objectives")[0] for entry in suite.objectives]
+    return list(dict.fromkeys(name for t in targets for name in (t, _find(t, folder, suite.where).cls.name)))
+
+
+def _find(target: str, folder: Path, where: str) -> ResolvedObjective:
+    try:
+        return find_objective(target, folder)
+    except BadInput as error:
+        raise BadInput(f"{where}: objectives: {error}") from error
+
+
+def _split(entry: Named, where: str) -> tuple[str, dict[str, Any]]:
+    """A name and its settings, from `name` or `{name: …, setting: value}`."""
+    if isinstance(entry, str):
+        return entry, {}
+    if not isinstance(entry.get("name"), str):
+        raise BadInput(f"{where}: an entry with settings needs a 'name': {entry}")
+    return entry["name"], {k: v for k, v in entry.items() if k != "name"}
+
+
+def _arguments(
+    found: ResolvedObjective, given: Mapping[str, Any], loss: str | None, settings: Preset, where: str
+) -> tuple[dict[str, Any], str | None]:
+    """Given ones, else the recipe's, else the defaults; and why a loss from 'losses' makes no sense with them.
+
+    The objective is built once here, so that bad values are told now.
+    """
+    crossed = {} if loss is None else {"loss": loss}
+    try:
+        return _built(found, {**settings.arguments, **given, **crossed}, where), None
+    except BadInput as error:
+        if loss is None:
+            raise
+        # Without the loss this raises again, unless the loss alone was wrong.
+        return _built(found, {**settings.arguments, **given}, where) | crossed, str(error).removeprefix(f"{where}: ")
+
+
+def _built(found: ResolvedObjective, given: Mapping[str, Any], where: str) -> dict[str, Any]:
+    arguments = bind_arguments(found.cls, given, where)
+    build_objective(found, arguments, where)
+    return arguments
+
+
+def _architecture(entry: Named | None, settings: Preset, where: str) -> tuple[str, dict[str, Any]]:
+    name, given = _split(entry if entry is not None else dict(settings.architecture), f"{where}: architectures")
+    if name not in ARCHITECTURES:
+        raise BadInput(f"{where}: architectures: {unknown('model', name, list(ARCHITECTURES))}")
+    if name == settings.architecture["name"]:
+        given = {k: v for k, v in settings.architecture.items() if k != "name"} | given
+    bound = _bound(name, given, where)
+    shown = {k: bound[k] for k in given}
+    if name == "mlp":
+        rest = {k: v for k, v in shown.items() if k not in ("width", "depth")}
+        return label(f"mlp-{bound['depth']}x{bound['width']}", rest), {"name": name, **bound}
+    return label(name, shown), {"name": name, **bound}
+
+
+def _bound(name: str, given: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """All settings of the architecture, defaults included, so that a changed default changes the identity."""
+    parameters = {k: p for k, p in inspect.signature(ARCHITECTURES[name]).parameters.items() if k != "shape"}
+    bound = {k: p.default for k, p in parameters.items()}
+    for key, value in given.items():
+        if key not in parameters:
+            raise BadInput(f"{where}: architectures: {name}: {unknown('setting', key, list(parameters))}")
+        try:
+            bound[key] = TypeAdapter(parameters[key].annotation, config=FINITE).validate_python(value)
+        except ValidationError as error:
+            raise BadInput(f"{where}: architectures: {name}: {key}={value!r}: {error.errors()[0]['msg']}") from error
+        if isinstance(bound[key], int) and bound[key] > LARGEST:
+            raise BadInput(f"{where}: architectures: {name}: {key}={value!r}: must be at most {LARGEST}")
+    return bound

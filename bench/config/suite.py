@@ -1,0 +1,329 @@
+"""A suite file: what to compare. Read, checked, and expanded into the cells of a sweep. Nothing runs here."""
+
+import difflib
+import itertools
+import re
+from collections.abc import Collection, Iterator, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    model_validator,
+)
+from yaml.composer import ComposerError
+
+from ...models.acceleration import ACCELERATIONS
+from ...models.precision import PRECISIONS
+from ...objectives.errors import LIKE, BadInput, unknown
+from ...objectives.losses import LOSSES
+from ..data import check_name
+from ..metrics.extractors import EXTRACTORS
+from ..metrics.images import METRICS
+from ..metrics.protocols import PRESETS
+
+MANY_SEEDS = 10_000  # more are no number of seeds but a slip, or one seed
+SUITES = resources.files("lipbench.bench") / "suites"
+
+
+class YamlLoader(yaml.SafeLoader):
+    """Reads numbers as YAML 1.2 and everybody does: for YAML 1.1, and PyYAML, 1e-4 is none, 0100 is 64, 1:30 is 90.
+
+    Dates are texts: nothing in a suite is one.
+    A key that is given twice is an error, as in the standard; PyYAML would take the last one without a word.
+    """
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        """As PyYAML's, before merge keys (<<) bring in others. Raises ComposerError for a key that is given twice."""
+        node = super().compose_mapping_node(anchor)
+        seen: set[tuple[str, str]] = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if (key.tag, key.value) in seen:
+                raise ComposerError(problem=f"the key '{key.value}' is given twice", problem_mark=key.start_mark)
+            seen.add((key.tag, key.value))
+        return node
+
+
+_NUMBERS = {
+    "int": re.compile(r"[-+]?\d+$"),
+    "float": re.compile(r"[-+]?((\d+\.\d*|\.\d+)([eE][-+]?\d+)?|\d+[eE][-+]?\d+|\.(inf|Inf|INF))$|\.(nan|NaN|NAN)$"),
+}
+YamlLoader.yaml_implicit_resolvers = {
+    first: [(tag, form) for tag, form in forms if tag.rpartition(":")[2] not in (*_NUMBERS, "timestamp")]
+    for first, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+for _kind, _form in _NUMBERS.items():
+    YamlLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", _form, list("-+.0123456789"))
+YamlLoader.add_constructor("tag:yaml.org,2002:int", lambda loader, node: int(str(node.value)))
+
+
+def _folder_name(value: str) -> str:
+    if value in ("", ".", "..") or any(mark in value for mark in "/\\\0"):
+        raise ValueError("must be good for a folder: not empty, no slash, and neither . nor ..")
+    return value
+
+
+def _as_list(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
+
+
+def _seeds(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {dataset: _seeds(own) for dataset, own in value.items()}
+    if isinstance(value, list):
+        twice = sorted({str(seed) for seed in value if value.count(seed) > 1})
+        if twice:
+            raise ValueError(f"seed {', '.join(twice)} stands there more than once")
+        return value
+    if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MANY_SEEDS:
+        return list(range(value))
+    raise ValueError(f"must be how many seeds (1 to {MANY_SEEDS}), or a list of seeds")
+
+
+def _architectures(value: Any) -> Any:
+    if isinstance(value, dict) and "name" not in value:
+        return {dataset: _as_list(own) for dataset, own in value.items()}
+    return value if value is None else _as_list(value)
+
+
+def _known(kind: str, names: Collection[str]) -> AfterValidator:
+    def check(value: str) -> str:
+        if value not in names:
+            raise unknown(kind, value, list(names))
+        return value
+
+    return AfterValidator(check)
+
+
+Named = str | dict[str, Any]
+Count = Annotated[int, Field(ge=1, strict=True)]
+Seed = Annotated[int, Field(ge=0, le=10**18, strict=True)]  # tables hold integers of 64 bits
+Seeds = Annotated[list[Seed], Field(min_length=1)]
+
+
+class Evaluation(BaseModel):
+    """How often and on how many samples a run is evaluated; part of its identity.
+
+    `count` evaluations follow the one at step 0, evenly spaced; `points` go into W1, `mode_points` into mode coverage,
+    `images` into the metrics of images, `metrics`, on the features of `extractor` (the data set's own if None): fakes
+    against `reals` (None: all) of the set `split`; without a split, as many against as many held-out ones. The
+    Inception Score is the mean over `is_splits` parts of `is_images` (None: `images`). KID (`kid_subsets` of
+    `kid_subset_size`), precision and recall take at most `held_images` a side. `protocol` names a preset of these keys
+    (metrics/protocols.py); those given beside it come first. At the end the generator is evaluated `repeats` times
+    more, on fresh samples: the noise of an evaluation; 0 leaves that out.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    count: Count = 20
+    points: Annotated[int, Field(ge=10, le=5000, strict=True)] = 1000
+    mode_points: Annotated[int, Field(ge=100, strict=True)] = 10_000
+    protocol: Annotated[str, _known("protocol", PRESETS)] | None = None
+    images: Annotated[int, Field(ge=100, strict=True)] = 1000
+    reals: Annotated[int, Field(ge=100, strict=True)] | None = None
+    split: Literal["train", "test"] | None = None
+    extractor: Annotated[str, _known("extractor", EXTRACTORS)] | None = None
+    metrics: Annotated[list[Annotated[str, _known("image metric", METRICS)]], Field(min_length=1)] = list(METRICS)
+    is_images: Annotated[int, Field(ge=100, strict=True)] | None = None
+    is_splits: Annotated[int, Field(ge=1, le=100, strict=True)] = 1
+    held_images: Annotated[int, Field(ge=100, strict=True)] = 10_000
+    kid_subsets: Annotated[int, Field(ge=1, strict=True)] = 100
+    kid_subset_size: Annotated[int, Field(ge=2, strict=True)] = 1000
+    repeats: Annotated[int, Field(ge=0, le=100, strict=True)] = 3
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_preset(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or not isinstance(given.get("protocol"), str):
+            return given
+        return PRESETS.get(given["protocol"], {}) | given
+
+
+class Suite(BaseModel):
+    """The factors of a sweep: objective × loss × dataset × architecture × recipe × seed.
+
+    `steps`, `seeds` and `architectures` may be given per dataset, as a mapping. `tune` has the ranges of `lipbench
+    tune` (tuning/ranges.py); a sweep does not look at it. `accelerate` and `precision` say how the runs compute, which
+    changes their last digits or more.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    name: Annotated[str, AfterValidator(_folder_name)] = ""
+    description: str = ""
+    objectives: Annotated[list[Named], BeforeValidator(_as_list), Field(min_length=1)]
+    datasets: Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1)]
+    losses: Annotated[list[str], BeforeValidator(_as_list)] | None = None
+    architectures: Annotated[list[Named] | dict[str, list[Named]] | None, BeforeValidator(_architectures)] = None
+    recipe: Annotated[list[Named], BeforeValidator(_as_list), Field(min_length=1)] = ["published"]
+    steps: Count | dict[str, Count] = 3000
+    seeds: Annotated[Seeds | dict[str, Seeds], BeforeValidator(_seeds)] = [0, 1, 2]
+    evaluation: Evaluation = Evaluation()
+    tune: dict[str, Any] = {}
+    accelerate: Annotated[str, _known("accelerate", ACCELERATIONS)] = "none"
+    precision: Annotated[str, BeforeValidator(str), _known("precision", PRECISIONS)] = "32"
+    _file: str | None = PrivateAttr(None)
+
+    @property
+    def where(self) -> str:
+        """What opens a message about this suite: its file, or its name if it has none."""
+        return self._file or f"suite '{self.name}'"
+
+    def steps_on(self, dataset: str) -> int:
+        """Generator updates on a dataset."""
+        return self.steps[dataset] if isinstance(self.steps, dict) else self.steps
+
+    def seeds_on(self, dataset: str) -> list[int]:
+        """The seeds of the runs on a dataset."""
+        return self.seeds[dataset] if isinstance(self.seeds, dict) else self.seeds
+
+    def architectures_on(self, dataset: str) -> list[Named] | list[None]:
+        """The architectures on a dataset; None stands for the recipe's own."""
+        chosen = self.architectures
+        return (chosen.get(dataset) if isinstance(chosen, dict) else chosen) or [None]
+
+    def cells(self) -> Iterator[tuple[str, Named, str | None, Named | None, Named, int]]:
+        """(dataset, objective, loss, architecture, recipe, seed) of every run; seeds vary slowest, so that an
+        interrupted sweep has whole replicates.
+        """
+        for seed in sorted({seed for dataset in self.datasets for seed in self.seeds_on(dataset)}):
+            for dataset in (d for d in self.datasets if seed in self.seeds_on(d)):
+                for recipe, architecture, objective, loss in itertools.product(
+                    self.recipe, self.architectures_on(dataset), self.objectives, self.losses or [None]
+                ):
+                    yield dataset, objective, loss, architecture, recipe, seed
+
+
+def label(name: str, settings: Mapping[str, Any]) -> str:
+    """`name(key=value, …)`, as tables call something with settings; whole numbers without a point."""
+    shown = ", ".join(f"{key}={str(value).removesuffix('.0')}" for key, value in settings.items())
+    return f"{name}({shown})" if settings else name
+
+
+def suite_names() -> list[str]:
+    """The suites that come with lipbench."""
+    return sorted(p.name.removesuffix(".yaml") for p in SUITES.iterdir() if p.name.endswith(".yaml"))
+
+
+def load_suite(target: str, overrides: list[str] | None = None) -> tuple[Suite, Path]:
+    """The suite of that name or file, with `KEY=VALUE` overrides (dots reach inside), and the folder it lies in.
+
+    Raises BadInput, which names the file, the key and what is allowed.
+    """
+    path = _find(target)
+    content = _read(path)
+    for override in overrides or []:
+        _override(content, override)
+    content.setdefault("name", path.name.removesuffix(".yaml").removesuffix(".yml"))
+    try:
+        suite = Suite.model_validate(content)
+    except ValidationError as error:
+        raise BadInput(f"{path}: {_explain(error, content)}") from error
+    suite._file = str(path)
+    _check_names(suite, str(path))
+    return suite, Path(str(path)).parent
+
+
+def _find(target: str) -> Any:
+    if target.endswith((".yaml", ".yml")):
+        if not Path(target).is_file():
+            raise BadInput(f"suite file not found: {target}" + (" is a folder" if Path(target).is_dir() else ""))
+        return Path(target)
+    if target not in suite_names():
+        if Path(target).is_file():
+            raise BadInput(f"suite file {target}: its name must end in .yaml")
+        error = unknown("suite", target, suite_names())
+        raise BadInput(f"{error}; or give the path of a .yaml file")
+    return SUITES / f"{target}.yaml"
+
+
+def _read(path: Any) -> dict[str, Any]:
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), YamlLoader)
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise BadInput(f"{path}: a suite is a mapping of {', '.join(Suite.model_fields)}")
+    return content
+
+
+def key_value(text: str, option: str = "--set", example: str = "steps=60") -> tuple[str, Any]:
+    """What `--set KEY=VALUE` means, or another option like it; the value is YAML. Raises BadInput."""
+    key, sign, value = text.partition("=")
+    if not sign:
+        raise BadInput(f"{option} {text}: must be KEY=VALUE, e.g. {option} {example}")
+    try:
+        return key, yaml.load(value, YamlLoader)
+    except yaml.YAMLError as error:
+        raise BadInput(f"{option} {text}: not valid YAML: {' '.join(str(error).split())}") from error
+
+
+def _override(content: dict[str, Any], override: str) -> None:
+    key, value = key_value(override)
+    *outer, last = key.split(".")
+    place = content
+    for part in outer:
+        place = place.setdefault(part, {})
+        if not isinstance(place, dict):
+            raise BadInput(f"--set {override}: '{part}' is not a mapping")
+    place[last] = value
+
+
+def _explain(error: ValidationError, content: dict[str, Any]) -> str:
+    """One problem as one line: the key, what is wrong, what is allowed."""
+    # Of the branches of a union, the one that got furthest into the file is the one that was meant.
+    problem = max(error.errors(), key=lambda e: len(_keys(e["loc"], content)))
+    keys = _keys(problem["loc"], content)
+    if problem["type"] == "extra_forbidden":
+        fields = Evaluation.model_fields if keys[0] == "evaluation" else Suite.model_fields
+        close = difflib.get_close_matches(keys[-1], fields, n=1, cutoff=LIKE)
+        hint = f" (did you mean '{close[0]}'?)" if close else ""
+        return f"unknown key '{'.'.join(keys)}'{hint}; allowed: {', '.join(fields)}"
+    if problem["type"] == "missing":
+        return f"key '{'.'.join(map(str, problem['loc']))}' is missing"
+    if problem["type"] == "model_type":
+        return f"'{'.'.join(keys)}' is {problem['input']!r}: must be a mapping of {', '.join(Evaluation.model_fields)}"
+    told = problem["msg"].removeprefix("Value error, ")
+    return f"'{'.'.join(keys)}' is {problem['input']!r}: {told[0].lower()}{told[1:]}"
+
+
+def _keys(location: tuple[int | str, ...], content: Any) -> list[str]:
+    """The part of a location that is in the file; the rest are branches of types."""
+    found: list[str] = []
+    for part in location:
+        inside: Any = dict(enumerate(content)) if isinstance(content, list) else content
+        if isinstance(inside, dict) and part in inside:
+            content = inside[part]
+            found.append(str(part))
+    return found
+
+
+def _check_names(suite: Suite, where: str) -> None:
+    for dataset in suite.datasets:
+        _check_dataset(dataset, f"{where}: datasets")
+        for key in ("steps", "seeds"):
+            given = getattr(suite, key)
+            if isinstance(given, Mapping) and dataset not in given:
+                raise BadInput(f"{where}: {key}: nothing for dataset '{dataset}'")
+    for key in ("steps", "seeds", "architectures"):
+        given = getattr(suite, key)
+        for dataset in given if isinstance(given, Mapping) else ():
+            _check_dataset(dataset, f"{where}: {key}")
+    for loss in suite.losses or []:
+        if loss not in LOSSES:
+            raise BadInput(f"{where}: losses: {unknown('loss', loss, list(LOSSES))}")
+
+
+def _check_dataset(name: str, where: str) -> None:
+    try:
+        check_name(name)
+    except BadInput as error:
+        raise BadInput(f"{where}: {error}") from error

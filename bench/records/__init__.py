@@ -1,0 +1,1 @@
+"""What runs leave on disk: how it is written, found and read again. No tables, no training."""

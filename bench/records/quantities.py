@@ -1,0 +1,120 @@
+"""What a measured quantity is called, in which unit, which way is better, and how its values are printed.
+
+The names are the columns of history.csv. An unknown quantity is shown under its own name, without a judgement.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+Better = Literal["lower", "higher"]
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A column of the records: key, printed name, unit ("" for a pure number), direction, and a one-line explanation.
+
+    `worst` is what a run counts as that diverged without a value; NaN where no value is better than another.
+    """
+
+    key: str
+    name: str
+    unit: str = ""
+    better: Better | None = None
+    quality: bool = False
+    meaning: str = ""
+    worst: float = math.nan
+
+    @property
+    def title(self) -> str:
+        """The title of a plot: name and which way is better."""
+        return f"{self.name} ({self.better} is better)" if self.better else self.name
+
+    @property
+    def heading(self) -> str:
+        """The label of a column: name and an arrow towards better."""
+        return self.name + {"lower": " ↓", "higher": " ↑", None: ""}[self.better]
+
+
+_QUALITY = (
+    Quantity("w1", "W1", "data units", "lower", True, "exact Wasserstein-1 distance to fresh real points", math.inf),
+    Quantity("modes", "modes", "count", "higher", True, "modes that enough samples fall into", 0.0),
+    Quantity("high_quality", "high quality", "share", "higher", True, "samples within 3σ of a mode", 0.0),
+    Quantity(
+        "mode_kl",
+        "mode KL",
+        "nats",
+        "lower",
+        True,
+        "KL of the samples' shares of their nearest modes to even ones",
+        math.inf,
+    ),
+    Quantity(
+        "fd", "FD", "", "lower", True, "Fréchet distance of features of samples to those of real images", math.inf
+    ),
+    Quantity("is", "IS", "", "higher", True, "Inception Score: classes both certain and varied", 1.0),
+    Quantity(
+        "kid", "KID", "", "lower", True, "kernel distance of features of samples to those of real images", math.inf
+    ),
+    Quantity("precision", "precision", "share", "higher", True, "samples among real images, by features", 0.0),
+    Quantity("recall", "recall", "share", "higher", True, "real images among samples, by features", 0.0),
+)
+_STABILITY = (
+    Quantity("generator_grad_norm", "generator gradient norm"),
+    Quantity("critic_estimate", "critic estimate", "critic output", meaning="mean D(real) − mean D(fake)"),
+    Quantity("critic_loss", "critic loss"),
+    Quantity("generator_loss", "generator loss"),
+    Quantity("penalty", "penalty", meaning="weighted, as it enters the critic's loss"),
+    *(
+        Quantity(f"slope_{where}_{what}", f"critic slope on {place}, {what}", "1/data unit")
+        for where, place in (("real", "real points"), ("fake", "fake points"), ("line", "lines between them"))
+        for what in ("mean", "sd", "max")
+    ),
+    Quantity("clipped_share", "weights within 1 % of ±c", "share"),
+    # The norm of a convolution as a map can be larger than that of its kernel.
+    Quantity(
+        "sigma_max", "largest singular value of a critic layer", meaning="convolutions: of the kernel as a matrix"
+    ),
+    Quantity("sample_spread", "sample spread", "share of real"),
+)
+KNOWN = {quantity.key: quantity for quantity in (*_QUALITY, *_STABILITY)}
+AXES = {  # what a curve can be drawn against: columns of history.csv that are no metrics
+    "step": "iteration (generator updates)",
+    "critic_steps": "critic steps",
+    "images": "real samples seen",
+    "seconds": "seconds",
+}
+
+
+def quantity(key: str, protocol: Mapping[str, Any] | None = None) -> Quantity:
+    """The quantity of that key. Its protocol names the extractor; only Inception's Fréchet distance is called FID."""
+    known = KNOWN.get(key) or Quantity(key, key.replace("_", " "), quality=protocol is not None)
+    extractor = (protocol or {}).get("extractor")
+    if not isinstance(extractor, str) or not known.quality:
+        return known
+    if extractor == "inception":
+        return replace(known, name={"FD": "FID"}.get(known.name, known.name))
+    return replace(known, name=f"{known.name}({extractor})")
+
+
+def in_order(keys: Iterable[str]) -> list[str]:
+    """Known quantities in their fixed order, then unknown ones by name: the order of columns."""
+    rank = {key: i for i, key in enumerate(KNOWN)}
+    return sorted(set(keys), key=lambda key: (rank.get(key, len(rank)), key))
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A value for people: three significant digits, ∞ for a diverged one, a dash for none."""
+    if value is None or math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")  # of the rounded value: 9.999 has the decimals of 10.0
+    if value.is_integer() and abs(value) < 1e5:
+        text = f"{value:.0f}"
+    elif 1e-3 <= abs(value) < 1e5:
+        text = f"{value:.{max(0, digits - 1 - int(exponent))}f}"
+    else:
+        text = f"{mantissa}e{int(exponent)}"
+    return text.replace("-", "−")

@@ -1,0 +1,167 @@
+"""What a sweep leaves on disk, written so that a kill at any moment costs nothing that was finished.
+
+Reading records for tables is bench/report's; this room writes them and says which runs are there.
+"""
+
+import errno
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from ...objectives.errors import BadInput
+from .files import put
+from .reader import RunRecord, read_run
+
+# Full, over quota; and what a file server in trouble or a dying disk says: another time it may be well again.
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.ESTALE, errno.EIO, errno.EROFS)
+
+
+def disk_trouble(error: BaseException | None) -> str | None:
+    """What the disk says, and of which file, where that is what an exception comes from; else None."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in DISK:
+            of = f" ({error.filename})" if error.filename else ""
+            return f"{os.strerror(error.errno)}{of}"
+        error = error.__cause__ or error.__context__
+    return None
+
+
+@contextmanager
+def telling_disk_trouble(folder: Path) -> Iterator[None]:
+    """What the disk makes impossible within becomes a BadInput: one line, and nothing that was finished is lost."""
+    try:
+        yield
+    except Exception as error:
+        told = disk_trouble(error)
+        if isinstance(error, BadInput) or told is None:
+            raise
+        raise BadInput(f"--out {folder}: {told}; the same command goes on from here") from error
+
+
+def try_to_write(folder: Path) -> None:
+    """Makes the folder if it is missing. Raises OSError if nothing can be written in it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryFile(dir=folder):  # of a name of its own: several processes try at the same time
+        pass
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a file whole or not at all. Raises OSError."""
+    put(path, text.encode())
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Strict JSON (NaN and infinities as null), indented."""
+    write_text(path, json.dumps(_plain(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, float) and not (float("-inf") < value < float("inf")):
+        return None
+    return value
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keeps others out of a results folder. Raises BadInput if one is at work in it."""
+    try:
+        with FileLock(folder / ".lock", timeout=0, mode=SHARED):
+            yield
+    except PermissionError as error:
+        raise BadInput(f"--out {folder}: {folder / '.lock'} belongs to somebody else: {error.strerror}") from error
+    except Timeout as error:
+        raise BadInput(
+            f"--out {folder}: another command is at work in this folder; wait for it or choose another"
+        ) from error
+
+
+SHARED = 0o666  # of a lock, less the umask: in a folder of a group every member may hold it
+
+
+class Store:
+    """One results folder: `runs/<id>` finished, `runs/.<id>.partial` under way, `superseded/<id>` of an older suite.
+
+    `superseded/<id>.damaged` is a record that could not be used.
+
+    Args:
+        folder: made if it is missing.
+
+    Raises:
+        BadInput: if the folder cannot be written to.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.runs, self.superseded = folder / "runs", folder / "superseded"
+        try:
+            self.runs.mkdir(parents=True, exist_ok=True)
+            try_to_write(folder)
+        except OSError as error:
+            raise BadInput(f"--out {folder}: cannot write there: {error.strerror or error}") from error
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Keeps a second sweep out of this folder. Raises BadInput if one is at work in it."""
+        return locked(self.folder)
+
+    def partial(self, run: str) -> Path:
+        """The folder of a run under way, made if it is missing."""
+        path = self.unfinished(run)
+        path.mkdir(exist_ok=True)
+        return path
+
+    def unfinished(self, run: str) -> Path:
+        """Where a run under way is, or would be."""
+        return self.runs / f".{run}.partial"
+
+    def finish(self, run: str) -> Path:
+        """Puts a run's finished record in its place."""
+        final = self.runs / run
+        if final.exists():
+            shutil.rmtree(final)
+        os.replace(self.unfinished(run), final)
+        return final
+
+    def find(self, run: str) -> RunRecord | None:
+        """The record of a finished run. Raises as `read_run`."""
+        self._bring_back(run)
+        final = self.runs / run
+        return read_run(final) if final.exists() else None
+
+    def drop(self, run: str) -> None:
+        """Removes a finished run's record, so that it is made again."""
+        shutil.rmtree(self.runs / run)
+
+    def set_aside(self, wanted: set[str]) -> list[str]:
+        """Moves finished runs that are not wanted (another suite, other code) out of the tables; nothing is deleted.
+
+        Other folders that somebody has put there stay.
+        """
+        finished = [p for p in self.runs.iterdir() if not p.name.startswith(".") and (p / "spec.json").is_file()]
+        strangers = [p for p in finished if p.name not in wanted]
+        for path in strangers:
+            self._move_aside(path, path.name)
+        return [p.name for p in strangers]
+
+    def set_damaged_aside(self, run: str) -> None:
+        """Moves a record that is damaged out of the tables, under a name that is not brought back."""
+        self._move_aside(self.runs / run, f"{run}.damaged")
+
+    def _move_aside(self, path: Path, name: str) -> None:
+        self.superseded.mkdir(exist_ok=True)
+        shutil.rmtree(self.superseded / name, ignore_errors=True)
+        os.replace(path, self.superseded / name)
+
+    def _bring_back(self, run: str) -> None:
+        if (self.superseded / run).exists() and not (self.runs / run).exists():
+            os.replace(self.superseded / run, self.runs / run)

@@ -1,0 +1,140 @@
+"""Pairs the runs of two results folders by cell and seed, and refuses folders that were measured under two protocols.
+
+Nothing here prints or draws.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...objectives.errors import BadInput
+from ..records.quantities import Quantity
+from ..records.reader import RunRecord, read_runs, read_suite
+from .blocks import Block, Cell, difference, make_blocks
+from .statistics import Comparison, Estimate, compare
+
+SETTINGS = ("objective_spec", "architecture_spec", "recipe_spec", "steps", "accelerate", "precision")
+
+
+@dataclass(frozen=True)
+class MetricPair:
+    """One metric of a cell in both folders; a positive difference means that the second folder is better."""
+
+    metric: Quantity
+    first: Estimate
+    second: Estimate
+    comparison: Comparison
+
+
+@dataclass(frozen=True)
+class CellPair:
+    """An objective in one block of both folders.
+
+    `settings` says where what goes by one name is not the same in both, such as "steps (60, 120)".
+    """
+
+    key: tuple[str, str, str]
+    first: Cell
+    second: Cell
+    metrics: list[MetricPair]
+    settings: list[str]
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """Two folders side by side: shared cells, runs by where they are, and which shared runs are the same."""
+
+    names: tuple[str, str]
+    cells: list[CellPair]
+    only: tuple[list[RunRecord], list[RunRecord]]
+    shared: int
+    identical: int
+    codes: tuple[list[str], list[str]]
+
+
+def pair_folders(first: Path, second: Path) -> Pairing:
+    """The runs of two results folders, paired by dataset, architecture, recipe, objective and seed.
+
+    Raises BadInput for a damaged record, and one line that names the protocol entry in which the folders differ.
+    """
+    records = read_runs(first), read_runs(second)
+    blocks = [
+        {b.key: b for b in make_blocks(found, read_suite(f))} for found, f in zip(records, (first, second), strict=True)
+    ]
+    names = (first.resolve().name, second.resolve().name)
+    names = names if names[0] != names[1] else (str(first), str(second))
+    shared = [(blocks[0][key], blocks[1][key]) for key in blocks[0] if key in blocks[1]]
+    for one, other in shared:
+        _check_protocol(names, one, other)
+    by_key = [{_key(record): record for record in found} for found in records]
+    both = [(record, by_key[1][key]) for key, record in by_key[0].items() if key in by_key[1]]
+    return Pairing(
+        names,
+        [pair for one, other in shared for pair in _cells(one, other)],
+        (_only(by_key[0], by_key[1]), _only(by_key[1], by_key[0])),
+        len(both),
+        sum(identical(a, b) for a, b in both),
+        (_codes(records[0]), _codes(records[1])),
+    )
+
+
+def identical(a: RunRecord, b: RunRecord) -> bool:
+    """Whether two runs ended alike and measured the same numbers, in everything but times that both have."""
+    ends = ("status", "reason", "diverged_at", "steps")
+    columns = [name for name in a.courses if name in b.courses and name != "seconds"]
+    metrics = [name for name in a.metrics if name in b.metrics]
+    return (
+        all(a.result[name] == b.result[name] for name in ends)
+        and all(a.metrics[name] == b.metrics[name] for name in metrics)
+        and all(np.array_equal(a.courses[name], b.courses[name], equal_nan=True) for name in columns)
+    )
+
+
+def _key(record: RunRecord) -> tuple[Any, ...]:
+    return *record.block, record.objective, record.seed
+
+
+def _only(here: Mapping[tuple[Any, ...], RunRecord], there: Mapping[tuple[Any, ...], RunRecord]) -> list[RunRecord]:
+    return [record for key, record in here.items() if key not in there]
+
+
+def _codes(records: Sequence[RunRecord]) -> list[str]:
+    return sorted({str(record.spec["code"])[:12] for record in records if record.spec.get("code")})
+
+
+def _cells(one: Block, other: Block) -> Iterator[CellPair]:
+    """Shared cells, in the first folder's order."""
+    there = {cell.objective: cell for cell in other.cells}
+    metrics = [q for q in one.quality if q.key in {p.key for p in other.quality} and q.better is not None]
+    for cell in (c for c in one.cells if c.objective in there):
+        second = there[cell.objective]
+        yield CellPair(one.key, cell, second, [_metric(cell, second, q) for q in metrics], _settings(cell, second))
+
+
+def _metric(first: Cell, second: Cell, metric: Quantity) -> MetricPair:
+    assert metric.better is not None
+    found = compare(second.values(metric), first.values(metric), metric.better)
+    return MetricPair(metric, first.estimate(metric), second.estimate(metric), found)
+
+
+def _settings(first: Cell, second: Cell) -> list[str]:
+    a, b = first.runs[0].spec, second.runs[0].spec
+    return [difference(name, a, b) for name in SETTINGS if a.get(name) != b.get(name)]
+
+
+def _check_protocol(names: tuple[str, str], one: Block, other: Block) -> None:
+    """Metrics, and the number of evaluations that a tail mean averages, must be the same."""
+    for metric, protocol in one.protocol.items():
+        if metric in other.protocol and protocol != other.protocol[metric]:
+            entry = difference(metric, one.protocol, other.protocol)
+            raise BadInput(_refused(names, f"metric '{metric}' on {one.dataset}", entry))
+    counts = [(block.runs[0].spec.get("evaluation") or {}).get("count") for block in (one, other)]
+    if None not in counts and counts[0] != counts[1]:
+        raise BadInput(_refused(names, one.title, f"evaluation.count ({counts[0]}, {counts[1]})"))
+
+
+def _refused(names: tuple[str, str], what: str, entry: str) -> str:
+    return f"{names[0]} and {names[1]} do not share one protocol: {what} differs in {entry}; no comparison is made"

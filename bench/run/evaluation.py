@@ -1,0 +1,229 @@
+"""Watches a run from outside: evaluates it on schedule, judges divergence, keeps its history. Changes nothing in it."""
+
+import time
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from ...models.dcgan import to_uint8
+from ...models.gan import CHUNK, GAN, stream_seed
+from ...models.networks import draw_latent
+from ..data import Dataset, load
+from ..metrics import stability
+from ..metrics.divergence import Divergence
+from ..metrics.images import ImageMetrics
+from ..metrics.points import PointMetrics, w1_floor
+from ..metrics.protocols import image_metrics
+from ..metrics.stacked import StackedModes
+from .machine import PeakMemory
+
+PROBE = 256  # samples behind slopes, the critic's estimate and the spread; fewer where fewer reals are held out
+SNAPSHOT = {True: 512, False: 64}  # samples kept for pictures: points, images
+
+
+def evaluation_steps(steps: int, count: int) -> set[int]:
+    """After which updates a run of `steps` is evaluated: 0, and `count` evenly spaced ones up to the last."""
+    count = min(count, steps)
+    return {round(steps * i / count) for i in range(count + 1)}
+
+
+class Quality:
+    """The sample metrics of one run, with protocol and floors: W1 and modes on points, on images what
+    `protocols.image_metrics` says; `weights` are inception's. `modes` counts those of stacked MNIST.
+    """
+
+    def __init__(
+        self, data: Dataset, evaluation: dict[str, Any], rng: torch.Generator, weights: Path | None = None
+    ) -> None:
+        self.n_fake: int
+        self.modes: StackedModes | None = None
+        if data.is_points:
+            points = PointMetrics(data, rng, n=evaluation["points"], n_modes=evaluation["mode_points"])
+            self.n_fake, self.measure, self.protocol = points.n_fake, points, points.protocol
+            self.floors = {"w1": _w1_floor(data.name, points.n, str(rng.device))}
+            return
+        images, self.floors = image_metrics(data, evaluation, rng.device, weights)
+        self.n_fake, self.measure, self.protocol = images.n_fake, images, images.protocol
+        if data.name == "stacked-mnist":
+            self.modes = StackedModes(self.n_fake, rng.device)
+            self.protocol = self.protocol | self.modes.protocol
+
+    def fresh(self, rng: torch.Generator) -> PointMetrics | ImageMetrics:
+        """The same metrics with their reals, where fresh ones are drawn, from another stream."""
+        if isinstance(self.measure, ImageMetrics):
+            return self.measure
+        return PointMetrics(self.measure.dataset, rng, n=self.measure.n, n_modes=self.measure.n_modes)
+
+
+@cache
+def _w1_floor(dataset: str, n: int, device: str) -> float:
+    # A second of work that is the same for every run: once a process.
+    return w1_floor(load(dataset).to(device), n, device=device)
+
+
+class Evaluator(pl.Callback):
+    """Evaluates at step 0 and at `count` evenly spaced steps; fetches the scalars every CHUNK iterations.
+
+    After the run: `history` (a row an evaluation), `divergence`, `snapshots`, `quality`, `train_seconds` (without
+    evaluations), and `seconds_before`, the time that went into the run before it was last resumed.
+    """
+
+    def __init__(
+        self,
+        data: Dataset,
+        evaluation: dict[str, Any],
+        steps: int,
+        weights: Path | None = None,
+        memory: PeakMemory | None = None,
+    ) -> None:
+        self.data, self.evaluation, self.steps, self.weights = data, evaluation, steps, weights
+        self.memory = memory or PeakMemory("cpu")
+        self.schedule = evaluation_steps(steps, evaluation["count"])
+        self.history: list[dict[str, float]] = []
+        self.snapshots: list[tuple[int, Tensor]] = []
+        self.divergence = Divergence(steps)
+        self.train_seconds = 0.0
+        self.seconds_before = 0.0
+        self.quality: Quality | None = None
+        self.spread_of_real = 1.0
+        self._since = self._start = time.perf_counter()
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        module = _gan(pl_module)
+        self.quality = Quality(self.data, self.evaluation, module.stream("evaluation"), self.weights)
+        fixed = torch.Generator(module.device).manual_seed(0)
+        self.spread_of_real = stability.mean_distance(self.data.held_out_at_most(PROBE, fixed))
+        if not self.history:
+            self._judge(module)
+            self._evaluate(trainer, module)
+        elif trainer.loggers:  # a logger starts its files afresh
+            for row in self.history:
+                self._log(trainer, row)
+        self._since = time.perf_counter()
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any, **kwargs: Any) -> None:
+        module = _gan(pl_module)
+        step = module.updates
+        if step == 1:
+            self.divergence.gradient(1, stability.gradient_norm(module.generator) or 0.0)
+        scheduled = step in self.schedule
+        if not scheduled and step % CHUNK:
+            return
+        self.train_seconds += self._clock(module) - self._since
+        self._judge(module)
+        if scheduled or self.divergence.fatal:
+            self._evaluate(trainer, module)
+        trainer.should_stop = trainer.should_stop or self.divergence.fatal
+        self._since = time.perf_counter()
+
+    @torch.no_grad()
+    def _judge(self, module: GAN) -> None:
+        """Fetches the scalars since the last look, and looks at the critic's output and the weights."""
+        step = module.updates
+        new = (step - 1) % CHUNK + 1 if step else 0
+        self.divergence.losses(step, module.scalars[:new].isfinite().all(dim=1).tolist())
+        with stability.evaluating(module.critic):
+            output = module.critic(self.data.sample(PROBE, module.stream("evaluation"))).abs().mean().item()
+        weights = stability.weight_norm(module.critic) + stability.weight_norm(module.generator)
+        self.divergence.output(step, output, weights)
+
+    def _evaluate(self, trainer: pl.Trainer, module: GAN) -> None:
+        step, recipe = module.updates, module.recipe
+        row: dict[str, float] = {
+            "step": step,
+            "critic_steps": step * recipe.n_critic,
+            "images": step * recipe.n_critic * recipe.batch,
+            "seconds": self.train_seconds,
+        }
+        with self.memory.apart(), stability.evaluating(module.generator, module.sampler, module.critic):
+            row |= self._measure(module)
+        self.history.append(row)
+        self._log(trainer, row)
+
+    def _log(self, trainer: pl.Trainer, row: dict[str, float]) -> None:
+        for logger in trainer.loggers:
+            logger.log_metrics(row, step=int(row["step"]))
+
+    def _measure(self, module: GAN) -> dict[str, float]:
+        assert self.quality is not None
+        rng = module.stream("evaluation")
+        with torch.no_grad():
+            fake = generate(module, max(PROBE, self.quality.n_fake), rng)
+            self._snapshot(module)
+        found = self.quality.measure(fake[: self.quality.n_fake])
+        if self.quality.modes is not None:
+            found |= self.quality.modes(fake)
+        real = self.data.held_out_at_most(PROBE, rng)
+        probe = fake[: len(real)]
+        spread = stability.mean_distance(probe) / self.spread_of_real
+        found |= _last_scalars(module) | stability.critic_slopes(module.critic, real, probe, rng)
+        sigmas = stability.singular_values(module.critic, probe[:2])
+        with torch.no_grad():
+            estimate = (module.critic(real).mean() - module.critic(probe).mean()).item()
+        found |= {"critic_estimate": estimate, "sample_spread": spread, "sigma_max": _largest(sigmas)}
+        if (clip := getattr(module.objective, "clip", None)) is not None:
+            found["clipped_share"] = stability.clipped_share(module.critic, clip)
+        if module.updates:
+            norm = stability.gradient_norm(module.generator) or 0.0
+            found["generator_grad_norm"] = norm
+            self.divergence.gradient(module.updates, norm)
+            self.divergence.spread(module.updates, spread)
+        return found
+
+    def _snapshot(self, module: GAN) -> None:
+        """Samples from latents that stay the same through the run."""
+        rng = torch.Generator(module.device).manual_seed(stream_seed(module.seed, "snapshot"))
+        samples = module.sampler(draw_latent(module.networks, SNAPSHOT[self.data.is_points], rng))
+        kept = samples if self.data.is_points else to_uint8(samples)
+        self.snapshots.append((module.updates, kept.cpu()))
+
+    def _clock(self, module: GAN) -> float:
+        if module.device.type == "cuda":
+            torch.cuda.synchronize(module.device)
+        return time.perf_counter()
+
+    def state_dict(self) -> dict[str, Any]:
+        """For a checkpoint: lists, numbers and tensors only."""
+        now = time.perf_counter()
+        return {
+            "history": self.history,
+            "snapshots": self.snapshots,
+            "divergence": self.divergence.state(),
+            "train_seconds": self.train_seconds + now - self._since,
+            "seconds": self.seconds_before + now - self._start,
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """The counterpart of `state_dict`."""
+        self.history, self.train_seconds = state_dict["history"], state_dict["train_seconds"]
+        self.seconds_before = state_dict["seconds"]
+        self.snapshots = [tuple(pair) for pair in state_dict["snapshots"]]
+        self.divergence = Divergence(**state_dict["divergence"])
+
+
+def generate(module: GAN, n: int, rng: torch.Generator, batch: int = 1000) -> Tensor:
+    """[n, …] samples of the generator that is evaluated, from latents of this stream, so many at a time."""
+    sizes = [min(batch, n - start) for start in range(0, n, batch)]
+    return torch.cat([module.sampler(draw_latent(module.networks, size, rng)) for size in sizes])
+
+
+def _gan(module: pl.LightningModule) -> GAN:
+    assert isinstance(module, GAN)
+    return module
+
+
+def _largest(values: dict[str, float]) -> float:
+    """NaN if one of them is (Python's max depends on their order then), or if there are none."""
+    return float(np.max(list(values.values()))) if values else float("nan")
+
+
+def _last_scalars(module: GAN) -> dict[str, float]:
+    if not module.updates:
+        return {}
+    critic_loss, penalty, generator_loss = module.scalars[(module.updates - 1) % CHUNK].tolist()
+    return {"critic_loss": critic_loss, "penalty": penalty, "generator_loss": generator_loss}

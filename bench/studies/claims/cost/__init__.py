@@ -1,0 +1,1 @@
+"""S8 and G7: what a constraint costs."""

@@ -1,0 +1,109 @@
+"""S8: what a gradient penalty costs, against no constraint, clipping and spectral normalisation."""
+
+from collections.abc import Mapping
+from functools import partial
+
+import pandas as pd
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from .....models import ARCHITECTURES
+from .....models.gan import stream_seed
+from .....models.networks import draw_latent
+from .....models.recipe import Recipe
+from .....objectives.base import Batch
+from ...engine.contract import Part, Quantity, Row, Setting, Size, Study
+from ...plotting.style import panels
+from .timing import GP, LEAST, MOST, MOST_SN, NONE, OBJECTIVES, SN, WARM_UP, cost, draw, prepare, race, ratios
+
+MLP, DCGAN = "MLP 3×128", "DCGAN"
+RECIPE = Recipe("adam", 2e-4, (0.5, 0.9))
+
+
+def run(setting: Setting) -> list[Row]:
+    """Per seed, networks and constraint: the median time of a critic step; the constraints take turns."""
+    rows: list[Row] = []
+    for seed in setting.seeds:
+        for name, rounds in setting.options["rounds"].items():
+            rows += [{"seed": seed, "networks": name} | row for row in time_steps(name, seed, rounds)]
+    return rows
+
+
+def time_steps(name: str, seed: int, rounds: int) -> list[Row]:
+    """The constraints one after the other on the same batch, round by round, so that a slow moment meets them all."""
+    batch, critic_of = game(name, seed)
+    players = {constraint: prepare(critic_of(), make(), RECIPE) for constraint, make in OBJECTIVES.items()}
+    return ratios(race({key: partial(one.step, batch) for key, one in players.items()}, rounds), rounds)
+
+
+def game(name: str, seed: int):
+    """A batch of an untrained generator and noise in place of data (only the time matters), and a maker of critics."""
+    shape, architecture, size = ((2,), "mlp", 256) if name == MLP else ((1, 28, 28), "dcgan", 64)
+    rng = torch.Generator().manual_seed(stream_seed(seed, "latent"))
+
+    def networks():
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(stream_seed(seed, "weights"))
+            return ARCHITECTURES[architecture](shape)
+
+    pair = networks()
+    with torch.no_grad():
+        fake: Tensor = pair.generator(draw_latent(pair, size, rng))
+    real = torch.rand(fake.shape, generator=rng).mul_(2).sub_(1)
+    return Batch(real, fake, None, 0, rng), lambda: networks().critic
+
+
+def plot(measurements: pd.DataFrame) -> Figure:
+    """Time of a critic step over the one without a constraint."""
+    figure, axes = panels("S8  Time of a critic step on one thread, without a constraint = 1", columns=2)
+    for axis, name in zip(axes, (MLP, DCGAN), strict=True):
+        draw(axis, measurements[measurements["networks"] == name], name, sn=name == DCGAN)
+        axis.legend(fontsize=8)
+    return figure
+
+
+def _milliseconds(name: str) -> Quantity:
+    where: Mapping[str, str] = {"networks": name, "constraint": NONE}
+    return Quantity(measurement="seconds", where=where, reduce="median", text=f"seconds without a constraint, {name}")
+
+
+STUDY = Study(
+    id="S8",
+    claim="The gradient penalty costs extra computing time; spectral normalisation hardly any.",
+    document="Report 3.6",
+    experiment="Time of a critic step on one CPU thread, all else equal (WGAN's loss, Adam, the same batch), the "
+    "constraints taking turns: 3×128 MLP on 2-D points, batch 256; DCGAN on 28×28, batch 64.",
+    run=run,
+    parts=(
+        Part(
+            name="GP costs extra",
+            criteria=tuple(
+                cost(GP, op, bound, f"a critic step on {name}", networks=name)
+                for name in (MLP, DCGAN)
+                for op, bound in ((">=", LEAST), ("<=", MOST))
+            ),
+            reported=(_milliseconds(MLP), _milliseconds(DCGAN)),
+        ),
+        Part(
+            name="SN on convolutions is cheap",
+            criteria=(cost(SN, "<=", MOST_SN, f"a critic step on {DCGAN}", networks=DCGAN),),
+            reported=(
+                Quantity(
+                    measurement="ratio",
+                    where={"networks": MLP, "constraint": SN},
+                    reduce="median",
+                    text=f"the same on {MLP}",
+                ),
+            ),
+            caveat="On the small perceptron it is not: a power iteration costs about the same whatever the batch.",
+        ),
+    ),
+    plot=plot,
+    sizes={
+        "smoke": Size(seeds=1, options={"rounds": {MLP: 5, DCGAN: 1}}, note="5 and 1 rounds"),
+        "quick": Size(seeds=3, options={"rounds": {MLP: 200, DCGAN: 15}}),
+        "full": Size(seeds=5, options={"rounds": {MLP: 1000, DCGAN: 50}}),
+    },
+    settings={"warm_up": WARM_UP, "lr": RECIPE.lr},
+)

@@ -1,0 +1,1 @@
+"""S5 and G3: the four objectives side by side."""

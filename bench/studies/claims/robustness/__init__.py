@@ -1,0 +1,1 @@
+"""S6 and G5: which objectives survive other hyper-parameters."""

@@ -1,0 +1,99 @@
+"""S13: how much of W1 a critic's dual estimate tells, and that it never tells more."""
+
+import math
+
+import pandas as pd
+from matplotlib.figure import Figure
+from torch import Tensor, nn
+
+from ...metrics.points import wasserstein1
+from ..engine.contract import Criterion, Part, Quantity, Row, Setting, Study
+from ..measures.lipschitz import dual
+from ..measures.weights import finite
+from ..plotting.style import dots, label, legend, panels, threshold
+from ..training.critics import trained
+from ..training.trainings import CLIP, CLIP_TIGHT, TOY_CELLS, TOYS, toy_runs, toy_sizes
+from .vanishing_gradient.curves import TOY_COLORS
+
+POINTS = 1000
+LOST: Row = {"slope": math.inf, "ratio": 0.0}  # of a critic whose weights are no numbers: it estimates nothing
+
+
+def run(setting: Setting) -> list[Row]:
+    """Per seed, toy and critic: the dual estimate, the largest slope K over all pairs of the same points, W1, ratio."""
+    runs = toy_runs(setting.options["steps"], setting.options["later_toys"], setting.seeds)
+    distances: dict[tuple[str, int], float] = {}
+    rows: list[Row] = []
+    for (name, toy, seed), result in zip(runs, trained(list(runs.values()), setting), strict=True):
+        real, fake = result.run.fixed.game(seed).evaluation(POINTS)
+        if (toy, seed) not in distances:
+            distances[toy, seed] = wasserstein1(real, fake)
+        row: Row = {"seed": seed, "toy": toy, "critic": name, "w1": distances[toy, seed]}
+        rows.append(row | (estimate(result.module.double(), real, fake, row["w1"]) if finite(result.module) else LOST))
+    return rows
+
+
+def estimate(critic: nn.Module, real: Tensor, fake: Tensor, w1: float) -> Row:
+    """The dual estimate of W1 between samples [n, d], the largest slope K over all pairs, and dual/(K·W1)."""
+    gap, slope = dual(critic, real, fake)
+    return {"dual": gap, "slope": slope, "ratio": gap / (slope * w1) if slope > 0 else 0.0}
+
+
+def plot(measurements: pd.DataFrame) -> Figure:
+    """The ratio per critic: a dot per toy and seed."""
+    figure, (axis,) = panels("S13  A critic's dual estimate over K · W1: a dot per toy and seed", width=6.8)
+    groups = [measurements.loc[measurements["critic"] == name, "ratio"].tolist() for name in TOY_CELLS]
+    dots(axis, list(TOY_CELLS), groups, list(TOY_COLORS.values()))
+    threshold(axis, 1.0, "the dual's bound")
+    axis.axhline(0.5, color="black", linestyle=":", linewidth=1, label="criterion for GP and SN")
+    legend(axis, loc="upper left", bbox_to_anchor=(0.0, 0.9))
+    label(axis, "", "(E f(real) − E f(fake)) / (K · W1)", "K: the largest slope over all pairs of the 2,000 points")
+    return figure
+
+
+def _least(name: str) -> Criterion:
+    return Criterion(
+        measurement="ratio",
+        where={"critic": name},
+        text=f"dual/(K·W1), {name}, min over toys and seeds",
+        reduce="min",
+        op=">=",
+        threshold=0.5,
+    )
+
+
+def _reported(name: str, toy: str) -> Quantity:
+    where = {"critic": name, "toy": toy}
+    return Quantity(measurement="ratio", where=where, reduce="median", text=f"{name}, {toy}")
+
+
+STUDY = Study(
+    id="S13",
+    claim="The critic estimates the Wasserstein distance.",
+    document="Report 3.2",
+    experiment="S4's critics on 1,000 fresh points a side: K is the largest slope over all pairs of these points, so "
+    "that dual/K ≤ W1 (exact transport) holds for any function whatever.",
+    run=run,
+    parts=(
+        Part(
+            name="GP and SN critics estimate it up to scale",
+            criteria=(
+                _least("GP"),
+                _least("SN"),
+                Criterion(
+                    measurement="ratio",
+                    text="dual/(K·W1), max over all critics, toys and seeds (a check of the code)",
+                    op="<=",
+                    threshold=1 + 1e-6,
+                    control=True,
+                ),
+            ),
+            reported=tuple(
+                _reported(name, toy) for name in ("GP", "SN", "SN, Wasserstein", CLIP, CLIP_TIGHT) for toy in TOYS
+            ),
+        ),
+    ),
+    plot=plot,
+    sizes=toy_sizes(),
+    settings={"points": POINTS},
+)

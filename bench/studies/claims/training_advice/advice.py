@@ -1,0 +1,49 @@
+"""What two pieces of advice on training WGANs come to in numbers: norms in the critic, and strong critics.
+
+Rows are endings of runs with a column `factor`; which quality counts is the studies' affair. Nothing here trains.
+"""
+
+import pandas as pd
+
+from ...engine.contract import Criterion, Part, Quantity, Row
+from ...measures.quotients import ratio
+
+NORMS = ("none", "batch", "layer")
+WORSE, STEADY = 2.0, 1.2
+
+
+def worst_norm(ends: pd.DataFrame, quality: str) -> Row:
+    """Of one seed: whether batch norm has the largest value (`bn_worst`), and layer norm's over none's."""
+    own = ends[ends["factor"] == "norm"].set_index("norm")[quality]
+    worst = int(own["batch"] > max(own["none"], own["layer"]))
+    return {"bn_worst": worst, "ln_to_none": ratio(own["layer"], own["none"])}
+
+
+def strength(ends: pd.DataFrame, quality: str) -> Row:
+    """Of one seed: the value with the most critic steps over that with the fewest, minimax and GP (of whatever λ)."""
+    own = ends[ends["factor"] == "n_critic"].sort_values("n_critic")
+    by_name = own.groupby(own["objective"].str.split().str[0])[quality]
+    return {f"strong_{name}": ratio(float(values.iloc[-1]), float(values.iloc[0])) for name, values in by_name}
+
+
+def reported(measurement: str, text: str) -> Quantity:
+    """A median over seeds that decides nothing."""
+    return Quantity(measurement=measurement, reduce="median", text=text)
+
+
+def norms_part(quality: str) -> Part:
+    """Batch norm is the worst in more than half of the seeds."""
+    text = f"share of seeds in which batch norm has the largest {quality}"
+    return Part(
+        name="batch norm in the critic hurts, layer norm does not",
+        criteria=(Criterion(measurement="bn_worst", text=text, reduce="mean", op=">", threshold=0.5),),
+        reported=(reported("ln_to_none", f"{quality} with layer norm over {quality} without"),),
+    )
+
+
+def strength_part(quality: str) -> Part:
+    """A strong critic at least doubles minimax's value and leaves GP's within a fifth."""
+    text = f"{quality} with the most critic steps over {quality} with 1"
+    worse = Criterion(measurement="strong_minimax", text=f"{text}, minimax", reduce="median", op=">=", threshold=WORSE)
+    steady = Criterion(measurement="strong_GP", text=f"{text}, GP", reduce="median", op="<=", threshold=STEADY)
+    return Part(name="a strong discriminator overpowers a GAN, not a WGAN", criteria=(worse, steady))

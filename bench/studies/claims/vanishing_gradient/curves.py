@@ -1,0 +1,126 @@
+"""Curves of a fixed generator's gradient against critic steps: rows, ratios, criteria, and how they are drawn."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ...engine.contract import Criterion, Part, Row, Setting, median_of
+from ...measures.quotients import gain, ratio
+from ...plotting.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, label, legend, panels
+from ...training.critics import CriticRun, trained
+from ...training.trainings import CLIP, CLIP_TIGHT, TOY_CELLS, Key
+
+SETTLED = 50  # the critic's start is over
+COLORS = {
+    "minimax": VERMILION,
+    "non-saturating": ORANGE,
+    "GP": BLUE,
+    "SN": GREEN,
+    CLIP: PURPLE,
+    CLIP_TIGHT: BLACK,
+}
+TOY_COLORS = {name: COLORS.get(name, GREY) for name in TOY_CELLS}
+
+
+def gradient_rows(runs: Mapping[Key, CriticRun], setting: Setting) -> list[Row]:
+    """Per seed, objective and critic step: the norm of the generator's gradient; `runs` by (objective, seed).
+
+    Minimax's critic serves the non-saturating generator too, which gets rows of its own.
+    """
+    rows: list[Row] = []
+    for (name, seed), result in zip(runs, trained(list(runs.values()), setting), strict=True):
+        for point in result.curve:
+            shown = "non-saturating" if name == "minimax" and point["loss"] == "non_saturating" else name
+            rows.append({"seed": seed, "objective": shown, "step": point["step"], "gradient": point["gradient"]})
+    return rows
+
+
+def last(measurements: pd.DataFrame) -> pd.Series:
+    """(seed, objective) → the gradient at the last step."""
+    ordered = measurements.sort_values("step", kind="stable")
+    return ordered.groupby(["seed", "objective"])["gradient"].last()
+
+
+def draw_curves(measurements: pd.DataFrame, colors: Mapping[str, str], axis: Axes, dashed: str = "") -> None:
+    """A line a seed, in the objective's colour, on logarithmic axes; the one that is `dashed` would hide another."""
+    for name, color in colors.items():
+        curves = measurements[measurements["objective"] == name]
+        for place, (_, curve) in enumerate(curves.groupby("seed")):
+            text = name if place == 0 else None
+            style, width = ((0, (3, 4)), 0.9) if name == dashed else ("-", 1.1)
+            axis.plot(curve["step"], curve["gradient"], color=color, linestyle=style, linewidth=width, label=text)
+    axis.set_xscale("symlog", linthresh=10)
+    axis.set_xlim(left=0)
+    axis.set_yscale("log")
+    label(axis, "critic steps", "norm of the generator's gradient", "one line a seed")
+
+
+def summary(measurements: pd.DataFrame) -> pd.DataFrame:
+    """Per seed and objective: first and largest over last gradient (`fall`, `fall_from_top`), largest over smallest and
+    smallest over the overall largest from step SETTLED on (`spread`, `share`).
+    """
+    rows: list[Row] = []
+    for (seed, objective), curve in measurements.groupby(["seed", "objective"]):  # pyright: ignore[reportGeneralTypeIssues]
+        gradient = curve.sort_values("step").set_index("step")["gradient"]
+        settled = gradient[gradient.index >= SETTLED]
+        rows.append({"seed": seed, "objective": objective, "fall": gain(gradient.iloc[0], gradient.iloc[-1])})
+        rows[-1] |= {"fall_from_top": gain(gradient.max(), gradient.iloc[-1])}
+        rows[-1] |= {"spread": ratio(settled.max(), settled.min())}
+        rows[-1] |= {"share": 1 / ratio(gradient.max(), settled.min())}
+        rows[-1] |= {"first": gradient.iloc[0], "last": gradient.iloc[-1]}
+    return pd.DataFrame(rows)
+
+
+def curves(measurements: pd.DataFrame, title: str, place: str = "lower left") -> Figure:
+    """Gradient norm against critic steps."""
+    figure, (axis,) = panels(title, width=6.8, height=4.2)
+    draw_curves(measurements, COLORS, axis)
+    legend(axis, ncols=2, loc=place)
+    return figure
+
+
+def parts(fall: str, text: str) -> tuple[Part, Part]:
+    """The two halves of the claim; `fall`: the column with the fall of minimax's gradient, `text`: from where."""
+    where = {"objective": "minimax"}
+    text = f"{text} over gradient at the end, minimax, worst seed"
+    falls = Criterion(measurement=fall, where=where, text=text, reduce="min", op=">=", threshold=1e3)
+    vanishes = Part(
+        name="minimax: the gradient vanishes",
+        criteria=(falls,),
+        reported=(
+            median_of("last", "minimax", "gradient at the end"),
+            median_of("last", "non-saturating", "gradient at the end"),
+        ),
+    )
+    return vanishes, KEPT
+
+
+KEPT = Part(
+    name="GP and SN critics keep it",
+    criteria=(
+        Criterion(
+            measurement="spread",
+            where={"objective": "GP"},
+            text=f"largest over smallest gradient from step {SETTLED} on, GP, worst seed",
+            op="<=",
+            threshold=2.0,
+        ),
+        Criterion(
+            measurement="share",
+            where={"objective": "SN"},
+            text=f"smallest gradient from step {SETTLED} on over the largest, SN, worst seed",
+            reduce="min",
+            op=">=",
+            threshold=0.1,
+        ),
+    ),
+    reported=(
+        *(median_of("last", name, "gradient at the end") for name in ("GP", "SN", CLIP, CLIP_TIGHT)),
+        *(median_of("fall", name, "gradient at step 0 over that at the end") for name in (CLIP, CLIP_TIGHT)),
+        *(median_of("spread", name, f"largest over smallest from step {SETTLED} on") for name in (CLIP, CLIP_TIGHT)),
+    ),
+    caveat=f"Clipped critics are reported, not judged. SN's gradient is judged from step {SETTLED} on, for it starts "
+    "small and rises.",
+)

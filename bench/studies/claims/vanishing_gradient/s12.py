@@ -1,0 +1,73 @@
+"""S12: instance noise gives the generator of a perfect discriminator its gradient back."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ...engine.contract import Criterion, Part, Quantity, Row, Setting, Study
+from ...measures.quotients import gain
+from ...plotting.style import BLACK, SKY, VERMILION, legend, panels
+from ...training.trainings import MINIMAX, noise_cells, sheet_runs, sheet_sizes
+from .curves import draw_curves, gradient_rows, last
+
+COLORS = {"minimax": VERMILION, "constant noise": SKY, "annealed noise": BLACK}
+
+
+def run(setting: Setting) -> list[Row]:
+    """See `gradient_rows`: without noise, with constant and with annealed noise."""
+    steps = setting.options["steps"]
+    rows = gradient_rows(sheet_runs({"minimax": MINIMAX, **noise_cells(steps)}, steps, setting.seeds), setting)
+    return [row for row in rows if row["objective"] in COLORS]
+
+
+def derive(measurements: pd.DataFrame) -> pd.DataFrame:
+    """Per seed and kind of noise: the last gradient, and its ratio (`gain`) to the one without noise at that seed."""
+    found = last(measurements)
+    rows: list[Row] = []
+    for (seed, objective), gradient in found.items():  # pyright: ignore[reportGeneralTypeIssues]
+        row: Row = {"seed": seed, "objective": objective, "last": gradient}
+        rows.append(row | {"gain": gain(gradient, found[seed, "minimax"])})
+    return pd.DataFrame(rows)
+
+
+def plot(measurements: pd.DataFrame) -> Figure:
+    """Gradient norm against critic steps, with and without noise."""
+    figure, (axis,) = panels("S12  Gradient of a fixed generator, with and without instance noise", width=6.8, height=4)
+    draw_curves(measurements, COLORS, axis, dashed="annealed noise")
+    legend(axis, loc="lower left")
+    return figure
+
+
+def _gain(objective: str) -> Criterion:
+    return Criterion(
+        measurement="gain",
+        where={"objective": objective},
+        text=f"last gradient over the one without noise, {objective}, worst seed",
+        reduce="min",
+        op=">=",
+        threshold=1e3,
+    )
+
+
+def _last(objective: str) -> Quantity:
+    return Quantity(
+        measurement="last", where={"objective": objective}, reduce="median", text=f"last gradient, {objective}"
+    )
+
+
+STUDY = Study(
+    id="S12",
+    claim="Noise on the critic's input restores the generator's gradient.",
+    document="Report 2.3.2",
+    experiment="S2's setting and minimax's critic, with instance noise σ = .1: constant, and annealed linearly so that "
+    "half of it is left at the last step.",
+    run=run,
+    derive=derive,
+    parts=(
+        Part(
+            criteria=(_gain("constant noise"), _gain("annealed noise")),
+            reported=tuple(_last(objective) for objective in COLORS),
+        ),
+    ),
+    plot=plot,
+    sizes=sheet_sizes(),
+)

@@ -1,0 +1,1 @@
+"""What runs, records, judges and tabulates studies. Knows no single study."""

@@ -1,0 +1,178 @@
+"""Records of studies: `<out>/<id>/{measurements.csv, study.json}`, complete or absent. No verdicts, no experiments."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from ....objectives.errors import BadInput
+from .contract import Row, Size, Study
+
+SCHEMA_VERSION = 1
+DECIDING = ("reader.py", "quantities.py")  # how long a tail is, and what a diverged run counts as
+MEASUREMENTS, DESCRIPTION = "measurements.csv", "study.json"
+
+
+@dataclass(frozen=True)
+class Record:
+    """What study.json holds beside the measurements.
+
+    Attributes:
+        status: "completed", "failed" (`reason` is the traceback) or "skipped" (`reason` says why not at this scale).
+        rows: how many measurements.csv must have; fewer means that it was cut.
+        specification: settings, options at this scale and criteria, as data.
+        resolved: see `image_games.resolved`; {} also in older records, which do not say it.
+        code: see `code_sha`.
+        seconds: wall time of the experiment.
+    """
+
+    id: str
+    scale: str
+    status: Literal["completed", "failed", "skipped"]
+    seeds: tuple[int, ...] = ()
+    reason: str = ""
+    rows: int = 0
+    note: str = ""
+    specification: Mapping[str, Any] = field(default_factory=dict)
+    resolved: Mapping[str, Any] = field(default_factory=dict)
+    code: str = ""
+    machine: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+    schema_version: int = SCHEMA_VERSION
+
+
+def frame(rows: Sequence[Row]) -> pd.DataFrame:
+    """The rows as a table.
+
+    Raises:
+        ValueError: where a row says nan: in the table that stands for "does not apply", so a diverged run would vanish.
+    """
+    for row in rows:
+        for name, value in row.items():
+            if isinstance(value, float | np.floating) and np.isnan(value):
+                raise ValueError(
+                    f"measurement '{name}' is nan: write inf, or leave the key out where it does not apply"
+                )
+    return pd.DataFrame(rows)
+
+
+def write(folder: Path, record: Record, measurements: pd.DataFrame) -> None:
+    """Puts the two files of a record into the folder, which `publish` then moves into place."""
+    measurements.apply(_whole).to_csv(folder / MEASUREMENTS, index=False)
+    description = json.dumps(asdict(record), indent=1, default=_plain, ensure_ascii=False)
+    (folder / DESCRIPTION).write_text(description + "\n", encoding="utf-8")
+
+
+def publish(draft: Path, folder: Path, aside: Path | None = None) -> None:
+    """Moves a finished draft to its place; what was there goes `aside`, which is not there yet, or is removed."""
+    passing = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(passing, ignore_errors=True)
+    if folder.exists():
+        old = aside or passing
+        old.parent.mkdir(exist_ok=True)
+        os.replace(folder, old)
+    os.replace(draft, folder)
+    shutil.rmtree(passing, ignore_errors=True)
+
+
+def read(folder: Path) -> tuple[Record, pd.DataFrame]:
+    """The record in this folder.
+
+    Raises:
+        BadInput: where a file is missing, cut, or of another schema.
+    """
+    record = _read_description(folder / DESCRIPTION)
+    try:
+        table = pd.read_csv(folder / MEASUREMENTS, dtype=str, keep_default_na=False).apply(_parse)
+    except pd.errors.EmptyDataError:
+        table = pd.DataFrame()
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{folder / MEASUREMENTS}: cannot be read ({error}); run the study again") from error
+    if len(table) != record.rows:
+        raise BadInput(
+            f"{folder / MEASUREMENTS}: {len(table)} rows where {record.rows} were recorded; run the study again"
+        )
+    return record, table
+
+
+def _parse(column: pd.Series) -> pd.Series:
+    # Python reads a float back to the last bit, pandas' parsers not in every version. An empty cell: does not apply.
+    try:
+        return pd.Series([float(cell) if cell else np.nan for cell in column], index=column.index)
+    except ValueError:
+        return column.where(column != "")
+
+
+def _whole(column: pd.Series) -> pd.Series:
+    # A seed beside rows that have none is a float in pandas; the file should say 0, not 0.0.
+    if column.dtype != float or not np.isfinite(column.dropna()).all() or (column.dropna() % 1 != 0).any():
+        return column
+    return column.astype("Int64")
+
+
+def _read_description(path: Path) -> Record:
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        found["seeds"] = tuple(found["seeds"])
+        known = {f.name for f in fields(Record)}
+        record = Record(**{k: v for k, v in found.items() if k in known})
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise BadInput(f"{path}: not a record of a study ({error}); run the study again") from error
+    if record.schema_version != SCHEMA_VERSION:
+        raise BadInput(f"{path}: schema_version {record.schema_version}, this lipbench reads {SCHEMA_VERSION}")
+    return record
+
+
+def specification(study: Study, size: Size) -> dict[str, Any]:
+    """What was asked for, as data: the study's settings, its options at this scale, and the criteria."""
+    return {
+        "claim": study.claim,
+        "document": study.document,
+        "experiment": study.experiment,
+        "settings": dict(study.settings),
+        "options": dict(size.options),
+        "criteria": [{**vars(criterion), "where": dict(criterion.where)} for criterion in study.criteria],
+    }
+
+
+def code_sha(study: Study) -> str:
+    """A hash of the code that the study's measurements depend on: lipbench's sources without other studies' files.
+
+    What only reads records (report/ but for DECIDING, the command line, suites) is left out, so that editing it repeats
+    no training.
+    """
+    root = Path(__file__).resolve().parents[3]
+    own = Path(sys.modules[study.run.__module__].__file__ or "").resolve()
+    digest = hashlib.sha256(version("lipbench").encode())
+    for path in sorted(p for name in ("objectives", "models", "bench") for p in (root / name).rglob("*.py")):
+        if path == own or not _irrelevant(path.relative_to(root)):
+            digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _irrelevant(path: Path) -> bool:
+    parts = path.parts
+    if parts[:2] == ("bench", "studies"):
+        readers = ("__init__.py", "table.py", "judge.py", "style.py")
+        return path.name in readers or re.fullmatch(r"[tsgk]\d\d(_\w+)?\.py", path.name) is not None
+    if parts[:2] in (("bench", "records"), ("bench", "report")):
+        return path.name not in DECIDING
+    return parts[:2] in (("bench", "suites"), ("bench", "cli"))
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} cannot be written to JSON")

@@ -1,0 +1,1 @@
+"""The style and layout of the studies' figures."""

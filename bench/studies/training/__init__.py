@@ -1,0 +1,1 @@
+"""The trained critics and generators that several studies share."""

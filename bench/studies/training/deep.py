@@ -1,0 +1,125 @@
+"""Deep networks trained on the Swiss roll, in double precision, and how gradients pass through the critic's layers.
+
+The setting of Gulrajani et al. 2017, figure 1b: the one here in which the generator is trained too.
+"""
+
+import logging
+import warnings
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+
+from ....models.gan import GAN, stream_seed
+from ....models.mlp import mlp
+from ....models.networks import Networks, draw_latent
+from ....models.recipe import Recipe
+from ....objectives import BUILTINS
+from ....objectives.base import Batch, Objective, prepared
+from ...data import load
+from ...run.train import Ticks
+from ..engine.contract import Row
+from .critics import identity
+
+DEPTH, WIDTH, DATASET = 12, 128, "swissroll"
+
+
+@dataclass(frozen=True)
+class DeepRun:
+    """All that decides a pair of 12-layer networks trained against each other.
+
+    Attributes:
+        objective: a name in `lipbench.objectives.BUILTINS`.
+        recipe: of both networks.
+        iterations: generator updates.
+        seed: of weights and streams.
+        arguments: the objective's, as pairs.
+    """
+
+    objective: str
+    recipe: Recipe
+    iterations: int
+    seed: int
+    arguments: tuple[tuple[str, Any], ...] = ()
+
+    @property
+    def id(self) -> str:
+        return identity(f"deep_{self.objective}_s{self.seed}", self)
+
+    def make_objective(self) -> Objective:
+        """What is minimised."""
+        return BUILTINS[self.objective](**dict(self.arguments))
+
+    def networks(self) -> Networks:
+        """The untrained pair, in double precision."""
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(stream_seed(self.seed, "weights"))
+            made = mlp((2,), width=WIDTH, depth=DEPTH)
+        return replace(made, generator=made.generator.double(), critic=made.critic.double())
+
+    def untrained(self) -> nn.Module:
+        pair = self.networks()
+        return nn.ModuleDict({"generator": pair.generator, "critic": prepared(self.make_objective(), pair.critic)})
+
+    def train(self) -> tuple[nn.Module, list[Row]]:
+        module = GAN(
+            self.networks(), self.make_objective(), self.recipe, load(DATASET), steps=self.iterations, seed=self.seed
+        )
+        fit_double(module)
+        return nn.ModuleDict({"generator": module.generator, "critic": module.critic}), []
+
+    def critic(self, module: nn.Module) -> nn.Module:
+        return module.get_submodule("critic")
+
+    def samples(self, module: nn.Module, n: int) -> tuple[Tensor, Tensor]:
+        rng = torch.Generator().manual_seed(stream_seed(self.seed, "evaluation"))
+        real = load(DATASET).sample(n, rng).double()
+        with torch.no_grad():
+            fake = module.get_submodule("generator")(draw_latent(self.networks(), n, rng, torch.float64))
+        return real, fake
+
+
+def fit_double(module: GAN) -> None:
+    """Trains the module by Lightning in double precision, without files."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="pytorch_lightning")  # advice on data loaders
+        trainer = pl.Trainer(
+            accelerator="cpu",
+            precision="64-true",
+            max_epochs=1,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+        trainer.fit(module, Ticks(module))
+
+
+def layer_gradients(objective: Objective, critic: nn.Module, real: Tensor, fake: Tensor) -> list[float]:
+    """Norms of the critic loss's gradient in the input and in the output of each ReLU, from the input on.
+
+    Without the penalty; over all samples, real and generated ones together.
+
+    Args:
+        objective: whose loss; one without noise.
+        critic: a chain whose hidden layers end in ReLU.
+        real: samples [n, d].
+        fake: likewise.
+    """
+    inputs = Batch(real.clone().requires_grad_(), fake.clone().requires_grad_(), None, 0, torch.Generator())
+    outputs: list[list[Tensor]] = [[inputs.real, inputs.fake]]
+    handles = []
+    for layer in (m for m in critic.modules() if isinstance(m, nn.ReLU)):
+        outputs.append([])
+        handles.append(layer.register_forward_hook(lambda _, __, out, seen=outputs[-1]: seen.append(out)))
+    try:
+        loss = objective.critic_loss(critic, inputs)
+        flat = [tensor for pair in outputs for tensor in pair]
+        gradients = iter(torch.autograd.grad(loss, flat))
+    finally:
+        for handle in handles:
+            handle.remove()
+    return [float(torch.cat([next(gradients) for _ in pair]).norm()) for pair in outputs]

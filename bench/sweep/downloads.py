@@ -1,0 +1,29 @@
+"""What a command fetches when told to (`--download`): data sets, and Inception's weights where they are needed."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..data import download, found_name, load
+from ..metrics import inception
+
+
+def fetch(
+    datasets: Sequence[str], data_dir: Path | None, extractor: str | None = None, weights: Path | None = None
+) -> None:
+    """Fetches what these data sets and their evaluation lack; what is there stays as it is.
+
+    Args:
+        datasets: by name.
+        data_dir: where they are kept, ~/.cache/lipbench if None.
+        extractor: of the evaluation; each data set's own if None.
+        weights: of inception, if they are elsewhere: then they are not fetched.
+
+    Raises:
+        BadInput: where that fails.
+    """
+    for name in datasets:
+        download(name, data_dir)
+    if weights is not None:
+        return
+    if "inception" in {extractor or load(found_name(name, data_dir), data_dir).extractor for name in datasets}:
+        inception.download()

@@ -1,0 +1,121 @@
+"""Makes runs as jobs of a Slurm queue, through submitit; the results folder is shared. Waiting is Slurm's affair."""
+
+import math
+import time
+from collections.abc import Generator, Mapping, Sequence
+from typing import Any
+
+import submitit
+from submitit.core.utils import FailedJobError, UncompletedJobError
+from submitit.helpers import DelayedSubmission
+
+from ....objectives.errors import BadInput
+from ...config.spec import RunSpec
+from ...run.train import RunContext
+from .base import Event, Limits, RunFinished, RunRetried, Trials
+from .shared import POLL, Watch, portable
+from .worker import make
+
+ARRAY = 1000  # jobs in one array; Slurm's usual limit is 1001
+HOURS = 12  # of a job, where nothing is said
+
+
+class Job:
+    """What submitit calls on a node; a job that is preempted goes back to the queue and on from its checkpoint."""
+
+    def __call__(
+        self, spec: RunSpec, place: RunContext, run_id: str, seconds: float | None
+    ) -> dict[str, Any] | BadInput:
+        """The run's result; a BadInput is returned, for of an exception only its text would come back."""
+        try:
+            return make(spec, place, run_id, seconds)
+        except BadInput as error:
+            return error
+
+    def checkpoint(self, *arguments: Any) -> DelayedSubmission:
+        """Called by submitit before the job is stopped."""
+        return DelayedSubmission(self, *arguments)
+
+
+class SlurmExecutor:
+    """A job for each run, in arrays.
+
+    Args:
+        limits: of every run.
+        gpus: of a job.
+        parameters: as submitit's `AutoExecutor.update_parameters` takes them; and `cluster`: `local` makes the jobs
+            processes of this machine, to try things out.
+    """
+
+    slots = None
+
+    def __init__(self, limits: Limits, gpus: float, parameters: Mapping[str, Any]) -> None:
+        if gpus != int(gpus):
+            raise BadInput(f"--gpus-per-run {gpus:g}: Slurm gives whole GPUs to jobs")
+        self.limits = limits
+        self.cluster = parameters.get("cluster", "slurm")
+        own = {"gpus_per_node": int(gpus)} if gpus else {}
+        self.parameters = own | {k: v for k, v in parameters.items() if k != "cluster"}
+
+    @property
+    def where(self) -> str:
+        """For the first line of a sweep."""
+        return f"on the queue of {self.cluster}"
+
+    def execute(self, specs: Sequence[RunSpec], place: RunContext) -> Generator[Event, None, None]:
+        """As `Executor.execute`."""
+        specs, place = portable(specs, place)
+        queue, watch, trials = self._queue(place), Watch(place, self.limits), Trials(self.limits.retries)
+        pending: dict[str, tuple[RunSpec, Any]] = {}
+        try:
+            for start in range(0, len(specs), ARRAY):
+                pending |= self._submit(queue, specs[start : start + ARRAY], place, watch)
+            while pending:
+                time.sleep(POLL)
+                yield from watch.news([spec for spec, _ in pending.values()])
+                for spec, job in [(s, j) for s, j in pending.values() if j.done()]:
+                    event = _event(job, spec, watch, trials)
+                    del pending[spec.id]
+                    if isinstance(event, RunRetried):
+                        pending |= self._submit(queue, [spec], place, watch)
+                    yield event
+        finally:
+            for _, job in pending.values():
+                job.cancel(check=False)
+
+    def _submit(
+        self, queue: submitit.AutoExecutor, specs: Sequence[RunSpec], place: RunContext, watch: Watch
+    ) -> dict[str, tuple[RunSpec, Any]]:
+        for spec in specs:
+            watch.submitted(spec)
+        with queue.batch():
+            jobs = [queue.submit(Job(), spec, place, spec.id, self.limits.seconds) for spec in specs]
+        return {spec.id: (spec, job) for spec, job in zip(specs, jobs, strict=True)}
+
+    def _queue(self, place: RunContext) -> submitit.AutoExecutor:
+        """Raises BadInput where there is no such queue, or it does not know a parameter."""
+        minutes = 60 * HOURS if self.limits.seconds is None else math.ceil(self.limits.seconds / 60) + 5
+        defaults = {"name": "lipbench", "timeout_min": minutes, "cpus_per_task": place.threads}
+        try:
+            queue = submitit.AutoExecutor(
+                place.folder / "slurm", cluster=self.cluster, slurm_max_num_timeout=self.limits.retries
+            )
+            queue.update_parameters(**defaults | self.parameters)
+        except (ValueError, RuntimeError, NameError, AssertionError) as error:
+            raise BadInput(f"--executor slurm: {' '.join(str(error).split())}") from error
+        return queue
+
+
+def _event(job: Any, spec: RunSpec, watch: Watch, trials: Trials) -> RunRetried | RunFinished:
+    try:
+        outcome = job.result()
+    except FailedJobError as error:
+        return trials.after(spec, str(error).strip().splitlines()[-1])
+    except UncompletedJobError:
+        cause = f"job {job.job_id} died: {job.state.lower()}; see {job.paths.stderr}"
+        return trials.after(spec, watch.cause(spec, cause))
+    if isinstance(outcome, BadInput):
+        raise outcome
+    for path in (job.paths.submitted_pickle, job.paths.result_pickle, job.paths.stdout, job.paths.stderr):
+        path.unlink(missing_ok=True)
+    return RunFinished(spec, outcome)

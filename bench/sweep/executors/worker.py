@@ -1,0 +1,76 @@
+"""What a worker process does with a run, wherever it lives: alone on it, of the right code, within its time."""
+
+import multiprocessing
+import os
+import shutil
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from ....objectives.errors import BadInput
+from ...config.spec import RunSpec
+from ...records.reader import read_run
+from ...run.train import RunContext, run
+
+LOCKS = ".locks"
+
+
+def make(spec: RunSpec, place: RunContext, run_id: str, seconds: float | None = None) -> dict[str, Any]:
+    """Makes the run, or finds that another attempt has just finished it; kills this process after `seconds`.
+
+    A worker that is thought to be lost may still be at work: the one that follows waits until it is gone.
+
+    Raises:
+        BadInput: where this process has other code than the one that asked; and what `run` raises.
+    """
+    if spec.id != run_id:
+        raise BadInput(f"{place.folder}: a worker has another version of lipbench, or of a plug-in, than this sweep")
+    locks = place.folder / LOCKS
+    locks.mkdir(parents=True, exist_ok=True)
+    with FileLock(locks / run_id):
+        done = finished(place, run_id)
+        if done is not None:
+            return done
+        with time_limit(seconds):
+            return run(spec, place)
+
+
+def end_with_parent() -> None:
+    """From now on this process ends with the one that started it, however that ends: nobody would want its work."""
+    threading.Thread(target=_follow_parent, daemon=True).start()
+
+
+def _follow_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+def finished(place: RunContext, run_id: str) -> dict[str, Any] | None:
+    """The result of a run that is finished, or None."""
+    folder = place.folder / "runs" / run_id
+    return read_run(folder).result if folder.exists() else None
+
+
+def forget_locks(folder: Path) -> None:
+    """Once no worker is left."""
+    shutil.rmtree(folder / LOCKS, ignore_errors=True)
+
+
+@contextmanager
+def time_limit(seconds: float | None) -> Iterator[None]:
+    """The kernel kills this process after so many seconds within, whatever it is at then."""
+    if seconds is None:
+        yield
+        return
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)

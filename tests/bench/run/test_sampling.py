@@ -1,0 +1,144 @@
+"""Drawing from a trained generator: what is drawn, as what, and the one line that tells what is wrong."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from lipbench.bench.records.reader import RunRecord
+from lipbench.bench.run.sampling import sample_run
+from lipbench.bench.run.train import RunContext
+from lipbench.models import mlp
+from lipbench.objectives import BadInput
+
+MakeRun = Callable[..., RunRecord]
+
+
+@pytest.fixture
+def points(make_run: MakeRun) -> Path:
+    """A run on points, with batch norm in the generator and a moving average of it."""
+    network = {"name": "mlp", "width": 8, "depth": 2, "norm": "batch", "latent": "uniform"}
+    recipe = {"name": "r", "lr": 0.01, "batch": 16, "ema": 0.5}
+    return make_run(architectures=[network], recipe=recipe).folder
+
+
+def told(*arguments: Any) -> str:
+    with pytest.raises(BadInput) as caught:
+        sample_run(*arguments)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_sample_draws_points_from_the_generator_that_was_evaluated(points: Path, tmp_path: Path) -> None:
+    path = sample_run(points, 1000, tmp_path / "x.pt", 5)
+    drawn = torch.load(path, weights_only=True)
+    networks = mlp((2,), width=8, depth=2, norm="batch", latent="uniform")
+    networks.generator.load_state_dict(load_file(points / "checkpoint" / "generator.safetensors"))
+    latent = 2 * torch.rand(1000, 2, generator=torch.Generator().manual_seed(5)) - 1
+    with torch.no_grad():
+        expected = networks.generator.eval()(latent)
+    torch.testing.assert_close(drawn, expected)
+
+
+def test_sample_draws_a_batch_at_a_time_from_the_same_latents(
+    points: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = torch.load(sample_run(points, 250, tmp_path / "x.pt", 5), weights_only=True)
+    monkeypatch.setattr("lipbench.bench.run.sampling.BATCH", 100)
+    sizes: list[int] = []
+    forward = torch.nn.Sequential.forward
+
+    def watch(self: torch.nn.Sequential, x: torch.Tensor) -> torch.Tensor:
+        sizes.append(len(x))
+        return forward(self, x)
+
+    monkeypatch.setattr(torch.nn.Sequential, "forward", watch)
+    parts = torch.load(sample_run(points, 250, tmp_path / "x.pt", 5), weights_only=True)
+    torch.testing.assert_close(parts, whole)
+    assert max(sizes) == 100
+
+
+def test_sample_is_decided_by_its_seed(points: Path, tmp_path: Path) -> None:
+    before = torch.get_rng_state()
+    drawn = [
+        torch.load(sample_run(points, 9, tmp_path / f"{i}.pt", seed), weights_only=True)
+        for i, seed in enumerate((1, 1, 2))
+    ]
+    assert torch.equal(drawn[0], drawn[1])
+    assert not torch.equal(drawn[0], drawn[2])
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_sample_of_points_is_a_picture(points: Path, tmp_path: Path) -> None:
+    with Image.open(sample_run(points, 300, tmp_path / "x.png", 0)) as picture:
+        pixels = np.asarray(picture)
+    assert picture.size == (512, 512)
+    assert len(np.unique(pixels.reshape(-1, pixels.shape[-1]), axis=0)) > 2
+
+
+def test_sample_of_a_conditional_generator_is_points_with_their_classes(make_run: MakeRun, tmp_path: Path) -> None:
+    network = {"name": "mlp", "width": 8, "depth": 2, "classes": 5}
+    folder = make_run(datasets=["ring5-labelled"], architectures=[network]).folder
+    drawn = torch.load(sample_run(folder, 300, tmp_path / "x.pt", 0), weights_only=True)
+    assert drawn.shape == (300, 7) and drawn[:, :2].unique(dim=0).shape == (300, 2)
+    assert drawn[:, 2:].unique(dim=0).shape == (5, 5) and (drawn[:, 2:].sum(dim=1) == 1).all()
+    with Image.open(sample_run(folder, 300, tmp_path / "x.png", 0)) as picture:
+        assert picture.size == (512, 512)
+
+
+def test_sample_of_images_is_a_grid_or_a_tensor_between_minus_one_and_one(make_run: MakeRun, tmp_path: Path) -> None:
+    folder = make_run(datasets=["digits"], steps=1, evaluation={"count": 1, "images": 100}).folder
+    drawn = torch.load(sample_run(folder, 9, tmp_path / "x.pt", 0), weights_only=True)
+    assert drawn.shape == (9, 1, 8, 8)
+    assert -1 <= drawn.min() < drawn.max() <= 1
+    with Image.open(sample_run(folder, 9, tmp_path / "x.png", 0)) as picture:
+        assert picture.width == picture.height
+
+
+@pytest.fixture
+def blocked(tmp_path: Path) -> Iterator[Path]:
+    """A path that nothing can be written to."""
+    (tmp_path / "file").touch()
+    yield tmp_path / "file" / "x.png"
+
+
+def test_sample_tells_what_is_wrong(points: Path, tmp_path: Path, blocked: Path) -> None:
+    assert told(points, 4, tmp_path / "x.jpg", 0).endswith("x.jpg: must end in .png or .pt")
+    assert told(points, 0, tmp_path / "x.png", 0) == "--n 0: must be 1 to 1,000,000"
+    assert told(points, 10**12, tmp_path / "x.png", 0).startswith("--n 1000000000000: must be 1 to")
+    assert told(points, 4, tmp_path / "x.png", 10**23).startswith(f"--seed {10**23}: must be 0 or more, and below")
+    assert "no trained generator here; give the folder of a run" in told(tmp_path, 4, tmp_path / "x.png", 0)
+    assert "no trained generator here" in told(tmp_path / "absent", 4, tmp_path / "x.png", 0)
+    for ending in (".png", ".pt"):
+        for path in (blocked.with_suffix(ending), tmp_path / "absent" / f"x{ending}"):
+            assert told(points, 4, path, 0).startswith(f"--out {path}: cannot be written")
+
+
+def test_sample_tells_that_the_weights_are_damaged(points: Path, tmp_path: Path) -> None:
+    path = points / "checkpoint" / "generator.safetensors"
+    whole = path.read_bytes()
+    for content in (whole[: len(whole) // 2], b"", b"nonsense" * 20):
+        path.write_bytes(content)
+        assert told(points, 4, tmp_path / "x.png", 0).startswith(f"{path}: damaged or of another architecture")
+
+
+def test_sample_tells_that_the_record_is_damaged(points: Path, tmp_path: Path) -> None:
+    samples = points / "samples.npz"
+    samples.write_bytes(samples.read_bytes()[:100])
+    assert told(points, 4, tmp_path / "x.png", 0).startswith(f"damaged record {samples}")
+
+
+def test_sample_of_a_run_that_never_trained_is_told(make_run: MakeRun, tmp_path: Path, place: RunContext) -> None:
+    record = make_run(architectures=["dcgan"])
+    assert record.status == "skipped"
+    assert "this run skipped and left no trained generator" in told(record.folder, 4, tmp_path / "x.png", 0)
+
+
+def test_sample_says_that_a_run_has_lost_its_generator(points: Path, tmp_path: Path) -> None:
+    (points / "checkpoint" / "generator.safetensors").unlink()
+    assert told(points, 4, tmp_path / "x.png", 0).endswith("is gone; delete the folder and run the suite again")

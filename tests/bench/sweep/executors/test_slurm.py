@@ -1,0 +1,86 @@
+"""Slurm through submitit, on submitit's own stand-in for a queue: processes of this machine. No Slurm is at hand."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("submitit", reason="submitit is not installed: pip install 'lipbench[slurm]'")
+
+from lipbench.bench.config.spec import RunSpec
+from lipbench.bench.records.reader import RunRecord
+from lipbench.bench.run.train import RunContext
+from lipbench.bench.sweep.executors import Limits, slurm
+from lipbench.bench.sweep.executors.slurm import SlurmExecutor
+from lipbench.objectives import BadInput
+
+Made = Callable[..., dict[str, RunRecord]]
+Plan = Callable[..., list[RunSpec]]
+LOCAL = {"cluster": "local"}
+
+
+@pytest.mark.slow
+def test_slurm_makes_the_same_records_as_one_process_and_tries_again(
+    made: Made, dies_once: Callable[[str], str], careful: RunContext, assert_same_course: Callable[..., None]
+) -> None:
+    content = {"objectives": [dies_once("os.kill(os.getpid(), signal.SIGKILL)"), "wgan-gp"], "steps": 8}
+    records = made(SlurmExecutor(Limits(retries=1), 0, LOCAL), careful, **content)
+    assert {name: r.result["attempts"] for name, r in records.items()} == {"mine": 2, "wgan-gp": 1}
+    undisturbed = made(1, replace(careful, folder=careful.folder.parent / "undisturbed"), **content)
+    for name, record in records.items():
+        assert_same_course(record, undisturbed[name])
+
+
+@pytest.mark.slow
+def test_slurm_kills_what_is_past_its_time(made: Made, dies_once: Callable[[str], str], place: RunContext) -> None:
+    content = {"objectives": [dies_once("time.sleep(1000)")], "steps": 8}
+    result = made(SlurmExecutor(Limits(seconds=2), 0, LOCAL), place, **content)["mine"].result
+    assert (result["status"], result["reason"]) == ("failed", "past its time limit of 2 s")
+    assert 2 <= result["seconds"] < 60
+
+
+@pytest.mark.slow
+def test_slurm_stops_where_a_worker_has_other_code(
+    plan: Plan, place: RunContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The parent's idea of the identity is changed; the worker's is not."""
+    specs = plan()
+    monkeypatch.setattr("lipbench.bench.config.spec.code_version", lambda: "other")
+    with pytest.raises(BadInput, match="a worker has another version of lipbench"):
+        list(SlurmExecutor(Limits(), 0, LOCAL).execute(specs, place))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "line"),
+    [
+        (LOCAL | {"colour": "red"}, "need to be prefixed by an executor name"),
+        (LOCAL | {"timeout_min": "long"}, 'Parameter "timeout_min" expected type'),
+        ({"cluster": "moon"}, "doesn't know any executor named moon"),
+    ],
+)
+def test_slurm_tells_a_wrong_parameter_in_one_line(
+    plan: Plan, place: RunContext, parameters: dict[str, str], line: str
+) -> None:
+    with pytest.raises(BadInput, match=line) as caught:
+        list(SlurmExecutor(Limits(), 0, parameters).execute(plan(), place))
+    assert str(caught.value).startswith("--executor slurm: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_slurm_gives_whole_gpus_only() -> None:
+    with pytest.raises(BadInput, match=r"--gpus-per-run 0\.5: Slurm gives whole GPUs to jobs"):
+        SlurmExecutor(Limits(), 0.5, {})
+
+
+def test_slurm_asks_for_what_a_run_needs(place: RunContext, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What would go to sbatch, with a queue that is only pretended."""
+    (tmp_path / "srun").touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    parameters = {"slurm_partition": "gpu", "slurm_array_parallelism": 8}
+    queue = SlurmExecutor(Limits(seconds=600), 2, parameters)._queue(replace(place, threads=4))
+    asked = queue._executor.parameters
+    assert {k: asked[k] for k in ("job_name", "time", "cpus_per_task", "gpus_per_node", "partition")} == {
+        "job_name": "lipbench", "time": 15, "cpus_per_task": 4, "gpus_per_node": 2, "partition": "gpu",
+    }  # fmt: skip
+    assert SlurmExecutor(Limits(), 0, {})._queue(place)._executor.parameters["time"] == 60 * slurm.HOURS

@@ -1,0 +1,60 @@
+"""What a worker does around a run: it is of the right code, alone, in time, and makes nothing twice."""
+
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from filelock import FileLock
+
+from lipbench.bench.config.spec import RunSpec
+from lipbench.bench.run.train import RunContext
+from lipbench.bench.sweep.executors import worker
+from lipbench.bench.sweep.executors.worker import LOCKS, forget_locks, make, time_limit
+from lipbench.objectives import BadInput
+
+Plan = Callable[..., list[RunSpec]]
+
+
+def test_make_refuses_a_run_that_has_another_identity_here(plan: Plan, place: RunContext) -> None:
+    (spec,) = plan()
+    with pytest.raises(BadInput, match="a worker has another version of lipbench"):
+        make(replace(spec, seed=1), place, spec.id)
+    assert not place.folder.exists()
+
+
+def test_make_waits_for_another_attempt_and_takes_its_result(
+    plan: Plan, place: RunContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (spec,) = plan()
+    first: dict[str, Any] = make(spec, place, spec.id)
+    monkeypatch.setattr(worker, "run", lambda *arguments: pytest.fail("made twice"))
+    found: list[dict[str, Any]] = []
+    second = threading.Thread(target=lambda: found.append(make(spec, place, spec.id)))
+    with FileLock(place.folder / LOCKS / spec.id):
+        second.start()
+        second.join(0.3)
+        assert second.is_alive()
+    second.join(30)
+    assert found[0]["metrics"] == first["metrics"]
+    forget_locks(place.folder)
+    assert not (place.folder / LOCKS).exists()
+
+
+def test_time_limit_is_up_once_the_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    rung: list[int] = []
+    before = signal.signal(signal.SIGALRM, lambda number, frame: rung.append(number))
+    try:
+        with time_limit(0.05):
+            time.sleep(0.2)
+        assert rung == [signal.SIGALRM]
+        with time_limit(0.05):
+            pass
+        with time_limit(None):
+            time.sleep(0.2)
+        assert rung == [signal.SIGALRM]
+    finally:
+        signal.signal(signal.SIGALRM, before)

@@ -1,0 +1,159 @@
+"""A disk that fills up: told in one line, at most the iteration under way is lost, and the same command goes on."""
+
+import io
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from lipbench.bench.config.suite import Suite
+from lipbench.bench.records.reader import RunRecord, read_runs
+from lipbench.bench.records.store import disk_trouble
+from lipbench.bench.run.train import RunContext
+from lipbench.bench.sweep.runner import sweep
+from lipbench.models import GAN
+from lipbench.objectives import BadInput
+
+CONTENT: dict[str, Any] = {"objectives": ["minimax", "wgan-gp"], "steps": 6}
+TOLD = "No space left on device"
+
+
+@pytest.fixture
+def sweep_tiny(make_suite: Callable[..., Suite], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Sweeps without tables; they have their own tests."""
+    monkeypatch.setattr("lipbench.bench.sweep.runner.report", lambda folder, console: None)
+
+    def make(place: RunContext) -> int:
+        return sweep(make_suite(**CONTENT), tmp_path, place, 1, None, Console(file=io.StringIO()))
+
+    return make
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+    """(objective, updates before it) of every iteration that is made."""
+    made: list[tuple[str, int]] = []
+    step = GAN.training_step
+
+    def count(self: GAN, *arguments: Any) -> None:
+        made.append((self.objective.name, self.updates))
+        step(self, *arguments)
+
+    monkeypatch.setattr(GAN, "training_step", count)
+    return made
+
+
+def courses(place: RunContext) -> dict[str, Any]:
+    def course(record: RunRecord) -> tuple[Any, ...]:
+        return record.status, record.history.drop(columns="seconds").to_csv(), record.metrics
+
+    return {record.objective: course(record) for record in read_runs(place.folder)}
+
+
+@pytest.fixture
+def undisturbed(sweep_tiny: Callable[..., int], place: RunContext) -> dict[str, Any]:
+    elsewhere = replace(place, folder=place.folder.parent / "undisturbed")
+    sweep_tiny(elsewhere)
+    return courses(elsewhere)
+
+
+@pytest.mark.slow
+def test_full_disk_at_any_rename_loses_at_most_an_iteration(
+    sweep_tiny: Callable[..., int],
+    careful: RunContext,
+    undisturbed: dict[str, Any],
+    counted: list[tuple[str, int]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is written whole is renamed into its place: the n-th time fails, n = 1, 2, …, each in a sweep of its own."""
+    counted.clear()
+    n, rename = 0, os.replace
+    while True:
+        n, done = n + 1, 0
+
+        def full(*arguments: Any, at: int = n) -> None:
+            nonlocal done
+            done += 1
+            if done == at:
+                raise OSError(28, TOLD)
+            rename(*arguments)
+
+        place = replace(careful, folder=careful.folder / str(n))
+        counted.clear()
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "replace", full)
+            try:
+                assert sweep_tiny(place) == 0
+                break
+            except BadInput as error:
+                assert str(error) == f"--out {place.folder}: {TOLD}; the same command goes on from here"
+        assert sweep_tiny(place) == 0
+        assert courses(place) == undisturbed
+        assert len(counted) <= 2 * CONTENT["steps"] + 1
+    assert n > 20  # suite.json; spec.json, 6 checkpoints, history.csv, result.json and the folder of each run
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
+    """A file system of so many KiB, which can be resized."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+
+    def size(kib: int) -> Path:
+        options = f"size={kib}k" + (",remount" if os.path.ismount(folder) else "")
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], capture_output=True, text=True)
+        if done.returncode:
+            pytest.skip(f"no file system can be mounted here: {done.stderr.strip()}")
+        return folder
+
+    try:
+        yield size
+    finally:
+        if os.path.ismount(folder):
+            subprocess.run(["umount", "-l", folder], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
+def test_full_disk_of_a_real_file_system_is_told_wherever_it_strikes(
+    sweep_tiny: Callable[..., int],
+    careful: RunContext,
+    undisturbed: dict[str, Any],
+    small_disk: Callable[[int], Path],
+    counted: list[tuple[str, int]],
+) -> None:
+    """Each size fills up at another write: of a specification, a checkpoint, samples, a picture, weights."""
+    struck = 0
+    for kib in (4, 12, 40, 80, 120, 160, 200, 240, 280):
+        place = replace(careful, folder=small_disk(kib) / str(kib))
+        counted.clear()
+        try:
+            assert sweep_tiny(place) == 0
+        except BadInput as error:
+            struck += 1
+            assert TOLD in str(error)
+        small_disk(100_000)
+        assert sweep_tiny(place) == 0
+        assert courses(place) == undisturbed
+        assert len(counted) <= 2 * CONTENT["steps"] + 1
+        subprocess.run(["rm", "-rf", place.folder], check=True)
+    assert struck > 4
+
+
+def test_disk_trouble_is_seen_through_what_others_raise() -> None:
+    try:
+        try:
+            raise OSError(28, TOLD)
+        except OSError as error:
+            raise RuntimeError("file write failed") from error
+    except RuntimeError as error:
+        assert disk_trouble(error)
+    assert disk_trouble(OSError(122, "Disk quota exceeded"))
+    assert disk_trouble(OSError(116, "Stale file handle", "/nfs/x.ckpt")) == "Stale file handle (/nfs/x.ckpt)"
+    assert disk_trouble(OSError(5, "Input/output error")) == "Input/output error"
+    assert not disk_trouble(OSError(13, "Permission denied"))
+    assert not disk_trouble(None)

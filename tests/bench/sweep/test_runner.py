@@ -1,0 +1,508 @@
+"""Sweeps: what is made and what is kept, that nothing finished is lost or mixed, and what a failing run does."""
+
+import csv
+import io
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+import yaml
+from rich.console import Console
+
+from lipbench.bench.config.spec import expand
+from lipbench.bench.config.suite import Suite
+from lipbench.bench.records.reader import RunRecord, read_runs
+from lipbench.bench.records.store import Store
+from lipbench.bench.run import train
+from lipbench.bench.run.train import RunContext
+from lipbench.bench.sweep import runner
+from lipbench.bench.sweep.executors.local import _cause
+from lipbench.bench.sweep.runner import records_of, sweep
+from lipbench.models import GAN
+from lipbench.objectives import BadInput
+
+MakeSuite = Callable[..., Suite]
+Sweep = Callable[..., int]
+WritePlugin = Callable[..., Path]
+BOTH: dict[str, Any] = {"objectives": ["minimax", "wgan-gp"], "steps": 2, "evaluation": {"count": 1, "points": 50}}
+FAILS = "def penalty(self, critic, batch):\n    if batch.step == 3:\n        raise ZeroDivisionError('on purpose')"
+
+
+@pytest.fixture
+def printed() -> io.StringIO:
+    return io.StringIO()
+
+
+@pytest.fixture
+def sweep_tiny(make_suite: MakeSuite, place: RunContext, tmp_path: Path, printed: io.StringIO) -> Sweep:
+    """Sweeps a tiny suite whose plug-ins lie in tmp_path, into tmp_path/out."""
+
+    def make(where: RunContext = place, jobs: int = 1, terminal: bool = False, /, **content: Any) -> int:
+        printed.seek(0)
+        printed.truncate()
+        console = Console(file=printed, force_terminal=terminal, width=80)
+        return sweep(make_suite(**BOTH | content), tmp_path, where, jobs, None, console)
+
+    return make
+
+
+@pytest.fixture
+def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without tables and plots."""
+    monkeypatch.setattr(runner, "report", lambda folder, console: None)
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The objectives of the iterations that are made."""
+    made: list[str] = []
+    step = GAN.training_step
+
+    def count(self: GAN, *arguments: Any) -> None:
+        made.append(self.objective.name)
+        step(self, *arguments)
+
+    monkeypatch.setattr(GAN, "training_step", count)
+    return made
+
+
+def by_objective(place: RunContext) -> dict[str, RunRecord]:
+    return {record.objective: record for record in read_runs(place.folder)}
+
+
+def table(place: RunContext) -> list[dict[str, str]]:
+    """runs.csv without its times."""
+    rows = csv.DictReader(io.StringIO((place.folder / "runs.csv").read_text(encoding="utf-8")))
+    return [{k: v for k, v in row.items() if "seconds" not in k and k != "peak_memory_mb"} for row in rows]
+
+
+def test_sweep_leaves_records_tables_plots_and_a_page(
+    sweep_tiny: Sweep, place: RunContext, printed: io.StringIO
+) -> None:
+    assert sweep_tiny() == 0
+    names = {p.name for p in place.folder.iterdir() if not p.name.startswith(".")}
+    tables = {"runs.csv", "summary.csv", "summary.md", "summary.tex"}
+    assert names == tables | {"runs", "suite.json", "plots", "report.html"}
+    assert {r.status for r in read_runs(place.folder)} == {"completed"}
+    about = json.loads((place.folder / "suite.json").read_text())
+    assert about["suite"]["objectives"] == ["minimax", "wgan-gp"]
+    assert about["objectives"] == ["minimax", "wgan-gp"]
+    assert about["machine"]["cores"] == os.cpu_count()
+    lines = printed.getvalue().splitlines()
+    assert lines[0] == f"small: 2 runs, 2 to make, 1 at a time; results in {place.folder}"
+    assert lines[1].startswith("[1/2] 8gaussians minimax fast seed 0: completed, ")
+    assert lines[2].startswith("[2/2] 8gaussians wgan-gp fast seed 0: completed, ")
+    assert lines[-1] == f"2 completed (0 of them from before). Report: {place.folder}/report.html"
+
+
+def test_sweep_again_makes_nothing_and_leaves_the_same_tables(
+    sweep_tiny: Sweep, place: RunContext, trained: list[str], printed: io.StringIO
+) -> None:
+    sweep_tiny()
+    files = {p: p.stat().st_mtime_ns for p in (place.folder / "runs").rglob("*")}
+    before = {name: (place.folder / name).read_bytes() for name in ("runs.csv", "summary.csv", "summary.md")}
+    trained.clear()
+    assert sweep_tiny() == 0
+    assert not trained
+    assert {p: p.stat().st_mtime_ns for p in (place.folder / "runs").rglob("*")} == files
+    assert {name: (place.folder / name).read_bytes() for name in before} == before
+    assert "2 runs, 0 to make" in printed.getvalue()
+    assert "2 completed (2 of them from before)" in printed.getvalue()
+
+
+@pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize("name", ["history.csv", "result.json", "samples.npz", "spec.json"])
+def test_sweep_makes_a_record_that_was_cut_in_half_again_and_says_so(
+    sweep_tiny: Sweep, place: RunContext, trained: list[str], printed: io.StringIO, name: str
+) -> None:
+    sweep_tiny()
+    before = by_objective(place)
+    path = before["wgan-gp"].folder / name
+    half = path.read_bytes()[: path.stat().st_size // 2]
+    path.write_bytes(half)
+    trained.clear()
+    assert sweep_tiny() == 0
+    assert set(trained) == {"wgan-gp"}
+    assert f"runs again: damaged record {path}" in printed.getvalue()
+    assert (place.folder / "superseded" / f"{before['wgan-gp'].id}.damaged" / name).read_bytes() == half
+    again = by_objective(place)
+    assert again.keys() == before.keys()
+    for name, record in again.items():
+        assert record.history.drop(columns="seconds").equals(before[name].history.drop(columns="seconds"))
+        assert record.metrics == before[name].metrics
+
+
+@pytest.mark.usefixtures("quiet")
+def test_sweep_leaves_a_record_that_it_cannot_judge_where_it_is(sweep_tiny: Sweep, place: RunContext) -> None:
+    sweep_tiny()
+    path = by_objective(place)["wgan-gp"].folder / "spec.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"schema_version": 2}))
+    with pytest.raises(BadInput, match=r"spec\.json: written by another version of lipbench: schema_version 2, .*"):
+        sweep_tiny()
+    assert json.loads(path.read_text())["schema_version"] == 2
+
+
+@pytest.mark.usefixtures("quiet")
+def test_sweep_of_a_changed_suite_sets_runs_aside_and_brings_them_back(
+    sweep_tiny: Sweep, place: RunContext, trained: list[str], printed: io.StringIO
+) -> None:
+    sweep_tiny()
+    first = {record.id for record in read_runs(place.folder)}
+    assert sweep_tiny(steps=3) == 0
+    assert "2 finished runs are not asked for now" in printed.getvalue()
+    assert {p.name for p in (place.folder / "superseded").iterdir()} == first
+    assert not first & {record.id for record in read_runs(place.folder)}
+    trained.clear()
+    assert sweep_tiny() == 0
+    assert not trained
+    assert {record.id for record in read_runs(place.folder)} == first
+
+
+@pytest.mark.usefixtures("quiet")
+def test_sweep_adds_seeds_to_what_is_there(sweep_tiny: Sweep, place: RunContext, trained: list[str]) -> None:
+    sweep_tiny()
+    trained.clear()
+    assert sweep_tiny(seeds=[0, 1]) == 0
+    assert len(trained) == 4
+    assert sorted((r.objective, r.seed) for r in read_runs(place.folder)) == [
+        ("minimax", 0), ("minimax", 1), ("wgan-gp", 0), ("wgan-gp", 1),
+    ]  # fmt: skip
+
+
+@pytest.mark.usefixtures("quiet")
+def test_sweep_makes_the_runs_of_a_changed_plugin_again(
+    sweep_tiny: Sweep, write_plugin: WritePlugin, place: RunContext, trained: list[str]
+) -> None:
+    write_plugin("x = 1")
+    sweep_tiny(objectives=["minimax", "my.py:Mine"])
+    write_plugin("x = 2")
+    trained.clear()
+    sweep_tiny(objectives=["minimax", "my.py:Mine"])
+    assert set(trained) == {"mine"}
+    assert len(list((place.folder / "superseded").iterdir())) == 1
+
+
+def test_tables_of_a_sweep_have_variants_and_plugins_in_the_suites_order(
+    sweep_tiny: Sweep, write_plugin: WritePlugin, place: RunContext
+) -> None:
+    write_plugin("x = 1")
+    variants = [{"name": "wgan-gp", "weight": weight} for weight in (10.0, 0.1)]
+    assert sweep_tiny(objectives=[variants[0], "my.py:Mine", variants[1], "minimax"]) == 0
+    labels = ["wgan-gp(weight=10)", "mine", "wgan-gp(weight=0.1)", "minimax"]
+    assert [row["objective"] for row in table(place)] == labels
+
+
+def test_sweep_in_a_folder_where_another_is_at_work_is_refused(sweep_tiny: Sweep, place: RunContext) -> None:
+    with Store(place.folder).lock(), pytest.raises(BadInput, match="another command is at work in this folder"):
+        sweep_tiny()
+    assert not read_names(place)
+
+
+def read_names(place: RunContext) -> list[str]:
+    return [p.name for p in (place.folder / "runs").iterdir()]
+
+
+def test_sweep_goes_on_after_a_run_that_fails_and_its_status_says_so(
+    sweep_tiny: Sweep, write_plugin: WritePlugin, place: RunContext, trained: list[str], printed: io.StringIO
+) -> None:
+    write_plugin(FAILS)
+    content = {"objectives": ["my.py:Mine", "minimax"], "steps": 5}
+    assert sweep_tiny(**content) == 1
+    records = by_objective(place)
+    assert {name: r.status for name, r in records.items()} == {"mine": "failed", "minimax": "completed"}
+    assert records["mine"].result["reason"] == "ZeroDivisionError: on purpose"
+    assert "my.py" in records["mine"].result["traceback"]
+    told = printed.getvalue()
+    assert "[1/2] 8gaussians mine fast seed 0: failed (ZeroDivisionError: on purpose), " in told
+    assert "1 completed, 1 failed" in told
+    assert {row["objective"]: row["status"] for row in table(place)} == {"mine": "failed", "minimax": "completed"}
+    trained.clear()
+    assert sweep_tiny(**content) == 1
+    assert set(trained) == {"mine"}
+
+
+def test_sweep_whose_runs_all_fail_still_reports(
+    sweep_tiny: Sweep, write_plugin: WritePlugin, place: RunContext
+) -> None:
+    write_plugin(FAILS)
+    assert sweep_tiny(objectives=["my.py:Mine"], steps=5) == 1
+    assert [row["status"] for row in table(place)] == ["failed"]
+    assert (place.folder / "report.html").exists()
+
+
+def test_sweep_shows_skipped_runs_with_their_reason(
+    sweep_tiny: Sweep, write_plugin: WritePlugin, place: RunContext, printed: io.StringIO
+) -> None:
+    write_plugin()
+    content = {"objectives": ["minimax", "my.py:Mine"], "recipe": "published", "seeds": [0]}
+    assert sweep_tiny(**content) == 0
+    rows = {row["objective"]: row for row in table(place)}
+    reason = "recipe 'published' says nothing about mine on points: give its own, or use 'matched'"
+    assert (rows["mine"]["status"], rows["mine"]["reason"]) == ("skipped", reason)
+    assert rows["minimax"]["status"] == "completed"
+    assert f"skipped ({reason})" in printed.getvalue()
+    assert sweep_tiny(**content) == 0
+    assert "0 to make" in printed.getvalue()
+
+
+@pytest.mark.usefixtures("quiet")
+def test_sweep_skips_networks_that_do_not_suit_the_data(sweep_tiny: Sweep, place: RunContext) -> None:
+    assert sweep_tiny(objectives=["minimax"], architectures=["dcgan", {"name": "mlp", "width": 8}]) == 0
+    assert {r.spec["architecture"]: r.status for r in read_runs(place.folder)} == {
+        "dcgan": "skipped", "mlp-3x8": "completed",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        ({"architectures": [{"name": "mlp", "width": 0}]}, r"suite 'small': architectures: mlp: width=0: must be .*"),
+        (
+            {"architectures": {"8gaussians": {"name": "mlp", "activation": "rellu"}}},
+            r"suite 'small': architectures: mlp: unknown activation 'rellu' \(did you mean 'relu'\?\); known: .*",
+        ),
+        (
+            {"datasets": "ring5-labelled", "architectures": [{"name": "mlp", "classes": 3}]},
+            r"suite 'small': architectures: mlp: classes=3: points of ring5-labelled end in 5 classes",
+        ),
+        (
+            {"datasets": "8gaussians", "architectures": [{"name": "mlp", "classes": 1}]},
+            r"suite 'small': architectures: mlp: classes=1: points of 8gaussians end in no classes",
+        ),
+        (
+            {"architectures": [{"name": "mlp", "width": 10**19}]},
+            r"suite 'small': architectures: mlp: width=10+: must be at most 1000000",
+        ),
+        (
+            {"architectures": [{"name": "mlp", "offset": float("inf")}]},
+            r"suite 'small': architectures: mlp: offset=inf: Input should be a finite number",
+        ),
+        ({"objectives": ["minmax"]}, r"suite 'small': objectives: unknown objective 'minmax' .*"),
+    ],
+)
+def test_sweep_tells_what_cannot_be_used_before_anything_is_written(
+    sweep_tiny: Sweep, place: RunContext, content: dict[str, Any], line: str
+) -> None:
+    with pytest.raises(BadInput, match=line):
+        sweep_tiny(**content)
+    assert not place.folder.exists()
+
+
+def test_sweep_tells_that_a_logger_is_not_installed_before_anything_is_written(
+    sweep_tiny: Sweep, place: RunContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(train.LOGGERS, "tensorboard", Mock(side_effect=ModuleNotFoundError))
+    line = r"--logger tensorboard: not installed; install it: pip install 'lipbench\[tensorboard\]'$"
+    with pytest.raises(BadInput, match=line):
+        sweep_tiny(replace(place, loggers=("csv", "tensorboard")))
+    assert not place.folder.exists()
+
+
+def test_sweep_tells_that_a_data_folder_is_missing_before_anything_is_written(
+    make_suite: MakeSuite, place: RunContext, tmp_path: Path
+) -> None:
+    with pytest.raises(BadInput, match=f"mnist: there is no folder {tmp_path / 'absent'}"):
+        sweep(make_suite(datasets=["mnist"]), tmp_path, place, 1, tmp_path / "absent", Console(file=io.StringIO()))
+    assert not place.folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("found", "remembered"),
+    [
+        ({}, True),
+        ({"objective_target": "my.py:Mine", "source": "a hash"}, True),
+        ({"objective_target": "pkg.mod:Class"}, False),
+        ({"content": "a hash"}, False),  # a user's own pictures may be others next time
+        ({"dataset": "25gaussians"}, False),  # stood in for what was asked for, which may be there next time
+    ],
+)
+def test_sweep_is_remembered_only_if_all_that_decides_it_is_known_again(
+    make_suite: MakeSuite,
+    place: RunContext,
+    monkeypatch: pytest.MonkeyPatch,
+    found: dict[str, Any],
+    remembered: bool,
+) -> None:
+    suite, asked = make_suite(), Mock()
+    specs = [replace(spec, **found) for spec in expand(suite, place.folder)]
+    monkeypatch.setattr(runner, "expand", lambda *_: specs)
+    monkeypatch.setattr(runner, "check_suite", lambda *_: None)
+    monkeypatch.setattr(runner, "sweep_of", lambda *_: 0)
+    assert sweep(suite, place.folder, place, 1, None, Console(file=io.StringIO()), asked) == 0
+    assert asked.remember.called is remembered
+
+
+@pytest.mark.usefixtures("quiet")
+def test_sweep_that_is_interrupted_goes_on_from_where_it_was(
+    sweep_tiny: Sweep, careful: RunContext, interrupt_at: Any, trained: list[str]
+) -> None:
+    before = signal.getsignal(signal.SIGINT)  # a shell starts what it puts into the background with Ctrl-C ignored
+    with interrupt_at(3), pytest.raises(KeyboardInterrupt):
+        sweep_tiny(careful, steps=5)
+    assert signal.getsignal(signal.SIGINT) is before
+    assert sweep_tiny(careful, steps=5) == 0
+    assert trained == ["minimax"] * 5 + ["wgan-gp"] * 5
+
+
+@pytest.mark.usefixtures("quiet")
+def test_sweep_on_a_full_disk_stops_and_goes_on_another_time(
+    sweep_tiny: Sweep, place: RunContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "_write_weights", full)
+        with pytest.raises(BadInput, match="No space left on device; the same command goes on from here"):
+            sweep_tiny()
+    assert sweep_tiny() == 0
+    assert len(read_runs(place.folder)) == 2
+
+
+@pytest.mark.usefixtures("quiet")
+def test_sweep_on_a_terminal_shows_a_bar_and_only_trouble_in_words(
+    sweep_tiny: Sweep, write_plugin: WritePlugin, printed: io.StringIO
+) -> None:
+    write_plugin(FAILS)
+    sweep_tiny(RunContext(write_plugin().parent / "out"), 1, True, objectives=["minimax"])
+    assert "2/2" not in printed.getvalue()
+    assert "1/1" in printed.getvalue()
+    assert "[1/1]" not in printed.getvalue()
+    write_plugin(FAILS)
+    sweep_tiny(RunContext(write_plugin(FAILS).parent / "out"), 1, True, objectives=["my.py:Mine"], steps=5)
+    assert "[1/1] 8gaussians mine fast seed 0: failed (ZeroDivisionError: on purpose)" in printed.getvalue()
+
+
+def test_records_of_studies_come_in_the_order_of_the_cells(
+    make_suite: MakeSuite, place: RunContext, trained: Any
+) -> None:
+    suites = [make_suite(**BOTH | {"objectives": [name], "steps": 2, "name": name}) for name in ("wgan-gp", "minimax")]
+    records = records_of(suites, place, 1)
+    assert [r.objective for r in records] == ["wgan-gp", "minimax"]
+    trained.clear()
+    again = records_of([*suites, make_suite(**BOTH | {"objectives": ["minimax"], "steps": 1})], place, 1)
+    assert [r.id for r in again[:2]] == [r.id for r in records]
+    assert trained == ["minimax"]
+    assert not (place.folder / "superseded").exists()
+    assert not (place.folder / "suite.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        (3, "exit status 3"),
+        (-9, "SIGKILL, as when memory runs out"),
+        (-11, "SIGSEGV"),
+        (None, "for a reason that is not known"),
+    ],
+)
+def test_cause_of_a_death_is_told_in_words(code: int | None, told: str) -> None:
+    assert _cause(code) == told
+
+
+@pytest.mark.usefixtures("quiet")
+def test_sweep_survives_a_worker_that_dies_and_makes_the_same_records_as_one_process(
+    sweep_tiny: Sweep, write_plugin: WritePlugin, place: RunContext, printed: io.StringIO
+) -> None:
+    write_plugin("def penalty(self, critic, batch):\n    import os\n    os._exit(7)")
+    assert sweep_tiny(place, 2, objectives=["my.py:Mine", "minimax"]) == 1
+    records = by_objective(place)
+    assert {name: r.status for name, r in records.items()} == {"mine": "failed", "minimax": "completed"}
+    assert records["mine"].result["reason"] == "the worker process died: exit status 7"
+    assert "mine fast seed 0: failed (the worker process died: exit status 7)" in printed.getvalue()
+    assert not [name for name in read_names(place) if name.startswith(".")]
+    alone = replace(place, folder=place.folder.parent / "alone")
+    sweep_tiny(alone, 1, objectives=["minimax"])
+    (one,) = read_runs(alone.folder)
+    assert one.history.drop(columns="seconds").equals(records["minimax"].history.drop(columns="seconds"))
+
+
+# Tests that a shell runs in the background are deaf to Ctrl-C, and so is what they start.
+HEARING = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+COMMAND = f"{HEARING}; import sys; from lipbench.bench.cli import main; main(sys.argv[1:])"
+
+
+@contextmanager
+def started(folder: Path, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
+    """The command line in a process and a group of its own, which are ended; what it prints goes to folder/printed."""
+    command = [sys.executable, "-c", COMMAND, "run", "small.yaml", "--checkpoint_seconds", "0.2", *arguments]
+    with (folder / "printed").open("w") as printed:
+        outputs: dict[str, Any] = {"stdout": printed, "stderr": subprocess.STDOUT}
+        process = subprocess.Popen(command, cwd=folder, text=True, start_new_session=True, **outputs)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def suite_file(tmp_path: Path, make_suite: MakeSuite) -> Path:
+    """Three runs of some seconds each."""
+    content = make_suite(objectives=["minimax", "wgan-gp", "sn-gan"], steps=400).model_dump()
+    content = {k: v for k, v in content.items() if v is not None} | {"evaluation": {"count": 8, "points": 50}}
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    return tmp_path / "small.yaml"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_sweep_that_is_killed_at_twenty_random_moments_leaves_the_same_tables(suite_file: Path, jobs: str) -> None:
+    """SIGKILL to the parent alone, or to its workers with it: they must end in both cases."""
+    folder, moments = suite_file.parent, random.Random(0)
+    with started(folder, "--out", "undisturbed", "--jobs", jobs) as process:
+        assert process.wait() == 0, (folder / "printed").read_text()
+    for _ in range(20):
+        with started(folder, "--out", "killed", "--jobs", jobs) as process:
+            wait_until_at_work(process, folder / "killed")
+            time.sleep(moments.uniform(0, 2))
+            if moments.random() < 0.5 and process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+    with started(folder, "--out", "killed", "--jobs", jobs) as process:
+        assert process.wait() == 0, (folder / "printed").read_text()
+    assert table(RunContext(folder / "killed")) == table(RunContext(folder / "undisturbed"))
+    for name in ("summary.csv", "summary.md"):
+        assert (folder / "killed" / name).read_bytes() == (folder / "undisturbed" / name).read_bytes()
+
+
+def wait_until_at_work(process: "subprocess.Popen[str]", folder: Path) -> None:
+    """Until a run has been begun, or begun again, since the process was started; or it has ended."""
+    began = time.time()
+    while process.poll() is None:
+        attempts = [p for p in folder.glob("runs/.*/resume/attempts") if p.stat().st_mtime > began]
+        if attempts:
+            return
+        time.sleep(0.02)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("how", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)])
+def test_sweep_that_is_told_to_stop_ends_and_its_workers_with_it(suite_file: Path, how: int, status: int) -> None:
+    folder = suite_file.parent
+    with started(folder, "--out", "out", "--jobs", "2", "--set", "steps=1000000") as process:
+        while not list((folder / "out").glob("runs/.*/resume/*.ckpt")):
+            assert process.poll() is None, (folder / "printed").read_text()
+            time.sleep(0.1)
+        os.killpg(process.pid, how) if how == signal.SIGINT else process.send_signal(how)
+        assert process.wait(timeout=60) == status
+    told = (folder / "printed").read_text()
+    assert "Traceback" not in told
+    assert told.endswith("lipbench: stopped; the same command goes on from here\n") is (how == signal.SIGINT)
+    for _ in range(600):
+        try:
+            os.killpg(process.pid, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.1)
+    pytest.fail("a worker is left")
