@@ -5,7 +5,7 @@ from functools import partial
 
 import yaml
 
-from ...models import ARCHITECTURES
+from ...models.catalog import ARCHITECTURES
 from ...objectives.losses import LOSSES
 from ..config.plugins import find_objective, objective_names
 from ..config.recipes import RECIPES

@@ -16,8 +16,8 @@ from typing import Any
 
 from pydantic import ConfigDict, PydanticUndefinedAnnotation, PydanticUserError, TypeAdapter, ValidationError
 
-from ...objectives import BUILTINS
 from ...objectives.base import API_VERSION, Objective
+from ...objectives.catalog import BUILTINS
 from ...objectives.errors import BadInput, unknown
 
 GROUP = "lipbench.objectives"

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from ...models import ARCHITECTURES
+from ...models.catalog import ARCHITECTURES
 from ...models.recipe import Recipe
 from ...objectives.errors import BadInput, unknown
 from ..data import found_name, kind_of, user_content

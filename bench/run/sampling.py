@@ -6,7 +6,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from ...models import ARCHITECTURES
+from ...models.catalog import ARCHITECTURES
 from ...models.dcgan import to_uint8
 from ...models.networks import draw_latent
 from ...objectives.errors import BadInput

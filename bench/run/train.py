@@ -25,8 +25,8 @@ from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 from safetensors.torch import save
 
-from ...models import ARCHITECTURES
 from ...models.acceleration import check_capability, check_device, refusal
+from ...models.catalog import ARCHITECTURES
 from ...models.dcgan import to_uint8
 from ...models.gan import GAN, stream_seed
 from ...models.networks import Networks, Unsuited

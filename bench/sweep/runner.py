@@ -14,7 +14,7 @@ from rich.console import Console
 
 from ...models.acceleration import check_device
 from ...models.networks import Unsuited
-from ...objectives import BUILTINS
+from ...objectives.catalog import BUILTINS
 from ...objectives.errors import BadInput
 from ..config.spec import RunSpec, code_version, expand
 from ..config.suite import Suite

@@ -20,8 +20,8 @@ from torch import Tensor, nn
 
 from ....models.gan import stream_seed
 from ....models.recipe import Recipe
-from ....objectives import BUILTINS
 from ....objectives.base import Batch, Objective, prepared
+from ....objectives.catalog import BUILTINS
 from ....objectives.game import critic_step, generator_step
 from ...config.spec import code_version
 from ...metrics.stability import gradient_norm

@@ -16,8 +16,8 @@ from ....models.gan import GAN, stream_seed
 from ....models.mlp import mlp
 from ....models.networks import Networks, draw_latent
 from ....models.recipe import Recipe
-from ....objectives import BUILTINS
 from ....objectives.base import Batch, Objective, prepared
+from ....objectives.catalog import BUILTINS
 from ...data import load
 from ...run.train import Ticks
 from ..engine.contract import Row

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ....models import ARCHITECTURES
+from ....models.catalog import ARCHITECTURES
 from ....models.gan import stream_seed
 from ....models.networks import Networks, draw_latent
 from ....objectives.base import Batch

@@ -5,8 +5,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ....models.networks import draw_latent
-from ....objectives import BUILTINS
 from ....objectives.base import Objective, prepared
+from ....objectives.catalog import BUILTINS
 from ...data import Dataset
 from ...data.dataset import as_float
 from ...records.reader import RunRecord, read_samples

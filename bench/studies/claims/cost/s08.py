@@ -8,7 +8,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from .....models import ARCHITECTURES
+from .....models.catalog import ARCHITECTURES
 from .....models.gan import stream_seed
 from .....models.networks import draw_latent
 from .....models.recipe import Recipe
