@@ -12,7 +12,8 @@ import pytest
 import torch
 import yaml
 
-from lipbench.bench.cli import COMMANDS, Kind, main
+from lipbench.bench.cli import main
+from lipbench.bench.cli.commands import COMMANDS, Kind
 from lipbench.bench.config.recipes import RECIPES
 from lipbench.bench.config.suite import Suite, suite_names
 from lipbench.bench.data import DATASETS
@@ -60,7 +61,7 @@ def test_cli_help_is_there_for_every_command(call: Call, command: str) -> None:
 
 def test_cli_help_explains_every_option(call: Call) -> None:
     _, out, _ = call("run", "--help")
-    for option in ("--out", "--jobs", "--seeds", "--set", "--data", "--device", "--logger", "--checkpoint_seconds"):
+    for option in ("--out", "--jobs", "--seeds", "--set", "--data", "--device", "--logger", "--checkpoint-seconds"):
         assert re.search(rf"^  {option} [^\n]*\n?\s+\w+", out, flags=re.MULTILINE), option
 
 
@@ -155,6 +156,8 @@ def test_cli_run_ends_with_130_when_it_is_stopped(call: Call, suite_file: Path, 
         ),
         ("run small.yaml --nope", "lipbench run: unrecognized arguments: --nope; see lipbench run --help"),
         ("run small.yaml --jobs many", "lipbench run: argument jobs: must be of type int, not 'many'; see .*"),
+        ("run small.yaml --time-limit no", "lipbench run: argument time-limit: must be of type float, .*"),
+        ("run small.yaml --time_limit no", "lipbench run: argument time-limit: must be of type float, .*"),
         ("run small.yaml --logger paper", "lipbench run: argument --logger: invalid choice: 'paper' .*"),
         ("list things", "lipbench list: argument kind: must be one of 'objectives', .*, not 'things'; see .*"),
         ("run qick", r"lipbench: unknown suite 'qick' \(did you mean 'quick'\?\); known: .*"),

@@ -83,6 +83,6 @@ def test_choose_slurm_refuses_threads_that_are_no_number(threads: str) -> None:
 def test_executors_are_those_of_the_command_line() -> None:
     from typing import get_args, get_type_hints
 
-    from lipbench.bench.cli import run
+    from lipbench.bench.cli.commands import run
 
     assert set(get_args(get_type_hints(run)["executor"])) == set(EXECUTORS)

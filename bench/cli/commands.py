@@ -1,0 +1,295 @@
+"""One function per subcommand: its signature and docstring are the options and the help. What a function needs is
+imported when it is called, so that no other one waits for torch.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from rich.console import Console
+
+from ..sweep.unchanged import Request
+
+Kind = Literal["objectives", "datasets", "models", "recipes", "suites", "studies", "extractors", "losses"]
+
+
+def run(
+    suite: str,
+    *,
+    out: Path | None = None,
+    jobs: int | None = None,
+    seeds: int | None = None,
+    set: list[str] | None = None,
+    data: Path | None = None,
+    device: str = "auto",
+    accelerate: Literal["none", "graph", "compile"] | None = None,
+    precision: Literal["32", "tf32", "bf16"] | None = None,
+    logger: list[Literal["csv", "tensorboard"]] | None = None,
+    checkpoint_seconds: float = 60.0,
+    retries: int = 0,
+    time_limit: float | None = None,
+    executor: Literal["local", "ray", "slurm"] = "local",
+    address: str | None = None,
+    gpus_per_run: float = 0.0,
+    slurm: list[str] | None = None,
+    weights: Path | None = None,
+    download: bool = False,
+) -> int:
+    """Run or resume a suite, then report on it.
+
+    Args:
+        suite: name of a suite (`lipbench list suites`) or path of a .yaml file.
+        out: results folder (default: results/<suite's name>).
+        jobs: runs made at once on this machine (default: one per core on a CPU, one per GPU).
+        seeds: number of seeds, in place of the suite's.
+        set: KEY=VALUE overrides of the suite, e.g. steps=60 or evaluation.count=5.
+        data: folder of the data sets that are kept in files (default: ~/.cache/lipbench).
+        device: auto, cpu, cuda (every GPU, in turn) or cuda:N.
+        accelerate: each iteration as one CUDA graph, or compiled by torch (default: the suite's, or none).
+        precision: of the networks in training (default: the suite's, or 32).
+        logger: Lightning loggers to keep in each run's folder besides the records.
+        checkpoint_seconds: time between two checkpoints of a run, from which an interrupted one goes on.
+        retries: further attempts at a run whose process died or ran out of memory or time.
+        time_limit: seconds an attempt at a run may take; then it is killed.
+        executor: where runs are made: processes here (local), a Ray cluster, or a Slurm queue.
+        address: of the Ray cluster (default: RAY_ADDRESS, else a new one on this machine).
+        gpus_per_run: GPUs for each run on Ray (a fraction is fine) or Slurm.
+        slurm: KEY=VALUE parameters of submitit, e.g. slurm_partition=gpu timeout_min=600.
+        weights: file with Inception's weights, for suites that ask for the extractor inception.
+        download: fetch what is missing: data sets, to where --data says, and Inception's weights where they are used.
+    """
+    given = {"seeds": seeds, "accelerate": accelerate, "precision": precision}
+    overrides = [*(set or []), *(f"{key}={value}" for key, value in given.items() if value is not None)]
+    request = Request(suite, [*overrides, f"data: {data}", f"weights: {weights}"])
+    if _settled(request, out or Path("results") / request.name):
+        return 0
+
+    from ..config.suite import load_suite
+    from ..run.train import RunContext
+    from ..sweep.downloads import fetch
+    from ..sweep.executors import Limits, Options, choose
+    from ..sweep.runner import sweep
+
+    loaded, folder = load_suite(suite, overrides)
+    if download:
+        fetch(loaded.datasets, data, loaded.evaluation.extractor, weights)
+    options = Options(jobs, device, Limits(retries, time_limit), address, gpus_per_run, slurm or ())
+    choice = choose(executor, options)
+    where, loggers = out or Path("results") / loaded.name, tuple(logger or ())
+    place = RunContext(
+        where, choice.device, choice.threads, loggers, checkpoint_seconds, weights and weights.absolute()
+    )
+    return sweep(loaded, folder, place, choice.executor, data, Console(), request)
+
+
+def report(folder: Path) -> int:
+    """Tables, plots and the page again, from the records alone.
+
+    Args:
+        folder: a results folder, of a suite or of studies.
+    """
+    from ..report import report as write_report
+
+    if not (folder / "suite.json").exists() and any(folder.glob("*/study.json")):
+        from ..studies import STUDIES
+        from ..studies.engine.runner import rebuild
+
+        rebuild(folder, STUDIES, Console())
+        return 0
+    write_report(folder, console=Console())
+    return 0
+
+
+def tune(
+    suite: str,
+    *,
+    budget: int,
+    metric: str | None = None,
+    out: Path | None = None,
+    jobs: int | None = None,
+    seeds: int | None = None,
+    set: list[str] | None = None,
+    data: Path | None = None,
+    device: str = "auto",
+    weights: Path | None = None,
+    download: bool = False,
+    checkpoint_seconds: float = 60.0,
+) -> int:
+    """Try an equal budget of random configurations per objective, and the best of each with fresh seeds.
+
+    Args:
+        suite: name of a suite or path of a .yaml file; its key `tune` declares the ranges (default: those of Lucic et
+            al. 2018).
+        budget: configurations for each objective.
+        metric: whose tail mean is compared (default: w1 on points, fd on images).
+        out: results folder (default: results/<suite's name>-tune).
+        jobs: runs made at once on this machine (default: one per core on a CPU, one per GPU).
+        seeds: number of fresh seeds for the best (default: as many as the suite has).
+        set: KEY=VALUE overrides of the suite, e.g. steps=60.
+        data: folder of the data sets that are kept in files (default: ~/.cache/lipbench).
+        device: auto, cpu, cuda (every GPU, in turn) or cuda:N.
+        weights: file with Inception's weights, for suites that ask for the extractor inception.
+        download: fetch what is missing: data sets, to where --data says, and Inception's weights where they are used.
+        checkpoint_seconds: time between two checkpoints of a run, from which an interrupted one goes on.
+    """
+    from ..config.suite import load_suite
+    from ..run.train import RunContext
+    from ..sweep.downloads import fetch
+    from ..sweep.executors import Options, choose
+    from ..tuning import tune as search
+
+    overrides = [*(set or []), *([f"seeds={seeds}"] if seeds is not None else [])]
+    loaded, folder = load_suite(suite, overrides)
+    if download:
+        fetch(loaded.datasets, data, loaded.evaluation.extractor, weights)
+    choice = choose("local", Options(jobs, device))
+    where = out or Path("results") / f"{loaded.name}-tune"
+    place = RunContext(where, choice.device, choice.threads, (), checkpoint_seconds, weights and weights.absolute())
+    return search(loaded, folder, place, choice.executor, budget, metric, data, Console())
+
+
+def compare(first: Path, second: Path, *, out: Path | None = None) -> int:
+    """Put two results folders side by side, paired by seed.
+
+    Args:
+        first: a results folder.
+        second: another one, measured under the same protocol.
+        out: folder for compare.csv and compare.md.
+    """
+    from ..report.compare import compare_folders
+
+    compare_folders(first, second, out, Console())
+    return 0
+
+
+def study(
+    ids: list[str],
+    *,
+    scale: Literal["quick", "full", "smoke"] = "quick",
+    out: Path = Path("results/stability"),
+    jobs: int | None = None,
+    seeds: int | None = None,
+    set: list[str] | None = None,
+    data: Path | None = None,
+    device: str = "auto",
+    weights: Path | None = None,
+    download: bool = False,
+    force: bool = False,
+) -> int:
+    """Put the documents' claims to the test, with a verdict table.
+
+    Args:
+        ids: studies (`lipbench list studies`), or all.
+        scale: quick, full, or smoke for the image studies.
+        out: results folder.
+        jobs: runs made at once (default: one per core, on a GPU one).
+        seeds: number of seeds, in place of each study's own.
+        set: KEY=VALUE, in place of the studies' option of that name at this scale; the table says so.
+        data: folder of the data sets that are kept in files.
+        device: of the image studies: auto, cpu, cuda or cuda:N; the others stay on the CPU.
+        weights: file with Inception's weights, which makes FD on photographs FID.
+        download: fetch what is missing: data sets, to where --data says, and Inception's weights where they are used.
+        force: run again what is complete.
+    """
+    from ..config.suite import key_value
+    from ..run.devices import find_devices, jobs_on
+    from ..studies import STUDIES
+    from ..studies.engine.runner import choose, datasets_of, run_studies
+    from ..sweep.downloads import fetch
+
+    options = dict(key_value(pair) for pair in set or [])
+    chosen, where = choose(ids, STUDIES), device if device == "auto" else find_devices(device)[0]
+    if download:
+        fetch(datasets_of(chosen, scale, options), data, weights=weights)
+    return run_studies(
+        chosen,
+        scale,
+        out,
+        jobs_on(["cpu"], jobs),
+        seeds=seeds,
+        options=options,
+        force=force,
+        console=Console(),
+        catalogue=STUDIES,
+        device=where,
+        data=data,
+        gpu_jobs=jobs_on(["cuda:0"], jobs),
+        weights=weights and weights.absolute(),
+    )
+
+
+def check(objective: str, *, set: list[str] | None = None) -> int:
+    """Run the conformance kit on an objective.
+
+    Args:
+        objective: a name, pkg.mod:Class, or path/file.py:Class.
+        set: KEY=VALUE arguments of its constructor.
+    """
+    from ...objectives.conformance import check_objective
+    from ..config.plugins import bind_arguments, build_objective, find_objective
+    from ..config.suite import key_value
+
+    found = find_objective(objective)
+    arguments = bind_arguments(found.cls, dict(key_value(pair) for pair in set or []), "--set")
+    build_objective(found, arguments, "--set")  # a value that is refused is no fault of the objective
+    result = check_objective(found.cls, **arguments)
+    print(result)
+    return 0 if result.ok else 1
+
+
+def sample(run: Path, *, n: int = 64, out: Path | None = None, seed: int = 0) -> int:
+    """Draw from a trained generator.
+
+    Args:
+        run: a run's folder, results/<suite>/runs/<id>.
+        n: number of samples.
+        out: .png for a picture, .pt for the tensor [n, …] (default: sample.png in the run's folder).
+        seed: of the latents.
+    """
+    from ..run.sampling import sample_run
+
+    path = sample_run(run, n, out or run / "sample.png", seed)
+    print(path)
+    return 0
+
+
+def list_(kind: Kind) -> int:
+    """List what is known by name.
+
+    Args:
+        kind: what to list.
+    """
+    from rich.markup import escape
+    from rich.table import Table
+
+    from .catalogue import catalogue
+
+    table = Table("name", "about")
+    for name, about in catalogue(kind):
+        table.add_row(escape(name), escape(about))  # brackets of a formula are no markup
+    Console().print(table)
+    return 0
+
+
+def _settled(request: Request, out: Path) -> bool:
+    """Whether there is nothing to do; then that has been said."""
+    ended = request.nothing_to_do(out)
+    if ended is None:
+        return False
+    told = ", ".join(f"{count} {status}" for status, count in ended.items())
+    print(f"{request.name}: {ended.total()} runs, 0 to make, and nothing has changed since the last report: {told}.")
+    print(f"Report: {out}/report.html; the tables once more: lipbench report {out}")
+    return True
+
+
+Command = Callable[..., int]
+COMMANDS: dict[str, Command] = {
+    "run": run,
+    "report": report,
+    "compare": compare,
+    "tune": tune,
+    "study": study,
+    "check": check,
+    "sample": sample,
+    "list": list_,
+}

@@ -1,0 +1,35 @@
+"""What the parser says about a mistake, in words that a user understands."""
+
+import re
+
+_PLAIN = {
+    r"Parser key \"(\w+)\": ": r"argument \1: ",
+    r"are required: \w+\.": "are required: ",
+    r"Expected a typing\.Literal\[(.*?)\]\. Got value: (.*)": r"must be one of \1, not '\2'",
+    r"Does not validate against any of the Union .*?Expected a typing\.Literal\[(.*?)\].* Given value: (.*)": (
+        r"must be one of \1, not '\2'"
+    ),
+    r"Does not validate against any of the Union .*?Expected an? <class '(\w+)'>.* Given value: (.*)": (
+        r"must be of type \1, not '\2'"
+    ),
+    r"Expected an? <class '(\w+)'>\. Got value: (.*)": r"must be of type \1, not '\2'",
+}
+
+
+def underscored(argument: str) -> str:
+    """An option as the parser knows it: --time-limit is --time_limit, and may be written either way."""
+    option, sign, value = argument.partition("=")
+    return f"--{option[2:].replace('-', '_')}{sign}{value}" if option.startswith("--") else argument
+
+
+def dashed(text: str) -> str:
+    """A text with its options as users write them: --time-limit, and "argument time-limit" of a mistake."""
+    return re.sub(r"--\w+|(?<=argument )\w+", lambda option: option[0].replace("_", "-"), text)
+
+
+def plain(message: str) -> str:
+    """A message of jsonargparse's as one plain line."""
+    told = " ".join(message.split())
+    for pattern, words in _PLAIN.items():
+        told = re.sub(pattern, words, told)
+    return dashed(told)
