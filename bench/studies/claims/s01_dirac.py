@@ -17,7 +17,7 @@ from ....objectives.instance_noise import InstanceNoise
 from ....objectives.minimax import Minimax, NonSaturating
 from ....objectives.r1 import R1
 from ....objectives.weight_clipping import WeightClipping
-from ..engine.contract import Criterion, Part, Quantity, Row, Setting, Size, Study
+from ..engine.contract import Criterion, Measure, Part, Row, Setting, Size, Study
 from ..plotting.canvas import grid
 from ..plotting.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, label, legend
 from ..training.parallel import each
@@ -169,9 +169,9 @@ def _tail(objective: str, text: str, **options: object) -> Criterion:
     return Criterion(measurement="tail", where=where, text=f"mean distance of the last {TAIL} steps, {text}", **options)  # pyright: ignore[reportArgumentType]
 
 
-def _reported(objective: str, scheme: str) -> Quantity:
+def _reported(objective: str, scheme: str) -> Measure:
     where = {"objective": objective, "scheme": scheme}
-    return Quantity(measurement="tail", where=where, reduce="median", text=f"{objective}, {scheme}")
+    return Measure(measurement="tail", where=where, reduce="median", text=f"{objective}, {scheme}")
 
 
 CONTROLS = tuple(

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from ..engine.contract import Criterion, Part, Quantity, Row, Setting, Study
+from ..engine.contract import Criterion, Measure, Part, Row, Setting, Study
 from ..measures.lipschitz import coupled_lines, gradients
 from ..measures.quotients import gain
 from ..measures.weights import finite
@@ -147,8 +147,8 @@ def _slope(measurement: str, text: str, op: str, threshold: float, reduce: str) 
     )
 
 
-def _reported(measurement: str, critic: str, text: str, **where: str) -> Quantity:
-    return Quantity(
+def _reported(measurement: str, critic: str, text: str, **where: str) -> Measure:
+    return Measure(
         measurement=measurement, where={"critic": critic, **where}, reduce="median", text=f"{text}, {critic}"
     )
 
@@ -195,7 +195,7 @@ STUDY = Study(
                 ),
             ),
             reported=(
-                Quantity(measurement="cosine_gain", where={"toy": RING}, reduce="median", text="the same, median"),
+                Measure(measurement="cosine_gain", where={"toy": RING}, reduce="median", text="the same, median"),
                 *(_reported("cosine", name, "cosine on the ring", toy=RING) for name in TOY_CELLS),
                 *(_reported("slope", name, "mean slope") for name in CLIPPED),
             ),

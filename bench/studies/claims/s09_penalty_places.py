@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from ..engine.contract import Criterion, Op, Part, Quantity, Row, Scale, Setting, Size, Study
+from ..engine.contract import Criterion, Measure, Op, Part, Row, Scale, Setting, Size, Study
 from ..measures.lipschitz import dual, largest_gradient
 from ..measures.quotients import gain, ratio
 from ..measures.weights import finite
@@ -90,21 +90,21 @@ def _draw(axis: Axes, shown: pd.DataFrame) -> None:
     axis.set_ylim(bottom=0)
 
 
-def _ratio(measurement: str, text: str, sides: str) -> Quantity:
+def _ratio(measurement: str, text: str, sides: str) -> Measure:
     within = "min" if measurement == "box_over_line" else "max"
     where = {"sides": sides, "dimension": HIGH}
     text = f"{text} over d ≥ 16, median over seeds, {sides}"
-    return Quantity(measurement=measurement, where=where, text=text, within=within, reduce="median")
+    return Measure(measurement=measurement, where=where, text=text, within=within, reduce="median")
 
 
-def _criterion(quantity: Quantity, op: Op, threshold: float) -> Criterion:
-    return Criterion(**vars(quantity), op=op, threshold=threshold)
+def _criterion(measure: Measure, op: Op, threshold: float) -> Criterion:
+    return Criterion(**vars(measure), op=op, threshold=threshold)
 
 
-def _error(place: str, d: int, measurement: str = "error") -> Quantity:
+def _error(place: str, d: int, measurement: str = "error") -> Measure:
     where = {"place": place, "sides": "two-sided", "dimension": d}
     text = "error" if measurement == "error" else "error with K the largest gradient"
-    return Quantity(measurement=measurement, where=where, reduce="median", text=f"{text}, {place}, d = {d}")
+    return Measure(measurement=measurement, where=where, reduce="median", text=f"{text}, {place}, d = {d}")
 
 
 def _size(scale: Scale, note: str = "") -> Size:

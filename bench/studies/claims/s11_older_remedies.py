@@ -3,7 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..engine.contract import Criterion, Part, Quantity, Row, Setting, Size, Study
+from ..engine.contract import Criterion, Measure, Part, Row, Setting, Size, Study
 from ..plotting.style import GREY, ORANGE, SKY, dots, label, panels, threshold
 from ..training.generators import Cell, runs_of
 from ..training.toy_games import GRID, NS, SMOKE_STEPS, STEPS, ending_rows, game
@@ -83,7 +83,7 @@ def _parts(name: str) -> tuple[Part, Part]:
         op="<=",
         threshold=0.0,
     )
-    more = Quantity(measurement="gain_10", where=where, text="gained at weight 10", reduce="median")
+    more = Measure(measurement="gain_10", where=where, text="gained at weight 10", reduce="median")
     return (
         Part(name=f"{name} helps", criteria=(_gain(name, control=False),)),
         Part(name=f"{name} is fragile", criteria=(kept, _gain(name, control=True)), reported=(more,)),

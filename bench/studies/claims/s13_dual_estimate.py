@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from ...metrics.points import wasserstein1
-from ..engine.contract import Criterion, Part, Quantity, Row, Setting, Study
+from ..engine.contract import Criterion, Measure, Part, Row, Setting, Study
 from ..measures.lipschitz import dual
 from ..measures.weights import finite
 from ..plotting.style import dots, label, legend, panels, threshold
@@ -62,9 +62,9 @@ def _least(name: str) -> Criterion:
     )
 
 
-def _reported(name: str, toy: str) -> Quantity:
+def _reported(name: str, toy: str) -> Measure:
     where = {"critic": name, "toy": toy}
-    return Quantity(measurement="ratio", where=where, reduce="median", text=f"{name}, {toy}")
+    return Measure(measurement="ratio", where=where, reduce="median", text=f"{name}, {toy}")
 
 
 STUDY = Study(

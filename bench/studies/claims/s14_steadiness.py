@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..engine.contract import Criterion, Part, Quantity, Row, Scale, Setting, Size, Study
+from ..engine.contract import Criterion, Measure, Part, Row, Scale, Setting, Size, Study
 from ..measures.ranks import spearman
 from ..plotting.style import GREY, label, logarithmic, name_points, panels, shared_legend
 from ..training.toy_games import COLORS, COMPARISON, CORE, DATA, RING, ZOO, comparison, ending_rows
@@ -104,7 +104,7 @@ def _part(data: str) -> Part:
     cause = OFTEN_WORSE if data == RING else ""
     scatter = [("unsteady", "W1's sd in the last fifth"), ("noise", "sd of W1 between evaluations of one generator")]
     told = [
-        Quantity(measurement=name, where={"dataset": data}, reduce="median", text=f"{text}, median objective")
+        Measure(measurement=name, where={"dataset": data}, reduce="median", text=f"{text}, median objective")
         for name, text in scatter
     ]
     return Part(
@@ -112,9 +112,9 @@ def _part(data: str) -> Part:
     )
 
 
-def _steady_poor(data: str) -> tuple[Quantity, ...]:
+def _steady_poor(data: str) -> tuple[Measure, ...]:
     return tuple(
-        Quantity(
+        Measure(
             measurement="steady_poor",
             where={"dataset": data, "objective": name},
             text=f"share of seeds steadier than the median objective, yet worse, {name}",

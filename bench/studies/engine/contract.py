@@ -78,7 +78,7 @@ class Size:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Quantity:
+class Measure:
     """A number read from the records: rows are selected, reduced within a seed, then over seeds.
 
     Attributes:
@@ -97,8 +97,8 @@ class Quantity:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Criterion(Quantity):
-    """A quantity and the threshold it is held against.
+class Criterion(Measure):
+    """A measure and the threshold it is held against.
 
     Attributes:
         op, threshold: the criterion holds when `value op threshold`.
@@ -130,7 +130,7 @@ class Part:
         caveat: what a reader must know of the measurement, whatever came out.
         cause: what the failure of a criterion is put down to, as looked into in the kept record, whose its numbers are.
         replicates: what stands for seeds where the records hold none, and are not exact.
-        reported: quantities that are printed and decide nothing.
+        reported: measures that are printed and decide nothing.
     """
 
     criteria: tuple[Criterion, ...]
@@ -141,7 +141,7 @@ class Part:
     cause: str = ""
     caveat: str = ""
     replicates: str = ""
-    reported: tuple[Quantity, ...] = ()
+    reported: tuple[Measure, ...] = ()
 
 
 def refutes(*criteria: Criterion, name: str = "", reading: str = "") -> Part:
@@ -149,9 +149,9 @@ def refutes(*criteria: Criterion, name: str = "", reading: str = "") -> Part:
     return Part(criteria=criteria, holds=Outcome.FALSE, fails=Outcome.INCONCLUSIVE, name=name, reading=reading)
 
 
-def median_of(measurement: str, objective: str, text: str) -> Quantity:
+def median_of(measurement: str, objective: str, text: str) -> Measure:
     """The median over seeds of an objective's measurement; the text ends in the objective's name."""
-    return Quantity(
+    return Measure(
         measurement=measurement, where={"objective": objective}, reduce="median", text=f"{text}, {objective}"
     )
 
@@ -177,7 +177,7 @@ class Study:
         sizes: per scale how much is done, or (a string) the reason why it is not done at that scale.
         settings: fixed numbers of the experiment, for the record.
         derive: a pure function from the records to the rows that the criteria read (ratios paired by seed, …).
-        min_seeds: with fewer seeds a seeded quantity concludes nothing.
+        min_seeds: with fewer seeds a seeded measure concludes nothing.
         pictures: further figures, file stem → function of the measurements.
     """
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ...report.statistics import MIN_SEEDS, WHOLE_RANGE, bootstrap_interval, rate
-from .contract import Criterion, Outcome, Part, Quantity, Study
+from .contract import Criterion, Measure, Outcome, Part, Study
 
 OPERATORS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 SIGNS = {"<": "<", "<=": "≤", ">": ">", ">=": "≥"}
@@ -25,8 +25,8 @@ GRAVITY = (
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """A quantity's value.
+class MeasuredValue:
+    """A measure's value.
 
     Attributes:
         value: nan where nothing was measured.
@@ -36,7 +36,7 @@ class Estimate:
         seeds: how many have the measurement; 0 for an exact one.
     """
 
-    quantity: Quantity
+    measure: Measure
     value: float
     low: float
     high: float
@@ -44,14 +44,14 @@ class Estimate:
 
     @property
     def text(self) -> str:
-        """The quantity with its value, and the interval where there is one."""
-        few = self.quantity.reduce == "median" and self.seeds <= WHOLE_RANGE
-        of_all = few or self.quantity.reduce in ("max", "min")
+        """The measure with its value, and the interval where there is one."""
+        few = self.measure.reduce == "median" and self.seeds <= WHOLE_RANGE
+        of_all = few or self.measure.reduce in ("max", "min")
         if np.isnan(self.low):
             spread = "" if self.seeds == 0 else f" (too few seeds for an interval: {self.seeds})"
         else:
             spread = f" ({'range' if of_all else '95 %'} {self.low:.3g} … {self.high:.3g})"
-        return f"{self.quantity.text}: {self.value:.4g}{spread}"
+        return f"{self.measure.text}: {self.value:.4g}{spread}"
 
 
 @dataclass(frozen=True)
@@ -59,13 +59,13 @@ class Finding:
     """A criterion held against the records; `holds` is None where nothing can be concluded, and `note` says why."""
 
     criterion: Criterion
-    estimate: Estimate
+    measured: MeasuredValue
     holds: bool | None
     note: str = ""
 
     @property
     def text(self) -> str:
-        return self.estimate.text + (f" [{self.note}]" if self.note else "")
+        return self.measured.text + (f" [{self.note}]" if self.note else "")
 
 
 @dataclass(frozen=True)
@@ -75,12 +75,12 @@ class PartVerdict:
     part: Part
     outcome: Outcome
     findings: tuple[Finding, ...]
-    reported: tuple[Estimate, ...] = ()
+    reported: tuple[MeasuredValue, ...] = ()
 
     @property
     def measured(self) -> str:
-        texts = [finding.text for finding in self.findings] + [estimate.text for estimate in self.reported]
-        return "; ".join(dict.fromkeys(texts))  # two bounds on one quantity measure it once
+        texts = [finding.text for finding in self.findings] + [value.text for value in self.reported]
+        return "; ".join(dict.fromkeys(texts))  # two bounds on one measure give one text
 
     @property
     def threshold(self) -> str:
@@ -89,7 +89,7 @@ class PartVerdict:
     @property
     def seeds(self) -> int:
         """The largest number of seeds behind a finding; 0 where all are exact."""
-        return max((finding.estimate.seeds for finding in self.findings), default=0)
+        return max((finding.measured.seeds for finding in self.findings), default=0)
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def judge_part(part: Part, rows: pd.DataFrame, min_seeds: int, seeds: int = 0) -
     """
     findings = tuple(find(criterion, rows, min_seeds, seeds) for criterion in part.criteria)
     # What the scale leaves out is left out here too.
-    reported = tuple(estimate(quantity, rows) for quantity in part.reported if not select(rows, quantity).empty)
+    reported = tuple(evaluate(measure, rows) for measure in part.reported if not select(rows, measure).empty)
     return PartVerdict(part, _outcome(part, findings), findings, reported)
 
 
@@ -135,7 +135,7 @@ def find(criterion: Criterion, rows: pd.DataFrame, min_seeds: int = 3, seeds: in
     Nothing is concluded where fewer than `min_seeds` have the measurement, or not all of the `seeds` of the records:
     those that are left may be the ones at which nothing diverged.
     """
-    measured = estimate(criterion, rows)
+    measured = evaluate(criterion, rows)
     if np.isnan(measured.value):
         return Finding(criterion, measured, None, NOT_MEASURED)
     if criterion.by_interval and 0 < measured.seeds <= WHOLE_RANGE:
@@ -154,27 +154,27 @@ def find(criterion: Criterion, rows: pd.DataFrame, min_seeds: int = 3, seeds: in
     return Finding(criterion, measured, sides.pop())
 
 
-def estimate(quantity: Quantity, rows: pd.DataFrame) -> Estimate:
-    """The quantity's value in these rows, with its spread over seeds."""
-    selected = select(rows, quantity)
-    over = REDUCERS[quantity.reduce]
+def evaluate(measure: Measure, rows: pd.DataFrame) -> MeasuredValue:
+    """The measure's value in these rows, with its spread over seeds."""
+    selected = select(rows, measure)
+    over = REDUCERS[measure.reduce]
     if selected.empty:
-        return Estimate(quantity, np.nan, np.nan, np.nan, 0)
+        return MeasuredValue(measure, np.nan, np.nan, np.nan, 0)
     if "seed" not in selected or selected["seed"].isna().all():
-        return Estimate(quantity, float(over(selected[quantity.measurement])), np.nan, np.nan, 0)
-    within = REDUCERS[quantity.within or quantity.reduce]
-    groups = selected.groupby("seed")[quantity.measurement]
+        return MeasuredValue(measure, float(over(selected[measure.measurement])), np.nan, np.nan, 0)
+    within = REDUCERS[measure.within or measure.reduce]
+    groups = selected.groupby("seed")[measure.measurement]
     values = np.array([within(group.to_numpy(float)) for _, group in groups])
-    return Estimate(quantity, float(over(values)), *_spread(values, quantity), len(values))
+    return MeasuredValue(measure, float(over(values)), *_spread(values, measure), len(values))
 
 
-def select(rows: pd.DataFrame, quantity: Quantity) -> pd.DataFrame:
-    """The rows that a quantity reads; a measurement that is nan in a selected row counts as not made."""
-    if not {quantity.measurement, *quantity.where} <= set(rows.columns):
+def select(rows: pd.DataFrame, measure: Measure) -> pd.DataFrame:
+    """The rows that a measure reads; a measurement that is nan in a selected row counts as not made."""
+    if not {measure.measurement, *measure.where} <= set(rows.columns):
         return rows.iloc[:0]
-    allowed = {k: v if isinstance(v, tuple) else (v,) for k, v in quantity.where.items()}
+    allowed = {k: v if isinstance(v, tuple) else (v,) for k, v in measure.where.items()}
     masks = [rows[column].isin(list(values)) for column, values in allowed.items()]
-    return rows[reduce(operator.and_, masks, rows[quantity.measurement].notna())]
+    return rows[reduce(operator.and_, masks, rows[measure.measurement].notna())]
 
 
 def criterion_text(criterion: Criterion) -> str:
@@ -183,12 +183,12 @@ def criterion_text(criterion: Criterion) -> str:
     return f"{control}{criterion.text} {SIGNS[criterion.op]} {criterion.threshold:.7g}"
 
 
-def _spread(values: np.ndarray, quantity: Quantity) -> tuple[float, float]:
+def _spread(values: np.ndarray, measure: Measure) -> tuple[float, float]:
     if len(values) < MIN_SEEDS:
         return np.nan, np.nan
-    if quantity.reduce in ("max", "min"):
+    if measure.reduce in ("max", "min"):
         return float(values.min()), float(values.max())
-    if quantity.reduce == "mean" and set(values) <= {0.0, 1.0}:
+    if measure.reduce == "mean" and set(values) <= {0.0, 1.0}:
         share = rate(int(values.sum()), len(values))
         return share.low or 0.0, share.high or 0.0
-    return bootstrap_interval(values.tolist(), REDUCERS[quantity.reduce]) or (np.nan, np.nan)
+    return bootstrap_interval(values.tolist(), REDUCERS[measure.reduce]) or (np.nan, np.nan)

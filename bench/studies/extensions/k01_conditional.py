@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ...config.suite import Evaluation
 from ...data import load
-from ..engine.contract import Criterion, Part, Quantity, Row, Setting, Size, Study
+from ..engine.contract import Criterion, Measure, Part, Row, Setting, Size, Study
 from ..plotting.canvas import grid
 from ..plotting.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, dots, label, legend, threshold
 from ..training.generators import CellRun, runs_of
@@ -124,23 +124,23 @@ def _accuracy(name: str, data: str = LABELLED) -> dict[str, Any]:
     return {"measurement": "class_accuracy", "where": _of(name, data), "reduce": "median", "text": text}
 
 
-def _quality(name: str) -> Iterable[Quantity]:
+def _quality(name: str) -> Iterable[Measure]:
     texts: Mapping[str, str] = {"w1_tail": "W1 of points and labels", "modes_tail": "modes"}
     for measurement, text in texts.items():
         where = _of(name, LABELLED)
-        yield Quantity(measurement=measurement, where=where, reduce="median", text=f"{text}, {name}")
+        yield Measure(measurement=measurement, where=where, reduce="median", text=f"{text}, {name}")
 
 
-def _part(title: str, name: str, *besides: Quantity) -> Part:
+def _part(title: str, name: str, *besides: Measure) -> Part:
     """The class asked for is the one that comes; where the labels say nothing of the points, it comes by chance."""
     reached = Criterion(**_accuracy(name), op=">=", threshold=ENOUGH)
     control = Criterion(**_accuracy(name, RANDOM), op="<=", threshold=MOST_BY_CHANCE, control=True)
     return Part(name=title, criteria=(reached, control), reported=(*_quality(name), *besides))
 
 
-def _others() -> Iterable[Quantity]:
+def _others() -> Iterable[Measure]:
     for name in (GP_STRONG, SN, NS):
-        yield Quantity(**_accuracy(name))
+        yield Measure(**_accuracy(name))
         yield from _quality(name)
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy import integrate, stats
 
-from ..engine.contract import Criterion, Part, Quantity, Row, Setting, Study, every_scale
+from ..engine.contract import Criterion, Measure, Part, Row, Setting, Study, every_scale
 from ..plotting.style import BLUE, VERMILION, label, legend, panels, threshold
 
 SAMPLES = 1_000_000
@@ -111,7 +111,7 @@ STUDY = Study(
                 ),
             ),
             reported=(
-                Quantity(measurement="z", text="largest of five functions, median seed", within="max", reduce="median"),
+                Measure(measurement="z", text="largest of five functions, median seed", within="max", reduce="median"),
             ),
             caveat="The seeds are judged pooled (at first the median seed was, which is still told): of 25 scores of "
             "single seeds, held against the same bound, one passes it by chance once in 15 times. In results/reference "

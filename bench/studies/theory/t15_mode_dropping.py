@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from scipy.stats import norm
 from torch import Tensor
 
-from ..engine.contract import Criterion, Part, Quantity, Row, Setting, Study, every_scale
+from ..engine.contract import Criterion, Measure, Part, Row, Setting, Study, every_scale
 from ..plotting.style import BLUE, GREEN, GREY, VERMILION, label, legend, panels
 
 MODE, SPREAD, STARTS, STEPS = 3.0, 1.0, 50, 1000
@@ -148,9 +148,9 @@ def _share(name: str, column: str, text: str) -> Criterion:
     return Criterion(measurement=column, where={"divergence": name}, reduce="mean", text=text, op=">=", threshold=0.95)
 
 
-def _best(name: str, mode: float = MODE) -> Quantity:
+def _best(name: str, mode: float = MODE) -> Measure:
     text = f"modes covered by the best optimum, modes at ±{mode:g}"
-    return Quantity(measurement="best_modes", where={"divergence": name, "mode": mode}, text=text)
+    return Measure(measurement="best_modes", where={"divergence": name, "mode": mode}, text=text)
 
 
 STUDY = Study(

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from ....objectives.game import critic_step
 from ....objectives.minimax import Minimax
-from ..engine.contract import Criterion, Part, Quantity, Row, Setting, Study, every_scale
+from ..engine.contract import Criterion, Measure, Part, Row, Setting, Study, every_scale
 from ..plotting.style import BLUE, GREEN, VERMILION, label, legend, panels, threshold
 from ..training.sheet import Sheet, sheet
 
@@ -100,7 +100,7 @@ STUDY = Study(
                 ),
             ),
             reported=(
-                Quantity(measurement="first", where={"rate": RATES[1]}, text="the same step at lr 2e-4, worst seed"),
+                Measure(measurement="first", where={"rate": RATES[1]}, text="the same step at lr 2e-4, worst seed"),
             ),
         ),
     ),

@@ -122,6 +122,6 @@ def test_image_studies_run_at_smoke(name: str, tmp_path: Path) -> None:
     measurements = store.frame(STUDIES[name].run(found))
     verdict = judge(STUDIES[name], measurements)
     assert {str(part.outcome) for part in verdict.parts} == {"inconclusive"}
-    assert not any(math.isnan(finding.estimate.value) for part in verdict.parts for finding in part.findings)
+    assert not any(math.isnan(finding.measured.value) for part in verdict.parts for finding in part.findings)
     for picture in (STUDIES[name].plot, *STUDIES[name].pictures.values()):
         picture(measurements).savefig(tmp_path / "plot.png", dpi=40)

@@ -6,10 +6,10 @@ import pytest
 from scipy import stats
 
 from lipbench.bench.report.statistics import WHOLE_RANGE
-from lipbench.bench.studies import STUDIES, Criterion, Outcome, Part, Quantity, Study
+from lipbench.bench.studies import STUDIES, Criterion, Measure, Outcome, Part, Study
 from lipbench.bench.studies.engine import judge
 from lipbench.bench.studies.engine.contract import refutes
-from lipbench.bench.studies.engine.judge import OPERATORS, criterion_text, estimate, find
+from lipbench.bench.studies.engine.judge import OPERATORS, criterion_text, evaluate, find
 
 CASES = [(name, place) for name, study in STUDIES.items() for place in range(len(study.criteria))]
 
@@ -104,28 +104,28 @@ def study_of(*parts: Part) -> Study:
 
 def test_estimate_reduces_within_a_seed_and_then_over_seeds() -> None:
     rows = pd.DataFrame({"seed": [0, 0, 1, 1, 2, 2], "error": [1.0, 5.0, 2.0, 3.0, 0.0, 9.0]})
-    worst_of_median = estimate(Quantity(measurement="error", text="", within="max", reduce="median"), rows)
+    worst_of_median = evaluate(Measure(measurement="error", text="", within="max", reduce="median"), rows)
     assert worst_of_median.value == 5.0 and worst_of_median.seeds == 3
-    mean_of_smallest = estimate(Quantity(measurement="error", text="", within="min", reduce="mean"), rows)
+    mean_of_smallest = evaluate(Measure(measurement="error", text="", within="min", reduce="mean"), rows)
     assert mean_of_smallest.value == pytest.approx(1.0)
 
 
 def test_estimate_selects_rows_by_value_and_by_any_of_several() -> None:
     rows = pd.DataFrame({"kind": ["a", "b", "c"], "error": [1.0, 2.0, 4.0]})
-    assert estimate(Quantity(measurement="error", text="", where={"kind": "b"}), rows).value == 2.0
-    assert estimate(Quantity(measurement="error", text="", where={"kind": ("a", "c")}), rows).value == 4.0
-    assert np.isnan(estimate(Quantity(measurement="error", text="", where={"kind": "d"}), rows).value)
-    assert np.isnan(estimate(Quantity(measurement="error", text="", where={"other": 1}), rows).value)
+    assert evaluate(Measure(measurement="error", text="", where={"kind": "b"}), rows).value == 2.0
+    assert evaluate(Measure(measurement="error", text="", where={"kind": ("a", "c")}), rows).value == 4.0
+    assert np.isnan(evaluate(Measure(measurement="error", text="", where={"kind": "d"}), rows).value)
+    assert np.isnan(evaluate(Measure(measurement="error", text="", where={"other": 1}), rows).value)
 
 
 def test_estimate_of_rows_without_seed_is_exact() -> None:
-    exact = estimate(BELOW, pd.DataFrame({"error": [0.5, 0.25, 0.75]}))
+    exact = evaluate(BELOW, pd.DataFrame({"error": [0.5, 0.25, 0.75]}))
     assert (exact.value, exact.seeds) == (0.5, 0) and np.isnan(exact.low)
 
 
 def test_estimate_interval_is_a_percentile_bootstrap_over_seeds() -> None:
     values = np.array([0.1, 0.4, 0.9, 1.6, 2.5, 3.6])
-    found = estimate(replace(BELOW, reduce="mean"), errors(*values))
+    found = evaluate(replace(BELOW, reduce="mean"), errors(*values))
     draws = np.random.default_rng(1).choice(values, (20_000, len(values))).mean(axis=1)
     assert (found.low, found.high) == pytest.approx(tuple(np.percentile(draws, [2.5, 97.5])), rel=0.05)
     reference = stats.bootstrap((values,), np.mean, method="percentile", rng=np.random.default_rng(2))
@@ -135,16 +135,16 @@ def test_estimate_interval_is_a_percentile_bootstrap_over_seeds() -> None:
 def test_estimate_of_a_share_has_wilsons_interval() -> None:
     """The bootstrap of three ones would be [1, 1]."""
     share = replace(BELOW, reduce="mean")
-    found = estimate(share, errors(1.0, 1.0, 1.0))
+    found = evaluate(share, errors(1.0, 1.0, 1.0))
     reference = stats.binomtest(3, 3).proportion_ci(method="wilson")
     assert (found.value, found.low, found.high) == pytest.approx((1.0, reference.low, reference.high))
     assert "(95 % 0.439 … 1)" in found.text
     found, reference = (
-        estimate(share, errors(0.0, 1.0, 0.0, 1.0, 0.0)),
+        evaluate(share, errors(0.0, 1.0, 0.0, 1.0, 0.0)),
         stats.binomtest(2, 5).proportion_ci(method="wilson"),
     )
     assert (found.value, found.low, found.high) == pytest.approx((0.4, reference.low, reference.high))
-    assert estimate(BELOW, errors(0.0, 1.0, 1.0)).low == 0.0  # a median is none
+    assert evaluate(BELOW, errors(0.0, 1.0, 1.0)).low == 0.0  # a median is none
 
 
 def test_two_bounds_on_one_quantity_measure_it_once() -> None:
@@ -154,20 +154,20 @@ def test_two_bounds_on_one_quantity_measure_it_once() -> None:
 
 
 def test_estimate_of_an_extreme_shows_the_range() -> None:
-    found = estimate(replace(BELOW, reduce="max"), errors(3.0, 1.0, 2.0))
+    found = evaluate(replace(BELOW, reduce="max"), errors(3.0, 1.0, 2.0))
     assert (found.value, found.low, found.high) == (3.0, 1.0, 3.0)
     assert "range 1 … 3" in found.text
 
 
 @pytest.mark.parametrize(("seeds", "told"), [(3, "range"), (5, "range"), (6, "95 %")])
 def test_estimate_of_a_median_calls_an_interval_that_is_the_range_so(seeds: int, told: str) -> None:
-    found = estimate(BELOW, errors(*(float(2**i) for i in range(seeds))))
+    found = evaluate(BELOW, errors(*(float(2**i) for i in range(seeds))))
     assert BELOW.reduce == "median" and f"({told} " in found.text
     assert ((found.low, found.high) == (1.0, 2.0 ** (seeds - 1))) is (told == "range")
 
 
 def test_estimate_of_few_seeds_says_so() -> None:
-    assert "too few seeds for an interval: 2" in estimate(BELOW, errors(0.1, 0.2)).text
+    assert "too few seeds for an interval: 2" in evaluate(BELOW, errors(0.1, 0.2)).text
 
 
 def test_finding_with_few_seeds_concludes_nothing() -> None:
@@ -235,11 +235,11 @@ def test_judge_reads_the_derived_rows() -> None:
 
 
 def test_quantities_that_a_scale_leaves_out_are_not_reported() -> None:
-    made, left_out = (Quantity(measurement=name, text=name, reduce="median") for name in ("made", "left_out"))
+    made, left_out = (Measure(measurement=name, text=name, reduce="median") for name in ("made", "left_out"))
     criterion = Criterion(measurement="made", text="made", reduce="median", op=">", threshold=0.0)
     study = replace(STUDIES["T1"], parts=(Part(criteria=(criterion,), reported=(made, left_out)),), derive=lambda m: m)
     rows = pd.DataFrame({"seed": [0, 1, 2], "made": [1.0, 2.0, 4.0]})
-    assert [e.quantity.text for e in judge(study, rows).parts[0].reported] == ["made"]
+    assert [e.measure.text for e in judge(study, rows).parts[0].reported] == ["made"]
 
 
 def test_criterion_says_its_threshold_to_the_digit_that_matters() -> None:

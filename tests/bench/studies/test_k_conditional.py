@@ -152,7 +152,7 @@ def test_k1_runs_at_smoke_is_judged_and_drawn(tmp_path: Path) -> None:
     assert list(zip(ends["objective"], ends["dataset"], strict=True)) == list(DECIDING)
     assert ends["class_accuracy"].between(0, 1).all() and ends["w1_tail"].gt(0).all()
     assert measurements.groupby(["objective", "dataset"])["asked"].count().tolist() == [400] * 4
-    estimates = [found.estimate.value for part in judge(STUDY, measurements).parts for found in part.findings]
+    estimates = [finding.measured.value for part in judge(STUDY, measurements).parts for finding in part.findings]
     assert len(estimates) == 4 and not np.isnan(estimates).any()
     execute.draw(STUDY, measurements, tmp_path, dpi=40)
     assert (tmp_path / "plot.png").exists()

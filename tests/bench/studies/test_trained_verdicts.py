@@ -278,18 +278,18 @@ def test_s14_names_the_steady_and_poor_of_each_data_set_alone() -> None:
     rows += [r for r in steadiness([1, 2, 3, 4, 5]) if r["dataset"] == "25gaussians"]
     ring, even = judge(STUDIES["S14"], store.frame(rows)).parts
     named = [
-        [e.quantity.where["objective"] for e in part.reported if e.quantity.measurement == "steady_poor"]
+        [e.measure.where["objective"] for e in part.reported if e.measure.measurement == "steady_poor"]
         for part in (ring, even)
     ]
     assert named == [["GP .1", "SN"], []]
-    (sd,) = [e.value for e in ring.reported if e.quantity.measurement == "unsteady"]
+    (sd,) = [e.value for e in ring.reported if e.measure.measurement == "unsteady"]
     assert sd == pytest.approx(0.3)
 
 
 def test_s14_tells_what_evaluations_of_one_generator_differ_by() -> None:
     rows = [r | {"w1_noise": 0.01 * r["w1_final"]} for r in steadiness([3, 5, 4, 2, 1])]
     for part in judge(STUDIES["S14"], store.frame(rows)).parts:
-        told = {e.quantity.measurement: e.value for e in part.reported}
+        told = {e.measure.measurement: e.value for e in part.reported}
         assert told["noise"] == pytest.approx(0.03) and told["unsteady"] == pytest.approx(0.3)
 
 
@@ -374,7 +374,7 @@ def test_trained_studies_run_at_smoke(name: str, tmp_path: Path) -> None:
     size = STUDIES[name].sizes["smoke"]
     assert isinstance(size, Size)
     measurements = store.frame(STUDIES[name].run(Setting("smoke", (0,), size.options, tmp_path, tmp_path / "runs")))
-    estimates = [f.estimate for part in judge(STUDIES[name], measurements).parts for f in part.findings]
+    estimates = [f.measured for part in judge(STUDIES[name], measurements).parts for f in part.findings]
     assert estimates
     # Two objectives on the ring are too few to rank.
     left_out = {"S14": 1}

@@ -12,7 +12,7 @@ from .....models.recipe import Recipe
 from .....objectives.base import Batch, Objective
 from .....objectives.game import generator_step
 from ....run.machine import device_name
-from ...engine.contract import Part, Quantity, Row, Setting, Size, Study
+from ...engine.contract import Measure, Part, Row, Setting, Size, Study
 from ...plotting.style import panels
 from ...training.fixed_generator import untrained
 from ...training.image_games import LARGE, NEEDS_A_GPU, ON_IMAGES, SMALL, data_of, device_of, named
@@ -89,9 +89,9 @@ def plot(measurements: pd.DataFrame) -> Figure:
     return figure
 
 
-def _reported(measurement: str, timed: str, constraint: str, text: str) -> Quantity:
+def _reported(measurement: str, timed: str, constraint: str, text: str) -> Measure:
     where = {"timed": timed, "constraint": constraint}
-    return Quantity(measurement=measurement, where=where, reduce="median", text=text)
+    return Measure(measurement=measurement, where=where, reduce="median", text=text)
 
 
 WHAT = f"an iteration ({RECIPE.n_critic} critic steps, 1 of the generator)"

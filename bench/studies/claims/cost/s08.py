@@ -13,7 +13,7 @@ from .....models.gan import stream_seed
 from .....models.networks import draw_latent
 from .....models.recipe import Recipe
 from .....objectives.base import Batch
-from ...engine.contract import Part, Quantity, Row, Setting, Size, Study
+from ...engine.contract import Measure, Part, Row, Setting, Size, Study
 from ...plotting.style import panels
 from .timing import GP, LEAST, MOST, MOST_SN, NONE, OBJECTIVES, SN, WARM_UP, cost, draw, prepare, race, ratios
 
@@ -63,9 +63,9 @@ def plot(measurements: pd.DataFrame) -> Figure:
     return figure
 
 
-def _milliseconds(name: str) -> Quantity:
+def _milliseconds(name: str) -> Measure:
     where: Mapping[str, str] = {"networks": name, "constraint": NONE}
-    return Quantity(measurement="seconds", where=where, reduce="median", text=f"seconds without a constraint, {name}")
+    return Measure(measurement="seconds", where=where, reduce="median", text=f"seconds without a constraint, {name}")
 
 
 STUDY = Study(
@@ -89,7 +89,7 @@ STUDY = Study(
             name="SN on convolutions is cheap",
             criteria=(cost(SN, "<=", MOST_SN, f"a critic step on {DCGAN}", networks=DCGAN),),
             reported=(
-                Quantity(
+                Measure(
                     measurement="ratio",
                     where={"networks": MLP, "constraint": SN},
                     reduce="median",

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ....records.quantities import KNOWN
-from ...engine.contract import Criterion, Part, Quantity, Row, Setting, Study
+from ...engine.contract import Criterion, Measure, Part, Row, Setting, Study
 from ...measures.quotients import relative
 from ...plotting.canvas import grid
 from ...plotting.style import GREY, dots, draw_course, label, legend, panels, shared_legend, threshold
@@ -113,13 +113,13 @@ def _collapse(name: str) -> dict[str, object]:
     return {"measurement": "collapse", "where": _common(GRID, name), "reduce": "median", "text": text}
 
 
-def _part(name: str, title: str, *reported: Quantity, cause: str = "") -> Part:
+def _part(name: str, title: str, *reported: Measure, cause: str = "") -> Part:
     criterion = Criterion(**_collapse(name), op="<=", threshold=SHARE)  # pyright: ignore[reportArgumentType]
     return Part(name=f"less mode collapse: {title}", criteria=(criterion,), reported=reported, cause=cause)
 
 
-def _reported(measurement: str, data: str, name: str, text: str) -> Quantity:
-    return Quantity(measurement=measurement, where=_common(data, name), reduce="median", text=text)
+def _reported(measurement: str, data: str, name: str, text: str) -> Measure:
+    return Measure(measurement=measurement, where=_common(data, name), reduce="median", text=text)
 
 
 def _common(data: str, name: str) -> dict[str, str]:
@@ -145,7 +145,7 @@ STUDY = Study(
             _reported("mode_kl_tail", GRID, NS, "mode-KL of NS, nats"),
             cause="Its mode-KL is .06 to .07 from update 150 to 600, then drifts to .17 at the end (medians).",
         ),
-        _part(GP, "GP, λ = .1", Quantity(**_collapse(GP_STRONG))),  # pyright: ignore[reportArgumentType]
+        _part(GP, "GP, λ = .1", Measure(**_collapse(GP_STRONG))),  # pyright: ignore[reportArgumentType]
         _part(SN, "SN"),
         Part(
             name="better samples: a strong discriminator against SN",

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from ...engine.contract import Criterion, Part, Quantity, Row
+from ...engine.contract import Criterion, Measure, Part, Row
 from ...measures.ranks import spearman
 from ...plotting.canvas import grid
 from ...plotting.style import GREY, label
@@ -104,5 +104,5 @@ def _above(name: str, reference: str) -> Criterion:
     )
 
 
-def _rho(name: str, measurement: str = "rho", text: str = "ρ") -> Quantity:
-    return Quantity(measurement=measurement, where={"objective": name}, reduce="median", text=f"{text}, {name}")
+def _rho(name: str, measurement: str = "rho", text: str = "ρ") -> Measure:
+    return Measure(measurement=measurement, where={"objective": name}, reduce="median", text=f"{text}, {name}")

@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ....config.recipes import SNGAN_SETTINGS
-from ...engine.contract import Criterion, Part, Quantity, Row
+from ...engine.contract import Criterion, Measure, Part, Row
 from ...plotting.style import BLACK, SKY, YELLOW, crosses, label, legend, threshold
 
 SETTINGS = {name[-1].upper(): name for name in SNGAN_SETTINGS}
@@ -36,7 +36,7 @@ def counts(runs: pd.DataFrame, good: pd.Series) -> list[Row]:
     return found
 
 
-def part(name: str, sn: str, gp: str, *reported: Quantity) -> Part:
+def part(name: str, sn: str, gp: str, *reported: Measure) -> Part:
     """SN succeeds in at least five of the six settings, GP in fewer of D–F than of A–C."""
     enough = Criterion(
         measurement="successes",
@@ -57,9 +57,9 @@ def part(name: str, sn: str, gp: str, *reported: Quantity) -> Part:
     return Part(name=name, criteria=(enough, fewer), reported=(successes(gp), *reported))
 
 
-def successes(name: str) -> Quantity:
+def successes(name: str) -> Measure:
     """How many of the six settings succeed."""
-    return Quantity(
+    return Measure(
         measurement="successes", where={"objective": name}, reduce="median", text=f"settings that succeed, {name}"
     )
 

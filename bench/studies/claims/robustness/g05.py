@@ -5,7 +5,7 @@ import math
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ...engine.contract import Quantity, Row, Setting, Study
+from ...engine.contract import Measure, Row, Setting, Study
 from ...plotting.style import label, legend, panels, threshold
 from ...training.image_games import CLIP, COLORS, GP, NS, ON_IMAGES, SMALL, SN, ending, game, image_runs, sizes
 from .counts import SETTINGS, bars, counts, medians, part, successes
@@ -68,7 +68,7 @@ STUDY = Study(
             GP,
             successes(NS),
             successes(CLIP),
-            Quantity(measurement="best", reduce="median", text="the best FD of a seed"),
+            Measure(measurement="best", reduce="median", text="the best FD of a seed"),
         ),
     ),
     plot=plot,

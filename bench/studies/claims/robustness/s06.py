@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from ....config.suite import Evaluation
-from ...engine.contract import Criterion, Part, Quantity, Row, Setting, Size, Study
+from ...engine.contract import Criterion, Measure, Part, Row, Setting, Size, Study
 from ...plotting.style import GREY, label, legend, panels, threshold
 from ...training.generators import Cell, runs_of
 from ...training.toy_games import CLIP, COLORS, GP, GP_STRONG, MINIMAX, NS, SMOKE_STEPS, SN, STEPS, ending_rows, game
@@ -139,7 +139,7 @@ STUDY = Study(
                 Criterion(measurement="sign_p", text="sign test between the two, p", op="<", threshold=0.05),
             ),
             reported=tuple(
-                Quantity(measurement=name, text=f"pairs with which {told}")
+                Measure(measurement=name, text=f"pairs with which {told}")
                 for name, told in (("only_gp", "only GP succeeds"), ("only_ns", "only NS"), ("both", "both"))
             ),
             caveat="NS does not succeed with the common setting's own networks either (S5): what is seen is that GP "

@@ -5,7 +5,7 @@ Rows are endings of runs with a column `factor`; which quality counts is the stu
 
 import pandas as pd
 
-from ...engine.contract import Criterion, Part, Quantity, Row
+from ...engine.contract import Criterion, Measure, Part, Row
 from ...measures.quotients import ratio
 
 NORMS = ("none", "batch", "layer")
@@ -26,9 +26,9 @@ def strength(ends: pd.DataFrame, quality: str) -> Row:
     return {f"strong_{name}": ratio(float(values.iloc[-1]), float(values.iloc[0])) for name, values in by_name}
 
 
-def reported(measurement: str, text: str) -> Quantity:
+def reported(measurement: str, text: str) -> Measure:
     """A median over seeds that decides nothing."""
-    return Quantity(measurement=measurement, reduce="median", text=text)
+    return Measure(measurement=measurement, reduce="median", text=text)
 
 
 def norms_part(quality: str) -> Part:

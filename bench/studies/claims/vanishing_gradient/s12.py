@@ -3,7 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ...engine.contract import Criterion, Part, Quantity, Row, Setting, Study
+from ...engine.contract import Criterion, Measure, Part, Row, Setting, Study
 from ...measures.quotients import gain
 from ...plotting.style import BLACK, SKY, VERMILION, legend, panels
 from ...training.trainings import MINIMAX, noise_cells, sheet_runs, sheet_sizes
@@ -48,8 +48,8 @@ def _gain(objective: str) -> Criterion:
     )
 
 
-def _last(objective: str) -> Quantity:
-    return Quantity(
+def _last(objective: str) -> Measure:
+    return Measure(
         measurement="last", where={"objective": objective}, reduce="median", text=f"last gradient, {objective}"
     )
 

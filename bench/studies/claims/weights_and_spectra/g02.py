@@ -7,7 +7,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ...engine.contract import Criterion, Part, Quantity, Row, Setting, Study, refutes
+from ...engine.contract import Criterion, Measure, Part, Row, Setting, Study, refutes
 from ...measures.lipschitz import clipping_bound, layers, steepest
 from ...measures.weights import finite, histogram, share_of_extremes, spectra, weights
 from ...plotting.canvas import grid
@@ -93,8 +93,8 @@ def _criterion(measurement: str, text: str, op: str, threshold: float, **options
     return Criterion(measurement=measurement, text=text, op=op, threshold=threshold, **options)  # pyright: ignore[reportArgumentType]
 
 
-def _reported(measurement: str, text: str, **where: str) -> Quantity:
-    return Quantity(measurement=measurement, where=where, reduce="median", within="max", text=text)
+def _reported(measurement: str, text: str, **where: str) -> Measure:
+    return Measure(measurement=measurement, where=where, reduce="median", within="max", text=text)
 
 
 def _sigma(op: str, threshold: float, reduce: str) -> Criterion:

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from ...engine.contract import Criterion, Part, Quantity, Row, Scale, Setting, Size, Study
+from ...engine.contract import Criterion, Measure, Part, Row, Scale, Setting, Size, Study
 from ...measures.weights import NEAR, finite, histogram, share_of_extremes, weights
 from ...plotting.style import BLACK, BLUE, GREY, PURPLE, label, legend, panels
 from ...training.critics import trained
@@ -90,8 +90,8 @@ def _share(name: str, text: str, **options: object) -> Criterion:
     return Criterion(measurement="extreme", where=where, text=f"share of weights {text}, worst seed", **options)  # pyright: ignore[reportArgumentType]
 
 
-def _reported(measurement: str, name: str, text: str) -> Quantity:
-    return Quantity(measurement=measurement, where={"critic": name}, reduce="median", text=text)
+def _reported(measurement: str, name: str, text: str) -> Measure:
+    return Measure(measurement=measurement, where={"critic": name}, reduce="median", text=text)
 
 
 UNTRAINED = (

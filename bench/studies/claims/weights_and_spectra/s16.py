@@ -5,7 +5,7 @@ import math
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ...engine.contract import Criterion, Part, Quantity, Row, Setting, Size, Study
+from ...engine.contract import Criterion, Measure, Part, Row, Setting, Size, Study
 from ...measures.lipschitz import clipping_bound, layer_norms, product, steepest
 from ...measures.weights import finite
 from ...plotting.style import BLUE, GREEN, PURPLE, SKY, VERMILION, dots, label, legend, panels, threshold
@@ -71,15 +71,15 @@ def plot(measurements: pd.DataFrame) -> Figure:
     return figure
 
 
-def _slope(cell: str, study: str) -> Quantity:
+def _slope(cell: str, study: str) -> Measure:
     where = {"study": study, "cell": cell}
-    return Quantity(measurement="slope", where=where, reduce="median", within="median", text=f"slope, {cell} ({study})")
+    return Measure(measurement="slope", where=where, reduce="median", within="median", text=f"slope, {cell} ({study})")
 
 
-def _tightness(kind: str) -> Quantity:
+def _tightness(kind: str) -> Measure:
     where = {"kind": kind, "study": SHALLOW}
     text = f"slope/product, median, {kind} (without S3's 12 layers)"
-    return Quantity(measurement="tightness", where=where, reduce="median", within="median", text=text)
+    return Measure(measurement="tightness", where=where, reduce="median", within="median", text=text)
 
 
 NOTE = "the critics of S2, S3, S4, S9, S12 and S17 as they are at this scale"
