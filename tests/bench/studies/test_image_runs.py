@@ -12,7 +12,8 @@ from lipbench.bench.config.suite import Evaluation
 from lipbench.bench.data import Dataset
 from lipbench.bench.studies import STUDIES, NotAtThisScale, Setting, Size
 from lipbench.bench.studies.claims.vanishing_gradient.g01 import RECIPE
-from lipbench.bench.studies.engine import judge, store
+from lipbench.bench.studies.engine import store
+from lipbench.bench.studies.engine.judge import judge
 from lipbench.bench.studies.engine.runner import datasets_of
 from lipbench.bench.studies.training import image_games
 from lipbench.bench.studies.training.critics import CriticRun

@@ -14,8 +14,9 @@ from scipy import stats
 
 from lipbench.bench.studies import STUDIES, Outcome
 from lipbench.bench.studies.claims.weights_and_spectra.g02 import lost
-from lipbench.bench.studies.engine import judge, store
 from lipbench.bench.studies.engine import runner as execute
+from lipbench.bench.studies.engine import store
+from lipbench.bench.studies.engine.judge import judge
 from lipbench.bench.studies.measures.weights import share_of_extremes
 
 Rows = list[dict[str, Any]]

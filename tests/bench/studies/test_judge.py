@@ -7,9 +7,8 @@ from scipy import stats
 
 from lipbench.bench.report.statistics import WHOLE_RANGE
 from lipbench.bench.studies import STUDIES, Criterion, Measure, Outcome, Part, Study
-from lipbench.bench.studies.engine import judge
 from lipbench.bench.studies.engine.contract import refutes
-from lipbench.bench.studies.engine.judge import OPERATORS, criterion_text, evaluate, find
+from lipbench.bench.studies.engine.judge import OPERATORS, criterion_text, evaluate, find, judge
 
 CASES = [(name, place) for name, study in STUDIES.items() for place in range(len(study.criteria))]
 

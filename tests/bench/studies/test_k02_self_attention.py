@@ -12,8 +12,9 @@ from lipbench.bench.config.spec import expand
 from lipbench.bench.data import load
 from lipbench.bench.data.parity import LEVEL, PATCHES
 from lipbench.bench.studies import STUDIES, Outcome, Setting, Size
-from lipbench.bench.studies.engine import judge, store
 from lipbench.bench.studies.engine import runner as execute
+from lipbench.bench.studies.engine import store
+from lipbench.bench.studies.engine.judge import judge
 from lipbench.bench.studies.extensions import k02_self_attention as k2
 
 REPRODUCED, NOT, OPEN = Outcome.REPRODUCED, Outcome.NOT_REPRODUCED, Outcome.INCONCLUSIVE

@@ -15,8 +15,9 @@ from lipbench.bench.config.spec import expand
 from lipbench.bench.config.suite import Evaluation
 from lipbench.bench.data import load
 from lipbench.bench.studies import STUDIES, Outcome, Setting, Size
-from lipbench.bench.studies.engine import judge, store
 from lipbench.bench.studies.engine import runner as execute
+from lipbench.bench.studies.engine import store
+from lipbench.bench.studies.engine.judge import judge
 from lipbench.bench.studies.extensions.k01_conditional import (
     ALL,
     CLASSES,

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from lipbench.bench.studies import STUDIES, Setting, Study
 from lipbench.bench.studies.claims.weights_and_spectra.s16 import measure as measure_bounds
-from lipbench.bench.studies.engine import judge
+from lipbench.bench.studies.engine.judge import judge
 from lipbench.bench.studies.engine.store import frame
 from lipbench.bench.studies.training.critics import CriticRun, Trained
 from lipbench.bench.studies.training.fixed_generator import NoisyData

@@ -16,7 +16,7 @@ from lipbench.bench.studies.claims.vanishing_gradient.s12 import STUDY as S12
 from lipbench.bench.studies.claims.weights_and_spectra.s03 import STUDY as S3
 from lipbench.bench.studies.claims.weights_and_spectra.s16 import STUDY as S16
 from lipbench.bench.studies.claims.weights_and_spectra.s17 import STUDY as S17
-from lipbench.bench.studies.engine import judge
+from lipbench.bench.studies.engine.judge import judge
 
 SEEDS = (0, 1, 2)
 YES, NO, OPEN, FALSE, DISPUTED = (

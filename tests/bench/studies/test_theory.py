@@ -9,8 +9,8 @@ import torch
 from scipy import integrate, stats
 
 from lipbench.bench.studies import STUDIES, Setting, Size
-from lipbench.bench.studies.engine import judge, store
-from lipbench.bench.studies.engine.judge import select
+from lipbench.bench.studies.engine import store
+from lipbench.bench.studies.engine.judge import judge, select
 from lipbench.bench.studies.theory import (
     discriminator,
     t01_push_forward,

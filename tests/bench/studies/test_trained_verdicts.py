@@ -13,8 +13,9 @@ from scipy import stats
 from lipbench.bench.config.suite import Evaluation
 from lipbench.bench.report.statistics import WHOLE_RANGE
 from lipbench.bench.studies import STUDIES, Outcome, Setting, Size
-from lipbench.bench.studies.engine import judge, store
 from lipbench.bench.studies.engine import runner as execute
+from lipbench.bench.studies.engine import store
+from lipbench.bench.studies.engine.judge import judge
 from lipbench.bench.studies.training import toy_games
 
 Rows = list[dict[str, Any]]
