@@ -65,10 +65,10 @@ def run(
         return 0
 
     from ..config.suite import load_suite
-    from ..run.train import RunContext
+    from ..run.context import RunContext
     from ..sweep.downloads import fetch
     from ..sweep.executors import Limits, Options, choose
-    from ..sweep.runner import sweep
+    from ..sweep.runner import Runner, sweep
 
     loaded, folder = load_suite(suite, overrides)
     if download:
@@ -76,10 +76,9 @@ def run(
     options = Options(jobs, device, Limits(retries, time_limit), address, gpus_per_run, slurm or ())
     choice = choose(executor, options)
     where, loggers = out or Path("results") / loaded.name, tuple(logger or ())
-    place = RunContext(
-        where, choice.device, choice.threads, loggers, checkpoint_seconds, weights and weights.absolute()
-    )
-    return sweep(loaded, folder, place, choice.executor, data, Console(), request)
+    weights = weights and weights.absolute()
+    context = RunContext(where, choice.device, choice.threads, loggers, checkpoint_seconds, weights, data, folder)
+    return sweep(loaded, Runner(context, choice.executor, Console()), request)
 
 
 def report(folder: Path) -> int:
@@ -133,9 +132,10 @@ def tune(
         checkpoint_seconds: time between two checkpoints of a run, from which an interrupted one goes on.
     """
     from ..config.suite import load_suite
-    from ..run.train import RunContext
+    from ..run.context import RunContext
     from ..sweep.downloads import fetch
     from ..sweep.executors import Options, choose
+    from ..sweep.runner import Runner
     from ..tuning import tune as search
 
     overrides = [*(set or []), *([f"seeds={seeds}"] if seeds is not None else [])]
@@ -144,8 +144,9 @@ def tune(
         fetch(loaded.datasets, data, loaded.evaluation.extractor, weights)
     choice = choose("local", Options(jobs, device))
     where = out or Path("results") / f"{loaded.name}-tune"
-    place = RunContext(where, choice.device, choice.threads, (), checkpoint_seconds, weights and weights.absolute())
-    return search(loaded, folder, place, choice.executor, budget, metric, data, Console())
+    weights = weights and weights.absolute()
+    context = RunContext(where, choice.device, choice.threads, (), checkpoint_seconds, weights, data, folder)
+    return search(loaded, Runner(context, choice.executor, Console()), budget, metric)
 
 
 def compare(first: Path, second: Path, *, out: Path | None = None) -> int:

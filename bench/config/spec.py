@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
@@ -18,7 +18,7 @@ from ..data import found_name, kind_of, user_content
 from .plugins import ResolvedObjective, bind_arguments, build_objective, find_objective
 from .recipes import Preset
 from .resolve import check_recipe, resolve_recipe
-from .suite import Named, Suite, label
+from .suite import Combination, Named, Suite, label
 
 SCHEMA_VERSION = 1
 ROOT = Path(__file__).parents[2]
@@ -32,8 +32,8 @@ PLAIN = {"accelerate": "none", "precision": "32", "content": None}  # part of th
 class RunSpec:
     """Everything that decides what a run computes, and the labels it goes by in tables.
 
-    `objective_target`, `folder` and `data_dir` say where things are found; they are not part of the identity.
-    `content` is a hash of a user's own pictures: with other files in their folder it is another run.
+    `objective_target` is what the suite calls the objective, which is no part of the identity. `content` is a hash of a
+    user's own pictures: with other files in their folder it is another run.
     """
 
     objective: str
@@ -49,8 +49,6 @@ class RunSpec:
     steps: int
     evaluation: dict[str, int]
     objective_target: str
-    folder: str
-    data_dir: str | None = None
     skip: str | None = None
     accelerate: str = "none"
     precision: str = "32"
@@ -59,7 +57,7 @@ class RunSpec:
     @property
     def identity(self) -> dict[str, Any]:
         """What the run's id is a hash of."""
-        located = ("objective_target", "folder", "data_dir", "skip")
+        located = ("objective_target", "skip")
         plain = [key for key, value in PLAIN.items() if getattr(self, key) == value]
         kept = {k: v for k, v in asdict(self).items() if k not in (*located, *plain)}
         return kept | {"code": code_version()}
@@ -109,12 +107,26 @@ def code_version() -> str:
     return digest.hexdigest()[:16]
 
 
-def expand(suite: Suite, folder: Path, data_dir: Path | None = None) -> list[RunSpec]:
+class Folders(Protocol):
+    """Where the things are that a suite names; a `RunContext` has them."""
+
+    @property
+    def suite_folder(self) -> Path:
+        """Of the suite file: where plug-ins given by a relative path are looked for first."""
+        ...
+
+    @property
+    def data(self) -> Path | None:
+        """Of the data sets kept in files, ~/.cache/lipbench if None."""
+        ...
+
+
+def expand(suite: Suite, context: Folders) -> list[RunSpec]:
     """The runs of a suite, in the order they are to be made. Raises BadInput for what cannot be resolved."""
     for entry in suite.recipe:
-        check_recipe(entry, _names(suite, folder), f"{suite.where}: recipe")
-    specs = [_resolve(suite, folder, data_dir, *cell) for cell in suite.cells()]
-    contents = {name: user_content(name, data_dir) for name in {spec.dataset for spec in specs}}
+        check_recipe(entry, _names(suite, context.suite_folder), f"{suite.where}: recipe")
+    specs = [_resolve(suite, context, cell) for cell in suite.cells()]
+    contents = {name: user_content(name, context.data) for name in {spec.dataset for spec in specs}}
     specs = [replace(spec, content=contents[spec.dataset]) for spec in specs]
     seen: dict[tuple[object, ...], RunSpec] = {}
     for spec in specs:
@@ -128,42 +140,30 @@ def expand(suite: Suite, folder: Path, data_dir: Path | None = None) -> list[Run
     return specs
 
 
-def _resolve(
-    suite: Suite,
-    folder: Path,
-    data_dir: Path | None,
-    dataset: str,
-    objective: Named,
-    loss: str | None,
-    architecture: Named | None,
-    recipe: Named,
-    seed: int,
-) -> RunSpec:
-    where = suite.where
-    target, given = _split(objective, f"{where}: objectives")
+def _resolve(suite: Suite, context: Folders, cell: Combination) -> RunSpec:
+    where, loss = suite.where, cell.loss
+    target, given = _split(cell.objective, f"{where}: objectives")
     if loss is not None and "loss" in given:
         raise BadInput(f"{where}: {target} has loss={given['loss']}, but 'losses' crosses every objective with its own")
-    found = _find(target, folder, where)
-    kind = kind_of(dataset)
-    recipe_label, settings, no_recipe = resolve_recipe(recipe, target, found.cls.name, kind, f"{where}: recipe")
+    found = _find(target, context.suite_folder, where)
+    kind = kind_of(cell.dataset)
+    recipe_label, settings, no_recipe = resolve_recipe(cell.recipe, target, found.cls.name, kind, f"{where}: recipe")
     arguments, no_loss = _arguments(found, given, loss, settings, where)
-    architecture_label, architecture_spec = _architecture(architecture, settings, where)
+    architecture_label, architecture_spec = _architecture(cell.architecture, settings, where)
     return RunSpec(
         objective=label(found.cls.name, {k: arguments[k] for k in (*given, *(["loss"] if loss else []))}),
         objective_name=found.cls.name,
         arguments=arguments,
         source=found.source,
-        dataset=found_name(dataset, data_dir),
+        dataset=found_name(cell.dataset, context.data),
         architecture=architecture_label,
         architecture_spec=architecture_spec,
         recipe=recipe_label,
         recipe_spec=settings.recipe,
-        seed=seed,
-        steps=suite.steps_on(dataset),
+        seed=cell.seed,
+        steps=suite.steps_on(cell.dataset),
         evaluation=suite.evaluation.model_dump(),
         objective_target=target,
-        folder=str(folder),
-        data_dir=None if data_dir is None else str(data_dir),
         skip=no_recipe or no_loss,
         accelerate=suite.accelerate,
         precision=suite.precision,

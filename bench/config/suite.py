@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import yaml
 from pydantic import (
@@ -146,6 +146,17 @@ class Evaluation(BaseModel):
         return PRESETS.get(given["protocol"], {}) | given
 
 
+class Combination(NamedTuple):
+    """One combination of a suite's factors, as the suite writes them; None: what the recipe or the objective has."""
+
+    dataset: str
+    objective: Named
+    loss: str | None
+    architecture: Named | None
+    recipe: Named
+    seed: int
+
+
 class Suite(BaseModel):
     """The factors of a sweep: objective × loss × dataset × architecture × recipe × seed.
 
@@ -188,16 +199,14 @@ class Suite(BaseModel):
         chosen = self.architectures
         return (chosen.get(dataset) if isinstance(chosen, dict) else chosen) or [None]
 
-    def cells(self) -> Iterator[tuple[str, Named, str | None, Named | None, Named, int]]:
-        """(dataset, objective, loss, architecture, recipe, seed) of every run; seeds vary slowest, so that an
-        interrupted sweep has whole replicates.
-        """
+    def cells(self) -> Iterator[Combination]:
+        """What every run has of the factors; seeds vary slowest, so that an interrupted sweep has whole replicates."""
         for seed in sorted({seed for dataset in self.datasets for seed in self.seeds_on(dataset)}):
             for dataset in (d for d in self.datasets if seed in self.seeds_on(d)):
                 for recipe, architecture, objective, loss in itertools.product(
                     self.recipe, self.architectures_on(dataset), self.objectives, self.losses or [None]
                 ):
-                    yield dataset, objective, loss, architecture, recipe, seed
+                    yield Combination(dataset, objective, loss, architecture, recipe, seed)
 
 
 def label(name: str, settings: Mapping[str, Any]) -> str:

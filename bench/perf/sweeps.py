@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from ..config.spec import RunSpec, expand
 from ..config.suite import Suite
 from ..report.statistics import estimate
-from ..run.train import RunContext
+from ..run.context import RunContext
 from ..sweep.executors.local import Slot
 from .table import Goal, Row
 
@@ -32,7 +32,7 @@ SMALLEST = {"8gaussians": {"name": "mlp", "width": 2}, "mnist5k": {"name": "dcga
 class Worker(Protocol):
     """One process that makes runs, as `bench.executors.local.Slot`."""
 
-    def submit(self, spec: RunSpec, place: RunContext) -> "Future[dict[str, Any]]":
+    def submit(self, spec: RunSpec, context: RunContext) -> "Future[dict[str, Any]]":
         """Starts a run."""
         ...
 
@@ -40,21 +40,21 @@ class Worker(Protocol):
 def specs(seeds: int, **suite: Any) -> list[RunSpec]:
     """A small suite of one objective on one dataset, its runs told apart by the seed."""
     settings = {"objectives": ["wgan-gp"], "recipe": ["matched"], "seeds": seeds, "evaluation": {"count": 2}}
-    return expand(Suite.model_validate({**settings, **suite}), Path())
+    return expand(Suite.model_validate({**settings, **suite}), RunContext(Path()))
 
 
-def one_after_the_other(worker: Worker, runs: Sequence[RunSpec], place: RunContext) -> float:
+def one_after_the_other(worker: Worker, runs: Sequence[RunSpec], context: RunContext) -> float:
     """Seconds for the runs on one worker."""
     start = time.perf_counter()
     for spec in runs:
-        _check(worker.submit(spec, place).result())
+        _check(worker.submit(spec, context).result())
     return time.perf_counter() - start
 
 
-def side_by_side(workers: Sequence[Worker], runs: Sequence[RunSpec], places: Sequence[RunContext]) -> float:
+def side_by_side(workers: Sequence[Worker], runs: Sequence[RunSpec], contexts: Sequence[RunContext]) -> float:
     """Seconds for the runs, one on each worker at the same time."""
     start = time.perf_counter()
-    futures = [w.submit(spec, place) for w, spec, place in zip(workers, runs, places, strict=True)]
+    futures = [w.submit(spec, context) for w, spec, context in zip(workers, runs, contexts, strict=True)]
     for future in futures:
         _check(future.result())
     return time.perf_counter() - start
@@ -99,8 +99,8 @@ def throughput_rows(label: str, seconds: dict[str, list[float]], runs: int = 2) 
 
 def overhead(worker: Worker, runs: Sequence[RunSpec], folder: Path) -> list[float]:
     """Seconds from handing over each run to having its record, after one run that starts the worker."""
-    place = RunContext(folder, threads=1)
-    return [one_after_the_other(worker, [spec], place) for spec in runs][1:]
+    context = RunContext(folder, threads=1)
+    return [one_after_the_other(worker, [spec], context) for spec in runs][1:]
 
 
 def rows(rounds: int, steps: int | None = None) -> Iterator[Row]:

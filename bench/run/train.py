@@ -12,7 +12,6 @@ import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +42,7 @@ from ..records.reader import TAIL
 from ..records.store import Store, disk_trouble, telling_disk_trouble, write_json, write_text
 from ..report.samples import write_picture
 from .checkpoint import Checkpointer, clear
+from .context import RunContext
 from .evaluation import SNAPSHOT, Evaluator
 from .fresh import measure_again
 from .machine import PeakMemory, device_name, reset_peak_memory, versions
@@ -52,23 +52,7 @@ ATTEMPTS = "attempts"  # a file in there, a line for every time the run was begu
 LOGGERS = {"csv": CSVLogger, "tensorboard": TensorBoardLogger}
 
 
-@dataclass(frozen=True)
-class RunContext:
-    """Where and how a run is made; none of it changes what it computes on one machine."""
-
-    folder: Path
-    device: str = "cpu"
-    threads: int = 1
-    loggers: tuple[str, ...] = ()
-    checkpoint_seconds: float = 60.0
-    weights: Path | None = None  # of the extractor inception, where they are not in torch hub's cache
-
-    def __post_init__(self) -> None:
-        if not self.checkpoint_seconds >= 0:
-            raise BadInput(f"--checkpoint-seconds {self.checkpoint_seconds:g}: must be 0 or more")
-
-
-def run(spec: RunSpec, place: RunContext) -> dict[str, Any]:
+def run(spec: RunSpec, context: RunContext) -> dict[str, Any]:
     """Makes a run, or goes on with an interrupted one, and puts its record in place. An error becomes the result.
 
     Returns:
@@ -79,20 +63,21 @@ def run(spec: RunSpec, place: RunContext) -> dict[str, Any]:
         MemoryError: if memory runs out: it may go on from its checkpoint, once others have left some.
         KeyboardInterrupt: if the process is told to stop (SIGINT, SIGTERM), likewise.
     """
-    with telling_disk_trouble(place.folder):
-        return _run(spec, place)
+    with telling_disk_trouble(context.folder):
+        return _run(spec, context)
 
 
-def _run(spec: RunSpec, place: RunContext) -> dict[str, Any]:
-    store = Store(place.folder)
+def _run(spec: RunSpec, context: RunContext) -> dict[str, Any]:
+    store = Store(context.folder)
     folder = store.partial(spec.id)
-    _check_kind_of_device(folder, place)
+    _check_kind_of_device(folder, context)
     _count_attempt(folder)
-    torch.set_num_threads(place.threads)
+    torch.set_num_threads(context.threads)
     start = time.perf_counter()
-    write_json(folder / "spec.json", spec.record() | {"device": device_name(place.device), "threads": place.threads})
+    made_on = {"device": device_name(context.device), "threads": context.threads}
+    write_json(folder / "spec.json", spec.record() | made_on)
     try:
-        result = _skip_or_train(spec, place, folder)
+        result = _skip_or_train(spec, context, folder)
     except (Exception, SystemExit) as error:
         if disk_trouble(error):
             raise
@@ -105,7 +90,7 @@ def _run(spec: RunSpec, place: RunContext) -> dict[str, Any]:
     return _finish(store, spec, result, time.perf_counter() - start)
 
 
-def _check_kind_of_device(folder: Path, place: RunContext) -> None:
+def _check_kind_of_device(folder: Path, context: RunContext) -> None:
     """A random stream of a GPU means nothing on a CPU, nor the other way round. Raises BadInput."""
     path = folder / "spec.json"
     if not path.exists() or not any((folder / RESUME).glob("*.ckpt")):
@@ -114,7 +99,7 @@ def _check_kind_of_device(folder: Path, place: RunContext) -> None:
         before = json.loads(path.read_text(encoding="utf-8")).get("device")
     except ValueError:  # cut short: the checkpoints will tell
         return
-    now = device_name(place.device)
+    now = device_name(context.device)
     if before is not None and before.startswith("cpu") != now.startswith("cpu"):
         raise BadInput(
             f"{folder}: this run was begun on {before} and cannot go on on {now}: "
@@ -143,11 +128,11 @@ def attempts(folder: Path) -> list[tuple[float, str]]:
     return [(float(line.split()[0]), line.partition(" ")[2]) for line in lines]
 
 
-def record_failure(spec: RunSpec, place: RunContext, reason: str) -> dict[str, Any]:
+def record_failure(spec: RunSpec, context: RunContext, reason: str) -> dict[str, Any]:
     """The record of a run whose process could not write one; its checkpoints go. Returns the content of result.json."""
-    store = Store(place.folder)
+    store = Store(context.folder)
     folder = store.partial(spec.id)
-    write_json(folder / "spec.json", spec.record() | {"device": None, "threads": place.threads})
+    write_json(folder / "spec.json", spec.record() | {"device": None, "threads": context.threads})
     seconds = sum(time.time() - began for began, _ in attempts(folder)[-1:])
     return _finish(store, spec, {"status": "failed", "reason": reason}, seconds)
 
@@ -180,14 +165,14 @@ _EMPTY: dict[str, Any] = {
 }
 
 
-def build(spec: RunSpec, data: Dataset) -> GAN:
+def build(spec: RunSpec, data: Dataset, suite_folder: Path) -> GAN:
     """The Lightning module of a run; initial weights depend on its seed alone."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(stream_seed(spec.seed, "weights"))
         networks = build_networks(spec, data.shape)
         return GAN(
             networks,
-            _objective(spec),
+            _objective(spec, suite_folder),
             spec.recipe_spec,
             data,
             steps=spec.steps,
@@ -203,14 +188,14 @@ def build_networks(spec: RunSpec, shape: tuple[int, ...]) -> Networks:
     return ARCHITECTURES[spec.architecture_spec["name"]](shape, **settings)
 
 
-def _objective(spec: RunSpec) -> Objective:
-    found = find_objective(spec.objective_target, Path(spec.folder))
+def _objective(spec: RunSpec, suite_folder: Path) -> Objective:
+    found = find_objective(spec.objective_target, suite_folder)
     if found.source != spec.source:
         raise BadInput(f"{spec.objective_target}: the file has changed since the sweep began; run the suite again")
     return build_objective(found, spec.arguments, spec.objective)
 
 
-def skip_reason(spec: RunSpec, data: Dataset) -> str | None:
+def skip_reason(spec: RunSpec, data: Dataset, suite_folder: Path) -> str | None:
     """Why this run makes no sense, or None."""
     if spec.skip is not None:
         return spec.skip
@@ -218,40 +203,41 @@ def skip_reason(spec: RunSpec, data: Dataset) -> str | None:
         networks = build_networks(spec, data.shape)
     except Unsuited as reason:
         return str(reason)
-    objective = _objective(spec)
+    objective = _objective(spec, suite_folder)
     reason = objective.skip_reason(networks.critic, data.shape)
     return reason or refusal(spec.accelerate, objective, spec.recipe_spec, resident=data.feed is None)
 
 
-def _skip_or_train(spec: RunSpec, place: RunContext, folder: Path) -> dict[str, Any]:
-    if place.device != "cpu":
+def _skip_or_train(spec: RunSpec, context: RunContext, folder: Path) -> dict[str, Any]:
+    if context.device != "cpu":
         gc.collect()  # module and trainer of the run before refer to each other, and hold the device's memory
-    data_dir = None if spec.data_dir is None else Path(spec.data_dir)
-    if user_content(spec.dataset, data_dir) != spec.content:
+    if user_content(spec.dataset, context.data) != spec.content:
         raise BadInput(f"{spec.dataset}: the pictures have changed since the sweep began; run the suite again")
-    data = load(spec.dataset, data_dir).to(place.device)
-    _wait_for_room(spec, data, place)
-    reason = skip_reason(spec, data)
+    data = load(spec.dataset, context.data).to(context.device)
+    _wait_for_room(spec, data, context)
+    reason = skip_reason(spec, data, context.suite_folder)
     if reason is not None:
         return {"status": "skipped", "reason": reason}
-    check_device(spec.accelerate, spec.precision, place.device)
-    check_capability(spec.precision, place.device)
-    reset_peak_memory(place.device)
+    check_device(spec.accelerate, spec.precision, context.device)
+    check_capability(spec.precision, context.device)
+    reset_peak_memory(context.device)
     _seed_globally(stream_seed(spec.seed, "global"))
-    module = build(spec, data)
-    evaluator = Evaluator(data, spec.evaluation, spec.steps, place.weights, PeakMemory(place.device))
+    module = build(spec, data, context.suite_folder)
+    evaluator = Evaluator(data, spec.evaluation, spec.steps, context.weights, PeakMemory(context.device))
     with repeatable_float32():
-        _fit(module, evaluator, place, folder)
+        _fit(module, evaluator, context, folder)
         _write_history(folder, evaluator)
         _write_samples(folder, module, evaluator, data)
         _write_weights(folder, module)
         return _result(spec, module, evaluator)
 
 
-def _wait_for_room(spec: RunSpec, data: Dataset, place: RunContext) -> None:
+def _wait_for_room(spec: RunSpec, data: Dataset, context: RunContext) -> None:
     """A graph needs its data on the GPU: raises MemoryError where they would fit, were it not for others on it."""
-    if spec.accelerate == "graph" and data.feed is not None and fits(data.feed.table.nbytes, place.device, alone=True):
-        raise MemoryError(f"out of memory: the data fit on {place.device}, but others fill it now")
+    if spec.accelerate != "graph" or data.feed is None:
+        return
+    if fits(data.feed.table.nbytes, context.device, alone=True):
+        raise MemoryError(f"out of memory: the data fit on {context.device}, but others fill it now")
 
 
 def _seed_globally(seed: int) -> None:
@@ -261,17 +247,17 @@ def _seed_globally(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def _fit(module: GAN, evaluator: Evaluator, place: RunContext, folder: Path) -> None:
-    checkpointer = Checkpointer(folder / RESUME, place.checkpoint_seconds)
+def _fit(module: GAN, evaluator: Evaluator, context: RunContext, folder: Path) -> None:
+    checkpointer = Checkpointer(folder / RESUME, context.checkpoint_seconds)
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     with _interruptible(), warnings.catch_warnings():
         # Advice on data loaders, on checkpoints of others, and that a logger starts afresh.
         warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
         trainer = pl.Trainer(
-            accelerator="gpu" if place.device.startswith("cuda") else "cpu",
-            devices=[int(place.device.partition(":")[2] or 0)] if place.device.startswith("cuda") else 1,
+            accelerator="gpu" if context.device.startswith("cuda") else "cpu",
+            devices=[int(context.device.partition(":")[2] or 0)] if context.device.startswith("cuda") else 1,
             max_epochs=1,
-            logger=[_logger(name, folder) for name in place.loggers],
+            logger=[_logger(name, folder) for name in context.loggers],
             callbacks=[evaluator, checkpointer],
             plugins=[LightningEnvironment()],  # a run is one process, whatever queue it was started from
             enable_checkpointing=False,
@@ -279,7 +265,7 @@ def _fit(module: GAN, evaluator: Evaluator, place: RunContext, folder: Path) -> 
             enable_model_summary=False,
         )
         trainer.fit(module, Ticks(module), ckpt_path=checkpointer.latest(), weights_only=True)
-    module.to(place.device)  # Lightning leaves it on the CPU, and what follows draws and measures where it lies
+    module.to(context.device)  # Lightning leaves it on the CPU, and what follows draws and measures where it lies
 
 
 @contextmanager

@@ -6,11 +6,10 @@ So a larger budget begins with the configurations of a smaller one, and objectiv
 import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any
 
 from ...models.recipe import Recipe
-from ..config.plugins import bind_arguments, build_objective, find_objective
+from ..config.plugins import ResolvedObjective, bind_arguments, build_objective
 from ..config.resolve import make_recipe
 from ..config.spec import RunSpec
 from .ranges import BETAS, SETTINGS, Ranges
@@ -29,18 +28,17 @@ def draw(ranges: Ranges, index: int) -> dict[str, Any]:
     return {key: one.at(share(key, index)) for key, one in ranges.items()}
 
 
-def configured(spec: RunSpec, values: Mapping[str, Any], recipe: str, where: str) -> RunSpec:
+def configured(spec: RunSpec, found: ResolvedObjective, values: Mapping[str, Any], recipe: str, where: str) -> RunSpec:
     """The run with these settings of its recipe and arguments of its objective, under the recipe's new label.
 
-    A learning rate of the critic alone keeps its ratio to the other, unless it is drawn itself. `beta1` and `beta2`
-    mean nothing to RMSprop and are left out there.
+    `found` is the run's objective. A learning rate of the critic alone keeps its ratio to the other, unless it is drawn
+    itself. `beta1` and `beta2` mean nothing to RMSprop and are left out there.
 
     Raises:
         BadInput: for a value that the recipe or the objective refuses.
     """
     settings = {key: value for key, value in values.items() if key in SETTINGS}
     arguments = {key: value for key, value in values.items() if key not in SETTINGS}
-    found = find_objective(spec.objective_target, Path(spec.folder))
     given = bind_arguments(found.cls, spec.arguments | arguments, f"{where}: tune")
     build_objective(found, given, f"{where}: tune")
     return replace(

@@ -3,13 +3,10 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from ...objectives.errors import BadInput, unknown
-from ..config.plugins import find_objective
+from ..config.plugins import ResolvedObjective, find_objective
 from ..config.spec import RunSpec, expand
 from ..config.suite import Suite
 from ..data import POINTS, load
@@ -18,10 +15,10 @@ from ..records.reader import RunRecord
 from ..records.store import Store, locked, telling_disk_trouble, write_json
 from ..report.trials import Trial, Tuned, value_of
 from ..report.tuning import report_tuning
-from ..run.train import RunContext
-from ..sweep.executors import Executor
+from ..run.context import RunContext
+from ..sweep.preflight import check_suite
 from ..sweep.progress import say
-from ..sweep.runner import check_suite, records_of_specs, sweep_of
+from ..sweep.runner import Runner
 from .draws import configured, draw, shown
 from .ranges import Ranges, check_keys, ranges_of
 
@@ -41,27 +38,15 @@ class Plan:
     fresh: range
 
 
-def tune(
-    suite: Suite,
-    folder: Path,
-    place: RunContext,
-    executor: Executor | int,
-    budget: int,
-    metric: str | None,
-    data_dir: Path | None,
-    console: Console,
-) -> int:
+def tune(suite: Suite, runner: Runner, budget: int, metric: str | None = None) -> int:
     """Tries `budget` configurations per objective at the suite's first seed, and the best of each with fresh seeds.
 
     Args:
         suite: what to tune; its `tune` has the ranges, its `seeds` say how many fresh ones are used.
-        folder: where the suite file lies.
-        place: its folder gets search/ (all configurations), best/ (an ordinary results folder), tables and plot.
-        executor: makes the runs; a number stands for so many worker processes here.
+        runner: makes the runs; its folder gets search/ (all configurations), best/ (an ordinary results folder), tables
+            and plot.
         budget: configurations per objective and block.
         metric: whose tail mean is compared; None: w1 on points, fd on images.
-        data_dir: where data sets kept in files are looked for.
-        console: gets the progress and the tables.
 
     Returns:
         The exit status: 1 if a run failed, else 0.
@@ -70,45 +55,52 @@ def tune(
         BadInput: for anything in the suite, its ranges or the metric that cannot be used, before the first run.
     """
     if budget < 1:
-        raise BadInput(f"--budget {budget}: must be 1 or more")
-    plans = plan(suite, folder, budget, metric, data_dir)
-    check_suite(suite, [p.base for p in plans], place, data_dir, console)
-    Store(place.folder / "search")  # made first: there must be a folder to lock
-    with telling_disk_trouble(place.folder), locked(place.folder):
-        write_json(place.folder / "tune.json", _about(suite, budget, plans))
-        return _search(suite, plans, place, executor, budget, console)
+        raise BadInput(f"budget {budget}: must be 1 or more")
+    folder = runner.context.folder
+    plans = plan(suite, runner.context, budget, metric)
+    check_suite(suite, [p.base for p in plans], runner.context, runner.console)
+    Store(folder / "search")  # made first: there must be a folder to lock
+    with telling_disk_trouble(folder), locked(folder):
+        write_json(folder / "tune.json", _about(suite, budget, plans))
+        return _search(suite, plans, runner, budget)
 
 
-def _search(
-    suite: Suite, plans: Sequence[Plan], place: RunContext, executor: Executor | int, budget: int, console: Console
-) -> int:
-    searched = replace(place, folder=place.folder / "search")
+def _search(suite: Suite, plans: Sequence[Plan], runner: Runner, budget: int) -> int:
     specs = [spec for p in plans for _, spec in p.trials]
-    say(f"{suite.name}: {budget} configurations for each of {len(plans)} objectives and blocks", console)
-    records = {r.id: r for r in records_of_specs(specs, searched, executor, console)}
+    say(f"{suite.name}: {budget} configurations for each of {len(plans)} objectives and blocks", runner.console)
+    records = {r.id: r for r in _within(runner, "search").records(specs)}
     tuned = [_tuned(p, records, budget) for p in plans]
     best = [spec for p, found in zip(plans, tuned, strict=True) for spec in _fresh(p, found)]
-    status = sweep_of(suite, best, replace(place, folder=place.folder / "best"), executor, console) if best else 0
-    report_tuning(place.folder, tuned, console)
+    status = _within(runner, "best").sweep(suite, best) if best else 0
+    report_tuning(runner.context.folder, tuned, runner.console)
     return 1 if status or any(record.status == "failed" for record in records.values()) else 0
 
 
-def plan(suite: Suite, folder: Path, budget: int, metric: str | None, data_dir: Path | None = None) -> list[Plan]:
+def _within(runner: Runner, name: str) -> Runner:
+    """The same for a folder inside the results folder."""
+    return replace(runner, context=replace(runner.context, folder=runner.context.folder / name))
+
+
+def plan(suite: Suite, context: RunContext, budget: int, metric: str | None = None) -> list[Plan]:
     """What is tried, per objective and block. Raises BadInput for a metric or ranges that cannot be used."""
-    plans = []
-    expand(suite, folder, data_dir)  # tells what is there twice; below every data set is looked at alone
+    plans: list[Plan] = []
+    expand(suite, context)  # tells what is there twice; below every data set is looked at alone
     for dataset in suite.datasets:
         quantity, seeds = _metric(metric, dataset, suite), suite.seeds_on(dataset)
+        fresh = range(max(seeds) + 1, max(seeds) + 1 + len(seeds))
         one = suite.model_copy(update={"datasets": [dataset], "seeds": [min(seeds)]})
-        bases = expand(one, folder, data_dir)
-        founds = {base.objective_target: find_objective(base.objective_target, folder) for base in bases}
+        bases = expand(one, context)
+        targets = dict.fromkeys(base.objective_target for base in bases)
+        founds = {target: find_objective(target, context.suite_folder) for target in targets}
         names = list(dict.fromkeys(n for target, found in founds.items() for n in (target, found.cls.name)))
         check_keys(suite.tune, list(founds.values()), names, suite.where)
         for base in bases:
-            ranges = ranges_of(suite.tune, founds[base.objective_target], names, suite.where)
+            found = founds[base.objective_target]
+            ranges = ranges_of(suite.tune, found, names, suite.where)
             free = {key: one for key, one in ranges.items() if not _fixed(key, base)}
-            trials = list(_trials(base, free, budget, suite.where))
-            plans.append(Plan(base, free, trials, quantity, range(max(seeds) + 1, max(seeds) + 1 + len(seeds))))
+            configurations = [draw(free, i) for i in range(budget if base.skip is None else 1)]
+            trials = list(_trials(base, found, configurations, suite.where))
+            plans.append(Plan(base, free, trials, quantity, fresh))
     return plans
 
 
@@ -117,10 +109,11 @@ def _fixed(key: str, base: RunSpec) -> bool:
     return re.search(rf"[(, ]{re.escape(key)}=", base.objective) is not None
 
 
-def _trials(base: RunSpec, ranges: Ranges, budget: int, where: str) -> Iterator[tuple[dict[str, Any], RunSpec]]:
-    for i in range(budget if base.skip is None else 1):
-        values = draw(ranges, i)
-        spec = configured(base, values, f"{base.recipe} #{i + 1}", where)
+def _trials(
+    base: RunSpec, found: ResolvedObjective, configurations: Sequence[dict[str, Any]], where: str
+) -> Iterator[tuple[dict[str, Any], RunSpec]]:
+    for i, values in enumerate(configurations, start=1):
+        spec = configured(base, found, values, f"{base.recipe} #{i}", where)
         yield shown(spec, values), spec
 
 
@@ -128,10 +121,10 @@ def _metric(name: str | None, dataset: str, suite: Suite) -> Quantity:
     here = [k for k, q in KNOWN.items() if q.quality and q.better and (k in POINT_METRICS) == (dataset in POINTS)]
     key = name or ("w1" if dataset in POINTS else "fd")
     if key not in here:
-        raise BadInput(f"--metric: on {dataset}: {unknown('metric', key, here)}")
+        raise BadInput(f"on {dataset}: {unknown('metric', key, here)}")
     measured = _measured(dataset, suite)
     if key not in measured:
-        raise BadInput(f"{suite.where}: --metric {key}: not measured on {dataset}; measured: {', '.join(measured)}")
+        raise BadInput(f"{suite.where}: metric {key}: not measured on {dataset}; measured: {', '.join(measured)}")
     return KNOWN[key]
 
 

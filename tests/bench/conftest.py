@@ -1,4 +1,4 @@
-"""What the tests of runs and sweeps share: plug-in files, tiny suites, and a place to make runs in."""
+"""What the tests of runs and sweeps share: plug-in files, tiny suites, and a context to make runs in."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -12,7 +12,8 @@ from lipbench.bench.config.spec import expand
 from lipbench.bench.config.suite import Suite
 from lipbench.bench.records.reader import RunRecord, read_run
 from lipbench.bench.run.checkpoint import Checkpointer
-from lipbench.bench.run.train import RunContext, run
+from lipbench.bench.run.context import RunContext
+from lipbench.bench.run.train import run
 
 HEAD = """
 import torch
@@ -59,24 +60,25 @@ def make_suite() -> Callable[..., Suite]:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> RunContext:
-    """A results folder; no checkpoint is written."""
-    return RunContext(tmp_path / "out", checkpoint_seconds=1e9)
+def context(tmp_path: Path) -> RunContext:
+    """A results folder beside the plug-ins; no checkpoint is written."""
+    return RunContext(tmp_path / "out", checkpoint_seconds=1e9, suite_folder=tmp_path)
 
 
 @pytest.fixture
-def careful(place: RunContext) -> RunContext:
+def careful(context: RunContext) -> RunContext:
     """The same with a checkpoint after every iteration."""
-    return replace(place, checkpoint_seconds=0)
+    return replace(context, checkpoint_seconds=0)
 
 
 @pytest.fixture
-def make_run(make_suite: Callable[..., Suite], place: RunContext, tmp_path: Path) -> Callable[..., RunRecord]:
+def make_run(make_suite: Callable[..., Suite], context: RunContext, tmp_path: Path) -> Callable[..., RunRecord]:
     """Makes the one run of a tiny suite, in a folder `out` beside its plug-ins, and reads its record."""
 
-    def make(where: RunContext = place, /, **content: Any) -> RunRecord:
-        (spec,) = expand(make_suite(**content), tmp_path)
-        run(spec, where)
+    def make(where: RunContext = context, /, **content: Any) -> RunRecord:
+        here = replace(where, suite_folder=tmp_path)
+        (spec,) = expand(make_suite(**content), here)
+        run(spec, here)
         return read_run(where.folder / "runs" / spec.id)
 
     return make

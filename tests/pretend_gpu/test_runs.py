@@ -15,8 +15,9 @@ from lipbench.bench.config.suite import Suite
 from lipbench.bench.data import load
 from lipbench.bench.records.reader import RunRecord, read_run, read_samples
 from lipbench.bench.run.checkpoint import Checkpointer
+from lipbench.bench.run.context import RunContext
 from lipbench.bench.run.sampling import sample_run
-from lipbench.bench.run.train import RunContext, run
+from lipbench.bench.run.train import run
 
 SUITE: dict[str, Any] = {
     "name": "small",
@@ -37,14 +38,14 @@ KINDS: dict[str, dict[str, Any]] = {
 
 
 def spec_of(tmp_path: Path, **content: Any) -> RunSpec:
-    (spec,) = expand(Suite.model_validate(SUITE | content), tmp_path)
+    (spec,) = expand(Suite.model_validate(SUITE | content), RunContext(tmp_path, suite_folder=tmp_path))
     return spec
 
 
-def record_of(spec: RunSpec, place: RunContext) -> RunRecord:
-    result = run(spec, place)
+def record_of(spec: RunSpec, context: RunContext) -> RunRecord:
+    result = run(spec, context)
     assert result["traceback"] is None, result["traceback"]
-    return read_run(place.folder / "runs" / spec.id)
+    return read_run(context.folder / "runs" / spec.id)
 
 
 def same(a: RunRecord, b: RunRecord) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from ...config.suite import Evaluation, Named, Suite
 from ...records.quantities import KNOWN
 from ...records.reader import RunRecord
-from ...run.train import RunContext
+from ...run.context import RunContext
 from ...sweep.runner import records_of
 from ..engine.contract import Row, Setting
 
@@ -111,8 +111,8 @@ def runs_of(
     cells = list(cells)
     suites = [cell.suite(steps, setting.seeds, evaluation or Evaluation(), accelerate) for cell in cells]
     jobs = setting.jobs if device == "cpu" else setting.gpu_jobs
-    place = RunContext(setting.runs, device, weights=setting.weights)
-    records = iter(records_of(suites, place, jobs, data_dir=setting.data))
+    context = RunContext(setting.runs, device, weights=setting.weights, data=setting.data)
+    records = iter(records_of(suites, context, jobs))
     runs = [CellRun(cell, seed, next(records)) for cell in cells for seed in setting.seeds]
     for run in runs:
         if not run.record.measured:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ...config.spec import RunSpec
-from ...run.train import RunContext
+from ...run.context import RunContext
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Executor(Protocol):
         """How and where, for the first line of a sweep."""
         ...
 
-    def execute(self, specs: Sequence[RunSpec], place: RunContext) -> Generator[Event, None, None]:
+    def execute(self, specs: Sequence[RunSpec], context: RunContext) -> Generator[Event, None, None]:
         """Makes the runs and tells what happens to them, each ending exactly once.
 
         Closing the iterator ends what is under way; it goes on from its checkpoints another time.

@@ -13,7 +13,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from ...config.spec import RunSpec
-from ...run.train import RunContext
+from ...run.context import RunContext
 from .base import UNLIMITED, Event, Limits, RunFinished, RunRetried, RunStarted, Trials
 from .worker import end_with_parent, make
 
@@ -31,19 +31,19 @@ class Slot:
         self._pool: ProcessPoolExecutor | None = None
         self._process: BaseProcess | None = None
 
-    def submit(self, spec: RunSpec, place: RunContext, seconds: float | None = None) -> "Future[dict[str, Any]]":
+    def submit(self, spec: RunSpec, context: RunContext, seconds: float | None = None) -> "Future[dict[str, Any]]":
         """Starts the run, which may take so many seconds; the process is made when it is needed, also after a death."""
         self._seconds = seconds
         if self._pool is None:
-            context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=end_with_parent)
+            spawn = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(1, mp_context=spawn, initializer=end_with_parent)
         try:
             with _deaf_to_ctrl_c():
-                at = place if self.device is None else replace(place, device=self.device)
+                at = context if self.device is None else replace(context, device=self.device)
                 future = self._pool.submit(make, spec, at, spec.id, seconds)
         except BrokenProcessPool:  # it died while it had nothing to do
             self.discard()
-            return self.submit(spec, place, seconds)
+            return self.submit(spec, context, seconds)
         # No public way to end a busy worker, or to ask how it ended, before Python 3.14.
         self._process = next(iter((self._pool._processes or {}).values()), None)
         return future
@@ -113,33 +113,33 @@ class LocalExecutor:
         spread = f" on {', '.join(self.devices)}" if len(self.devices) > 1 else ""
         return f"{self.slots} at a time{spread}"
 
-    def execute(self, specs: Sequence[RunSpec], place: RunContext) -> Generator[Event, None, None]:
+    def execute(self, specs: Sequence[RunSpec], context: RunContext) -> Generator[Event, None, None]:
         """As `Executor.execute`."""
         if self.slots == 1 and self.limits == UNLIMITED:
-            return self._here(specs, place)
-        return self._in_workers(specs, place)
+            return self._here(specs, context)
+        return self._in_workers(specs, context)
 
-    def _here(self, specs: Sequence[RunSpec], place: RunContext) -> Generator[Event, None, None]:
+    def _here(self, specs: Sequence[RunSpec], context: RunContext) -> Generator[Event, None, None]:
         for i, spec in enumerate(specs):
             yield RunStarted(spec)
             try:
-                outcome = make(spec, place, spec.id)
+                outcome = make(spec, context, spec.id)
             except MemoryError as error:
                 outcome = str(error)
             yield RunFinished(spec, outcome)
-            if isinstance(outcome, dict) and _lost_device(outcome, place.device):
-                yield from self._in_workers(specs[i + 1 :], place)
+            if isinstance(outcome, dict) and _lost_device(outcome, context.device):
+                yield from self._in_workers(specs[i + 1 :], context)
                 return
 
-    def _in_workers(self, specs: Sequence[RunSpec], place: RunContext) -> Generator[Event, None, None]:
-        slots = [Slot(self._device(i, place)) for i in range(min(self.slots, len(specs)))]
+    def _in_workers(self, specs: Sequence[RunSpec], context: RunContext) -> Generator[Event, None, None]:
+        slots = [Slot(self._device(i, context)) for i in range(min(self.slots, len(specs)))]
         waiting, trials = deque(specs), Trials(self.limits.retries)
         busy: dict[Future[dict[str, Any]], tuple[Slot, RunSpec]] = {}
         try:
             while waiting or busy:
                 taken = [slot for slot, _ in busy.values()]
                 for slot, spec in _pairs([s for s in slots if s not in taken], waiting):
-                    busy[slot.submit(spec, place, self.limits.seconds)] = slot, spec
+                    busy[slot.submit(spec, context, self.limits.seconds)] = slot, spec
                     yield RunStarted(spec)
                 for future in wait(busy, return_when=FIRST_COMPLETED).done:
                     event = _event(future, *busy.pop(future), trials)
@@ -150,8 +150,8 @@ class LocalExecutor:
             for slot in slots:
                 slot.close()
 
-    def _device(self, i: int, place: RunContext) -> str:
-        return self.devices[i % len(self.devices)] if self.devices else place.device
+    def _device(self, i: int, context: RunContext) -> str:
+        return self.devices[i % len(self.devices)] if self.devices else context.device
 
 
 def _lost_device(result: dict[str, Any], device: str) -> bool:

@@ -11,7 +11,7 @@ from ray.exceptions import LocalRayletDiedError, NodeDiedError, OutOfMemoryError
 
 from ....objectives.errors import BadInput
 from ...config.spec import RunSpec
-from ...run.train import RunContext
+from ...run.context import RunContext
 from .base import Event, Limits, RunFinished, RunRetried, Trials
 from .shared import POLL, Watch, portable
 from .worker import make
@@ -39,15 +39,14 @@ class RayExecutor:
         """For the first line of a sweep."""
         return f"on Ray{f' at {self.address}' if self.address else ''}"
 
-    def execute(self, specs: Sequence[RunSpec], place: RunContext) -> Generator[Event, None, None]:
+    def execute(self, specs: Sequence[RunSpec], context: RunContext) -> Generator[Event, None, None]:
         """As `Executor.execute`."""
-        specs, place = portable(specs, place)
-        watch, nodes = Watch(place, self.limits), Trials(LOST_NODES)
+        watch, nodes = Watch(context, self.limits), Trials(LOST_NODES)
         with _connected(self.address):
             pending: dict[Any, RunSpec] = {}
             try:
                 for spec in specs:
-                    pending[self._submit(spec, place, watch)] = spec
+                    pending[self._submit(spec, context, watch)] = spec
                 while pending:
                     ended, _ = ray.wait(list(pending), timeout=POLL)
                     yield from watch.news(list(pending.values()))
@@ -55,23 +54,23 @@ class RayExecutor:
                         spec = pending.pop(task)
                         event = _event(task, spec, watch, nodes)
                         if isinstance(event, RunRetried):
-                            pending[self._submit(spec, place, watch)] = spec
+                            pending[self._submit(spec, context, watch)] = spec
                         yield event
             finally:
                 for task in pending:
                     ray.cancel(task, force=True)
 
-    def _submit(self, spec: RunSpec, place: RunContext, watch: Watch) -> Any:
+    def _submit(self, spec: RunSpec, context: RunContext, watch: Watch) -> Any:
         watch.submitted(spec)
         again: Any = [MemoryError] if self.limits.retries else False
         task: Any = ray.remote(make).options(  # its types know nothing of defaults
             name=spec.id,
-            num_cpus=place.threads,
+            num_cpus=context.threads,
             num_gpus=self.gpus,
             max_retries=self.limits.retries,
             retry_exceptions=again,
         )
-        return task.remote(spec, place, spec.id, self.limits.seconds)
+        return task.remote(*portable(spec, context), spec.id, self.limits.seconds)
 
 
 @contextmanager

@@ -9,34 +9,29 @@ from ...config.plugins import absolute
 from ...config.spec import RunSpec
 from ...data import is_pictures
 from ...records.store import Store
-from ...run.train import RunContext, attempts
+from ...run.context import RunContext
+from ...run.train import attempts
 from .base import Event, Limits, RunRetried, RunStarted
 
 POLL = 1.0  # seconds between two looks at the folder
 
 
-def portable(specs: Sequence[RunSpec], place: RunContext) -> tuple[list[RunSpec], RunContext]:
+def portable(spec: RunSpec, context: RunContext) -> tuple[RunSpec, RunContext]:
     """The same with absolute paths: a worker elsewhere has another working directory."""
-    return [_absolute(spec) for spec in specs], replace(place, folder=place.folder.absolute())
-
-
-def _absolute(spec: RunSpec) -> RunSpec:
-    data_dir = spec.data_dir
-    if data_dir is None and is_pictures(spec.dataset):
-        data_dir = ""  # where a relative path of theirs begins
-    return replace(
-        spec,
-        objective_target=absolute(spec.objective_target, Path(spec.folder)),
-        folder=str(Path(spec.folder).absolute()),
-        data_dir=None if data_dir is None else str(Path(data_dir).absolute()),
-    )
+    data = context.data
+    if data is None and is_pictures(spec.dataset):
+        data = Path()  # where a relative path of theirs begins
+    folders = {"folder": context.folder, "suite_folder": context.suite_folder, "data": data, "weights": context.weights}
+    absolutes = {name: folder and folder.absolute() for name, folder in folders.items()}
+    target = absolute(spec.objective_target, context.suite_folder)
+    return replace(spec, objective_target=target), replace(context, **absolutes)
 
 
 class Watch:
     """Sees in the results folder when runs begin, and begin again."""
 
-    def __init__(self, place: RunContext, limits: Limits) -> None:
-        self._store, self._limits = Store(place.folder), limits
+    def __init__(self, context: RunContext, limits: Limits) -> None:
+        self._store, self._limits = Store(context.folder), limits
         self._made: dict[str, int] = {}
         self._seen: dict[str, int] = {}
 

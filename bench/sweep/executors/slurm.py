@@ -11,7 +11,7 @@ from submitit.helpers import DelayedSubmission
 
 from ....objectives.errors import BadInput
 from ...config.spec import RunSpec
-from ...run.train import RunContext
+from ...run.context import RunContext
 from .base import Event, Limits, RunFinished, RunRetried, Trials
 from .shared import POLL, Watch, portable
 from .worker import make
@@ -24,11 +24,11 @@ class Job:
     """What submitit calls on a node; a job that is preempted goes back to the queue and on from its checkpoint."""
 
     def __call__(
-        self, spec: RunSpec, place: RunContext, run_id: str, seconds: float | None
+        self, spec: RunSpec, context: RunContext, run_id: str, seconds: float | None
     ) -> dict[str, Any] | BadInput:
         """The run's result; a BadInput is returned, for of an exception only its text would come back."""
         try:
-            return make(spec, place, run_id, seconds)
+            return make(spec, context, run_id, seconds)
         except BadInput as error:
             return error
 
@@ -62,14 +62,13 @@ class SlurmExecutor:
         """For the first line of a sweep."""
         return f"on the queue of {self.cluster}"
 
-    def execute(self, specs: Sequence[RunSpec], place: RunContext) -> Generator[Event, None, None]:
+    def execute(self, specs: Sequence[RunSpec], context: RunContext) -> Generator[Event, None, None]:
         """As `Executor.execute`."""
-        specs, place = portable(specs, place)
-        queue, watch, trials = self._queue(place), Watch(place, self.limits), Trials(self.limits.retries)
+        queue, watch, trials = self._queue(context), Watch(context, self.limits), Trials(self.limits.retries)
         pending: dict[str, tuple[RunSpec, Any]] = {}
         try:
             for start in range(0, len(specs), ARRAY):
-                pending |= self._submit(queue, specs[start : start + ARRAY], place, watch)
+                pending |= self._submit(queue, specs[start : start + ARRAY], context, watch)
             while pending:
                 time.sleep(POLL)
                 yield from watch.news([spec for spec, _ in pending.values()])
@@ -77,28 +76,28 @@ class SlurmExecutor:
                     event = _event(job, spec, watch, trials)
                     del pending[spec.id]
                     if isinstance(event, RunRetried):
-                        pending |= self._submit(queue, [spec], place, watch)
+                        pending |= self._submit(queue, [spec], context, watch)
                     yield event
         finally:
             for _, job in pending.values():
                 job.cancel(check=False)
 
     def _submit(
-        self, queue: submitit.AutoExecutor, specs: Sequence[RunSpec], place: RunContext, watch: Watch
+        self, queue: submitit.AutoExecutor, specs: Sequence[RunSpec], context: RunContext, watch: Watch
     ) -> dict[str, tuple[RunSpec, Any]]:
         for spec in specs:
             watch.submitted(spec)
         with queue.batch():
-            jobs = [queue.submit(Job(), spec, place, spec.id, self.limits.seconds) for spec in specs]
+            jobs = [queue.submit(Job(), *portable(spec, context), spec.id, self.limits.seconds) for spec in specs]
         return {spec.id: (spec, job) for spec, job in zip(specs, jobs, strict=True)}
 
-    def _queue(self, place: RunContext) -> submitit.AutoExecutor:
+    def _queue(self, context: RunContext) -> submitit.AutoExecutor:
         """Raises BadInput where there is no such queue, or it does not know a parameter."""
         minutes = 60 * HOURS if self.limits.seconds is None else math.ceil(self.limits.seconds / 60) + 5
-        defaults = {"name": "lipbench", "timeout_min": minutes, "cpus_per_task": place.threads}
+        defaults = {"name": "lipbench", "timeout_min": minutes, "cpus_per_task": context.threads}
         try:
             queue = submitit.AutoExecutor(
-                place.folder / "slurm", cluster=self.cluster, slurm_max_num_timeout=self.limits.retries
+                context.folder / "slurm", cluster=self.cluster, slurm_max_num_timeout=self.limits.retries
             )
             queue.update_parameters(**defaults | self.parameters)
         except (ValueError, RuntimeError, NameError, AssertionError) as error:

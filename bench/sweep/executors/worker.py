@@ -15,12 +15,13 @@ from filelock import FileLock
 from ....objectives.errors import BadInput
 from ...config.spec import RunSpec
 from ...records.reader import read_run
-from ...run.train import RunContext, run
+from ...run.context import RunContext
+from ...run.train import run
 
 LOCKS = ".locks"
 
 
-def make(spec: RunSpec, place: RunContext, run_id: str, seconds: float | None = None) -> dict[str, Any]:
+def make(spec: RunSpec, context: RunContext, run_id: str, seconds: float | None = None) -> dict[str, Any]:
     """Makes the run, or finds that another attempt has just finished it; kills this process after `seconds`.
 
     A worker that is thought to be lost may still be at work: the one that follows waits until it is gone.
@@ -29,15 +30,15 @@ def make(spec: RunSpec, place: RunContext, run_id: str, seconds: float | None = 
         BadInput: where this process has other code than the one that asked; and what `run` raises.
     """
     if spec.id != run_id:
-        raise BadInput(f"{place.folder}: a worker has another version of lipbench, or of a plug-in, than this sweep")
-    locks = place.folder / LOCKS
+        raise BadInput(f"{context.folder}: a worker has another version of lipbench, or of a plug-in, than this sweep")
+    locks = context.folder / LOCKS
     locks.mkdir(parents=True, exist_ok=True)
     with FileLock(locks / run_id):
-        done = finished(place, run_id)
+        done = finished(context, run_id)
         if done is not None:
             return done
         with time_limit(seconds):
-            return run(spec, place)
+            return run(spec, context)
 
 
 def end_with_parent() -> None:
@@ -52,9 +53,9 @@ def _follow_parent() -> None:
     os._exit(1)
 
 
-def finished(place: RunContext, run_id: str) -> dict[str, Any] | None:
+def finished(context: RunContext, run_id: str) -> dict[str, Any] | None:
     """The result of a run that is finished, or None."""
-    folder = place.folder / "runs" / run_id
+    folder = context.folder / "runs" / run_id
     return read_run(folder).result if folder.exists() else None
 
 

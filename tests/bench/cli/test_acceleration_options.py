@@ -12,16 +12,18 @@ from rich.console import Console
 from lipbench.bench import cli
 from lipbench.bench.config.spec import expand
 from lipbench.bench.config.suite import Suite, load_suite
-from lipbench.bench.run.train import RunContext, run
-from lipbench.bench.sweep.runner import sweep
+from lipbench.bench.run.context import RunContext
+from lipbench.bench.run.train import run
+from lipbench.bench.sweep.executors import LocalExecutor
+from lipbench.bench.sweep.runner import Runner, sweep
 from lipbench.objectives import BadInput
 
 MakeSuite = Callable[..., Suite]
 
 
 def test_options_are_part_of_the_identity_only_where_they_are_not_the_default(make_suite: MakeSuite) -> None:
-    (plain,) = expand(make_suite(), Path())
-    (spelt,) = expand(make_suite(accelerate="none", precision="32"), Path())
+    (plain,) = expand(make_suite(), RunContext(Path()))
+    (spelt,) = expand(make_suite(accelerate="none", precision="32"), RunContext(Path()))
     assert plain.id == spelt.id
     assert not {"accelerate", "precision"} & set(plain.identity)
     others = [replace(plain, accelerate="graph"), replace(plain, precision="bf16"), replace(plain, precision="tf32")]
@@ -29,8 +31,8 @@ def test_options_are_part_of_the_identity_only_where_they_are_not_the_default(ma
 
 
 def test_options_are_recorded(make_suite: MakeSuite) -> None:
-    (plain,) = expand(make_suite(), Path())
-    (other,) = expand(make_suite(accelerate="compile", precision="bf16"), Path())
+    (plain,) = expand(make_suite(), RunContext(Path()))
+    (other,) = expand(make_suite(accelerate="compile", precision="bf16"), RunContext(Path()))
     found = [(spec.record()["accelerate"], spec.record()["precision"]) for spec in (plain, other)]
     assert found == [("none", "32"), ("compile", "bf16")]
 
@@ -63,7 +65,7 @@ def test_options_that_need_a_gpu_are_refused_on_a_cpu_before_any_run(
 
 def test_options_skip_objectives_that_are_not_capturable(make_suite: MakeSuite, tmp_path: Path) -> None:
     suite = make_suite(objectives=[{"name": "wgan-gp", "at": "ot_line"}], accelerate="compile")
-    assert sweep(suite, Path(), RunContext(tmp_path), 1, None, Console(quiet=True)) == 0
+    assert sweep(suite, Runner(RunContext(tmp_path), LocalExecutor(), Console(quiet=True))) == 0
     (path,) = tmp_path.glob("runs/*/result.json")
     result = json.loads(path.read_text())
     assert result["status"] == "skipped"
@@ -71,7 +73,7 @@ def test_options_skip_objectives_that_are_not_capturable(make_suite: MakeSuite, 
 
 
 def test_options_bf16_makes_a_run_that_says_so(make_suite: MakeSuite, tmp_path: Path) -> None:
-    (spec,) = expand(make_suite(precision="bf16"), Path())
+    (spec,) = expand(make_suite(precision="bf16"), RunContext(Path()))
     result = run(spec, RunContext(tmp_path))
     assert result["status"] in ("completed", "diverged")
     assert json.loads((tmp_path / "runs" / spec.id / "spec.json").read_text())["precision"] == "bf16"
@@ -85,7 +87,7 @@ def test_options_a_run_that_cannot_be_compiled_fails_and_falls_back_to_nothing(
             "\n    ", "\n        "
         )
     )
-    (spec,) = expand(make_suite(objectives=[f"{path}:Mine"], accelerate="compile"), tmp_path)
+    (spec,) = expand(make_suite(objectives=[f"{path}:Mine"], accelerate="compile"), RunContext(tmp_path))
     result = run(spec, RunContext(tmp_path / "out"))
     assert result["status"] == "failed"
     assert "accelerate: compile: an iteration of mine cannot be captured: " in result["reason"]
@@ -96,7 +98,7 @@ def test_options_compiled_run_is_evaluated_like_an_eager_one(make_suite: MakeSui
     """Six iterations of training hardly part them, so their metrics agree to a few digits."""
     found = []
     for accelerate in ("none", "compile"):
-        (spec,) = expand(make_suite(accelerate=accelerate), Path())
+        (spec,) = expand(make_suite(accelerate=accelerate), RunContext(Path()))
         found.append(run(spec, RunContext(tmp_path / accelerate)))
     eager, compiled = found
     assert eager["preparation_seconds"] == 0 < compiled["preparation_seconds"]

@@ -9,13 +9,14 @@ import pytest
 from lipbench.bench.config.recipes import RECIPES, preset
 from lipbench.bench.config.spec import RunSpec, expand
 from lipbench.bench.config.suite import Suite, load_suite
+from lipbench.bench.run.context import RunContext
 from lipbench.models import Recipe
 from lipbench.objectives import BUILTINS, BadInput
 
 
 def runs(recipe: Any, objectives: Any = ("minimax", "wgan-gp"), datasets: Any = "8gaussians") -> list[RunSpec]:
     content = {"name": "s", "objectives": list(objectives), "datasets": datasets, "recipe": recipe, "seeds": [0]}
-    return expand(Suite.model_validate(content), Path())
+    return expand(Suite.model_validate(content), RunContext(Path()))
 
 
 def told(recipe: Any) -> str:
@@ -238,7 +239,7 @@ def test_recipe_chooses_the_network_by_the_data(dataset: str, network: str, reci
 
 def test_recipe_of_the_quick_suite_stays_what_its_committed_results_were_made_with() -> None:
     suite, folder = load_suite("quick")
-    specs = expand(suite, folder)
+    specs = expand(suite, RunContext(folder, suite_folder=folder))
     recipes = {Recipe("adam", 1e-3, (0.0, 0.9), 2, batch, decay="linear") for batch in (64, 256)}
     assert {spec.recipe_spec for spec in specs} == recipes
     told = {(spec.dataset, spec.architecture, spec.recipe_spec.batch) for spec in specs}

@@ -14,6 +14,7 @@ from lipbench.bench.config import spec as module_under_test
 from lipbench.bench.config.recipes import PUBLISHED_POINTS, RECIPES
 from lipbench.bench.config.spec import RunSpec, code_version, expand
 from lipbench.bench.config.suite import Suite, load_suite
+from lipbench.bench.run.context import RunContext
 from lipbench.models import ARCHITECTURES
 from lipbench.objectives import BUILTINS, BadInput
 
@@ -22,7 +23,7 @@ SMALLEST: dict[str, Any] = {"name": "s", "objectives": ["wgan-gp"], "datasets": 
 
 
 def runs(folder: Path | None = None, **content: Any) -> list[RunSpec]:
-    return expand(Suite.model_validate(SMALLEST | content), folder or Path())
+    return expand(Suite.model_validate(SMALLEST | content), RunContext(Path(), suite_folder=folder or Path()))
 
 
 def one(folder: Path | None = None, **content: Any) -> RunSpec:
@@ -78,11 +79,11 @@ def test_spec_identity_changes_with_each_factor(key: str) -> None:
     assert one(**{key: CHANGES[key]}).id != one().id
 
 
-def test_spec_identity_is_the_same_for_the_same_suite_and_for_what_says_only_where(tmp_path: Path) -> None:
+def test_spec_identity_is_the_same_for_the_same_suite_and_for_what_says_only_where() -> None:
     spec = one()
     assert one(name="other", description="x").id == spec.id
     assert one(recipe=["published"], steps=3000).id == spec.id
-    assert replace(spec, folder=str(tmp_path), data_dir="elsewhere", objective_target="a:B").id == spec.id
+    assert replace(spec, objective_target="a:B").id == spec.id
 
 
 def test_spec_identity_changes_with_the_pictures_in_a_folder_and_not_with_their_times(tmp_path: Path) -> None:
@@ -287,7 +288,7 @@ def test_spec_messages_name_the_suite_file(tmp_path: Path) -> None:
     path.write_text("objectives: [{name: wgan-gp, wieght: 1}]\ndatasets: [8gaussians]\n")
     suite, folder = load_suite(str(path))
     with pytest.raises(BadInput) as caught:
-        expand(suite, folder)
+        expand(suite, RunContext(folder, suite_folder=folder))
     assert str(caught.value).startswith(f"{path}: objective 'wgan-gp': unknown argument 'wieght'")
 
 

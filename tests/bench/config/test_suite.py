@@ -12,6 +12,7 @@ import yaml
 from lipbench.bench.config.spec import expand
 from lipbench.bench.config.suite import Suite, key_value, label, load_suite, suite_names
 from lipbench.bench.data import DATASETS
+from lipbench.bench.run.context import RunContext
 from lipbench.objectives import LOSSES, BadInput
 
 SMALLEST = {"objectives": ["minimax", "wgan-gp"], "datasets": ["8gaussians"]}
@@ -48,7 +49,7 @@ def told(write: Callable[..., str]) -> Told:
 @pytest.mark.parametrize("name", suite_names())
 def test_suite_that_comes_with_lipbench_can_be_expanded(name: str) -> None:
     suite, folder = load_suite(name)
-    specs = expand(suite, folder)
+    specs = expand(suite, RunContext(folder, suite_folder=folder))
     assert suite.name == name
     assert suite.description
     assert len({spec.id for spec in specs}) == len(specs)

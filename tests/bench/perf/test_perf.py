@@ -21,7 +21,7 @@ from lipbench.bench.perf import __main__ as perf
 from lipbench.bench.perf import against, evaluation, iteration, sweeps, ways
 from lipbench.bench.perf.table import COLUMNS, Goal, Row, csv_text, machine, markdown, printed
 from lipbench.bench.report.statistics import Estimate
-from lipbench.bench.run.train import RunContext
+from lipbench.bench.run.context import RunContext
 from lipbench.models import Networks, dcgan
 from lipbench.objectives import BadInput
 
@@ -126,10 +126,10 @@ class Desk:
     def __init__(self, name: str, log: list[tuple[str, int, int]], status: str = "completed") -> None:
         self.name, self.log, self.status, self.made = name, log, status, set()
 
-    def submit(self, spec: Any, place: RunContext) -> "Future[dict[str, Any]]":
-        self.log.append((self.name, spec.seed, place.threads))
-        assert (place.folder, spec.id) not in self.made, "a worker would find the run instead of making it"
-        self.made.add((place.folder, spec.id))
+    def submit(self, spec: Any, context: RunContext) -> "Future[dict[str, Any]]":
+        self.log.append((self.name, spec.seed, context.threads))
+        assert (context.folder, spec.id) not in self.made, "a worker would find the run instead of making it"
+        self.made.add((context.folder, spec.id))
         done: Future[dict[str, Any]] = Future()
         done.set_result({"status": self.status, "reason": "of a reason"})
         return done

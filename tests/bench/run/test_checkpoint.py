@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 
 from lipbench.bench.records.reader import RunRecord, read_samples
 from lipbench.bench.run.checkpoint import Checkpointer, _random_states, _set_random_states
-from lipbench.bench.run.train import RunContext
+from lipbench.bench.run.context import RunContext
 from lipbench.models import GAN
 
 MakeRun = Callable[..., RunRecord]
@@ -72,12 +72,12 @@ def game(write_plugin: WritePlugin) -> Callable[[str], dict[str, Any]]:
     return content
 
 
-def checkpoints(place: RunContext) -> list[Path]:
-    return sorted((place.folder / "runs").glob(".*.partial/resume/*.ckpt"))
+def checkpoints(context: RunContext) -> list[Path]:
+    return sorted((context.folder / "runs").glob(".*.partial/resume/*.ckpt"))
 
 
-def elsewhere(place: RunContext) -> RunContext:
-    return RunContext(place.folder.parent / "undisturbed", checkpoint_seconds=1e9)
+def elsewhere(context: RunContext) -> RunContext:
+    return RunContext(context.folder.parent / "undisturbed", checkpoint_seconds=1e9)
 
 
 def assert_same(a: RunRecord, b: RunRecord) -> None:
@@ -165,14 +165,14 @@ def test_checkpoint_brings_back_what_was_known_of_divergence(
     )
     content = {"objectives": ["my.py:Mine"], "recipe": {"name": "r", "lr": 0.03, "batch": 64}, "steps": 100}
     content |= {"evaluation": {"count": 20, "points": 50, "mode_points": 100}}
-    place = replace(careful, checkpoint_seconds=1e9)
+    context = replace(careful, checkpoint_seconds=1e9)
     with interrupt_at(60), pytest.raises(KeyboardInterrupt), pytest.MonkeyPatch.context() as patch:
         patch.setattr(Checkpointer, "on_train_batch_end", write_at(60))
-        make_run(place, **content)
-    assert [path.stem for path in checkpoints(place)] == ["000000060"]
-    stopped = make_run(place, **content)
+        make_run(context, **content)
+    assert [path.stem for path in checkpoints(context)] == ["000000060"]
+    stopped = make_run(context, **content)
     assert stopped.result["reason"] == "frozen"
-    assert_same(stopped, make_run(elsewhere(place), **content))
+    assert_same(stopped, make_run(elsewhere(context), **content))
 
 
 def write_at(step: int) -> Callable[..., None]:

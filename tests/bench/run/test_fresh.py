@@ -11,9 +11,10 @@ from lipbench.bench.config.spec import expand
 from lipbench.bench.config.suite import Suite
 from lipbench.bench.data import load
 from lipbench.bench.records.reader import RunRecord
+from lipbench.bench.run.context import RunContext
 from lipbench.bench.run.evaluation import Quality
 from lipbench.bench.run.fresh import measure_again
-from lipbench.bench.run.train import RunContext, build
+from lipbench.bench.run.train import build
 
 Make = Callable[..., RunRecord]
 EVALUATION = {"count": 2, "points": 50, "mode_points": 100, "images": 100}
@@ -52,9 +53,9 @@ def test_noise_of_one_repeat_has_no_standard_deviation(make_run: Make) -> None:
 
 
 def _untrained(suite: Suite, folder: Path) -> tuple[Any, Quality]:
-    (spec,) = expand(suite, folder)
+    (spec,) = expand(suite, RunContext(folder, suite_folder=folder))
     data = load(spec.dataset)
-    module = build(spec, data)
+    module = build(spec, data, folder)
     return module, Quality(data, spec.evaluation, module.stream("evaluation"))
 
 

@@ -11,8 +11,8 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from lipbench.bench.records.reader import RunRecord
+from lipbench.bench.run.context import RunContext
 from lipbench.bench.run.sampling import sample_run
-from lipbench.bench.run.train import RunContext
 from lipbench.models import mlp
 from lipbench.objectives import BadInput
 
@@ -133,7 +133,7 @@ def test_sample_tells_that_the_record_is_damaged(points: Path, tmp_path: Path) -
     assert told(points, 4, tmp_path / "x.png", 0).startswith(f"damaged record {samples}")
 
 
-def test_sample_of_a_run_that_never_trained_is_told(make_run: MakeRun, tmp_path: Path, place: RunContext) -> None:
+def test_sample_of_a_run_that_never_trained_is_told(make_run: MakeRun, tmp_path: Path, context: RunContext) -> None:
     record = make_run(architectures=["dcgan"])
     assert record.status == "skipped"
     assert "this run skipped and left no trained generator" in told(record.folder, 4, tmp_path / "x.png", 0)

@@ -22,9 +22,10 @@ from lipbench.bench.metrics.divergence import Divergence
 from lipbench.bench.records import store
 from lipbench.bench.records.reader import RunRecord, read_samples
 from lipbench.bench.run import train
+from lipbench.bench.run.context import RunContext
 from lipbench.bench.run.evaluation import Evaluator, Quality
 from lipbench.bench.run.machine import PeakMemory
-from lipbench.bench.run.train import RunContext, build, run, summarise
+from lipbench.bench.run.train import build, run, summarise
 from lipbench.models import CHUNK
 from lipbench.objectives import BadInput
 
@@ -44,11 +45,11 @@ def same_weights(a: RunRecord, b: RunRecord) -> bool:
     return first.keys() == second.keys() and all(torch.equal(first[k], second[k]) for k in first)
 
 
-def test_run_leaves_a_whole_record(make_run: MakeRun, place: RunContext) -> None:
+def test_run_leaves_a_whole_record(make_run: MakeRun, context: RunContext) -> None:
     record = make_run()
     names = {p.name for p in record.folder.iterdir()}
     assert names == {"spec.json", "result.json", "history.csv", "samples.npz", "samples.png", "checkpoint"}
-    assert [p.name for p in (place.folder / "runs").iterdir()] == [record.id]
+    assert [p.name for p in (context.folder / "runs").iterdir()] == [record.id]
     assert (record.status, record.result["reason"], record.result["steps"]) == ("completed", None, 6)
     assert record.spec["device"].startswith("cpu")
     assert record.spec["threads"] == 1
@@ -141,13 +142,13 @@ def test_run_snapshots_follow_the_same_latents(make_run: MakeRun) -> None:
     assert (moved < 0.5 * apart).all()
 
 
-def test_run_is_decided_by_its_seed_alone(make_run: MakeRun, place: RunContext) -> None:
+def test_run_is_decided_by_its_seed_alone(make_run: MakeRun, context: RunContext) -> None:
     torch.manual_seed(1)
-    first = make_run(place)
+    first = make_run(context)
     torch.manual_seed(2)
     np.random.seed(3)
-    second = make_run(replace(place, folder=place.folder / "again", checkpoint_seconds=0))
-    other = make_run(replace(place, folder=place.folder / "other"), seeds=[1])
+    second = make_run(replace(context, folder=context.folder / "again", checkpoint_seconds=0))
+    other = make_run(replace(context, folder=context.folder / "other"), seeds=[1])
     for a, b, equal in ((first, second, True), (first, other, False)):
         assert a.history.drop(columns="seconds").equals(b.history.drop(columns="seconds")) is equal
         assert same_weights(a, b) is equal
@@ -185,9 +186,9 @@ def test_run_weights_start_the_same_for_every_objective_and_whatever_was_drawn_b
     data, states = load("8gaussians"), []
     for seed, objective in enumerate(("minimax", "wgan-gp", "wgan-clip")):
         torch.manual_seed(seed)
-        (spec,) = expand(make_suite(objectives=[objective]), Path())
+        (spec,) = expand(make_suite(objectives=[objective]), RunContext(Path()))
         before = torch.get_rng_state()
-        states.append(build(spec, data).state_dict())
+        states.append(build(spec, data, Path()).state_dict())
         assert torch.equal(before, torch.get_rng_state())
     assert all(torch.equal(v, other[k]) for other in states[1:] for k, v in states[0].items())
 
@@ -359,7 +360,7 @@ def test_run_sets_the_memory_of_every_evaluation_apart(make_run: MakeRun, monkey
 
 @pytest.mark.parametrize("others", [True, False])
 def test_run_as_a_graph_waits_for_room_that_others_take(
-    make_run: MakeRun, place: RunContext, monkeypatch: pytest.MonkeyPatch, others: bool
+    make_run: MakeRun, context: RunContext, monkeypatch: pytest.MonkeyPatch, others: bool
 ) -> None:
     """Too large for the GPU is a reason to skip it; a GPU that is full for now is not."""
     found = load("digits")
@@ -371,55 +372,55 @@ def test_run_as_a_graph_waits_for_room_that_others_take(
     content = {"datasets": ["digits"], "architectures": ["dcgan"], "accelerate": "graph"}
     if others:
         with pytest.raises(MemoryError, match="out of memory: the data fit on cpu, but others fill it now"):
-            make_run(place, **content)
+            make_run(context, **content)
     else:
-        assert "the data do not fit" in make_run(place, **content).result["reason"]
+        assert "the data do not fit" in make_run(context, **content).result["reason"]
 
 
 def test_run_of_a_plugin_that_has_changed_since_it_was_planned_has_failed(
-    make_suite: MakeSuite, write_plugin: WritePlugin, place: RunContext
+    make_suite: MakeSuite, write_plugin: WritePlugin, context: RunContext
 ) -> None:
     folder = write_plugin("x = 1").parent
-    (spec,) = expand(make_suite(objectives=["my.py:Mine"]), folder)
+    (spec,) = expand(make_suite(objectives=["my.py:Mine"]), RunContext(folder, suite_folder=folder))
     write_plugin("x = 2")
-    result = run(spec, place)
+    result = run(spec, context)
     assert result["status"] == "failed"
     assert "my.py:Mine: the file has changed since the sweep began" in result["reason"]
 
 
 def test_run_on_pictures_that_have_changed_since_it_was_planned_has_failed(
-    make_suite: MakeSuite, place: RunContext, tmp_path: Path
+    make_suite: MakeSuite, context: RunContext, tmp_path: Path
 ) -> None:
     suite = make_suite(datasets=[f"folder:{tmp_path}"], architectures=["dcgan"])
     for i in range(4):
         Image.new("L", (8, 8), 40 * i).save(tmp_path / f"{i}.png")
-    (spec,) = expand(suite, Path())
+    (spec,) = expand(suite, RunContext(Path()))
     Image.new("L", (8, 8), 200).save(tmp_path / "4.png")
-    result = run(spec, place)
+    result = run(spec, context)
     assert result["status"] == "failed"
     assert "the pictures have changed since the sweep began" in result["reason"]
 
 
 def test_run_that_was_begun_on_another_kind_of_device_keeps_its_checkpoints(
-    make_suite: MakeSuite, place: RunContext
+    make_suite: MakeSuite, context: RunContext
 ) -> None:
-    (spec,) = expand(make_suite(), Path())
-    partial = store.Store(place.folder).partial(spec.id)
+    (spec,) = expand(make_suite(), RunContext(Path()))
+    partial = store.Store(context.folder).partial(spec.id)
     (partial / "resume").mkdir()
     checkpoint = partial / "resume" / "000000003.ckpt"
     checkpoint.touch()
     (partial / "spec.json").write_text('{"device": "NVIDIA H100 80GB HBM3"}')
     with pytest.raises(BadInput, match=r"this run was begun on NVIDIA H100 80GB HBM3 and cannot go on on cpu \("):
-        run(spec, place)
+        run(spec, context)
     assert checkpoint.exists()
     checkpoint.unlink()  # then there is nothing to lose
-    assert run(spec, place)["status"] == "completed"
+    assert run(spec, context)["status"] == "completed"
 
 
 def test_run_on_a_full_disk_is_not_recorded_and_goes_on_another_time(
-    make_suite: MakeSuite, place: RunContext, monkeypatch: pytest.MonkeyPatch
+    make_suite: MakeSuite, context: RunContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (spec,) = expand(make_suite(), Path())
+    (spec,) = expand(make_suite(), RunContext(Path()))
     write = store.write_text
 
     def full(path: Path, text: str) -> None:
@@ -428,23 +429,23 @@ def test_run_on_a_full_disk_is_not_recorded_and_goes_on_another_time(
         write(path, text)
 
     monkeypatch.setattr(store, "write_text", full)
-    with pytest.raises(BadInput, match=f"--out {place.folder}: No space left on device; the same command goes on"):
-        run(spec, place)
-    assert not (place.folder / "runs" / spec.id).exists()
+    with pytest.raises(BadInput, match=f"--out {context.folder}: No space left on device; the same command goes on"):
+        run(spec, context)
+    assert not (context.folder / "runs" / spec.id).exists()
     monkeypatch.undo()
-    assert run(spec, place)["status"] == "completed"
+    assert run(spec, context)["status"] == "completed"
 
 
 @pytest.mark.parametrize("interrupted", [False, True])
 def test_run_keeps_the_loggers_that_were_asked_for(
     make_run: MakeRun, careful: RunContext, interrupt_at: Callable[..., Any], interrupted: bool
 ) -> None:
-    place = replace(careful, loggers=("csv", "tensorboard"))
+    context = replace(careful, loggers=("csv", "tensorboard"))
     content = {"steps": 4, "evaluation": EVALUATED | {"count": 4}}
     if interrupted:
         with interrupt_at(3), pytest.raises(KeyboardInterrupt):
-            make_run(place, **content)
-    record = make_run(place, **content)
+            make_run(context, **content)
+    record = make_run(context, **content)
     assert record.status == "completed", record.result["traceback"]
     logged = pd.read_csv(record.folder / "csv" / "metrics.csv")
     assert logged["step"].tolist() == [0, 1, 2, 3, 4]

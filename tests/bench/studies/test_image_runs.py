@@ -10,6 +10,7 @@ import torch
 from lipbench.bench.config.spec import expand
 from lipbench.bench.config.suite import Evaluation
 from lipbench.bench.data import Dataset
+from lipbench.bench.run.context import RunContext
 from lipbench.bench.studies import STUDIES, NotAtThisScale, Setting, Size
 from lipbench.bench.studies.claims.vanishing_gradient.g01 import RECIPE
 from lipbench.bench.studies.engine import store
@@ -43,7 +44,7 @@ def test_full_scale_wants_a_gpu_unless_a_device_was_asked_for(tmp_path: Path, mo
 def test_comparison_is_the_four_ways_as_published() -> None:
     """NUMBERS' recipes on images, with SN-GAN's CNN for all."""
     specs = {
-        name: expand(image_games.game(name, image_games.LARGE).suite(10, [0], Evaluation()), Path())[0]
+        name: expand(image_games.game(name, image_games.LARGE).suite(10, [0], Evaluation()), RunContext(Path()))[0]
         for name in image_games.GAMES
     }
     assert {spec.architecture for spec in specs.values()} == {"sngan-cnn"}

@@ -11,6 +11,7 @@ from torch import Tensor
 from lipbench.bench.config.spec import expand
 from lipbench.bench.data import load
 from lipbench.bench.data.parity import LEVEL, PATCHES
+from lipbench.bench.run.context import RunContext
 from lipbench.bench.studies import STUDIES, Outcome, Setting, Size
 from lipbench.bench.studies.engine import runner as execute
 from lipbench.bench.studies.engine import store
@@ -113,7 +114,7 @@ def test_k2_concludes_nothing_of_networks_that_fail_otherwise(
 
 def test_k2_trains_pairs_that_differ_in_attention_alone() -> None:
     specs = [
-        expand(k2._cell(*cell).suite(10, [0], k2.EVALUATION), Path())[0]
+        expand(k2._cell(*cell).suite(10, [0], k2.EVALUATION), RunContext(Path()))[0]
         for cell in ((k2.ALONE, False), (k2.ATTENTION, True))
     ]
     networks = [dict(spec.architecture_spec) for spec in specs]

@@ -14,6 +14,7 @@ from lipbench.bench.config.recipes import STABILITY
 from lipbench.bench.config.spec import expand
 from lipbench.bench.config.suite import Evaluation
 from lipbench.bench.data import load
+from lipbench.bench.run.context import RunContext
 from lipbench.bench.studies import STUDIES, Outcome, Setting, Size
 from lipbench.bench.studies.engine import runner as execute
 from lipbench.bench.studies.engine import store
@@ -70,7 +71,7 @@ def test_class_accuracy_of_fresh_reals_is_what_a_perfect_generator_gets(
 def test_conditions_are_the_common_setting_with_conditional_networks() -> None:
     assert set(DECIDING) <= set(ALL) and len(set(ALL)) == len(ALL)
     for name, data in ALL:
-        (spec,) = expand(game(name, data, architecture=NETWORKS).suite(10, [0], Evaluation()), Path())
+        (spec,) = expand(game(name, data, architecture=NETWORKS).suite(10, [0], Evaluation()), RunContext(Path()))
         assert (spec.dataset, spec.architecture) == (data, "mlp-3x128(classes=5)")
         own = STABILITY[spec.objective_name].recipe
         assert (spec.recipe_spec.n_critic, spec.recipe_spec.lr, spec.recipe_spec.batch) == (own.n_critic, 5e-4, 256)

@@ -14,6 +14,7 @@ from lipbench.bench.config.spec import expand
 from lipbench.bench.config.suite import Evaluation
 from lipbench.bench.records.reader import RunRecord
 from lipbench.bench.records.store import Store
+from lipbench.bench.run.context import RunContext
 from lipbench.bench.studies import Setting
 from lipbench.bench.studies.claims.cost.s08 import MLP, time_steps
 from lipbench.bench.studies.claims.cost.timing import GP, NONE
@@ -150,7 +151,7 @@ def test_ratio_and_gain_count_the_infinite_as_the_worst(
 
 def test_games_are_those_of_the_common_setting() -> None:
     """The table of CLAIMS: Adam 5e-4 (0, .9), batch 256; n_critic 1 for minimax, NS and SN, 5 for GP and clipping."""
-    found = {name: expand(game(name).suite(10, [0], Evaluation()), Path())[0] for name in CORE}
+    found = {name: expand(game(name).suite(10, [0], Evaluation()), RunContext(Path()))[0] for name in CORE}
     recipes = {name: spec.recipe_spec for name, spec in found.items()}
     five = {name for name, recipe in recipes.items() if recipe.n_critic == 5}
     assert five == {"minimax n=5", "clip .1", "clip .01", "GP .1", "GP 10"}

@@ -14,8 +14,9 @@ from rich.console import Console
 from lipbench.bench.config.suite import Suite
 from lipbench.bench.records.reader import RunRecord, read_runs
 from lipbench.bench.records.store import disk_trouble
-from lipbench.bench.run.train import RunContext
-from lipbench.bench.sweep.runner import sweep
+from lipbench.bench.run.context import RunContext
+from lipbench.bench.sweep.executors import LocalExecutor
+from lipbench.bench.sweep.runner import Runner, sweep
 from lipbench.models import GAN
 from lipbench.objectives import BadInput
 
@@ -24,12 +25,12 @@ TOLD = "No space left on device"
 
 
 @pytest.fixture
-def sweep_tiny(make_suite: Callable[..., Suite], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+def sweep_tiny(make_suite: Callable[..., Suite], monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     """Sweeps without tables; they have their own tests."""
     monkeypatch.setattr("lipbench.bench.sweep.runner.report", lambda folder, console: None)
 
-    def make(place: RunContext) -> int:
-        return sweep(make_suite(**CONTENT), tmp_path, place, 1, None, Console(file=io.StringIO()))
+    def make(context: RunContext) -> int:
+        return sweep(make_suite(**CONTENT), Runner(context, LocalExecutor(), Console(file=io.StringIO())))
 
     return make
 
@@ -48,16 +49,16 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     return made
 
 
-def courses(place: RunContext) -> dict[str, Any]:
+def courses(context: RunContext) -> dict[str, Any]:
     def course(record: RunRecord) -> tuple[Any, ...]:
         return record.status, record.history.drop(columns="seconds").to_csv(), record.metrics
 
-    return {record.objective: course(record) for record in read_runs(place.folder)}
+    return {record.objective: course(record) for record in read_runs(context.folder)}
 
 
 @pytest.fixture
-def undisturbed(sweep_tiny: Callable[..., int], place: RunContext) -> dict[str, Any]:
-    elsewhere = replace(place, folder=place.folder.parent / "undisturbed")
+def undisturbed(sweep_tiny: Callable[..., int], context: RunContext) -> dict[str, Any]:
+    elsewhere = replace(context, folder=context.folder.parent / "undisturbed")
     sweep_tiny(elsewhere)
     return courses(elsewhere)
 
@@ -83,17 +84,17 @@ def test_full_disk_at_any_rename_loses_at_most_an_iteration(
                 raise OSError(28, TOLD)
             rename(*arguments)
 
-        place = replace(careful, folder=careful.folder / str(n))
+        context = replace(careful, folder=careful.folder / str(n))
         counted.clear()
         with monkeypatch.context() as patch:
             patch.setattr(os, "replace", full)
             try:
-                assert sweep_tiny(place) == 0
+                assert sweep_tiny(context) == 0
                 break
             except BadInput as error:
-                assert str(error) == f"--out {place.folder}: {TOLD}; the same command goes on from here"
-        assert sweep_tiny(place) == 0
-        assert courses(place) == undisturbed
+                assert str(error) == f"--out {context.folder}: {TOLD}; the same command goes on from here"
+        assert sweep_tiny(context) == 0
+        assert courses(context) == undisturbed
         assert len(counted) <= 2 * CONTENT["steps"] + 1
     assert n > 20  # suite.json; spec.json, 6 checkpoints, history.csv, result.json and the folder of each run
 
@@ -129,18 +130,18 @@ def test_full_disk_of_a_real_file_system_is_told_wherever_it_strikes(
     """Each size fills up at another write: of a specification, a checkpoint, samples, a picture, weights."""
     struck = 0
     for kib in (4, 12, 40, 80, 120, 160, 200, 240, 280):
-        place = replace(careful, folder=small_disk(kib) / str(kib))
+        context = replace(careful, folder=small_disk(kib) / str(kib))
         counted.clear()
         try:
-            assert sweep_tiny(place) == 0
+            assert sweep_tiny(context) == 0
         except BadInput as error:
             struck += 1
             assert TOLD in str(error)
         small_disk(100_000)
-        assert sweep_tiny(place) == 0
-        assert courses(place) == undisturbed
+        assert sweep_tiny(context) == 0
+        assert courses(context) == undisturbed
         assert len(counted) <= 2 * CONTENT["steps"] + 1
-        subprocess.run(["rm", "-rf", place.folder], check=True)
+        subprocess.run(["rm", "-rf", context.folder], check=True)
     assert struck > 4
 
 

@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from lipbench.bench.config.spec import RunSpec
+from lipbench.bench.run.context import RunContext
 from lipbench.bench.sweep import progress
 from lipbench.bench.sweep.executors import RunFinished, RunRetried, RunStarted
 from lipbench.bench.sweep.progress import Progress, TimeLeft, duration
@@ -19,7 +20,7 @@ Plan = Callable[..., list[RunSpec]]
 def plan(make_suite: Callable[..., Any], tmp_path: Any) -> Plan:
     from lipbench.bench.config.spec import expand
 
-    return lambda **content: expand(make_suite(**content), tmp_path)
+    return lambda **content: expand(make_suite(**content), RunContext(tmp_path, suite_folder=tmp_path))
 
 
 @pytest.fixture

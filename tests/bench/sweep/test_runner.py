@@ -1,6 +1,7 @@
 """Sweeps: what is made and what is kept, that nothing finished is lost or mixed, and what a failing run does."""
 
 import csv
+import hashlib
 import io
 import json
 import os
@@ -25,10 +26,10 @@ from lipbench.bench.config.suite import Suite
 from lipbench.bench.records.reader import RunRecord, read_runs
 from lipbench.bench.records.store import Store
 from lipbench.bench.run import train
-from lipbench.bench.run.train import RunContext
+from lipbench.bench.run.context import RunContext
 from lipbench.bench.sweep import runner
-from lipbench.bench.sweep.executors.local import _cause
-from lipbench.bench.sweep.runner import records_of, sweep
+from lipbench.bench.sweep.executors.local import LocalExecutor, _cause
+from lipbench.bench.sweep.runner import Runner, known_again, records_of, sweep
 from lipbench.models import GAN
 from lipbench.objectives import BadInput
 
@@ -45,14 +46,15 @@ def printed() -> io.StringIO:
 
 
 @pytest.fixture
-def sweep_tiny(make_suite: MakeSuite, place: RunContext, tmp_path: Path, printed: io.StringIO) -> Sweep:
+def sweep_tiny(make_suite: MakeSuite, context: RunContext, tmp_path: Path, printed: io.StringIO) -> Sweep:
     """Sweeps a tiny suite whose plug-ins lie in tmp_path, into tmp_path/out."""
 
-    def make(where: RunContext = place, jobs: int = 1, terminal: bool = False, /, **content: Any) -> int:
+    def make(where: RunContext = context, jobs: int = 1, terminal: bool = False, /, **content: Any) -> int:
         printed.seek(0)
         printed.truncate()
         console = Console(file=printed, force_terminal=terminal, width=80)
-        return sweep(make_suite(**BOTH | content), tmp_path, where, jobs, None, console)
+        here = replace(where, suite_folder=tmp_path)
+        return sweep(make_suite(**BOTH | content), Runner(here, LocalExecutor(jobs), console))
 
     return make
 
@@ -77,46 +79,46 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return made
 
 
-def by_objective(place: RunContext) -> dict[str, RunRecord]:
-    return {record.objective: record for record in read_runs(place.folder)}
+def by_objective(context: RunContext) -> dict[str, RunRecord]:
+    return {record.objective: record for record in read_runs(context.folder)}
 
 
-def table(place: RunContext) -> list[dict[str, str]]:
+def table(context: RunContext) -> list[dict[str, str]]:
     """runs.csv without its times."""
-    rows = csv.DictReader(io.StringIO((place.folder / "runs.csv").read_text(encoding="utf-8")))
+    rows = csv.DictReader(io.StringIO((context.folder / "runs.csv").read_text(encoding="utf-8")))
     return [{k: v for k, v in row.items() if "seconds" not in k and k != "peak_memory_mb"} for row in rows]
 
 
 def test_sweep_leaves_records_tables_plots_and_a_page(
-    sweep_tiny: Sweep, place: RunContext, printed: io.StringIO
+    sweep_tiny: Sweep, context: RunContext, printed: io.StringIO
 ) -> None:
     assert sweep_tiny() == 0
-    names = {p.name for p in place.folder.iterdir() if not p.name.startswith(".")}
+    names = {p.name for p in context.folder.iterdir() if not p.name.startswith(".")}
     tables = {"runs.csv", "summary.csv", "summary.md", "summary.tex"}
     assert names == tables | {"runs", "suite.json", "plots", "report.html"}
-    assert {r.status for r in read_runs(place.folder)} == {"completed"}
-    about = json.loads((place.folder / "suite.json").read_text())
+    assert {r.status for r in read_runs(context.folder)} == {"completed"}
+    about = json.loads((context.folder / "suite.json").read_text())
     assert about["suite"]["objectives"] == ["minimax", "wgan-gp"]
     assert about["objectives"] == ["minimax", "wgan-gp"]
     assert about["machine"]["cores"] == os.cpu_count()
     lines = printed.getvalue().splitlines()
-    assert lines[0] == f"small: 2 runs, 2 to make, 1 at a time; results in {place.folder}"
+    assert lines[0] == f"small: 2 runs, 2 to make, 1 at a time; results in {context.folder}"
     assert lines[1].startswith("[1/2] 8gaussians minimax fast seed 0: completed, ")
     assert lines[2].startswith("[2/2] 8gaussians wgan-gp fast seed 0: completed, ")
-    assert lines[-1] == f"2 completed (0 of them from before). Report: {place.folder}/report.html"
+    assert lines[-1] == f"2 completed (0 of them from before). Report: {context.folder}/report.html"
 
 
 def test_sweep_again_makes_nothing_and_leaves_the_same_tables(
-    sweep_tiny: Sweep, place: RunContext, trained: list[str], printed: io.StringIO
+    sweep_tiny: Sweep, context: RunContext, trained: list[str], printed: io.StringIO
 ) -> None:
     sweep_tiny()
-    files = {p: p.stat().st_mtime_ns for p in (place.folder / "runs").rglob("*")}
-    before = {name: (place.folder / name).read_bytes() for name in ("runs.csv", "summary.csv", "summary.md")}
+    files = {p: p.stat().st_mtime_ns for p in (context.folder / "runs").rglob("*")}
+    before = {name: (context.folder / name).read_bytes() for name in ("runs.csv", "summary.csv", "summary.md")}
     trained.clear()
     assert sweep_tiny() == 0
     assert not trained
-    assert {p: p.stat().st_mtime_ns for p in (place.folder / "runs").rglob("*")} == files
-    assert {name: (place.folder / name).read_bytes() for name in before} == before
+    assert {p: p.stat().st_mtime_ns for p in (context.folder / "runs").rglob("*")} == files
+    assert {name: (context.folder / name).read_bytes() for name in before} == before
     assert "2 runs, 0 to make" in printed.getvalue()
     assert "2 completed (2 of them from before)" in printed.getvalue()
 
@@ -124,10 +126,10 @@ def test_sweep_again_makes_nothing_and_leaves_the_same_tables(
 @pytest.mark.usefixtures("quiet")
 @pytest.mark.parametrize("name", ["history.csv", "result.json", "samples.npz", "spec.json"])
 def test_sweep_makes_a_record_that_was_cut_in_half_again_and_says_so(
-    sweep_tiny: Sweep, place: RunContext, trained: list[str], printed: io.StringIO, name: str
+    sweep_tiny: Sweep, context: RunContext, trained: list[str], printed: io.StringIO, name: str
 ) -> None:
     sweep_tiny()
-    before = by_objective(place)
+    before = by_objective(context)
     path = before["wgan-gp"].folder / name
     half = path.read_bytes()[: path.stat().st_size // 2]
     path.write_bytes(half)
@@ -135,8 +137,8 @@ def test_sweep_makes_a_record_that_was_cut_in_half_again_and_says_so(
     assert sweep_tiny() == 0
     assert set(trained) == {"wgan-gp"}
     assert f"runs again: damaged record {path}" in printed.getvalue()
-    assert (place.folder / "superseded" / f"{before['wgan-gp'].id}.damaged" / name).read_bytes() == half
-    again = by_objective(place)
+    assert (context.folder / "superseded" / f"{before['wgan-gp'].id}.damaged" / name).read_bytes() == half
+    again = by_objective(context)
     assert again.keys() == before.keys()
     for name, record in again.items():
         assert record.history.drop(columns="seconds").equals(before[name].history.drop(columns="seconds"))
@@ -144,9 +146,9 @@ def test_sweep_makes_a_record_that_was_cut_in_half_again_and_says_so(
 
 
 @pytest.mark.usefixtures("quiet")
-def test_sweep_leaves_a_record_that_it_cannot_judge_where_it_is(sweep_tiny: Sweep, place: RunContext) -> None:
+def test_sweep_leaves_a_record_that_it_cannot_judge_where_it_is(sweep_tiny: Sweep, context: RunContext) -> None:
     sweep_tiny()
-    path = by_objective(place)["wgan-gp"].folder / "spec.json"
+    path = by_objective(context)["wgan-gp"].folder / "spec.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"schema_version": 2}))
     with pytest.raises(BadInput, match=r"spec\.json: written by another version of lipbench: schema_version 2, .*"):
         sweep_tiny()
@@ -155,34 +157,34 @@ def test_sweep_leaves_a_record_that_it_cannot_judge_where_it_is(sweep_tiny: Swee
 
 @pytest.mark.usefixtures("quiet")
 def test_sweep_of_a_changed_suite_sets_runs_aside_and_brings_them_back(
-    sweep_tiny: Sweep, place: RunContext, trained: list[str], printed: io.StringIO
+    sweep_tiny: Sweep, context: RunContext, trained: list[str], printed: io.StringIO
 ) -> None:
     sweep_tiny()
-    first = {record.id for record in read_runs(place.folder)}
+    first = {record.id for record in read_runs(context.folder)}
     assert sweep_tiny(steps=3) == 0
     assert "2 finished runs are not asked for now" in printed.getvalue()
-    assert {p.name for p in (place.folder / "superseded").iterdir()} == first
-    assert not first & {record.id for record in read_runs(place.folder)}
+    assert {p.name for p in (context.folder / "superseded").iterdir()} == first
+    assert not first & {record.id for record in read_runs(context.folder)}
     trained.clear()
     assert sweep_tiny() == 0
     assert not trained
-    assert {record.id for record in read_runs(place.folder)} == first
+    assert {record.id for record in read_runs(context.folder)} == first
 
 
 @pytest.mark.usefixtures("quiet")
-def test_sweep_adds_seeds_to_what_is_there(sweep_tiny: Sweep, place: RunContext, trained: list[str]) -> None:
+def test_sweep_adds_seeds_to_what_is_there(sweep_tiny: Sweep, context: RunContext, trained: list[str]) -> None:
     sweep_tiny()
     trained.clear()
     assert sweep_tiny(seeds=[0, 1]) == 0
     assert len(trained) == 4
-    assert sorted((r.objective, r.seed) for r in read_runs(place.folder)) == [
+    assert sorted((r.objective, r.seed) for r in read_runs(context.folder)) == [
         ("minimax", 0), ("minimax", 1), ("wgan-gp", 0), ("wgan-gp", 1),
     ]  # fmt: skip
 
 
 @pytest.mark.usefixtures("quiet")
 def test_sweep_makes_the_runs_of_a_changed_plugin_again(
-    sweep_tiny: Sweep, write_plugin: WritePlugin, place: RunContext, trained: list[str]
+    sweep_tiny: Sweep, write_plugin: WritePlugin, context: RunContext, trained: list[str]
 ) -> None:
     write_plugin("x = 1")
     sweep_tiny(objectives=["minimax", "my.py:Mine"])
@@ -190,64 +192,64 @@ def test_sweep_makes_the_runs_of_a_changed_plugin_again(
     trained.clear()
     sweep_tiny(objectives=["minimax", "my.py:Mine"])
     assert set(trained) == {"mine"}
-    assert len(list((place.folder / "superseded").iterdir())) == 1
+    assert len(list((context.folder / "superseded").iterdir())) == 1
 
 
 def test_tables_of_a_sweep_have_variants_and_plugins_in_the_suites_order(
-    sweep_tiny: Sweep, write_plugin: WritePlugin, place: RunContext
+    sweep_tiny: Sweep, write_plugin: WritePlugin, context: RunContext
 ) -> None:
     write_plugin("x = 1")
     variants = [{"name": "wgan-gp", "weight": weight} for weight in (10.0, 0.1)]
     assert sweep_tiny(objectives=[variants[0], "my.py:Mine", variants[1], "minimax"]) == 0
     labels = ["wgan-gp(weight=10)", "mine", "wgan-gp(weight=0.1)", "minimax"]
-    assert [row["objective"] for row in table(place)] == labels
+    assert [row["objective"] for row in table(context)] == labels
 
 
-def test_sweep_in_a_folder_where_another_is_at_work_is_refused(sweep_tiny: Sweep, place: RunContext) -> None:
-    with Store(place.folder).lock(), pytest.raises(BadInput, match="another command is at work in this folder"):
+def test_sweep_in_a_folder_where_another_is_at_work_is_refused(sweep_tiny: Sweep, context: RunContext) -> None:
+    with Store(context.folder).lock(), pytest.raises(BadInput, match="another command is at work in this folder"):
         sweep_tiny()
-    assert not read_names(place)
+    assert not read_names(context)
 
 
-def read_names(place: RunContext) -> list[str]:
-    return [p.name for p in (place.folder / "runs").iterdir()]
+def read_names(context: RunContext) -> list[str]:
+    return [p.name for p in (context.folder / "runs").iterdir()]
 
 
 def test_sweep_goes_on_after_a_run_that_fails_and_its_status_says_so(
-    sweep_tiny: Sweep, write_plugin: WritePlugin, place: RunContext, trained: list[str], printed: io.StringIO
+    sweep_tiny: Sweep, write_plugin: WritePlugin, context: RunContext, trained: list[str], printed: io.StringIO
 ) -> None:
     write_plugin(FAILS)
     content = {"objectives": ["my.py:Mine", "minimax"], "steps": 5}
     assert sweep_tiny(**content) == 1
-    records = by_objective(place)
+    records = by_objective(context)
     assert {name: r.status for name, r in records.items()} == {"mine": "failed", "minimax": "completed"}
     assert records["mine"].result["reason"] == "ZeroDivisionError: on purpose"
     assert "my.py" in records["mine"].result["traceback"]
     told = printed.getvalue()
     assert "[1/2] 8gaussians mine fast seed 0: failed (ZeroDivisionError: on purpose), " in told
     assert "1 completed, 1 failed" in told
-    assert {row["objective"]: row["status"] for row in table(place)} == {"mine": "failed", "minimax": "completed"}
+    assert {row["objective"]: row["status"] for row in table(context)} == {"mine": "failed", "minimax": "completed"}
     trained.clear()
     assert sweep_tiny(**content) == 1
     assert set(trained) == {"mine"}
 
 
 def test_sweep_whose_runs_all_fail_still_reports(
-    sweep_tiny: Sweep, write_plugin: WritePlugin, place: RunContext
+    sweep_tiny: Sweep, write_plugin: WritePlugin, context: RunContext
 ) -> None:
     write_plugin(FAILS)
     assert sweep_tiny(objectives=["my.py:Mine"], steps=5) == 1
-    assert [row["status"] for row in table(place)] == ["failed"]
-    assert (place.folder / "report.html").exists()
+    assert [row["status"] for row in table(context)] == ["failed"]
+    assert (context.folder / "report.html").exists()
 
 
 def test_sweep_shows_skipped_runs_with_their_reason(
-    sweep_tiny: Sweep, write_plugin: WritePlugin, place: RunContext, printed: io.StringIO
+    sweep_tiny: Sweep, write_plugin: WritePlugin, context: RunContext, printed: io.StringIO
 ) -> None:
     write_plugin()
     content = {"objectives": ["minimax", "my.py:Mine"], "recipe": "published", "seeds": [0]}
     assert sweep_tiny(**content) == 0
-    rows = {row["objective"]: row for row in table(place)}
+    rows = {row["objective"]: row for row in table(context)}
     reason = "recipe 'published' says nothing about mine on points: give its own, or use 'matched'"
     assert (rows["mine"]["status"], rows["mine"]["reason"]) == ("skipped", reason)
     assert rows["minimax"]["status"] == "completed"
@@ -257,9 +259,9 @@ def test_sweep_shows_skipped_runs_with_their_reason(
 
 
 @pytest.mark.usefixtures("quiet")
-def test_sweep_skips_networks_that_do_not_suit_the_data(sweep_tiny: Sweep, place: RunContext) -> None:
+def test_sweep_skips_networks_that_do_not_suit_the_data(sweep_tiny: Sweep, context: RunContext) -> None:
     assert sweep_tiny(objectives=["minimax"], architectures=["dcgan", {"name": "mlp", "width": 8}]) == 0
-    assert {r.spec["architecture"]: r.status for r in read_runs(place.folder)} == {
+    assert {r.spec["architecture"]: r.status for r in read_runs(context.folder)} == {
         "dcgan": "skipped", "mlp-3x8": "completed",
     }  # fmt: skip
 
@@ -292,29 +294,31 @@ def test_sweep_skips_networks_that_do_not_suit_the_data(sweep_tiny: Sweep, place
     ],
 )
 def test_sweep_tells_what_cannot_be_used_before_anything_is_written(
-    sweep_tiny: Sweep, place: RunContext, content: dict[str, Any], line: str
+    sweep_tiny: Sweep, context: RunContext, content: dict[str, Any], line: str
 ) -> None:
     with pytest.raises(BadInput, match=line):
         sweep_tiny(**content)
-    assert not place.folder.exists()
+    assert not context.folder.exists()
 
 
 def test_sweep_tells_that_a_logger_is_not_installed_before_anything_is_written(
-    sweep_tiny: Sweep, place: RunContext, monkeypatch: pytest.MonkeyPatch
+    sweep_tiny: Sweep, context: RunContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(train.LOGGERS, "tensorboard", Mock(side_effect=ModuleNotFoundError))
-    line = r"--logger tensorboard: not installed; install it: pip install 'lipbench\[tensorboard\]'$"
+    line = r"logger 'tensorboard': not installed; install it: pip install 'lipbench\[tensorboard\]'$"
     with pytest.raises(BadInput, match=line):
-        sweep_tiny(replace(place, loggers=("csv", "tensorboard")))
-    assert not place.folder.exists()
+        sweep_tiny(replace(context, loggers=("csv", "tensorboard")))
+    assert not context.folder.exists()
 
 
 def test_sweep_tells_that_a_data_folder_is_missing_before_anything_is_written(
-    make_suite: MakeSuite, place: RunContext, tmp_path: Path
+    make_suite: MakeSuite, context: RunContext, tmp_path: Path
 ) -> None:
+    here = replace(context, data=tmp_path / "absent")
+    runner = Runner(here, LocalExecutor(), Console(file=io.StringIO()))
     with pytest.raises(BadInput, match=f"mnist: there is no folder {tmp_path / 'absent'}"):
-        sweep(make_suite(datasets=["mnist"]), tmp_path, place, 1, tmp_path / "absent", Console(file=io.StringIO()))
-    assert not place.folder.exists()
+        sweep(make_suite(datasets=["mnist"]), runner)
+    assert not context.folder.exists()
 
 
 @pytest.mark.parametrize(
@@ -327,20 +331,22 @@ def test_sweep_tells_that_a_data_folder_is_missing_before_anything_is_written(
         ({"dataset": "25gaussians"}, False),  # stood in for what was asked for, which may be there next time
     ],
 )
-def test_sweep_is_remembered_only_if_all_that_decides_it_is_known_again(
-    make_suite: MakeSuite,
-    place: RunContext,
-    monkeypatch: pytest.MonkeyPatch,
-    found: dict[str, Any],
-    remembered: bool,
+def test_run_is_known_again_only_if_a_request_shows_all_that_decides_it(
+    make_suite: MakeSuite, context: RunContext, found: dict[str, Any], remembered: bool
 ) -> None:
-    suite, asked = make_suite(), Mock()
-    specs = [replace(spec, **found) for spec in expand(suite, place.folder)]
-    monkeypatch.setattr(runner, "expand", lambda *_: specs)
-    monkeypatch.setattr(runner, "check_suite", lambda *_: None)
-    monkeypatch.setattr(runner, "sweep_of", lambda *_: 0)
-    assert sweep(suite, place.folder, place, 1, None, Console(file=io.StringIO()), asked) == 0
-    assert asked.remember.called is remembered
+    suite = make_suite()
+    (spec,) = expand(suite, context)
+    assert known_again(replace(spec, **found), suite) is remembered
+
+
+def test_sweep_is_remembered_with_the_files_of_its_plugins(
+    make_suite: MakeSuite, write_plugin: WritePlugin, context: RunContext
+) -> None:
+    path, asked = write_plugin(), Mock()
+    runner = Runner(context, LocalExecutor(), Console(file=io.StringIO()))
+    assert sweep(make_suite(objectives=["my.py:Mine"], steps=1), runner, asked) == 0
+    files = {str(path): hashlib.sha256(path.read_bytes()).hexdigest()}
+    asked.remember.assert_called_once_with(context.folder, files)
 
 
 @pytest.mark.usefixtures("quiet")
@@ -357,7 +363,7 @@ def test_sweep_that_is_interrupted_goes_on_from_where_it_was(
 
 @pytest.mark.usefixtures("quiet")
 def test_sweep_on_a_full_disk_stops_and_goes_on_another_time(
-    sweep_tiny: Sweep, place: RunContext, monkeypatch: pytest.MonkeyPatch
+    sweep_tiny: Sweep, context: RunContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*arguments: Any) -> None:
         raise OSError(28, "No space left on device")
@@ -367,7 +373,7 @@ def test_sweep_on_a_full_disk_stops_and_goes_on_another_time(
         with pytest.raises(BadInput, match="No space left on device; the same command goes on from here"):
             sweep_tiny()
     assert sweep_tiny() == 0
-    assert len(read_runs(place.folder)) == 2
+    assert len(read_runs(context.folder)) == 2
 
 
 @pytest.mark.usefixtures("quiet")
@@ -385,17 +391,17 @@ def test_sweep_on_a_terminal_shows_a_bar_and_only_trouble_in_words(
 
 
 def test_records_of_studies_come_in_the_order_of_the_cells(
-    make_suite: MakeSuite, place: RunContext, trained: Any
+    make_suite: MakeSuite, context: RunContext, trained: Any
 ) -> None:
     suites = [make_suite(**BOTH | {"objectives": [name], "steps": 2, "name": name}) for name in ("wgan-gp", "minimax")]
-    records = records_of(suites, place, 1)
+    records = records_of(suites, context, 1)
     assert [r.objective for r in records] == ["wgan-gp", "minimax"]
     trained.clear()
-    again = records_of([*suites, make_suite(**BOTH | {"objectives": ["minimax"], "steps": 1})], place, 1)
+    again = records_of([*suites, make_suite(**BOTH | {"objectives": ["minimax"], "steps": 1})], context, 1)
     assert [r.id for r in again[:2]] == [r.id for r in records]
     assert trained == ["minimax"]
-    assert not (place.folder / "superseded").exists()
-    assert not (place.folder / "suite.json").exists()
+    assert not (context.folder / "superseded").exists()
+    assert not (context.folder / "suite.json").exists()
 
 
 @pytest.mark.parametrize(
@@ -413,16 +419,16 @@ def test_cause_of_a_death_is_told_in_words(code: int | None, told: str) -> None:
 
 @pytest.mark.usefixtures("quiet")
 def test_sweep_survives_a_worker_that_dies_and_makes_the_same_records_as_one_process(
-    sweep_tiny: Sweep, write_plugin: WritePlugin, place: RunContext, printed: io.StringIO
+    sweep_tiny: Sweep, write_plugin: WritePlugin, context: RunContext, printed: io.StringIO
 ) -> None:
     write_plugin("def penalty(self, critic, batch):\n    import os\n    os._exit(7)")
-    assert sweep_tiny(place, 2, objectives=["my.py:Mine", "minimax"]) == 1
-    records = by_objective(place)
+    assert sweep_tiny(context, 2, objectives=["my.py:Mine", "minimax"]) == 1
+    records = by_objective(context)
     assert {name: r.status for name, r in records.items()} == {"mine": "failed", "minimax": "completed"}
     assert records["mine"].result["reason"] == "the worker process died: exit status 7"
     assert "mine fast seed 0: failed (the worker process died: exit status 7)" in printed.getvalue()
-    assert not [name for name in read_names(place) if name.startswith(".")]
-    alone = replace(place, folder=place.folder.parent / "alone")
+    assert not [name for name in read_names(context) if name.startswith(".")]
+    alone = replace(context, folder=context.folder.parent / "alone")
     sweep_tiny(alone, 1, objectives=["minimax"])
     (one,) = read_runs(alone.folder)
     assert one.history.drop(columns="seconds").equals(records["minimax"].history.drop(columns="seconds"))

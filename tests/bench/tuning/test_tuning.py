@@ -13,6 +13,7 @@ import pytest
 from rich.console import Console
 from scipy import stats
 
+from lipbench.bench.config.plugins import find_objective
 from lipbench.bench.config.spec import expand
 from lipbench.bench.config.suite import Suite
 from lipbench.bench.records.quantities import KNOWN
@@ -20,7 +21,9 @@ from lipbench.bench.records.reader import RunRecord
 from lipbench.bench.records.store import locked
 from lipbench.bench.report.statistics import expected_best, median_best
 from lipbench.bench.report.trials import Trial, Tuned, value_of
-from lipbench.bench.run.train import RunContext
+from lipbench.bench.run.context import RunContext
+from lipbench.bench.sweep.executors import LocalExecutor
+from lipbench.bench.sweep.runner import Runner
 from lipbench.bench.tuning import tune
 from lipbench.bench.tuning.draws import configured, draw, share
 from lipbench.bench.tuning.ranges import DEFAULTS, WHOLE, Choice, Range
@@ -64,9 +67,11 @@ def test_ranges_are_even_in_what_they_say() -> None:
     assert [chosen.count(c) for c in "abcd"] == [250] * 4
 
 
-def test_a_larger_budget_begins_with_the_smaller_ones_configurations(make_suite: MakeSuite, tmp_path: Path) -> None:
+def test_a_larger_budget_begins_with_the_smaller_ones_configurations(
+    make_suite: MakeSuite, context: RunContext
+) -> None:
     suite = make_suite(objectives=["minimax", "wgan-gp"], recipe="matched")
-    three, five = (plan(suite, tmp_path, n, None) for n in (3, 5))
+    three, five = (plan(suite, context, n) for n in (3, 5))
     for small, large in zip(three, five, strict=True):
         assert [spec.id for _, spec in small.trials] == [spec.id for _, spec in large.trials][:3]
     # the settings of the recipe are drawn alike for both objectives
@@ -75,11 +80,13 @@ def test_a_larger_budget_begins_with_the_smaller_ones_configurations(make_suite:
     assert all("weight" in v and 0.1 <= v["weight"] <= 100 for v, _ in five[1].trials)
 
 
-def test_plan_starts_from_the_suites_recipe_and_changes_what_is_drawn(make_suite: MakeSuite, tmp_path: Path) -> None:
+def test_plan_starts_from_the_suites_recipe_and_changes_what_is_drawn(
+    make_suite: MakeSuite, context: RunContext
+) -> None:
     declared = {"lr": {"low": 1e-4, "high": 1e-2, "log": True}, "wgan-gp": {"lr": [0.5], "weight": [7.0]}}
     suite = make_suite(objectives=["minimax", "wgan-gp"], recipe="published", tune=declared, seeds=[4, 6])
-    first, second = plan(suite, tmp_path, 2, None)
-    (base, *_) = expand(suite, tmp_path)
+    first, second = plan(suite, context, 2)
+    (base, *_) = expand(suite, context)
     assert all(s.recipe_spec.betas == base.recipe_spec.betas for _, s in first.trials)
     assert all(s.recipe_spec.lr == 0.5 and s.arguments["weight"] == 7.0 for _, s in second.trials)
     assert all(set(v) == {"lr"} and 1e-4 <= v["lr"] <= 1e-2 for v, _ in first.trials)
@@ -87,14 +94,17 @@ def test_plan_starts_from_the_suites_recipe_and_changes_what_is_drawn(make_suite
     assert [s.recipe for _, s in first.trials] == ["published #1", "published #2"]
 
 
-def test_configured_sets_one_beta_and_keeps_the_ratio_of_the_rates(make_suite: MakeSuite, tmp_path: Path) -> None:
-    (spec,) = expand(make_suite(recipe={"lr": 0.01, "critic_lr": 0.04, "betas": [0.1, 0.8]}), tmp_path)
-    found = configured(spec, {"lr": 0.001, "beta2": 0.95}, "r", "here").recipe_spec
+def test_configured_sets_one_beta_and_keeps_the_ratio_of_the_rates(make_suite: MakeSuite, context: RunContext) -> None:
+    (spec,) = expand(
+        make_suite(recipe={"lr": 0.01, "critic_lr": 0.04, "betas": [0.1, 0.8]}),
+        context,
+    )
+    found = configured(spec, find_objective("wgan-gp"), {"lr": 0.001, "beta2": 0.95}, "r", "here").recipe_spec
     assert (found.lr, found.critic_lr, found.betas) == (0.001, pytest.approx(0.004), (0.1, 0.95))
 
 
-def test_arguments_that_stand_in_the_suite_are_not_drawn(make_suite: MakeSuite, tmp_path: Path) -> None:
-    (one,) = plan(make_suite(objectives=[{"name": "wgan-gp", "weight": 3.0}]), tmp_path, 2, None)
+def test_arguments_that_stand_in_the_suite_are_not_drawn(make_suite: MakeSuite, context: RunContext) -> None:
+    (one,) = plan(make_suite(objectives=[{"name": "wgan-gp", "weight": 3.0}]), context, 2)
     assert "weight" not in one.ranges and all(s.arguments["weight"] == 3.0 for _, s in one.trials)
 
 
@@ -120,52 +130,52 @@ def test_arguments_that_stand_in_the_suite_are_not_drawn(make_suite: MakeSuite, 
     ],
 )
 def test_bad_ranges_are_one_clear_line(
-    make_suite: MakeSuite, tmp_path: Path, declared: dict[str, Any], line: str
+    make_suite: MakeSuite, context: RunContext, declared: dict[str, Any], line: str
 ) -> None:
     with pytest.raises(BadInput, match=f"^suite 'small': tune: {line}$"):
-        plan(make_suite(tune=declared), tmp_path, 2, None)
+        plan(make_suite(tune=declared), context, 2)
 
 
-def test_metric_that_does_not_fit_the_data_is_refused_before_any_run(make_suite: MakeSuite, tmp_path: Path) -> None:
+def test_metric_that_does_not_fit_the_data_is_refused_before_any_run(
+    make_suite: MakeSuite, context: RunContext
+) -> None:
     with pytest.raises(
-        BadInput, match=r"^--metric: on 8gaussians: unknown metric 'fd'; known: high_quality, mode_kl, modes, w1$"
+        BadInput, match=r"^on 8gaussians: unknown metric 'fd'; known: high_quality, mode_kl, modes, w1$"
     ):
-        plan(make_suite(), tmp_path, 2, "fd")
+        plan(make_suite(), context, 2, "fd")
 
 
 @pytest.mark.parametrize(
     ("content", "metric", "line"),
     [
-        ({"datasets": ["swissroll"]}, "modes", "--metric modes: not measured on swissroll; measured: w1"),
-        ({"datasets": ["digits"], "evaluation": {"metrics": ["kid"]}}, None, "--metric fd: not .*; measured: kid"),
+        ({"datasets": ["swissroll"]}, "modes", "metric modes: not measured on swissroll; measured: w1"),
+        ({"datasets": ["digits"], "evaluation": {"metrics": ["kid"]}}, None, "metric fd: not .*; measured: kid"),
     ],
 )
 def test_metric_that_the_suite_does_not_measure_is_refused_before_any_run(
-    make_suite: MakeSuite, tmp_path: Path, content: dict[str, Any], metric: str | None, line: str
+    make_suite: MakeSuite, context: RunContext, content: dict[str, Any], metric: str | None, line: str
 ) -> None:
     with pytest.raises(BadInput, match=f"^suite 'small': {line}$"):
-        plan(make_suite(**content), tmp_path, 2, metric)
+        plan(make_suite(**content), context, 2, metric)
 
 
-def test_tune_in_a_folder_where_another_is_at_work_changes_nothing(
-    make_suite: MakeSuite, place: RunContext, tmp_path: Path
-) -> None:
-    (place.folder / "search").mkdir(parents=True)
-    (place.folder / "tune.json").write_text("the other's")
-    with locked(place.folder), pytest.raises(BadInput, match="another command is at work in this folder"):
-        tune(make_suite(), tmp_path, place, 1, 1, None, None, Console(quiet=True))
-    assert (place.folder / "tune.json").read_text() == "the other's"
+def test_tune_in_a_folder_where_another_is_at_work_changes_nothing(make_suite: MakeSuite, context: RunContext) -> None:
+    (context.folder / "search").mkdir(parents=True)
+    (context.folder / "tune.json").write_text("the other's")
+    with locked(context.folder), pytest.raises(BadInput, match="another command is at work in this folder"):
+        tune(make_suite(), Runner(context, LocalExecutor(), Console(quiet=True)), 1)
+    assert (context.folder / "tune.json").read_text() == "the other's"
 
 
-def test_tune_tells_that_a_folder_cannot_be_written(make_suite: MakeSuite, place: RunContext, tmp_path: Path) -> None:
-    place.folder.touch()
+def test_tune_tells_that_a_folder_cannot_be_written(make_suite: MakeSuite, context: RunContext) -> None:
+    context.folder.touch()
     with pytest.raises(BadInput, match="cannot write there: Not a directory"):
-        tune(make_suite(), tmp_path, place, 1, 1, None, None, Console(quiet=True))
+        tune(make_suite(), Runner(context, LocalExecutor(), Console(quiet=True)), 1)
 
 
-def test_range_of_a_whole_number_setting_is_whole(make_suite: MakeSuite, tmp_path: Path) -> None:
+def test_range_of_a_whole_number_setting_is_whole(make_suite: MakeSuite, context: RunContext) -> None:
     declared = {key: {"low": 2, "high": 9} for key in ("kernels", "generator_batch", "weight")}
-    (one,) = plan(make_suite(objectives=["minibatch-discrimination"], tune=declared), tmp_path, 8, None)
+    (one,) = plan(make_suite(objectives=["minibatch-discrimination"], tune=declared), context, 8)
     kinds = {"kernels": int, "generator_batch": int, "weight": float}
     assert all({key: type(value) for key, value in values.items()} == kinds for values, _ in one.trials)
 
@@ -191,32 +201,32 @@ def test_a_diverged_trial_counts_as_worst_and_is_never_the_best() -> None:
 
 
 def test_tune_makes_the_budget_the_best_with_fresh_seeds_and_a_table(
-    make_suite: MakeSuite, place: RunContext, tmp_path: Path
+    make_suite: MakeSuite, context: RunContext
 ) -> None:
     tuned = {"lr": [0.001, 0.01, 0.1], "weight": [1.0, 9.0]}
     suite = make_suite(objectives=["minimax", "wgan-gp"], recipe="matched", tune=tuned, steps=2)
     finished: list[dict[str, int]] = []
     for budget in (1, 2):
         console = Console(record=True, width=140)
-        assert tune(suite, tmp_path, place, 1, budget, None, None, console) == 0
-        runs = (place.folder / "search" / "runs").iterdir()
+        assert tune(suite, Runner(context, LocalExecutor(), console), budget) == 0
+        runs = (context.folder / "search" / "runs").iterdir()
         finished.append({p.name: (p / "result.json").stat().st_mtime_ns for p in runs})
     assert [len(runs) for runs in finished] == [2, 4]
     assert finished[0].items() <= finished[1].items()  # a larger budget keeps what is there
 
-    trials = pd.read_csv(place.folder / "tune.csv")
+    trials = pd.read_csv(context.folder / "tune.csv")
     assert trials.groupby("objective").size().to_dict() == {"minimax": 2, "wgan-gp": 2}
     for _, rows in trials.groupby("objective"):
         assert rows.loc[rows["best"], "value"].item() == rows["value"].min()
-    best = pd.read_csv(place.folder / "best" / "runs.csv")
+    best = pd.read_csv(context.folder / "best" / "runs.csv")
     assert set(best["seed"]) == {1} and set(best["recipe"]) == {"matched, best of 2"}
     assert sorted(best["objective"]) == ["minimax", "wgan-gp"]
-    curve = pd.read_csv(place.folder / "best-of-k.csv")
+    curve = pd.read_csv(context.folder / "best-of-k.csv")
     assert curve[curve["k"] == 2]["expected_best"].tolist() == trials.groupby("objective")["value"].min().tolist()
-    assert "| minimax | 2 | 0 of 2 | lr=" in (place.folder / "tune.md").read_text()
+    assert "| minimax | 2 | 0 of 2 | lr=" in (context.folder / "tune.md").read_text()
     assert "Fewer than 3 fresh seeds" in console.export_text()
-    assert json.loads((place.folder / "tune.json").read_text())["ranges"]["minimax"] == {"lr": [0.001, 0.01, 0.1]}
-    assert [p.suffix for p in (place.folder / "plots").iterdir()] == [".png"]
+    assert json.loads((context.folder / "tune.json").read_text())["ranges"]["minimax"] == {"lr": [0.001, 0.01, 0.1]}
+    assert [p.suffix for p in (context.folder / "plots").iterdir()] == [".png"]
 
 
 def test_draw_takes_each_setting_at_its_own_share() -> None:

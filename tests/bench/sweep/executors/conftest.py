@@ -10,7 +10,7 @@ from lipbench.bench.config.spec import RunSpec, expand
 from lipbench.bench.config.suite import Suite
 from lipbench.bench.records.reader import RunRecord, read_run
 from lipbench.bench.records.store import Store
-from lipbench.bench.run.train import RunContext
+from lipbench.bench.run.context import RunContext
 from lipbench.bench.sweep.executors import Executor
 from lipbench.bench.sweep.runner import records_of
 
@@ -44,15 +44,15 @@ def dies_once(write_plugin: Callable[..., Path], tmp_path: Path) -> Callable[[st
 @pytest.fixture
 def plan(make_suite: Callable[..., Suite], tmp_path: Path) -> Callable[..., list[RunSpec]]:
     """The specifications of a small suite's runs."""
-    return lambda **content: expand(make_suite(**content), tmp_path)
+    return lambda **content: expand(make_suite(**content), RunContext(tmp_path, suite_folder=tmp_path))
 
 
 @pytest.fixture
 def made(make_suite: Callable[..., Suite], tmp_path: Path) -> Callable[..., dict[str, RunRecord]]:
-    """The records of a small suite by objective, from that executor, in that place."""
+    """The records of a small suite by objective, from that executor, in that context."""
 
-    def make(executor: Executor | int, place: RunContext, **content: Any) -> dict[str, RunRecord]:
-        return {record.objective: record for record in records_of(make_suite(**content), place, executor, tmp_path)}
+    def make(executor: Executor | int, context: RunContext, **content: Any) -> dict[str, RunRecord]:
+        return {record.objective: record for record in records_of(make_suite(**content), context, executor)}
 
     return make
 
@@ -60,7 +60,7 @@ def made(make_suite: Callable[..., Suite], tmp_path: Path) -> Callable[..., dict
 @pytest.fixture
 def read() -> Callable[[RunContext, Sequence[RunSpec]], list[RunRecord]]:
     """The records of these runs."""
-    return lambda place, specs: [read_run(Store(place.folder).runs / spec.id) for spec in specs]
+    return lambda context, specs: [read_run(Store(context.folder).runs / spec.id) for spec in specs]
 
 
 @pytest.fixture

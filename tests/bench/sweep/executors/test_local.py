@@ -12,7 +12,7 @@ from rich.console import Console
 
 from lipbench.bench.config.spec import RunSpec
 from lipbench.bench.records.reader import RunRecord
-from lipbench.bench.run.train import RunContext
+from lipbench.bench.run.context import RunContext
 from lipbench.bench.sweep.executors import Limits, LocalExecutor, RunFinished, RunRetried, RunStarted, local
 from lipbench.bench.sweep.executors.base import Trials
 from lipbench.bench.sweep.executors.local import Slot, _event, exit_status
@@ -41,18 +41,18 @@ def test_local_goes_on_from_the_checkpoint_of_a_run_that_died_if_it_may(
         assert_same_course(record, undisturbed[name])
 
 
-def test_local_goes_on_after_a_worker_was_told_to_stop(made: Made, dies_once: DiesOnce, place: RunContext) -> None:
+def test_local_goes_on_after_a_worker_was_told_to_stop(made: Made, dies_once: DiesOnce, context: RunContext) -> None:
     """SIGTERM becomes a KeyboardInterrupt in there, which is not the one of whoever started the sweep."""
     told = "os.kill(os.getpid(), signal.SIGTERM)"
-    records = made(LocalExecutor(2), place, objectives=[dies_once(told), "wgan-gp"], steps=8)
+    records = made(LocalExecutor(2), context, objectives=[dies_once(told), "wgan-gp"], steps=8)
     assert {name: r.status for name, r in records.items()} == {"mine": "failed", "wgan-gp": "completed"}
     assert records["mine"].result["reason"] == "the worker was told to stop (SIGTERM)"
 
 
-def test_local_kills_what_is_past_its_time(made: Made, dies_once: DiesOnce, place: RunContext) -> None:
+def test_local_kills_what_is_past_its_time(made: Made, dies_once: DiesOnce, context: RunContext) -> None:
     """Even with one job: then in a process of its own."""
     content = {"objectives": [dies_once("time.sleep(1000)")], "steps": 8}
-    result = made(LocalExecutor(1, Limits(seconds=2)), place, **content)["mine"].result
+    result = made(LocalExecutor(1, Limits(seconds=2)), context, **content)["mine"].result
     assert (result["status"], result["reason"]) == ("failed", "past its time limit of 2 s")
     assert 2 <= result["seconds"] < 60
 
@@ -78,9 +78,9 @@ def test_exit_status_waits_until_whoever_was_quicker_has_noted_it() -> None:
 
 
 def test_local_in_this_process_goes_on_after_a_run_without_memory(
-    made: Made, dies_once: DiesOnce, place: RunContext
+    made: Made, dies_once: DiesOnce, context: RunContext
 ) -> None:
-    records = made(1, place, objectives=[dies_once("raise MemoryError('all gone')"), "wgan-gp"], steps=8)
+    records = made(1, context, objectives=[dies_once("raise MemoryError('all gone')"), "wgan-gp"], steps=8)
     assert records["mine"].result["reason"] == "out of memory: all gone"
     assert {name: r.status for name, r in records.items()} == {"mine": "failed", "wgan-gp": "completed"}
 
@@ -106,26 +106,26 @@ def test_local_ends_a_worker_whose_gpu_may_be_lost(plan: Plan, status: str, devi
 
 @pytest.mark.parametrize(("device", "elsewhere"), [("cuda:0", 2), ("cpu", 0)])
 def test_local_leaves_this_process_after_a_run_that_failed_on_a_gpu(
-    plan: Plan, place: RunContext, monkeypatch: pytest.MonkeyPatch, device: str, elsewhere: int
+    plan: Plan, context: RunContext, monkeypatch: pytest.MonkeyPatch, device: str, elsewhere: int
 ) -> None:
     specs = plan(objectives=["minimax"], seeds=4)
     outcomes = iter([{"status": "completed"}, {"status": "failed"}, *[{"status": "completed"}] * 2])
     handed: list[RunSpec] = []
 
-    def in_workers(self: LocalExecutor, rest: list[RunSpec], place: RunContext) -> Iterator[RunFinished]:
+    def in_workers(self: LocalExecutor, rest: list[RunSpec], context: RunContext) -> Iterator[RunFinished]:
         handed.extend(rest)
         yield from (RunFinished(spec, {"status": "completed"}) for spec in rest)
 
-    monkeypatch.setattr(local, "make", lambda spec, place, run_id: next(outcomes))
+    monkeypatch.setattr(local, "make", lambda spec, context, run_id: next(outcomes))
     monkeypatch.setattr(LocalExecutor, "_in_workers", in_workers)
-    events = list(LocalExecutor(1).execute(specs, replace(place, device=device)))
+    events = list(LocalExecutor(1).execute(specs, replace(context, device=device)))
     assert [event.spec for event in events if isinstance(event, RunFinished)] == specs
     assert handed == specs[4 - elsewhere :]
 
 
-def test_local_tells_when_runs_start_and_end(plan: Plan, place: RunContext) -> None:
+def test_local_tells_when_runs_start_and_end(plan: Plan, context: RunContext) -> None:
     specs = plan(objectives=["minimax", "wgan-gp"])
-    events = list(LocalExecutor(1).execute(specs, place))
+    events = list(LocalExecutor(1).execute(specs, context))
     assert [(type(e), e.spec) for e in events] == [(k, s) for s in specs for k in (RunStarted, RunFinished)]
 
 
@@ -139,7 +139,7 @@ def test_trials_end_once_the_retries_are_used_up(plan: Plan) -> None:
 
 
 def test_local_spreads_workers_over_the_devices(
-    plan: Plan, place: RunContext, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    plan: Plan, context: RunContext, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     asked: list[str | None] = []
 
@@ -148,24 +148,24 @@ def test_local_spreads_workers_over_the_devices(
             asked.append(device)
             super().__init__("cpu")
 
-        def submit(self, spec: RunSpec, place: RunContext, seconds: float | None = None) -> Any:
+        def submit(self, spec: RunSpec, context: RunContext, seconds: float | None = None) -> Any:
             raise KeyboardInterrupt
 
     monkeypatch.setattr("lipbench.bench.sweep.executors.local.Slot", Fake)
     executor = LocalExecutor(5, devices=["cuda:0", "cuda:1"])
     assert executor.where == "5 at a time on cuda:0, cuda:1"
     with pytest.raises(KeyboardInterrupt):
-        list(executor.execute(plan(seeds=5), place))
+        list(executor.execute(plan(seeds=5), context))
     assert asked == ["cuda:0", "cuda:1", "cuda:0", "cuda:1", "cuda:0"]
 
 
-def test_local_waits_in_this_process_too_for_another_attempt_at_the_run(plan: Plan, place: RunContext) -> None:
+def test_local_waits_in_this_process_too_for_another_attempt_at_the_run(plan: Plan, context: RunContext) -> None:
     """As one of a queue that outlived the sweep that had begun it: its record is found, and not made again."""
     (spec,) = plan(objectives=["minimax"])
-    first = list(LocalExecutor(1).execute([spec], place))
-    record = place.folder / "runs" / spec.id / "result.json"
+    first = list(LocalExecutor(1).execute([spec], context))
+    record = context.folder / "runs" / spec.id / "result.json"
     before = record.stat().st_mtime_ns
-    second = list(LocalExecutor(1).execute([spec], place))
+    second = list(LocalExecutor(1).execute([spec], context))
     assert isinstance(first[-1], RunFinished) and isinstance(second[-1], RunFinished)
     assert isinstance(second[-1].outcome, dict) and second[-1].outcome["status"] == "completed"
     assert record.stat().st_mtime_ns == before

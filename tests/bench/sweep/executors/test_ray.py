@@ -18,7 +18,7 @@ from ray.cluster_utils import Cluster
 from lipbench.bench.config.spec import RunSpec
 from lipbench.bench.records.reader import RunRecord
 from lipbench.bench.records.store import Store
-from lipbench.bench.run.train import RunContext
+from lipbench.bench.run.context import RunContext
 from lipbench.bench.sweep.executors import Limits, RunFinished, RunRetried, RunStarted
 from lipbench.bench.sweep.executors.ray import RayExecutor
 from lipbench.objectives import BadInput
@@ -55,12 +55,12 @@ def cluster() -> Iterator[Any]:
 
 
 def test_ray_makes_the_run_of_a_lost_node_again(
-    plan: Plan, place: RunContext, cluster: Any, read: Any, made: Made, assert_same_course: Same
+    plan: Plan, context: RunContext, cluster: Any, read: Any, made: Made, assert_same_course: Same
 ) -> None:
     """From its checkpoint, on the node that is left; and no attempt is charged for it."""
     nodes, second = cluster
     content = {"objectives": ["minimax", "wgan-gp"], "steps": 300}
-    specs, careful = plan(**content), replace(place, checkpoint_seconds=0.2)
+    specs, careful = plan(**content), replace(context, checkpoint_seconds=0.2)
     events = []
     for event in RayExecutor(Limits(), None, 0).execute(specs, careful):
         events.append(event)
@@ -70,14 +70,14 @@ def test_ray_makes_the_run_of_a_lost_node_again(
     again = [e for e in events if isinstance(e, RunRetried)]
     assert [e.cause for e in again] == ["its node was lost"]
     assert {e.spec.id for e in events if isinstance(e, RunFinished)} == {spec.id for spec in specs}
-    undisturbed = made(1, replace(place, folder=place.folder.parent / "undisturbed"), **content)
+    undisturbed = made(1, replace(context, folder=context.folder.parent / "undisturbed"), **content)
     for record in read(careful, specs):
         assert record.result["attempts"] == 1 + (record.id == again[0].spec.id)
         assert_same_course(record, undisturbed[record.objective])
 
 
-def wait_for_checkpoints(place: RunContext, specs: list[RunSpec]) -> None:
-    store = Store(place.folder)
+def wait_for_checkpoints(context: RunContext, specs: list[RunSpec]) -> None:
+    store = Store(context.folder)
     until = time.monotonic() + 60
     while not all(list(store.unfinished(spec.id).glob("resume/*.sha256")) for spec in specs):
         assert time.monotonic() < until
@@ -100,20 +100,20 @@ def test_ray_tries_again_what_dies_and_kills_what_is_past_its_time(
 
 
 def test_ray_says_how_a_worker_died_and_stops_where_one_has_other_code(
-    made: Made, dies_once: DiesOnce, plan: Plan, place: RunContext, cluster: Any, monkeypatch: pytest.MonkeyPatch
+    made: Made, dies_once: DiesOnce, plan: Plan, context: RunContext, cluster: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content = {"objectives": [dies_once("os.kill(os.getpid(), signal.SIGKILL)"), "wgan-gp"], "steps": 8}
-    records = made(RayExecutor(Limits(), None, 0), place, **content)
+    records = made(RayExecutor(Limits(), None, 0), context, **content)
     assert records["mine"].result["reason"] == "the worker process died"
     assert records["wgan-gp"].status == "completed"
     specs = plan()
     monkeypatch.setattr("lipbench.bench.config.spec.code_version", lambda: "other")
     with pytest.raises(BadInput, match="a worker has another version of lipbench"):
-        list(RayExecutor(Limits(), None, 0).execute(specs, place))
+        list(RayExecutor(Limits(), None, 0).execute(specs, context))
 
 
 def test_ray_that_is_not_there_is_told_in_one_line(
-    plan: Plan, place: RunContext, monkeypatch: pytest.MonkeyPatch
+    plan: Plan, context: RunContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(**options: Any) -> None:
         assert options["address"] == "10.0.0.1:6379"
@@ -121,5 +121,5 @@ def test_ray_that_is_not_there_is_told_in_one_line(
 
     monkeypatch.setattr(ray, "init", refuse)
     with pytest.raises(BadInput) as caught:
-        list(RayExecutor(Limits(), "10.0.0.1:6379", 0).execute(plan(), place))
+        list(RayExecutor(Limits(), "10.0.0.1:6379", 0).execute(plan(), context))
     assert str(caught.value) == "--address 10.0.0.1:6379: no Ray cluster: Failed to connect to the cluster"

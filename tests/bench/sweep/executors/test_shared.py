@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lipbench.bench.config.spec import RunSpec
-from lipbench.bench.run.train import RunContext
+from lipbench.bench.run.context import RunContext
 from lipbench.bench.sweep.executors.shared import portable
 
 Plan = Callable[..., list[RunSpec]]
@@ -19,12 +19,17 @@ def test_portable_paths_mean_the_same_in_any_working_directory(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my.py").touch()
     (spec,) = plan(objectives=["minimax"])
-    elsewhere = replace(spec, objective_target="my.py:Mine", folder="suites", dataset="folder:photos")
-    (found, named, kept), place = portable(
-        [elsewhere, replace(elsewhere, data_dir="data"), spec], RunContext(Path("out"))
+    pictures = replace(spec, objective_target="my.py:Mine", dataset="folder:photos")
+    context = RunContext(Path("out"), weights=Path("w.pt"), suite_folder=Path("suites"))
+    found, there = portable(pictures, context)
+    assert found.objective_target == f"{tmp_path}/my.py:Mine"
+    assert (there.folder, there.suite_folder, there.weights) == (
+        tmp_path / "out",
+        tmp_path / "suites",
+        tmp_path / "w.pt",
     )
-    assert (found.objective_target, found.folder) == (f"{tmp_path}/my.py:Mine", f"{tmp_path}/suites")
-    assert (found.data_dir, named.data_dir) == (str(tmp_path), f"{tmp_path}/data")
-    assert (kept.objective_target, kept.data_dir) == ("minimax", None)
-    assert place.folder == tmp_path / "out"
-    assert kept.id == spec.id
+    assert there.data == tmp_path  # where a relative path of pictures begins
+    _, named = portable(pictures, replace(context, data=Path("data")))
+    assert named.data == tmp_path / "data"
+    kept, usual = portable(spec, context)
+    assert (kept, usual.data) == (spec, None)

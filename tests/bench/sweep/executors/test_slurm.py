@@ -10,7 +10,7 @@ pytest.importorskip("submitit", reason="submitit is not installed: pip install '
 
 from lipbench.bench.config.spec import RunSpec
 from lipbench.bench.records.reader import RunRecord
-from lipbench.bench.run.train import RunContext
+from lipbench.bench.run.context import RunContext
 from lipbench.bench.sweep.executors import Limits, slurm
 from lipbench.bench.sweep.executors.slurm import SlurmExecutor
 from lipbench.objectives import BadInput
@@ -33,22 +33,22 @@ def test_slurm_makes_the_same_records_as_one_process_and_tries_again(
 
 
 @pytest.mark.slow
-def test_slurm_kills_what_is_past_its_time(made: Made, dies_once: Callable[[str], str], place: RunContext) -> None:
+def test_slurm_kills_what_is_past_its_time(made: Made, dies_once: Callable[[str], str], context: RunContext) -> None:
     content = {"objectives": [dies_once("time.sleep(1000)")], "steps": 8}
-    result = made(SlurmExecutor(Limits(seconds=2), 0, LOCAL), place, **content)["mine"].result
+    result = made(SlurmExecutor(Limits(seconds=2), 0, LOCAL), context, **content)["mine"].result
     assert (result["status"], result["reason"]) == ("failed", "past its time limit of 2 s")
     assert 2 <= result["seconds"] < 60
 
 
 @pytest.mark.slow
 def test_slurm_stops_where_a_worker_has_other_code(
-    plan: Plan, place: RunContext, monkeypatch: pytest.MonkeyPatch
+    plan: Plan, context: RunContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The parent's idea of the identity is changed; the worker's is not."""
     specs = plan()
     monkeypatch.setattr("lipbench.bench.config.spec.code_version", lambda: "other")
     with pytest.raises(BadInput, match="a worker has another version of lipbench"):
-        list(SlurmExecutor(Limits(), 0, LOCAL).execute(specs, place))
+        list(SlurmExecutor(Limits(), 0, LOCAL).execute(specs, context))
 
 
 @pytest.mark.parametrize(
@@ -60,10 +60,10 @@ def test_slurm_stops_where_a_worker_has_other_code(
     ],
 )
 def test_slurm_tells_a_wrong_parameter_in_one_line(
-    plan: Plan, place: RunContext, parameters: dict[str, str], line: str
+    plan: Plan, context: RunContext, parameters: dict[str, str], line: str
 ) -> None:
     with pytest.raises(BadInput, match=line) as caught:
-        list(SlurmExecutor(Limits(), 0, parameters).execute(plan(), place))
+        list(SlurmExecutor(Limits(), 0, parameters).execute(plan(), context))
     assert str(caught.value).startswith("--executor slurm: ")
     assert "\n" not in str(caught.value)
 
@@ -73,14 +73,14 @@ def test_slurm_gives_whole_gpus_only() -> None:
         SlurmExecutor(Limits(), 0.5, {})
 
 
-def test_slurm_asks_for_what_a_run_needs(place: RunContext, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_slurm_asks_for_what_a_run_needs(context: RunContext, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """What would go to sbatch, with a queue that is only pretended."""
     (tmp_path / "srun").touch(mode=0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     parameters = {"slurm_partition": "gpu", "slurm_array_parallelism": 8}
-    queue = SlurmExecutor(Limits(seconds=600), 2, parameters)._queue(replace(place, threads=4))
+    queue = SlurmExecutor(Limits(seconds=600), 2, parameters)._queue(replace(context, threads=4))
     asked = queue._executor.parameters
     assert {k: asked[k] for k in ("job_name", "time", "cpus_per_task", "gpus_per_node", "partition")} == {
         "job_name": "lipbench", "time": 15, "cpus_per_task": 4, "gpus_per_node": 2, "partition": "gpu",
     }  # fmt: skip
-    assert SlurmExecutor(Limits(), 0, {})._queue(place)._executor.parameters["time"] == 60 * slurm.HOURS
+    assert SlurmExecutor(Limits(), 0, {})._queue(context)._executor.parameters["time"] == 60 * slurm.HOURS

@@ -11,7 +11,7 @@ import pytest
 from filelock import FileLock
 
 from lipbench.bench.config.spec import RunSpec
-from lipbench.bench.run.train import RunContext
+from lipbench.bench.run.context import RunContext
 from lipbench.bench.sweep.executors import worker
 from lipbench.bench.sweep.executors.worker import LOCKS, forget_locks, make, time_limit
 from lipbench.objectives import BadInput
@@ -19,29 +19,29 @@ from lipbench.objectives import BadInput
 Plan = Callable[..., list[RunSpec]]
 
 
-def test_make_refuses_a_run_that_has_another_identity_here(plan: Plan, place: RunContext) -> None:
+def test_make_refuses_a_run_that_has_another_identity_here(plan: Plan, context: RunContext) -> None:
     (spec,) = plan()
     with pytest.raises(BadInput, match="a worker has another version of lipbench"):
-        make(replace(spec, seed=1), place, spec.id)
-    assert not place.folder.exists()
+        make(replace(spec, seed=1), context, spec.id)
+    assert not context.folder.exists()
 
 
 def test_make_waits_for_another_attempt_and_takes_its_result(
-    plan: Plan, place: RunContext, monkeypatch: pytest.MonkeyPatch
+    plan: Plan, context: RunContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (spec,) = plan()
-    first: dict[str, Any] = make(spec, place, spec.id)
+    first: dict[str, Any] = make(spec, context, spec.id)
     monkeypatch.setattr(worker, "run", lambda *arguments: pytest.fail("made twice"))
     found: list[dict[str, Any]] = []
-    second = threading.Thread(target=lambda: found.append(make(spec, place, spec.id)))
-    with FileLock(place.folder / LOCKS / spec.id):
+    second = threading.Thread(target=lambda: found.append(make(spec, context, spec.id)))
+    with FileLock(context.folder / LOCKS / spec.id):
         second.start()
         second.join(0.3)
         assert second.is_alive()
     second.join(30)
     assert found[0]["metrics"] == first["metrics"]
-    forget_locks(place.folder)
-    assert not (place.folder / LOCKS).exists()
+    forget_locks(context.folder)
+    assert not (context.folder / LOCKS).exists()
 
 
 def test_time_limit_is_up_once_the_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:

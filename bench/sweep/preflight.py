@@ -1,0 +1,61 @@
+"""What no run of a suite could use is told before the first one is made. Makes and writes nothing."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from rich.console import Console
+
+from ...models.acceleration import check_device
+from ...models.networks import Unsuited
+from ...objectives.errors import BadInput
+from ..config.spec import RunSpec
+from ..config.suite import Suite
+from ..data import Dataset, load
+from ..metrics.protocols import check_evaluation
+from ..run.context import RunContext
+from ..run.train import LOGGERS, build_networks
+from .progress import say
+
+
+def check_suite(suite: Suite, specs: Sequence[RunSpec], context: RunContext, console: Console) -> None:
+    """Says which images are used. Raises BadInput for the device, loggers, networks, and the evaluation."""
+    check_device(suite.accelerate, suite.precision, context.device)
+    _check_loggers(context)
+    for dataset in dict.fromkeys(spec.dataset for spec in specs):
+        data = load(dataset, context.data)
+        _check_networks(suite, [spec for spec in specs if spec.dataset == dataset], data)
+        _check_evaluation(suite, data, context.weights)
+        if data.is_images:
+            say(f"{dataset}: {data.source}", console)
+
+
+def _check_loggers(context: RunContext) -> None:
+    """A logger whose package is missing says so when it is made, which writes nothing yet."""
+    for name in context.loggers:
+        try:
+            LOGGERS[name](context.folder)
+        except ModuleNotFoundError as error:
+            raise BadInput(f"logger '{name}': not installed; install it: pip install 'lipbench[{name}]'") from error
+
+
+def _check_networks(suite: Suite, specs: Sequence[RunSpec], data: Dataset) -> None:
+    """A setting that no network can have is told now, not run by run; a shape that does not suit one skips its runs."""
+    for spec in {spec.architecture: spec for spec in specs}.values():
+        try:
+            with torch.device("meta"):
+                classes = build_networks(spec, data.shape).classes
+            if classes not in (0, data.classes):
+                raise BadInput(f"classes={classes}: points of {data.name} end in {data.classes or 'no'} classes")
+        except Unsuited:
+            continue
+        except BadInput as error:
+            raise BadInput(f"{suite.where}: architectures: {spec.architecture_spec['name']}: {error}") from error
+
+
+def _check_evaluation(suite: Suite, data: Dataset, weights: Path | None) -> None:
+    """An extractor that is not at hand, or too few images for the protocol, is told now too."""
+    try:
+        check_evaluation(data, suite.evaluation.model_dump(), weights)
+    except BadInput as error:
+        raise BadInput(f"{suite.where}: evaluation: {error}") from error
