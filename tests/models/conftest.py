@@ -10,7 +10,8 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from lipbench.models import GAN, Recipe, mlp
+from lipbench.models import GAN, Recipe
+from lipbench.models.mlp import mlp
 from lipbench.objectives import NonSaturating, Objective
 
 

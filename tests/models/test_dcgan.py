@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from lipbench.models import Unsuited, dcgan, to_uint8
+from lipbench.models import Unsuited, to_uint8
+from lipbench.models.dcgan import dcgan
 from lipbench.objectives import BadInput
 
 

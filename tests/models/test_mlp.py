@@ -9,8 +9,8 @@ import torch
 from scipy import stats
 from torch import nn
 
-from lipbench.models import draw_latent, mlp
-from lipbench.models.mlp import MLPGenerator, perceptron
+from lipbench.models import draw_latent
+from lipbench.models.mlp import MLPGenerator, mlp, perceptron
 from lipbench.models.networks import ACTIVATIONS
 from lipbench.objectives import BadInput
 

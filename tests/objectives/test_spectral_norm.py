@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import _SpectralNorm
 
-from lipbench.models import mlp, sngan_resnet
+from lipbench.models.mlp import mlp
+from lipbench.models.resnet import sngan_resnet
 from lipbench.objectives import Batch, SpectralNorm, critic_step, generator_step
 from lipbench.objectives.layers import WEIGHTED
 from lipbench.objectives.slopes import slopes

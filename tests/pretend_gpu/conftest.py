@@ -13,7 +13,8 @@ from torch import Tensor
 
 from lipbench.bench.data import Dataset, load
 from lipbench.bench.perf.ways import GanLoop
-from lipbench.models import GAN, Networks, Recipe, mlp
+from lipbench.models import GAN, Networks, Recipe
+from lipbench.models.mlp import mlp
 from lipbench.models.snapshot import changing
 from lipbench.objectives import Objective
 

@@ -11,7 +11,12 @@ from torch import Tensor, nn
 
 from lipbench.bench.data import Dataset, load
 from lipbench.bench.perf.ways import GanLoop
-from lipbench.models import CHUNK, GAN, Networks, dcgan, local_cnn, mlp, sngan_cnn, sngan_resnet, wgangp_resnet
+from lipbench.models import CHUNK, GAN, Networks
+from lipbench.models.dcgan import dcgan
+from lipbench.models.local_cnn import local_cnn
+from lipbench.models.mlp import mlp
+from lipbench.models.resnet import sngan_resnet, wgangp_resnet
+from lipbench.models.sngan_cnn import sngan_cnn
 from lipbench.objectives import (
     BUILTINS,
     Batch,

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from lipbench.bench.perf import __main__ as perf
 from lipbench.bench.perf import against, iteration, ways
-from lipbench.models import acceleration, mlp
+from lipbench.models import acceleration
 from lipbench.models.acceleration import Compiled
+from lipbench.models.mlp import mlp
 
 MLP = iteration.CASES[1]
 CASES = {

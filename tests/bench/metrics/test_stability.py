@@ -10,7 +10,8 @@ from scipy.spatial.distance import pdist
 from torch import Tensor, nn
 
 from lipbench.bench.metrics import stability
-from lipbench.models import dcgan, mlp
+from lipbench.models.dcgan import dcgan
+from lipbench.models.mlp import mlp
 from lipbench.objectives import SpectralNorm
 
 

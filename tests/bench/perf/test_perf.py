@@ -22,7 +22,8 @@ from lipbench.bench.perf import against, evaluation, iteration, sweeps, ways
 from lipbench.bench.perf.table import COLUMNS, Goal, Row, csv_text, machine, markdown, printed
 from lipbench.bench.report.statistics import Estimate
 from lipbench.bench.run.context import RunContext
-from lipbench.models import Networks, dcgan
+from lipbench.models import Networks
+from lipbench.models.dcgan import dcgan
 from lipbench.objectives import BadInput
 
 SMALL = 2  # iterations in a block

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from lipbench.bench.records.reader import RunRecord
 from lipbench.bench.run.context import RunContext
 from lipbench.bench.run.sampling import sample_run
-from lipbench.models import mlp
+from lipbench.models.mlp import mlp
 from lipbench.objectives import BadInput
 
 MakeRun = Callable[..., RunRecord]

@@ -33,7 +33,8 @@ from lipbench.bench.studies.extensions.k01_conditional import (
 )
 from lipbench.bench.studies.training.generators import runs_of
 from lipbench.bench.studies.training.toy_games import CLIP, GP, game
-from lipbench.models import draw_latent, mlp
+from lipbench.models import draw_latent
+from lipbench.models.mlp import mlp
 
 STUDY = STUDIES["K1"]
 YES, NO, OPEN = Outcome.REPRODUCED, Outcome.NOT_REPRODUCED, Outcome.INCONCLUSIVE

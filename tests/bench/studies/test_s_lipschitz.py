@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from lipbench.bench.studies.measures import lipschitz
-from lipbench.models import mlp
+from lipbench.models.mlp import mlp
 from lipbench.objectives import SpectralNorm
 
 
