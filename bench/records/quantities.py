@@ -6,9 +6,9 @@ The names are the columns of history.csv. An unknown quantity is shown under its
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
-Better = Literal["lower", "higher"]
+from .summary import BETTER, WORST, Better
 
 
 @dataclass(frozen=True)
@@ -37,28 +37,20 @@ class Quantity:
         return self.name + {"lower": " ↓", "higher": " ↑", None: ""}[self.better]
 
 
+def _quality(key: str, name: str, unit: str, meaning: str) -> Quantity:
+    return Quantity(key, name, unit, BETTER[key], True, meaning, WORST[key])
+
+
 _QUALITY = (
-    Quantity("w1", "W1", "data units", "lower", True, "exact Wasserstein-1 distance to fresh real points", math.inf),
-    Quantity("modes", "modes", "count", "higher", True, "modes that enough samples fall into", 0.0),
-    Quantity("high_quality", "high quality", "share", "higher", True, "samples within 3σ of a mode", 0.0),
-    Quantity(
-        "mode_kl",
-        "mode KL",
-        "nats",
-        "lower",
-        True,
-        "KL of the samples' shares of their nearest modes to even ones",
-        math.inf,
-    ),
-    Quantity(
-        "fd", "FD", "", "lower", True, "Fréchet distance of features of samples to those of real images", math.inf
-    ),
-    Quantity("is", "IS", "", "higher", True, "Inception Score: classes both certain and varied", 1.0),
-    Quantity(
-        "kid", "KID", "", "lower", True, "kernel distance of features of samples to those of real images", math.inf
-    ),
-    Quantity("precision", "precision", "share", "higher", True, "samples among real images, by features", 0.0),
-    Quantity("recall", "recall", "share", "higher", True, "real images among samples, by features", 0.0),
+    _quality("w1", "W1", "data units", "exact Wasserstein-1 distance to fresh real points"),
+    _quality("modes", "modes", "count", "modes that enough samples fall into"),
+    _quality("high_quality", "high quality", "share", "samples within 3σ of a mode"),
+    _quality("mode_kl", "mode KL", "nats", "KL of the samples' shares of their nearest modes to even ones"),
+    _quality("fd", "FD", "", "Fréchet distance of features of samples to those of real images"),
+    _quality("is", "IS", "", "Inception Score: classes both certain and varied"),
+    _quality("kid", "KID", "", "kernel distance of features of samples to those of real images"),
+    _quality("precision", "precision", "share", "samples among real images, by features"),
+    _quality("recall", "recall", "share", "real images among samples, by features"),
 )
 _STABILITY = (
     Quantity("generator_grad_norm", "generator gradient norm"),

@@ -17,10 +17,10 @@ import numpy as np
 import pandas as pd
 
 from ...objectives.errors import BadInput
+from .summary import tail_start
 
 SCHEMA_VERSION = 1
 MADE_AGAIN = "a sweep moves it to superseded/ and makes that run again"
-TAIL = 0.2  # the share of a run, at its end, over which tail mean and sd are taken
 STATUSES = ("completed", "diverged", "failed", "skipped")
 _SPEC_TYPES: dict[str, type | tuple[type, ...]] = {
     "run": str,
@@ -111,7 +111,7 @@ class RunRecord:
     @property
     def tail_evaluations(self) -> int:
         """How many evaluations the tail mean is the mean of."""
-        return int(np.sum(self.courses["step"] > (1 - TAIL) * self.spec["steps"]))
+        return int(np.sum(self.courses["step"] > tail_start(self.spec["steps"])))
 
     @property
     def protocol(self) -> dict[str, Any]:

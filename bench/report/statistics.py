@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from scipy import optimize, stats
 
-from ..records.quantities import Better
+from ..records.summary import Better
 
 Statistic = Callable[..., Any]
 

@@ -37,9 +37,8 @@ from ..config.spec import SCHEMA_VERSION, RunSpec
 from ..data import Dataset, load, user_content
 from ..data.prefetch import fits
 from ..metrics import stability
-from ..records.quantities import KNOWN
-from ..records.reader import TAIL
 from ..records.store import Store, disk_trouble, telling_disk_trouble, write_json, write_text
+from ..records.summary import summarise
 from ..report.samples import write_picture
 from .checkpoint import Checkpointer, clear
 from .context import RunContext
@@ -315,27 +314,6 @@ def _result(spec: RunSpec, module: GAN, evaluator: Evaluator) -> dict[str, Any]:
             "clip": getattr(module.objective, "clip", None),
         },
     }
-
-
-def summarise(history: pd.DataFrame, steps: int) -> dict[str, dict[str, float | None]]:
-    """Metric → best (where a direction is known), final, mean and sd over the evaluations in the last 20 % of `steps`.
-
-    None where there is no value, as in the tail of a run that stopped early. The sd is of those evaluations (divided by
-    their number), and there is none of a single one.
-    """
-    tail = history[history["step"] > (1 - TAIL) * steps]
-    found: dict[str, dict[str, float | None]] = {}
-    for name in history.columns.drop(["step", "critic_steps", "images", "seconds"]):
-        values = history[name].dropna()
-        better = KNOWN[name].better if name in KNOWN else None
-        best = None if better is None or values.empty else {"lower": values.min(), "higher": values.max()}[better]
-        found[str(name)] = {
-            "best": None if best is None else float(best),
-            "final": float(history[name].iloc[-1]),
-            "tail_mean": float(tail[name].mean(skipna=False)),
-            "tail_sd": float(tail[name].std(ddof=0, skipna=False)) if len(tail) > 1 else None,
-        }
-    return found
 
 
 def _write_history(folder: Path, evaluator: Evaluator) -> None:

@@ -12,9 +12,8 @@ from ...config.recipes import STABILITY
 from ...config.suite import Evaluation
 from ...data import load
 from ...metrics.points import PointMetrics
-from ...records.reader import TAIL
+from ...records.summary import summarise, tail_start
 from ...run.evaluation import evaluation_steps
-from ...run.train import summarise
 from ..engine.contract import Criterion, Part, Row, Setting, Size, Study, median_of
 from ..measures.quotients import relative
 from ..plotting.style import BROWN, GREY, TEAL, dots, label, legend, logarithmic, panels, threshold
@@ -120,7 +119,7 @@ def _spent(step: int, seconds: float) -> Row:
 
 def _marks(steps: int, course: bool) -> set[int]:
     """The games' evaluations, but for the one before the first update."""
-    return {step for step in evaluation_steps(steps, COUNT) if step > (0 if course else (1 - TAIL) * steps)}
+    return {step for step in evaluation_steps(steps, COUNT) if step > (0 if course else tail_start(steps))}
 
 
 def _ending(history: list[Row], steps: int) -> Row:

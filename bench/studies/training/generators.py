@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...config.suite import Evaluation, Named, Suite
-from ...records.quantities import KNOWN
 from ...records.reader import RunRecord
+from ...records.summary import WORST
 from ...run.context import RunContext
 from ...sweep.runner import records_of
 from ..engine.contract import Row, Setting
@@ -126,5 +126,4 @@ def told(column: str, value: float | None) -> float:
     """The value, or what a run counts as that has none."""
     if value is not None and not math.isnan(value):
         return float(value)
-    worst = KNOWN[column].worst if column in KNOWN else math.nan
-    return math.inf if math.isnan(worst) else worst
+    return WORST.get(column, math.inf)

@@ -21,11 +21,12 @@ from lipbench.bench.data.prefetch import Feed
 from lipbench.bench.metrics.divergence import Divergence
 from lipbench.bench.records import store
 from lipbench.bench.records.reader import RunRecord, read_samples
+from lipbench.bench.records.summary import summarise
 from lipbench.bench.run import train
 from lipbench.bench.run.context import RunContext
 from lipbench.bench.run.evaluation import Evaluator, Quality
 from lipbench.bench.run.machine import PeakMemory
-from lipbench.bench.run.train import build, run, summarise
+from lipbench.bench.run.train import build, run
 from lipbench.models import CHUNK
 from lipbench.objectives import BadInput
 
