@@ -10,8 +10,8 @@ from ...objectives.losses import LOSSES
 from ..config.plugins import find_objective, objective_names
 from ..config.recipes import RECIPES
 from ..config.suite import SUITES, suite_names
-from ..data import DATASETS, PREFIX
-from ..metrics.extractors import EXTRACTORS
+from ..data.catalog import DATASETS, PREFIX
+from ..metrics.catalog import EXTRACTORS
 from ..metrics.images import label
 
 Rows = list[tuple[str, str]]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from ...models.recipe import Recipe
-from ..data import Kind
+from ..data.catalog import Kind
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from ...models.recipe import Recipe
 from ...objectives.errors import BadInput, unknown
-from ..data import Kind
+from ..data.catalog import Kind
 from .recipes import RECIPES, SETTINGS, Preset, matched, preset
 from .suite import Named, label
 

@@ -14,7 +14,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from ...models.catalog import ARCHITECTURES
 from ...models.recipe import Recipe
 from ...objectives.errors import BadInput, unknown
-from ..data import found_name, kind_of, user_content
+from ..data.catalog import found_name, kind_of, user_content
 from .plugins import ResolvedObjective, bind_arguments, build_objective, find_objective
 from .recipes import Preset
 from .resolve import check_recipe, resolve_recipe

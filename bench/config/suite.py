@@ -25,8 +25,8 @@ from ...models.acceleration import ACCELERATIONS
 from ...models.precision import PRECISIONS
 from ...objectives.errors import LIKE, BadInput, unknown
 from ...objectives.losses import LOSSES
-from ..data import check_name
-from ..metrics.extractors import EXTRACTORS
+from ..data.catalog import check_name
+from ..metrics.catalog import EXTRACTORS
 from ..metrics.images import METRICS
 from ..metrics.protocols import PRESETS
 

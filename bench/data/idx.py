@@ -132,6 +132,10 @@ def download_idx(source: IdxSource, root: Path) -> None:
         ) from error
 
 
+download_mnist = partial(download_idx, MNIST)
+download_fashion_mnist = partial(download_idx, FASHION_MNIST)
+
+
 def _download(source: IdxSource, raw: Path) -> None:
     """Fetch into a folder of its own and rename: runs in parallel never see each other's half-written files."""
     import torchvision.datasets  # costs a second, and only a first run without a folder needs it

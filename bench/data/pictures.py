@@ -12,11 +12,11 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from ...objectives.errors import BadInput, unknown
+from .catalog import PREFIX
 from .contents import ENDINGS, contents, fingerprint, listed
 from .dataset import Dataset
 from .decoded import Format, Picture, decoded
 
-PREFIX = "folder:"
 OPTIONS: dict[str, Callable[[str], Any]] = {
     "size": lambda text: _whole(text, 1),
     "crop": lambda text: text if text in ("center", "none") else _whole(text, 1),

@@ -192,4 +192,11 @@ def _jpeg_place(where: Path) -> Path | None:
 
 
 VISION = {source.name: source for source in (CIFAR10, SVHN, STL10, CELEBA)}
-cifar10, svhn, stl10, celeba = (partial(load_vision, source) for source in VISION.values())
+cifar10 = partial(load_vision, CIFAR10)
+svhn = partial(load_vision, SVHN)
+stl10 = partial(load_vision, STL10)
+celeba = partial(load_vision, CELEBA)
+download_cifar10 = partial(download, CIFAR10)
+download_svhn = partial(download, SVHN)
+download_stl10 = partial(download, STL10)
+download_celeba = partial(download, CELEBA)

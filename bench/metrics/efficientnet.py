@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ...objectives.errors import BadInput
+from .extractors import Extractor, frozen, unpickled, verified_bytes
 from .folding import fold_batch_norms
 
 SIZE = 224
@@ -83,3 +84,10 @@ def preprocess(images: Tensor) -> Tensor:
         images = F.interpolate(images, size=(SIZE, SIZE), mode="bilinear", align_corners=False, antialias=True)
     pixels = (images + 1) * 127.5
     return ((pixels - 127) / 128).expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
+
+
+def efficientnet_lite0(weights: Path | None = None) -> Extractor:
+    """The extractor with the weights of the installed package, or with a copy of them."""
+    contents = verified_bytes(weights or weights_path(), SHA256, "efficientnet-lite0")
+    network = frozen(EfficientNetLite0(unpickled(contents)))
+    return Extractor("efficientnet-lite0", SHA256, RESIZE, EfficientNetLite0.feature_dim, network)

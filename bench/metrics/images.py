@@ -114,7 +114,7 @@ class ImageMetrics:
 
     Args:
         reals: the pool of reference images [N, C, H, W], uint8 or float in [-1, 1].
-        extractor: from `load_extractor`.
+        extractor: from `catalog.load_extractor`.
         sizes: what is measured on how many images.
         split: where `reals` comes from ("train", "test"), for the protocol.
         device: where the extractor runs.
@@ -167,6 +167,10 @@ class ImageMetrics:
         if not sizes or "fd" not in scores or n // max(PARTS) <= dim:
             return scores, {}
         return scores, {"fd": extrapolated(by_size(known[:n], found[:n], frechet_distance))}
+
+    def fresh(self, rng: torch.Generator) -> "ImageMetrics":
+        """The same metrics: their reals are fixed."""
+        return self
 
     def floor(self, reals: Tensor) -> dict[str, float]:
         """What perfect fakes would get: the metrics of real images outside the reference; "is" in the protocol's parts.

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ...objectives.errors import BadInput
+from .extractors import Extractor, frozen, unpickled, verified_bytes
 from .folding import fold_batch_norms
 
 SIZE = 299
@@ -124,3 +125,9 @@ def layers() -> nn.Sequential:
             AvgPool=nn.AdaptiveAvgPool2d(1),
         )
     )
+
+
+def inception(weights: Path | None = None) -> Extractor:
+    """The extractor with the weights in torch hub's cache, or with a copy of them."""
+    contents = verified_bytes(weights or weights_path(), SHA256, "inception")
+    return Extractor("inception", SHA256, RESIZE, Inception.feature_dim, frozen(Inception(unpickled(contents))))

@@ -3,7 +3,8 @@
 The functions are pure; `PointMetrics` adds the fresh real sample of an evaluation and the floor.
 """
 
-from functools import cached_property
+from collections.abc import Mapping
+from functools import cache, cached_property
 from statistics import median
 from typing import Any
 
@@ -14,7 +15,8 @@ from scipy.spatial.distance import cdist
 from torch import Tensor
 
 from ...objectives.errors import BadInput
-from ..data import Dataset, Mixture
+from ..data.catalog import load
+from ..data.dataset import Dataset, Mixture
 from .bias import by_size
 
 MAX_EXACT = 5000  # points a side; memory and time of exact transport grow with n² and about n^2.5
@@ -112,6 +114,10 @@ class PointMetrics:
         found = by_size(real, fake[: self.n], wasserstein1)
         return self._measured(fake, real), {"w1": {"sizes": sorted(found), "values": [found[m] for m in sorted(found)]}}
 
+    def fresh(self, rng: torch.Generator) -> "PointMetrics":
+        """The same metrics with reals from another stream."""
+        return PointMetrics(self.dataset, rng, n=self.n, n_modes=self.n_modes)
+
     def _real(self, fake: Tensor) -> Tensor:
         if len(fake) < self.n_fake:
             raise ValueError(f"{len(fake)} generated points, {self.n_fake} are needed")
@@ -140,6 +146,20 @@ class PointMetrics:
             protocol |= {metric: dict(rule) for metric in ("modes", "high_quality")}
             protocol["mode_kl"] = {"n_fake": self.n_modes, "samples": "all, each in its nearest mode"}
         return protocol
+
+
+def point_metrics(
+    data: Dataset, evaluation: Mapping[str, Any], rng: torch.Generator
+) -> tuple[PointMetrics, dict[str, float]]:
+    """The metrics that a suite's `evaluation` asks for on these points, and their floors; reals come from `rng`."""
+    points = PointMetrics(data, rng, n=evaluation["points"], n_modes=evaluation["mode_points"])
+    return points, {"w1": _floor(data.name, points.n, str(rng.device))}
+
+
+@cache
+def _floor(dataset: str, n: int, device: str) -> float:
+    # A second of work that is the same for every run: once a process.
+    return w1_floor(load(dataset).to(device), n, device=device)
 
 
 def _finite(*tensors: Tensor) -> bool:

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from ...objectives.errors import BadInput
-from ..data import Dataset
-from .extractors import Extractor, load_extractor
+from ..data.dataset import Dataset
+from .catalog import load_extractor
+from .extractors import Extractor
 from .features import NEIGHBOURS
 from .images import ImageMetrics, Sizes
 

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from .extractors import load_extractor
+from .classifier import mnist_cnn
 
 MODES = 1000
 BATCH = 512  # digits per pass of the classifier
@@ -20,7 +20,7 @@ class StackedModes:
 
     def __init__(self, n: int, device: torch.device | str = "cpu") -> None:
         self.n = n
-        self.classifier = load_extractor("mnist-cnn").to(device)
+        self.classifier = mnist_cnn().to(device)
 
     def __call__(self, images: Tensor) -> dict[str, float]:
         """{"modes", "mode_kl"} of the first n images [≥ n, 3, 28, 28] in [-1, 1]; those not finite are in no mode.

@@ -20,8 +20,8 @@ from torch.nn import functional as F
 from torchvision.datasets import MNIST
 
 from ...objectives.errors import BadInput
-from .classifier import MnistCNN
-from .extractors import MNIST_CNN_WEIGHTS, sha256_of
+from .classifier import WEIGHTS, MnistCNN
+from .extractors import sha256_of
 
 TRAINING_SET = "MNIST, all 60,000 training images"
 BATCH = 128
@@ -94,7 +94,7 @@ def save(model: MnistCNN, out: Path, about: dict[str, object]) -> None:
 
 
 def train(
-    data: Path, out: Path = MNIST_CNN_WEIGHTS, epochs: int = 10, seed: int = 0, threads: int = 1, download: bool = False
+    data: Path, out: Path = WEIGHTS, epochs: int = 10, seed: int = 0, threads: int = 1, download: bool = False
 ) -> None:
     """Train on the MNIST under `data`, print the test accuracy, write the weights and print their sha256.
 

@@ -22,7 +22,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from ...models.networks import Networks
 from ...models.resnet import sngan_resnet
 from ...objectives.errors import BadInput
-from ..data import Dataset
+from ..data.dataset import Dataset
 from .iteration import Case
 from .table import Goal, Row
 from .ways import Loop, interleave, loops_of, material, sngan, table

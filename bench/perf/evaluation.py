@@ -7,10 +7,11 @@ from functools import partial
 import torch
 from torch import nn
 
-from ..data import load
+from ..data.catalog import load
 from ..metrics import efficientnet, inception
+from ..metrics.catalog import load_extractor
 from ..metrics.efficientnet import EfficientNetLite0
-from ..metrics.extractors import Extractor, frozen, load_extractor
+from ..metrics.extractors import Extractor, frozen
 from ..metrics.images import METRICS, ImageMetrics, Sizes
 from ..metrics.inception import Inception
 from ..metrics.points import PointMetrics, wasserstein1

@@ -22,7 +22,8 @@ from ...models.recipe import Recipe
 from ...objectives.base import Objective
 from ...objectives.gradient_penalty import GradientPenalty
 from ...objectives.spectral_norm import SpectralNorm
-from ..data import Dataset, load
+from ..data.catalog import load
+from ..data.dataset import Dataset
 from ..report.statistics import estimate
 from ..run.train import Ticks
 from .raw import RawLoop, gradient_penalty_iteration, spectral_norm_iteration, with_spectral_norm

@@ -17,7 +17,8 @@ from ...models.precision import repeatable_float32
 from ...models.recipe import Recipe
 from ...models.sngan_cnn import sngan_cnn
 from ...objectives.spectral_norm import SpectralNorm
-from ..data import Dataset, load
+from ..data.catalog import load
+from ..data.dataset import Dataset
 from ..report.statistics import estimate
 from . import iteration
 from .iteration import SEED, Case, same_start

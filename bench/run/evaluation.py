@@ -1,7 +1,6 @@
 """Watches a run from outside: evaluates it on schedule, judges divergence, keeps its history. Changes nothing in it."""
 
 import time
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,10 @@ from torch import Tensor
 from ...models.dcgan import to_uint8
 from ...models.gan import CHUNK, GAN, stream_seed
 from ...models.networks import draw_latent
-from ..data import Dataset, load
+from ..data.dataset import Dataset
 from ..metrics import stability
+from ..metrics.catalog import FAMILIES
 from ..metrics.divergence import Divergence
-from ..metrics.images import ImageMetrics
-from ..metrics.points import PointMetrics, w1_floor
-from ..metrics.protocols import image_metrics
-from ..metrics.stacked import StackedModes
 from .machine import PeakMemory
 
 PROBE = 256  # samples behind slopes, the critic's estimate and the spread; fewer where fewer reals are held out
@@ -40,30 +36,15 @@ class Quality:
     def __init__(
         self, data: Dataset, evaluation: dict[str, Any], rng: torch.Generator, weights: Path | None = None
     ) -> None:
-        self.n_fake: int
-        self.modes: StackedModes | None = None
+        self.modes = None
         if data.is_points:
-            points = PointMetrics(data, rng, n=evaluation["points"], n_modes=evaluation["mode_points"])
-            self.n_fake, self.measure, self.protocol = points.n_fake, points, points.protocol
-            self.floors = {"w1": _w1_floor(data.name, points.n, str(rng.device))}
-            return
-        images, self.floors = image_metrics(data, evaluation, rng.device, weights)
-        self.n_fake, self.measure, self.protocol = images.n_fake, images, images.protocol
-        if data.name == "stacked-mnist":
-            self.modes = StackedModes(self.n_fake, rng.device)
+            self.measure, self.floors = FAMILIES["points"](data, evaluation, rng)
+        else:
+            self.measure, self.floors = FAMILIES["images"](data, evaluation, rng.device, weights)
+        self.n_fake, self.protocol = self.measure.n_fake, self.measure.protocol
+        if data.name in FAMILIES:
+            self.modes = FAMILIES[data.name](self.n_fake, rng.device)
             self.protocol = self.protocol | self.modes.protocol
-
-    def fresh(self, rng: torch.Generator) -> PointMetrics | ImageMetrics:
-        """The same metrics with their reals, where fresh ones are drawn, from another stream."""
-        if isinstance(self.measure, ImageMetrics):
-            return self.measure
-        return PointMetrics(self.measure.dataset, rng, n=self.measure.n, n_modes=self.measure.n_modes)
-
-
-@cache
-def _w1_floor(dataset: str, n: int, device: str) -> float:
-    # A second of work that is the same for every run: once a process.
-    return w1_floor(load(dataset).to(device), n, device=device)
 
 
 class Evaluator(pl.Callback):

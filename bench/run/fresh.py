@@ -29,7 +29,7 @@ def measure_again(module: GAN, quality: Quality, repeats: int) -> dict[str, Any]
     if not repeats:
         return {}
     rng = torch.Generator(module.device).manual_seed(stream_seed(module.seed, "fresh samples"))
-    metrics = quality.fresh(rng)
+    metrics = quality.measure.fresh(rng)
     with stability.evaluating(module.sampler), torch.no_grad():
         first, bias = metrics.with_bias(generate(module, quality.n_fake, rng))
         rest = [metrics(generate(module, quality.n_fake, rng)) for _ in range(repeats - 1)]

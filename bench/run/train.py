@@ -34,7 +34,8 @@ from ...objectives.base import Objective
 from ...objectives.errors import BadInput
 from ..config.plugins import build_objective, find_objective
 from ..config.spec import SCHEMA_VERSION, RunSpec
-from ..data import Dataset, load, user_content
+from ..data.catalog import load, user_content
+from ..data.dataset import Dataset
 from ..data.prefetch import fits
 from ..metrics import stability
 from ..records.store import Store, disk_trouble, telling_disk_trouble, write_json, write_text

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..data import download, found_name, load
+from ..data.catalog import download, found_name, load
 from ..metrics import inception
 
 

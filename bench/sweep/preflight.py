@@ -11,7 +11,8 @@ from ...models.networks import Unsuited
 from ...objectives.errors import BadInput
 from ..config.spec import RunSpec
 from ..config.suite import Suite
-from ..data import Dataset, load
+from ..data.catalog import load
+from ..data.dataset import Dataset
 from ..metrics.protocols import check_evaluation
 from ..run.context import RunContext
 from ..run.train import LOGGERS, build_networks

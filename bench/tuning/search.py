@@ -9,7 +9,7 @@ from ...objectives.errors import BadInput, unknown
 from ..config.plugins import ResolvedObjective, find_objective
 from ..config.spec import RunSpec, expand
 from ..config.suite import Suite
-from ..data import POINTS, load
+from ..data.catalog import POINTS, load
 from ..records.quantities import KNOWN, Quantity
 from ..records.reader import RunRecord
 from ..records.store import Store, locked, telling_disk_trouble, write_json

@@ -11,7 +11,7 @@ from torch import Tensor
 from lipbench.bench.data import load
 from lipbench.bench.data.prefetch import Feed
 from lipbench.bench.metrics import stability
-from lipbench.bench.metrics.extractors import load_extractor
+from lipbench.bench.metrics.catalog import load_extractor
 from lipbench.bench.metrics.images import ImageMetrics, Sizes
 from lipbench.bench.metrics.points import PointMetrics, w1_floor
 from lipbench.bench.metrics.stacked import StackedModes

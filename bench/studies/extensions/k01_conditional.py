@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from ...config.suite import Evaluation
-from ...data import load
+from ...data.catalog import load
 from ..engine.contract import Criterion, Measure, Part, Row, Setting, Size, Study
 from ..plotting.canvas import grid
 from ..plotting.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, dots, label, legend, threshold

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ....models.dcgan import to_uint8
 from ...config.suite import Evaluation, Named
-from ...data import load
+from ...data.catalog import load
 from ...data.parity import LEVEL, PATCHES, SIDE, in_patches
 from ..engine.contract import Criterion, Part, Row, Setting, Size, Study
 from ..plotting.style import BLUE, ORANGE, VERMILION, dots, label, legend, panels, threshold

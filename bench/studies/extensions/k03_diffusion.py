@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from ....models.gan import stream_seed
 from ...config.recipes import STABILITY
 from ...config.suite import Evaluation
-from ...data import load
+from ...data.catalog import load
 from ...metrics.points import PointMetrics
 from ...records.summary import summarise, tail_start
 from ...run.evaluation import evaluation_steps

@@ -18,7 +18,7 @@ from ....models.networks import Networks, draw_latent
 from ....models.recipe import Recipe
 from ....objectives.base import Batch, Objective, prepared
 from ....objectives.catalog import BUILTINS
-from ...data import load
+from ...data.catalog import load
 from ...run.train import Ticks
 from ..engine.contract import Row
 from .critics import identity

@@ -13,7 +13,8 @@ from ....models.catalog import ARCHITECTURES
 from ....models.gan import stream_seed
 from ....models.networks import Networks, draw_latent
 from ....objectives.base import Batch
-from ...data import Dataset, load
+from ...data.catalog import load
+from ...data.dataset import Dataset
 from .sheet import LATENT, sheet
 
 Draw = Callable[[int, torch.Generator], tuple[Tensor, Tensor]]

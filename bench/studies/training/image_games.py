@@ -10,7 +10,8 @@ import torch
 
 from ....objectives.errors import BadInput
 from ...config.suite import Evaluation, Named
-from ...data import Dataset, found_name, load, user_content
+from ...data.catalog import found_name, load, user_content
+from ...data.dataset import Dataset
 from ...metrics import inception
 from ..engine.contract import NotAtThisScale, Row, Scale, Setting, Size
 from ..plotting.style import BLUE, GREEN, ORANGE, PURPLE, VERMILION

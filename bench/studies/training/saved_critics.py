@@ -7,8 +7,7 @@ from torch import Tensor, nn
 from ....models.networks import draw_latent
 from ....objectives.base import Objective, prepared
 from ....objectives.catalog import BUILTINS
-from ...data import Dataset
-from ...data.dataset import as_float
+from ...data.dataset import Dataset, as_float
 from ...records.reader import RunRecord, read_samples
 from .fixed_generator import untrained
 

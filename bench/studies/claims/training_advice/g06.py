@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 
 from ....config.recipes import preset
 from ....config.suite import Named
-from ....data import Dataset, kind_of
+from ....data.catalog import kind_of
+from ....data.dataset import Dataset
 from ....metrics.points import wasserstein1
 from ...engine.contract import Criterion, Part, Row, Setting, Study
 from ...measures.lipschitz import dual

@@ -1,0 +1,9 @@
+from .catalog import DATASETS as DATASETS
+from .catalog import check_name as check_name
+from .catalog import download as download
+from .catalog import found_name as found_name
+from .catalog import kind_of as kind_of
+from .catalog import load as load
+from .catalog import user_content as user_content
+from .dataset import Dataset as Dataset
+from .dataset import Mixture as Mixture

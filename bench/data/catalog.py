@@ -1,0 +1,135 @@
+"""Which data sets are built in, by name, and how one is loaded or fetched. Imports none of them before it is asked for.
+
+A new data set needs a line here and in its own file only; no run depends on this module's source.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from ...objectives.errors import unknown
+from ...objectives.registry import Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .dataset import Dataset
+
+PACKAGE = "lipbench.bench.data"
+PREFIX = "folder:"  # of a user's own pictures
+PICTURES = f"{PACKAGE}.pictures:folder"  # what reads them
+
+Kind = Literal["points", "digits", "photos"]
+# The others are images.
+POINTS = ("8gaussians", "25gaussians", "swissroll", "ring5", "ring5-labelled", "ring5-random-labels")
+DIGITS = ("digits", "mnist5k", "parity", "mnist", "fashion-mnist", "stacked-mnist")
+
+DATASETS: "Registry[Callable[[Path | None], Dataset]]" = Registry(
+    PACKAGE,
+    {
+        "8gaussians": "toys:eight_gaussians",
+        "25gaussians": "toys:twenty_five_gaussians",
+        "swissroll": "toys:swiss_roll",
+        "ring5": "toys:ring5",
+        "ring5-labelled": "toys:ring5_labelled",
+        "ring5-random-labels": "toys:ring5_random_labels",
+        "digits": "embedded:digits",
+        "mnist5k": "embedded:mnist5k",
+        "parity": "parity:parity",
+        "mnist": "idx:mnist",
+        "fashion-mnist": "idx:fashion_mnist",
+        "cifar10": "vision:cifar10",
+        "cifar10-jpeg": "vision:cifar10_jpeg",
+        "svhn": "vision:svhn",
+        "stl10": "vision:stl10",
+        "celeba": "vision:celeba",
+        "stacked-mnist": "stacked:stacked_mnist",
+    },
+)
+# Those that can be fetched, each into a folder that is given.
+DOWNLOADS: "Registry[Callable[[Path], None]]" = Registry(
+    PACKAGE,
+    {
+        "mnist": "idx:download_mnist",
+        "fashion-mnist": "idx:download_fashion_mnist",
+        "stacked-mnist": "idx:download_mnist",
+        "cifar10": "vision:download_cifar10",
+        "svhn": "vision:download_svhn",
+        "stl10": "vision:download_stl10",
+        "celeba": "vision:download_celeba",
+    },
+)
+
+
+def load(name: str, data_dir: Path | None = None) -> "Dataset":
+    """The dataset of that name, on the CPU; `folder:PATH` is a user's own (see `pictures.folder`).
+
+    Args:
+        name: one of DATASETS, or `folder:PATH?size=…`.
+        data_dir: the folder of those kept in files, ~/.cache/lipbench if None.
+
+    Raises:
+        BadInput: for an unknown name, and for a folder or file that is missing or corrupt. Nothing is downloaded.
+    """
+    check_name(name)
+    if not is_pictures(name):
+        return DATASETS[name](data_dir)
+    from .pictures import folder
+
+    return folder(name, data_dir)
+
+
+def download(name: str, data_dir: Path | None = None) -> None:
+    """Fetches what is missing of that data set, into `data_dir` or ~/.cache/lipbench; nothing if it needs no files.
+
+    Raises BadInput if that fails.
+    """
+    if name not in DOWNLOADS:
+        return
+    from .files import root
+
+    DOWNLOADS[name](root(data_dir))
+
+
+def check_name(name: str) -> None:
+    """Raises BadInput if no dataset goes by that name; looks at no file."""
+    if is_pictures(name):
+        from .pictures import parse
+
+        parse(name)
+    elif name not in DATASETS:
+        raise unknown("dataset", name, [*DATASETS, f"{PREFIX}PATH"])
+
+
+def found_name(name: str, data_dir: Path | None = None) -> str:
+    """The dataset that is read for a name: `cifar10-jpeg` where DIR has CIFAR-10 as JPEGs alone, else the same."""
+    if name != "cifar10" or data_dir is None:
+        return name
+    from .vision import only_jpeg
+
+    return "cifar10-jpeg" if only_jpeg(data_dir) else name
+
+
+def user_content(name: str, data_dir: Path | None = None) -> str | None:
+    """A hash of what lies in a user's own `folder:PATH`; None for the known data sets, whose files are checked."""
+    if not is_pictures(name):
+        return None
+    from .pictures import content_of
+
+    return content_of(name, data_dir)
+
+
+def is_pictures(name: str) -> bool:
+    """Whether this is a user's own `folder:PATH`."""
+    return name.startswith(PREFIX)
+
+
+def kind_of(name: str) -> Kind:
+    """What recipes go by: `points`, `digits` (8 to 28 pixels, for DCGAN) or `photos` (32 pixels and more)."""
+    if name in POINTS:
+        return "points"
+    return "digits" if name in DIGITS else "photos"
+
+
+def target_of(name: str) -> str:
+    """`package.module:attribute` of what loads that data set; imports nothing."""
+    return PICTURES if is_pictures(name) else DATASETS.target(name)
