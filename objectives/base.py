@@ -1,11 +1,13 @@
 """The contract of an objective: a loss, and the hooks that keep the critic Lipschitz. Training itself is in game.py."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
+from .errors import BadInput
 from .losses import get_loss
 
 API_VERSION = 1
@@ -39,10 +41,13 @@ class Objective(nn.Module):
     `batch.rng`. The optimisers know the critic and the generator alone: a further network that learns belongs into
     what `prepare_critic` returns.
 
-    Two class attributes say what the objective promises: `lipschitz_bound`, that no critic it trains is ever steeper,
-    against which measured slopes are held (None: nothing is claimed); and `capturable`, that no hook waits for the
+    Three class attributes say what the objective promises: `lipschitz_bound`, that no critic it trains is ever steeper,
+    against which measured slopes are held (None: nothing is claimed); `capturable`, that no hook waits for the
     device, decides by a value on it, or replaces a parameter or buffer instead of changing it in place, so that an
-    iteration may be compiled or captured.
+    iteration may be compiled or captured; and `penalty_allows_batch_norm`, that its penalty makes sense where a logit
+    depends on the whole batch, as one on logits does and one on slopes does not.
+
+    Batches may have any size. An objective that needs two samples or more raises BadInput for fewer.
 
     Args:
         loss: one of `lipbench.objectives.LOSSES`.
@@ -56,6 +61,7 @@ class Objective(nn.Module):
     api_version: ClassVar[int] = API_VERSION
     lipschitz_bound: float | None = None
     capturable: bool = True
+    penalty_allows_batch_norm: bool = False
 
     def __init__(self, *, loss: str = "wasserstein") -> None:
         super().__init__()
@@ -67,8 +73,12 @@ class Objective(nn.Module):
         return self.loss.relativistic
 
     def skip_reason(self, critic: nn.Module, shape: tuple[int, ...]) -> str | None:
-        """Why this objective cannot train this (unprepared) critic on samples of this shape, or None."""
-        return None
+        """Why this objective cannot train this (unprepared) critic on samples of this shape, or None.
+
+        By default: batch norm under a penalty, unless `penalty_allows_batch_norm`. An override asks `super()` too.
+        """
+        penalised = type(self).penalty is not Objective.penalty
+        return mixes_samples(critic) if penalised and not self.penalty_allows_batch_norm else None
 
     def prepare_critic(self, critic: nn.Module) -> nn.Module:
         """The critic to train, made once, before the optimisers are built (spectral norm, gradient normalisation).
@@ -104,9 +114,32 @@ class Objective(nn.Module):
         """Changes the critic in place after each of its steps, under no_grad (weight clipping)."""
 
 
+def mixes_samples(critic: nn.Module) -> str | None:
+    """Why a gradient per sample means nothing for this critic (batch norm), or None."""
+    if any(isinstance(m, _BatchNorm) for m in critic.modules()):
+        return "batch norm in the critic makes its output depend on the whole batch, so a slope per sample is undefined"
+    return None
+
+
 def prepared(objective: Objective, critic: nn.Module) -> nn.Module:
-    """What `prepare_critic` makes of the critic. Raises TypeError if that is no module, as without a `return`."""
+    """What `prepare_critic` makes of the critic.
+
+    Raises TypeError if that is no module, as without a `return`. The critic's first forward pass raises BadInput if its
+    logits are not [B].
+    """
     made = objective.prepare_critic(critic)
     if not isinstance(made, nn.Module):
         raise TypeError(f"{type(objective).__name__}.prepare_critic returned {made!r}, not a module")
+    _check_first_logits(made, getattr(objective, "name", type(objective).__name__))
     return made
+
+
+def _check_first_logits(critic: nn.Module, objective: str) -> None:
+    def check(critic: nn.Module, args: tuple[Any, ...], named: dict[str, Any], logits: Tensor) -> None:
+        handle.remove()  # one look: later passes cost nothing
+        n = len((*args, *named.values())[0])
+        if logits.shape != (n,):
+            found = f"logits of shape {tuple(logits.shape)} for {n} samples, expected ({n},)"
+            raise BadInput(f"{objective}: the critic ({type(critic).__name__}) returns {found}")
+
+    handle = critic.register_forward_hook(check, with_kwargs=True)

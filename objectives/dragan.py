@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from .base import Batch, Objective
 from .checks import above_zero, at_least_zero
 from .penalties import two_sided
-from .slopes import POINTS, mixes_samples
+from .slopes import POINTS
 
 
 class DRAGAN(Objective):
@@ -29,9 +29,6 @@ class DRAGAN(Objective):
         super().__init__(loss=loss)
         self.weight = at_least_zero("weight", weight)
         self.target = above_zero("target", target)
-
-    def skip_reason(self, critic: nn.Module, shape: tuple[int, ...]) -> str | None:
-        return mixes_samples(critic)
 
     def penalty(self, critic: nn.Module, batch: Batch) -> Tensor:
         return self.weight * two_sided(critic, POINTS["noise"](batch), self.target)

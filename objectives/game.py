@@ -15,6 +15,7 @@ from torch.nn.utils import parametrize
 from torch.optim import Optimizer
 
 from .base import Batch, Objective
+from .errors import BadInput
 
 
 def critic_step(objective: Objective, critic: nn.Module, batch: Batch, optimizer: Optimizer) -> dict[str, Tensor]:
@@ -28,13 +29,16 @@ def critic_step(objective: Objective, critic: nn.Module, batch: Batch, optimizer
 
     Returns:
         Detached scalars on the device: `critic_loss` (without the penalty) and `penalty` (0 where there is none).
+
+    Raises:
+        BadInput: for a loss or a penalty that is no scalar.
     """
     batch = replace(batch, fake=batch.fake.detach())
     # Within one step a parametrised weight is one thing: one power iteration, not one per forward pass.
     device = batch.real.device.type
     with parametrize.cached():
         _parametrise(critic, device)
-        loss = objective.critic_loss(critic, batch)
+        loss = _scalar(objective, "critic_loss", objective.critic_loss(critic, batch))
         penalty = _penalty(objective, critic, batch)
     with _full_precision(device):
         optimizer.zero_grad()
@@ -68,10 +72,14 @@ def generator_step(
 
     Returns:
         Detached scalar on the device: `generator_loss`.
+
+    Raises:
+        BadInput: for a loss that is no scalar.
     """
     with frozen(critic), parametrize.cached():
         _parametrise(critic, latent.device.type)
         loss = objective.generator_loss(critic, replace(batch, fake=generator(latent)))
+        _scalar(objective, "generator_loss", loss)
         with _full_precision(latent.device.type):
             optimizer.zero_grad()
             loss.backward()
@@ -121,7 +129,14 @@ def _penalty(objective: Objective, critic: nn.Module, batch: Batch) -> Tensor | 
     if batch.fake.dtype != batch.real.dtype:
         batch = replace(batch, fake=batch.fake.to(batch.real.dtype))
     with _full_precision(batch.real.device.type):  # second derivatives lose too much in half precision
-        return objective.penalty(critic, batch)
+        penalty = objective.penalty(critic, batch)
+    return None if penalty is None else _scalar(objective, "penalty", penalty)
+
+
+def _scalar(objective: Objective, name: str, value: Tensor) -> Tensor:
+    if value.dim():
+        raise BadInput(f"{objective.name}: {name} has shape {tuple(value.shape)}, expected ()")
+    return value
 
 
 def _parametrise(critic: nn.Module, device: str) -> None:

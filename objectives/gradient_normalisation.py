@@ -3,9 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from .base import Objective
+from .base import Objective, mixes_samples
 from .layers import BENDS, SHAPES, WEIGHTED, leaves
-from .slopes import mixes_samples
 
 
 class GradientNormalisation(Objective):

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from . import penalties
 from .base import Batch, Objective
 from .checks import above_zero, at_least_zero, choice
-from .slopes import POINTS, mixes_samples
+from .slopes import POINTS
 
 
 class GradientPenalty(Objective):
@@ -39,9 +39,6 @@ class GradientPenalty(Objective):
         self.weight = at_least_zero("weight", weight)
         self.target = above_zero("target", target)
         self.capturable = at != "ot_line"
-
-    def skip_reason(self, critic: nn.Module, shape: tuple[int, ...]) -> str | None:
-        return mixes_samples(critic)
 
     def penalty(self, critic: nn.Module, batch: Batch) -> Tensor:
         penalise = penalties.one_sided if self.one_sided else penalties.two_sided

@@ -5,7 +5,6 @@ from torch import Tensor, nn
 from .base import Batch, Objective
 from .checks import at_least_zero
 from .penalties import zero_centred
-from .slopes import mixes_samples
 
 
 class R2(Objective):
@@ -25,9 +24,6 @@ class R2(Objective):
     def __init__(self, *, loss: str = "non_saturating", gamma: float = 10.0) -> None:
         super().__init__(loss=loss)
         self.gamma = at_least_zero("gamma", gamma)
-
-    def skip_reason(self, critic: nn.Module, shape: tuple[int, ...]) -> str | None:
-        return mixes_samples(critic)
 
     def penalty(self, critic: nn.Module, batch: Batch) -> Tensor:
         return self.gamma * zero_centred(critic, batch.fake)

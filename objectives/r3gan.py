@@ -5,7 +5,6 @@ from torch import Tensor, nn
 from .base import Batch, Objective
 from .checks import at_least_zero
 from .penalties import zero_centred
-from .slopes import mixes_samples
 
 
 class R3GAN(Objective):
@@ -25,9 +24,6 @@ class R3GAN(Objective):
     def __init__(self, *, loss: str = "relativistic", gamma: float = 1.0) -> None:
         super().__init__(loss=loss)
         self.gamma = at_least_zero("gamma", gamma)
-
-    def skip_reason(self, critic: nn.Module, shape: tuple[int, ...]) -> str | None:
-        return mixes_samples(critic)
 
     def penalty(self, critic: nn.Module, batch: Batch) -> Tensor:
         return self.gamma * (zero_centred(critic, batch.real) + zero_centred(critic, batch.fake))

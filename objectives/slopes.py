@@ -5,9 +5,9 @@ from collections.abc import Callable
 import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from .base import Batch
+from .base import mixes_samples as mixes_samples  # where plug-ins look for it
 
 
 def slopes(critic: nn.Module, x: Tensor, *, create_graph: bool = True) -> Tensor:
@@ -25,13 +25,6 @@ def slopes(critic: nn.Module, x: Tensor, *, create_graph: bool = True) -> Tensor
     with torch.enable_grad():
         (gradient,) = torch.autograd.grad(critic(x).sum(), x, create_graph=create_graph)
     return gradient.flatten(1).norm(dim=1)
-
-
-def mixes_samples(critic: nn.Module) -> str | None:
-    """Why a gradient per sample means nothing for this critic (batch norm), or None."""
-    if any(isinstance(m, _BatchNorm) for m in critic.modules()):
-        return "batch norm in the critic makes its output depend on the whole batch, so a slope per sample is undefined"
-    return None
 
 
 def _epsilon(batch: Batch) -> Tensor:

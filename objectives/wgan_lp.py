@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from .base import Batch, Objective
 from .checks import at_least_zero, choice
 from .penalties import one_sided
-from .slopes import POINTS, mixes_samples
+from .slopes import POINTS
 
 
 class LipschitzPenalty(Objective):
@@ -28,9 +28,6 @@ class LipschitzPenalty(Objective):
         self.at = choice("points (at)", at, POINTS)
         self.weight = at_least_zero("weight", weight)
         self.capturable = at != "ot_line"
-
-    def skip_reason(self, critic: nn.Module, shape: tuple[int, ...]) -> str | None:
-        return mixes_samples(critic)
 
     def penalty(self, critic: nn.Module, batch: Batch) -> Tensor:
         return self.weight * one_sided(critic, POINTS[self.at](batch))

@@ -11,7 +11,7 @@ from typing import Any
 from ..base import Objective
 from . import basics, constraint, direction, machine, penalty, repeatable
 from .report import Outcome, Report, Result, Status, failed, not_applicable, passed
-from .trial import IMAGES, POINTS, Make, Setting
+from .trial import IMAGES, POINTS, Make, Setting, one_thread
 
 __all__ = ["CHECKS", "Report", "Result", "Status", "assert_conforms", "check_objective"]
 
@@ -60,7 +60,7 @@ CHECKS = (
 def check_objective(
     objective: Callable[..., Objective], arguments: Mapping[str, Any] | None = None, /, **more: Any
 ) -> Report:
-    """Runs every check on small games of points and of images; takes a few seconds on one thread.
+    """Runs every check on small games of points and of images, on one thread; takes a few seconds.
 
     Args:
         objective: a subclass of `Objective`, or any function that makes one.
@@ -76,7 +76,7 @@ def check_objective(
     make = partial(objective, **(arguments or {}), **more)
     title = f"{getattr(type(make()), 'name', 'objective without a name')} ({type(make()).__name__})"
     report, unmet = Report(title), set[str]()
-    with repeatable.global_streams_kept():
+    with repeatable.global_streams_kept(), one_thread():
         for check in CHECKS:
             missing = next((need for need in check.needs if need in unmet), None)
             if missing:

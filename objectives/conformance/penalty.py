@@ -9,6 +9,7 @@ from .report import Outcome, failed, not_applicable, passed
 from .trial import Game, Make, Setting
 
 NO_PENALTY = "there is no penalty"
+REFUSE = "leave penalty_allows_batch_norm False, and let a skip_reason of your own ask super() too"
 SCALES = (1.0, 2.0, 4.0)  # of the critic: a one-sided penalty is zero until slopes are large enough
 SLOPES = (0.5, 8.0, 1000.0)  # of cones; the last lies beyond the targets that are in use
 STEP = 1e-6  # of differences, in the critic's size: a penalty jumps where a sample crosses a kink of an activation
@@ -48,7 +49,7 @@ def batch_norm_refused(make: Make, setting: Setting) -> Outcome:
     if not _takes_slopes(make, setting):
         return not_applicable("the penalty takes no slopes of the critic")
     if make().skip_reason(setting.critic("batch"), setting.shape) is None:
-        return failed("a slope per sample is undefined there: return slopes.mixes_samples(critic) from skip_reason")
+        return failed(f"a slope per sample is undefined there: {REFUSE}")
     return passed()
 
 

@@ -79,6 +79,17 @@ def seeded(seed: int) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Torch with a single thread: operations of the kit are so small that several only wait for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 class Game:
     """An objective with a small critic and a linear generator, on real data at side·centre and fakes at −side·centre.
 

@@ -126,6 +126,22 @@ def test_conformance_leaves_global_generators_and_threads_alone() -> None:
     assert after == before[1:]
 
 
+def test_conformance_computes_on_one_thread() -> None:
+    seen, before = set[int](), torch.get_num_threads()
+
+    class Looks(Minimax):
+        def critic_loss(self, critic: nn.Module, batch: Batch) -> Tensor:
+            seen.add(torch.get_num_threads())
+            raise RuntimeError("enough")
+
+    torch.set_num_threads(2)
+    try:
+        check_objective(Looks)
+        assert (seen, torch.get_num_threads()) == ({1}, 2)
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_conformance_says_the_same_twice() -> None:
     assert str(check_objective(SpectralNorm)) == str(report_of("sn-gan"))
 
@@ -215,6 +231,7 @@ class LeCam(Objective):
     """A penalty on logits, not on slopes (Tseng et al. 2021, equation 8): sound with batch norm, and in bfloat16."""
 
     name, reference = "lecam", "arXiv:2104.03310"
+    penalty_allows_batch_norm = True
     real_anchor: Tensor
     fake_anchor: Tensor
 
@@ -243,6 +260,8 @@ def test_conformance_lets_a_penalty_on_logits_have_batch_norm() -> None:
 @pytest.mark.parametrize("forward", [False, True])
 def test_conformance_knows_slopes_however_they_are_taken(forward: bool) -> None:
     class Slopes(Minimax):
+        penalty_allows_batch_norm = True
+
         def penalty(self, critic: nn.Module, batch: Batch) -> Tensor:
             x = batch.real
             if forward:

@@ -94,6 +94,35 @@ class Disconnected(Plain):
         return super().critic_loss(critic, batch).detach()
 
 
+class Repeated(nn.Module):
+    """Logits [B, n], n equal columns."""
+
+    def __init__(self, critic: nn.Module, n: int) -> None:
+        super().__init__()
+        self.critic, self.n = critic, n
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.critic(x)[:, None].expand(-1, self.n)
+
+
+@fails("runs", r"the critic \(Repeated\) returns logits of shape \(32, 3\) for 32 samples, expected \(32,\)")
+class ThreeLogits(Plain):
+    def prepare_critic(self, critic: nn.Module) -> nn.Module:
+        return Repeated(critic, 3)
+
+
+@fails("runs", r"logits of shape \(32, 1\) for 32 samples")
+class ColumnOfLogits(Plain):
+    def prepare_critic(self, critic: nn.Module) -> nn.Module:
+        return Repeated(critic, 1)
+
+
+@fails("finite scalars", r"critic_loss has shape \(1,\), not \(\), for 7 samples")
+class LossInAList(Plain):
+    def critic_loss(self, critic: nn.Module, batch: Batch) -> Tensor:
+        return super().critic_loss(critic, batch)[None]
+
+
 @fails("finite scalars", r"critic_loss has shape \(7,\), not \(\), for 7 samples")
 class LossPerSample(Plain):
     def critic_loss(self, critic: nn.Module, batch: Batch) -> Tensor:
@@ -293,8 +322,13 @@ class AddsBatchNorm(Penalised):
         return critic
 
 
-@fails("batch norm refused", "mixes_samples")
-class AcceptsBatchNorm(Penalised):
+@fails("batch norm refused", "leave penalty_allows_batch_norm False")
+class AllowsBatchNormUnderSlopes(Penalised):
+    penalty_allows_batch_norm = True
+
+
+@fails("batch norm refused", r"let a skip_reason of your own ask super\(\)")
+class ForgetsTheDefaultRefusal(Penalised):
     def skip_reason(self, critic: nn.Module, shape: tuple[int, ...]) -> str | None:
         return None
 

@@ -8,7 +8,17 @@ import torch
 from scipy import integrate, stats
 from torch import Tensor, nn
 
-from lipbench.objectives import Batch, GradientPenalty, Minimax, Objective, SpectralNorm, critic_step, generator_step
+from lipbench.objectives import (
+    BadInput,
+    Batch,
+    GradientPenalty,
+    Minimax,
+    Objective,
+    SpectralNorm,
+    critic_step,
+    generator_step,
+    prepared,
+)
 from lipbench.objectives.game import frozen
 
 
@@ -260,3 +270,45 @@ def test_game_minimax_optimum_is_the_density_ratio(mean: float, sd: float) -> No
     entropy = [integrate.trapezoid(-law * np.log(np.maximum(law, 1e-300)), x) for law in (px, qx, (px + qx) / 2)]
     divergence = entropy[2] - (entropy[0] + entropy[1]) / 2
     assert -scalars["critic_loss"].item() == pytest.approx(-2 * np.log(2) + 2 * divergence, abs=2e-3)
+
+
+class Vectors(Minimax):
+    """Each loss as a list of one number."""
+
+    def __init__(self, vector: str) -> None:
+        super().__init__()
+        self.vector = vector
+
+    def critic_loss(self, critic: nn.Module, batch: Batch) -> Tensor:
+        return super().critic_loss(critic, batch).expand(1 if self.vector == "critic_loss" else ())
+
+    def generator_loss(self, critic: nn.Module, batch: Batch) -> Tensor:
+        return super().generator_loss(critic, batch).expand(1 if self.vector == "generator_loss" else ())
+
+    def penalty(self, critic: nn.Module, batch: Batch) -> Tensor:
+        return critic(batch.real).square() if self.vector == "penalty" else critic(batch.real).square().mean()
+
+
+@pytest.mark.parametrize(("vector", "size"), [("critic_loss", 1), ("generator_loss", 1), ("penalty", 64)])
+def test_game_refuses_a_loss_that_is_no_scalar(vector: str, size: int, make_batch, make_critic) -> None:
+    objective, critic, batch = Vectors(vector), make_critic(), make_batch()
+    generator = nn.Linear(2, 3, dtype=torch.float64)
+    optimizer = torch.optim.SGD(critic.parameters(), lr=0.1)
+    with pytest.raises(BadInput, match=rf"^minimax: {vector} has shape \({size},\), expected \(\)$"):
+        critic_step(objective, critic, batch, optimizer)
+        generator_step(objective, generator, critic, torch.zeros(64, 2, dtype=torch.float64), batch, optimizer)
+
+
+@pytest.mark.parametrize("columns", [1, 3])
+def test_prepared_critic_is_refused_at_its_first_pass_unless_logits_are_one_a_sample(columns: int) -> None:
+    critic = prepared(Minimax(), nn.Linear(2, columns))
+    with pytest.raises(BadInput, match=rf"minimax: .*\(5, {columns}\) for 5 samples, expected \(5,\)"):
+        critic(torch.zeros(5, 2))
+
+
+def test_prepared_critic_is_looked_at_once() -> None:
+    layers = nn.Sequential(nn.Linear(2, 1), nn.Flatten(0))
+    critic = prepared(Minimax(), layers)
+    assert critic(torch.zeros(5, 2)).shape == (5,)
+    layers.append(nn.Unflatten(0, (-1, 1)))
+    assert critic(torch.zeros(5, 2)).shape == (5, 1)

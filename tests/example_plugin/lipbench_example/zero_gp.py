@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from lipbench.objectives import Batch, Objective
-from lipbench.objectives.slopes import line, mixes_samples, slopes
+from lipbench.objectives.slopes import line, slopes
 
 
 class ZeroCentredPenalty(Objective):
@@ -20,10 +20,6 @@ class ZeroCentredPenalty(Objective):
     def __init__(self, *, loss: str = "non_saturating", weight: float = 1.0) -> None:
         super().__init__(loss=loss)
         self.weight = weight
-
-    def skip_reason(self, critic: nn.Module, shape: tuple[int, ...]) -> str | None:
-        """A slope per sample needs samples that are judged one by one."""
-        return mixes_samples(critic)
 
     def penalty(self, critic: nn.Module, batch: Batch) -> Tensor:
         """The mean squared slope, weighted."""

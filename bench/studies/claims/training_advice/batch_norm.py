@@ -12,9 +12,7 @@ class PenaltyThroughBatchNorm(GradientPenalty):
     """WGAN-GP, but with a critic whose output depends on the whole batch: its "slopes per sample" are no slopes."""
 
     name = "wgan-gp-through-batch-norm"
-
-    def skip_reason(self, critic: nn.Module, shape: tuple[int, ...]) -> str | None:
-        return None
+    penalty_allows_batch_norm = True
 
 
 class PenaltyWithNorms(PenaltyThroughBatchNorm):
