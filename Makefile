@@ -21,8 +21,8 @@ reproduce: $(READY) ## every study at a small scale, with a verdict on each publ
 reproduce-gpu: $(READY) ## the studies on CIFAR-10 on a GPU, with verdicts in results/images; OPTIONS as for bench-gpu
 	$(BIN)/lipbench study G1 G2 G3 G4 G5 G6 G7 --scale full --out results/images --device cuda --download $(OPTIONS)
 
-test: $(READY) ## the tests, without those marked slow
-	$(BIN)/pytest
+test: $(READY) ## the tests, without those marked slow, on all cores; OPTIONS for pytest
+	$(BIN)/pytest --numprocesses auto $(OPTIONS)
 
 lint: $(READY) ## ruff, basedpyright, import-linter
 	$(BIN)/ruff check

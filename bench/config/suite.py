@@ -2,13 +2,12 @@
 
 import difflib
 import itertools
-import re
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -19,7 +18,6 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from yaml.composer import ComposerError
 
 from ...models.acceleration import ACCELERATIONS
 from ...models.precision import PRECISIONS
@@ -29,40 +27,10 @@ from ..data.catalog import check_name
 from ..metrics.catalog import EXTRACTORS
 from ..metrics.images import METRICS
 from ..metrics.protocols import PRESETS
+from .yaml_reader import parse_yaml
 
 MANY_SEEDS = 10_000  # more are no number of seeds but a slip, or one seed
 SUITES = resources.files("lipbench.bench") / "suites"
-
-
-class YamlLoader(yaml.SafeLoader):
-    """Reads numbers as YAML 1.2 and everybody does: for YAML 1.1, and PyYAML, 1e-4 is none, 0100 is 64, 1:30 is 90.
-
-    Dates are texts: nothing in a suite is one.
-    A key that is given twice is an error, as in the standard; PyYAML would take the last one without a word.
-    """
-
-    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
-        """As PyYAML's, before merge keys (<<) bring in others. Raises ComposerError for a key that is given twice."""
-        node = super().compose_mapping_node(anchor)
-        seen: set[tuple[str, str]] = set()
-        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
-            if (key.tag, key.value) in seen:
-                raise ComposerError(problem=f"the key '{key.value}' is given twice", problem_mark=key.start_mark)
-            seen.add((key.tag, key.value))
-        return node
-
-
-_NUMBERS = {
-    "int": re.compile(r"[-+]?\d+$"),
-    "float": re.compile(r"[-+]?((\d+\.\d*|\.\d+)([eE][-+]?\d+)?|\d+[eE][-+]?\d+|\.(inf|Inf|INF))$|\.(nan|NaN|NAN)$"),
-}
-YamlLoader.yaml_implicit_resolvers = {
-    first: [(tag, form) for tag, form in forms if tag.rpartition(":")[2] not in (*_NUMBERS, "timestamp")]
-    for first, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-for _kind, _form in _NUMBERS.items():
-    YamlLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", _form, list("-+.0123456789"))
-YamlLoader.add_constructor("tag:yaml.org,2002:int", lambda loader, node: int(str(node.value)))
 
 
 def _folder_name(value: str) -> str:
@@ -79,7 +47,7 @@ def _seeds(value: Any) -> Any:
     if isinstance(value, dict):
         return {dataset: _seeds(own) for dataset, own in value.items()}
     if isinstance(value, list):
-        twice = sorted({str(seed) for seed in value if value.count(seed) > 1})
+        twice = sorted(seed for seed, count in Counter(map(str, value)).items() if count > 1)
         if twice:
             raise ValueError(f"seed {', '.join(twice)} stands there more than once")
         return value
@@ -104,7 +72,7 @@ def _known(kind: str, names: Collection[str]) -> AfterValidator:
 
 
 Named = str | dict[str, Any]
-Count = Annotated[int, Field(ge=1, strict=True)]
+Count = Annotated[int, Field(ge=1, le=10**9, strict=True)]
 Seed = Annotated[int, Field(ge=0, le=10**18, strict=True)]  # tables hold integers of 64 bits
 Seeds = Annotated[list[Seed], Field(min_length=1)]
 
@@ -162,7 +130,7 @@ class Suite(BaseModel):
 
     `steps`, `seeds` and `architectures` may be given per dataset, as a mapping. `tune` has the ranges of `lipbench
     tune` (tuning/ranges.py); a sweep does not look at it. `accelerate` and `precision` say how the runs compute, which
-    changes their last digits or more.
+    changes their last digits or more. A sweep of more than `max_runs` runs is refused: most often it is a slip.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -177,6 +145,7 @@ class Suite(BaseModel):
     seeds: Annotated[Seeds | dict[str, Seeds], BeforeValidator(_seeds)] = [0, 1, 2]
     evaluation: Evaluation = Evaluation()
     tune: dict[str, Any] = {}
+    max_runs: Count = 5000
     accelerate: Annotated[str, _known("accelerate", ACCELERATIONS)] = "none"
     precision: Annotated[str, BeforeValidator(str), _known("precision", PRECISIONS)] = "32"
     _file: str | None = PrivateAttr(None)
@@ -198,6 +167,11 @@ class Suite(BaseModel):
         """The architectures on a dataset; None stands for the recipe's own."""
         chosen = self.architectures
         return (chosen.get(dataset) if isinstance(chosen, dict) else chosen) or [None]
+
+    def size(self) -> int:
+        """How many runs the suite stands for; counted, not listed."""
+        per_architecture = len(self.recipe) * len(self.objectives) * len(self.losses or [None])
+        return per_architecture * sum(len(self.seeds_on(d)) * len(self.architectures_on(d)) for d in self.datasets)
 
     def cells(self) -> Iterator[Combination]:
         """What every run has of the factors; seeds vary slowest, so that an interrupted sweep has whole replicates."""
@@ -236,6 +210,8 @@ def load_suite(target: str, overrides: list[str] | None = None) -> tuple[Suite, 
         raise BadInput(f"{path}: {_explain(error, content)}") from error
     suite._file = str(path)
     _check_names(suite, str(path))
+    if suite.size() > suite.max_runs:
+        raise BadInput(f"{path}: {suite.size():,} runs; at most {suite.max_runs:,} unless max_runs says more")
     return suite, Path(str(path)).parent
 
 
@@ -254,11 +230,12 @@ def _find(target: str) -> Any:
 
 def _read(path: Any) -> dict[str, Any]:
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), YamlLoader)
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise BadInput(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path}: not valid YAML: not UTF-8 ({error.reason} at byte {error.start})") from error
+    content = parse_yaml(text, str(path))
     if not isinstance(content, dict):
         raise BadInput(f"{path}: a suite is a mapping of {', '.join(Suite.model_fields)}")
     return content
@@ -269,10 +246,8 @@ def key_value(text: str, option: str = "--set", example: str = "steps=60") -> tu
     key, sign, value = text.partition("=")
     if not sign:
         raise BadInput(f"{option} {text}: must be KEY=VALUE, e.g. {option} {example}")
-    try:
-        return key, yaml.load(value, YamlLoader)
-    except yaml.YAMLError as error:
-        raise BadInput(f"{option} {text}: not valid YAML: {' '.join(str(error).split())}") from error
+    shown = text.encode(errors="backslashreplace").decode()
+    return key, parse_yaml(value, f"{option} {shown if len(shown) <= 80 else shown[:79] + '…'}")
 
 
 def _override(content: dict[str, Any], override: str) -> None:

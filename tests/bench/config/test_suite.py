@@ -221,10 +221,10 @@ def test_suite_lists_everything_that_is_known(told: Told, kind: str) -> None:
         ("- minimax\n- wgan-gp\n", "a suite is a mapping of name, description, objectives, .*"),
         ("", "a suite is a mapping of .*"),
         ("datasets: [8gaussians]", "key 'objectives' is missing"),
-        ("objectives: !!python/object/apply:os.system [echo]", "not valid YAML: .*could not determine a constructor.*"),
+        ("objectives: !!python/object/apply:os.system [echo]", "not valid YAML: .*tag .*"),
         ("7: 8\nobjectives: [minimax]\ndatasets: [digits]", ".*7.*"),
-        ("steps: 5\nobjectives: [minimax]\nsteps: 9", "not valid YAML: the key 'steps' is given twice .*line 3, .*"),
-        ("evaluation: {count: 5, count: 6}", "not valid YAML: the key 'count' is given twice .*"),
+        ("steps: 5\nobjectives: [minimax]\nsteps: 9", "not valid YAML: line 3: .*'steps'.* twice.*"),
+        ("evaluation: {count: 5, count: 6}", "not valid YAML: .*'count'.* twice.*"),
     ],
 )
 def test_suite_tells_what_is_wrong_with_a_file(told: Told, text: str, line: str) -> None:
