@@ -6,13 +6,28 @@ None vanishes without a word: a damaged archive is refused, and a link to nothin
 import lzma
 import os
 import tarfile
+import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 
 from ...objectives.errors import BadInput
 
-ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
+# What cameras and programs call pictures, those included that Pillow may not read: they are counted, not passed over.
+ENDINGS = (
+    *(".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm"),
+    *(".jpe", ".jfif", ".jp2", ".apng", ".avif", ".dib", ".tga", ".psd"),
+    *(".heic", ".heif", ".jxl", ".dng", ".cr2", ".cr3", ".nef", ".arw"),
+)
+# Where systems and programs keep copies, thumbnails and what was deleted; so do all names that begin with a dot.
+NOT_THE_USERS = ("__macosx", "@eadir", "#recycle", "$recycle.bin", "lost+found", "system volume information")
+DAMAGES = (tarfile.TarError, zipfile.BadZipFile, OSError, EOFError, lzma.LZMAError, zlib.error)
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file, or a folder that it lies in, is a system's or a program's rather than the user's."""
+    parts = PurePosixPath(name).parts
+    return any((part.startswith(".") and part != "..") or part.lower() in NOT_THE_USERS for part in parts)
 
 
 def fingerprint(name: str, where: Path) -> list[tuple[str | Path, int, int]]:
@@ -24,34 +39,38 @@ def fingerprint(name: str, where: Path) -> list[tuple[str | Path, int, int]]:
 def listed(name: str, where: Path) -> list[tuple[str, int]]:
     """Name and size in bytes of the pictures below a folder or in an archive, by name; a link in the latter has size 0.
 
-    Raises BadInput for what is neither, or cannot be read to its end.
+    Hidden ones too. Raises BadInput for what is neither, or cannot be read to its end.
     """
     if where.is_dir():
         return [(path.relative_to(where).as_posix(), _stat(path).st_size) for path in _files(name, where)]
     try:
+        if _is_zip(where):
+            return sorted((member.filename, member.file_size) for member in _zipped(where))
         if not tarfile.is_tarfile(where):
-            raise BadInput(f"{name}: {where} is no folder and no .tar archive that can be read")
+            raise BadInput(f"{name}: {where} is no folder and no .tar or .zip archive that can be read")
         with tarfile.open(where) as archive:
             found = sorted((_name(member), member.size) for member in archive if _may_be_picture(member))
             _check_end(archive)
-    except (tarfile.TarError, OSError, EOFError, lzma.LZMAError, zlib.error) as error:
+    except DAMAGES as error:
         raise BadInput(f"{name}: {where} cannot be read to its end ({error})") from error
     return found
 
 
-def contents(where: Path, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+def contents(where: Path, names: Collection[str]) -> Iterator[tuple[str, bytes]]:
     """In the order of the names from a folder, in the archive's own from an archive; b"" for what cannot be read."""
     if where.is_dir():
         for name in names:
-            try:
-                yield name, (where / name).read_bytes()
-            except OSError:
-                yield name, b""
-        return
-    with tarfile.open(where) as archive:
-        for member in archive:
-            if _may_be_picture(member):
-                yield _name(member), _read(archive, member)
+            yield name, _read_or_nothing(where / name)
+    elif _is_zip(where):
+        with zipfile.ZipFile(where) as packed:
+            for info in _zipped(where):
+                if info.filename in names:
+                    yield info.filename, _unzip(packed, info)
+    else:
+        with tarfile.open(where) as archive:
+            for member in archive:
+                if _may_be_picture(member) and _name(member) in names:
+                    yield _name(member), _read(archive, member)
 
 
 def _is_picture(name: str) -> bool:
@@ -75,6 +94,29 @@ def _below(folder: Path, above: frozenset[str]) -> Iterator[Path]:
             yield from _below(path, above | {real})
         elif _is_picture(path.name) and (path.is_file() or not path.exists()):  # a link to nothing is told, a pipe not
             yield path
+
+
+def _is_zip(where: Path) -> bool:
+    return not tarfile.is_tarfile(where) and zipfile.is_zipfile(where)  # an archive may end in one of the other kind
+
+
+def _zipped(where: Path) -> list[zipfile.ZipInfo]:
+    with zipfile.ZipFile(where) as archive:
+        return [info for info in archive.infolist() if not info.is_dir() and _is_picture(info.filename)]
+
+
+def _unzip(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    try:
+        return archive.read(info)
+    except (*DAMAGES, RuntimeError, NotImplementedError):  # locked with a password; packed by an unknown method
+        return b""
+
+
+def _read_or_nothing(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
 
 
 def _stat(path: Path) -> os.stat_result:

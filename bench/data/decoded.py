@@ -6,107 +6,85 @@ larger than the memory work, at the speed of the disk.
 
 import errno
 import hashlib
-import io
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+import PIL
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 
 from ...objectives.errors import BadInput
+from .decoding import Format, LeftOut, TooSmall, decode_if_possible
 from .files import cache
 
-VERSION = 2  # of the decoding; a change makes the cached files stale
-SHOWN = 5  # unreadable files that are named
+SOURCES = ("contents.py", "decoded.py", "decoding.py", "pictures.py")  # decide what is in the cached files
+SHOWN = 3  # pictures left out that are named
 CHUNK = 512  # pictures decoded at a time, at most
 BYTES = 2**28  # encoded pictures beyond which a chunk is closed
 
 
 @dataclass(frozen=True)
-class Format:
-    """What every picture is turned into.
-
-    Attributes:
-        size: side in pixels; None leaves pictures as they are: they must be squares of one size then.
-        crop: `center` for the largest centred square, `none` for the whole picture, stretched; or a side in pixels of
-            a centred square.
-        channels: 1 for grey, 3 for RGB.
-    """
-
-    size: int | None
-    crop: str | int = "center"
-    channels: int = 3
-
-
-@dataclass(frozen=True)
 class Picture:
-    """A picture: its name, whether it is held out, its class (-1 for none), and its content, encoded or opened."""
+    """A picture: its name, whether it is held out, its class (-1 for none), and its content, encoded or opened.
+
+    In place of a content may stand why it is left out; `note` says what is special about it, as those of `decode` do.
+    """
 
     name: str
     held_out: bool
     label: int
-    content: bytes | Image.Image
+    content: bytes | Image.Image | LeftOut
+    note: str = ""
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """Pictures [N, C, H, W] uint8 to train on and held out, mapped from files; labels of the former; names left out."""
+    """Pictures [N, C, H, W] uint8, mapped from files, and what has become of them.
+
+    Attributes:
+        train: to train on.
+        test: held out.
+        labels: of `train`, -1 for none.
+        notes: what was done to pictures, or is to be known of them: to how many.
+        unused: why pictures are left out: the names.
+        repeated: held-out pictures that have the very pixels of one to train on.
+    """
 
     train: Tensor
     test: Tensor
     labels: Tensor
-    unreadable: tuple[str, ...]
+    notes: Mapping[str, int]
+    unused: Mapping[str, Sequence[str]]
+    repeated: int
 
     @property
     def left_out(self) -> str:
-        """What to add to a line about the pictures: how many cannot be read, and which."""
-        if not self.unreadable:
-            return ""
-        more = len(self.unreadable) - SHOWN
-        named = ", ".join(self.unreadable[:SHOWN]) + (f" and {more} more" if more > 0 else "")
-        return f"; {len(self.unreadable)} cannot be read as pictures and are left out: {named}"
+        """What to add to a line about the pictures: how many are left out, why, and which."""
+        reasons = [f"{len(names)} {reason} ({_first(names)})" for reason, names in sorted(self.unused.items())]
+        return f"; left out: {', '.join(reasons)}" if reasons else ""
+
+    @property
+    def account(self) -> str:
+        """What to add to a line about a user's own pictures: all that was done to them."""
+        notes = [f"{n} {note}" for note, n in sorted(self.notes.items(), key=lambda item: (-item[1], item[0]))]
+        repeated = f"; {self.repeated} of those held out have the pixels of one trained on" if self.repeated else ""
+        return "".join(f"; {note}" for note in [", ".join(notes)] if note) + self.left_out + repeated
 
 
-def decode(content: bytes | Image.Image, form: Format) -> np.ndarray:
-    """A picture as uint8 [C, H, W]: turned as its EXIF says, cropped, and resized bilinearly, antialiased.
-
-    Of 16-bit levels the upper eight bits.
-
-    Raises whatever Pillow does for what is no picture, and ValueError for levels of no known range.
-    """
-    with Image.open(io.BytesIO(content)) if isinstance(content, bytes) else content as opened:
-        turned = ImageOps.exif_transpose(opened)
-        image = _eight_bit(turned, opened.format).convert("RGB" if form.channels == 3 else "L")
-    if form.crop != "none":
-        side = min(image.size) if form.crop == "center" else int(form.crop)
-        left, top = (image.width - side) // 2, (image.height - side) // 2
-        image = image.crop((left, top, left + side, top + side))
-    if form.size is not None and image.size != (form.size, form.size):
-        image = image.resize((form.size, form.size), Image.Resampling.BILINEAR)
-    pixels = np.asarray(image)
-    return np.ascontiguousarray(pixels.reshape(image.height, image.width, -1).transpose(2, 0, 1))
-
-
-def _eight_bit(image: Image.Image, kind: str | None) -> Image.Image:
-    """The upper eight of 16-bit grey levels, which Pillow's `convert` would clip at 255; other pictures as they are.
-
-    Raises ValueError for 32-bit levels, whole or not: nothing says where white is.
-    """
-    # Pillow 10 opens 16-bit PNGs as 32-bit whole numbers, every version PGMs; it stretches the latter to 65,535.
-    if image.mode.startswith("I;16") or (image.mode == "I" and kind in ("PNG", "PPM")):
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    if image.mode in ("I", "F"):
-        raise ValueError(f"grey levels of mode {image.mode}, which have no known range")
-    return image
+def _first(names: Sequence[str]) -> str:
+    more = len(names) - SHOWN
+    return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def decoded(name: str, fingerprint: Sequence[object], form: Format, pictures: Iterable[Picture]) -> Decoded:
@@ -120,9 +98,9 @@ def decoded(name: str, fingerprint: Sequence[object], form: Format, pictures: It
 
     Raises:
         BadInput: the cache cannot be written.
-        ValueError: pictures without a `form.size` of their own are not squares of one size.
+        ValueError: pictures without a `form.size` are not squares of one size, or one is smaller than `form.crop`.
     """
-    told = json.dumps([VERSION, name, asdict(form), list(fingerprint)], default=str)
+    told = json.dumps([version(), name, asdict(form), list(fingerprint)], default=str)
     folder = cache() / "decoded" / f"{name}-{hashlib.sha256(told.encode()).hexdigest()[:16]}"
     if folder.is_dir():
         try:
@@ -133,6 +111,12 @@ def decoded(name: str, fingerprint: Sequence[object], form: Format, pictures: It
     return _mapped(folder)
 
 
+def version() -> str:
+    """Of the code that turns files into pixels, Pillow's too; a change makes the cached files stale."""
+    sources = b"".join((Path(__file__).parent / name).read_bytes() for name in SOURCES)
+    return f"{hashlib.sha256(sources).hexdigest()[:16]} {PIL.__version__}"
+
+
 def _mapped(folder: Path) -> Decoded:
     """Raises OSError, ValueError, KeyError or TypeError where a file is missing or cut short."""
     about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
@@ -140,7 +124,7 @@ def _mapped(folder: Path) -> Decoded:
     labels = torch.from_numpy(np.fromfile(folder / "labels.bin", dtype=np.int64))
     if len(labels) != len(train):
         raise ValueError(f"{folder}: {len(labels)} labels of {len(train)} pictures")
-    return Decoded(train, test, labels, tuple(about["unreadable"]))
+    return Decoded(train, test, labels, about["notes"], about["unused"], about["repeated"])
 
 
 def _map(path: Path, shape: list[int]) -> Tensor:
@@ -154,7 +138,9 @@ def _fill(folder: Path, form: Format, pictures: Iterable[Picture]) -> None:
     """Into a folder of its own, renamed when it is whole: processes in parallel never see half of one."""
     scratch = _scratch(folder.parent)
     try:
-        _write(scratch, form, pictures)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of Pillow about single pictures, which are counted and told in one line
+            _write(scratch, form, pictures)
         if not folder.is_dir():
             os.replace(scratch, folder)
     except OSError as error:
@@ -176,40 +162,53 @@ def _scratch(place: Path) -> Path:
 
 
 def _write(folder: Path, form: Format, pictures: Iterable[Picture]) -> None:
-    counts, unreadable, labels, shape = [0, 0], list[str](), list[int](), tuple[int, ...]()
+    labels, shape, digests = list[int](), tuple[int, ...](), (list[bytes](), list[bytes]())
+    notes, unused = Counter[str](), dict[str, list[str]]()
     with open(folder / "train.bin", "wb") as train, open(folder / "test.bin", "wb") as test:
         files: tuple[BinaryIO, BinaryIO] = (train, test)
-        for picture, pixels in _decode_all(pictures, form):
-            if pixels is None:
-                unreadable.append(picture.name)
+        for picture, result in _decode_all(pictures, form):
+            if isinstance(result, LeftOut):
+                unused.setdefault(str(result), []).append(picture.name)
                 continue
+            pixels, done = result
             shape = shape or pixels.shape
             _check_shape(picture.name, pixels.shape, shape)
-            files[picture.held_out].write(pixels.tobytes())
-            counts[picture.held_out] += 1
+            content = pixels.tobytes()
+            files[picture.held_out].write(content)
+            digests[picture.held_out].append(hashlib.blake2b(content, digest_size=8).digest())
+            notes.update([*done, *([picture.note] if picture.note else [])])
             if not picture.held_out:
                 labels.append(picture.label)
     np.array(labels, dtype=np.int64).tofile(folder / "labels.bin")
-    about = {"train": [counts[0], *shape], "test": [counts[1], *shape], "unreadable": sorted(unreadable)}
+    trained = set(digests[0])
+    about = {
+        "train": [len(digests[0]), *shape],
+        "test": [len(digests[1]), *shape],
+        "notes": notes,
+        "unused": {reason: sorted(names) for reason, names in unused.items()},
+        "repeated": sum(digest in trained for digest in digests[1]),
+    }
     (folder / "about.json").write_text(json.dumps(about), encoding="utf-8")
 
 
 def _check_shape(name: str, shape: tuple[int, ...], first: tuple[int, ...]) -> None:
     if shape != first or shape[1] != shape[2]:
         size = f"{shape[2]}×{shape[1]}"
-        raise ValueError(f"{name} has {size} pixels, and pictures are not all squares of one size: give a size")
+        raise ValueError(
+            f"{name} has {size} pixels, and pictures are not all squares of one size: give a size, e.g. size=64"
+        )
 
 
-def _decode_all(pictures: Iterable[Picture], form: Format) -> Iterator[tuple[Picture, np.ndarray | None]]:
-    """Each with its pixels, in order, or None; decoded by threads, a chunk at a time."""
+def _decode_all(
+    pictures: Iterable[Picture], form: Format
+) -> Iterator[tuple[Picture, tuple[np.ndarray, list[str]] | LeftOut]]:
+    """Each with its pixels and what was done to it, in order; decoded by threads, a chunk at a time."""
 
-    def attempt(picture: Picture) -> np.ndarray | None:
+    def attempt(picture: Picture) -> tuple[np.ndarray, list[str]] | LeftOut:
         try:
-            return decode(picture.content, form)
-        except MemoryError:
-            raise
-        except Exception:  # there is no type that the plug-ins of Pillow could not raise
-            return None
+            return decode_if_possible(picture.content, form)
+        except TooSmall as error:
+            raise ValueError(f"{picture.name} {error}") from error
 
     with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
         for chunk in _chunks(pictures):

@@ -2,12 +2,19 @@
 
 from pathlib import Path
 
+from ...objectives.errors import BadInput
+
 ADVICE = "add --download to fetch it there, or name the folder that has it with --data DIR"
 
 
 def cache() -> Path:
-    """The folder in which lipbench keeps what it downloaded or decoded."""
-    return Path.home() / ".cache" / "lipbench"
+    """The folder in which lipbench keeps what it downloaded or decoded. Raises BadInput where nobody has a home."""
+    try:
+        return Path.home() / ".cache" / "lipbench"
+    except RuntimeError as error:  # a user id without a name, as in containers
+        raise BadInput(
+            "this user has no home folder for lipbench's cache: set HOME to one that can be written"
+        ) from error
 
 
 def root(data_dir: Path | None) -> Path:

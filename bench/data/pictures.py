@@ -6,36 +6,43 @@ The files are read in contents.py and decoded in decoded.py.
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import parse_qsl
 
 from ...objectives.errors import BadInput, unknown
 from .catalog import PREFIX
-from .contents import ENDINGS, contents, fingerprint, listed
+from .contents import ENDINGS, contents, fingerprint, is_hidden, listed
 from .dataset import Dataset
-from .decoded import Format, Picture, decoded
+from .decoded import Picture, decoded
+from .decoding import Format, LeftOut, check_background
 
 OPTIONS: dict[str, Callable[[str], Any]] = {
     "size": lambda text: _whole(text, 1),
     "crop": lambda text: text if text in ("center", "none") else _whole(text, 1),
     "channels": lambda text: {"1": 1, "3": 3}[text],
+    "background": check_background,
 }
 ALLOWED = {
     "size": "the side in pixels, e.g. size=64",
     "crop": "center (the largest centred square), none (stretched), or a side in pixels",
     "channels": "1 (grey) or 3 (RGB)",
+    "background": "the colour behind transparent pixels, e.g. white or black",
 }
-SPLITS = {"train": False, "test": True, "val": True, "valid": True, "validation": True}  # folder -> held out
+# Folders, in small letters or capitals: whether they are held out.
+SPLITS = {"train": False, "training": False} | dict.fromkeys(
+    ("test", "testing", "val", "valid", "validation", "eval", "dev"), True
+)
 SHARE = 5  # without such folders, one picture in five is held out, by a hash of its name
 
 
 def folder(name: str, data_dir: Path | None = None) -> Dataset:
-    """The pictures in a folder or .tar(.gz, .xz, …) archive, at any depth; `name` is `folder:PATH?OPTION=VALUE&…`.
+    """The pictures in a folder, .zip or .tar(.gz, .xz, …) archive, at any depth; `name` is `folder:PATH?OPTION=…&…`.
 
     Subfolders `train` and `test` (or `val`, see SPLITS) are the split if both are there; else one picture in five,
     chosen by a hash of its name, is held out. The other subfolders are the classes, if every picture lies in one.
+    Hidden files are left out. All that is done to the pictures stands in the data set's `source`.
 
     Raises BadInput for an option that is not known, a folder that is missing, and one without two pictures to train on,
     or with only one that is held out.
@@ -53,12 +60,12 @@ def content_of(name: str, data_dir: Path | None = None) -> str | None:
     where = _place(parse(name)[0], data_dir)
     if not os.path.exists(where):
         return None
-    told = listed(name, where)
+    told = [entry for entry in listed(name, where) if not is_hidden(entry[0])]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16] if told else None
 
 
 def parse(name: str) -> tuple[Path, Format]:
-    """Path and format from `folder:PATH?size=…&crop=…&channels=…`. Raises BadInput."""
+    """Path and format from `folder:PATH?size=…&crop=…&channels=…&background=…`. Raises BadInput."""
     path, _, query = name.removeprefix(PREFIX).partition("?")
     if not path:
         raise BadInput(f"{name}: a path must follow, e.g. folder:photos?size=64")
@@ -85,12 +92,14 @@ def read_pictures(name: str, where: Path, form: Format, source: str, extractor: 
     except BadInput:  # is a ValueError too, and has said all
         raise
     except ValueError as error:
-        raise BadInput(f"{name}: {error}, e.g. {name.partition('?')[0]}?size=64") from error
+        raise BadInput(f"{name}: {error}") from error
     if len(found.train) < 2:
-        raise BadInput(f"{name}: {len(found.train)} readable pictures to train on in {where}: must be 2 or more")
+        raise BadInput(
+            f"{name}: {len(found.train)} readable pictures to train on in {where}: must be 2 or more{found.left_out}"
+        )
     if len(found.test) == 1:
-        raise BadInput(f"{name}: 1 readable picture held out in {where}: must be 2 or more, or none")
-    about = f"{source}: {len(found.train)} to train on, {len(found.test)} held out{found.left_out}"
+        raise BadInput(f"{name}: 1 readable picture held out in {where}: must be 2 or more, or none{found.left_out}")
+    about = f"{source}: {len(found.train)} to train on, {len(found.test)} held out{found.account}"
     labels = found.labels if (found.labels >= 0).all() else None
     test = found.test if len(found.test) else None
     default = extractor or ("mnist-cnn" if form.channels == 1 else "efficientnet-lite0")
@@ -104,38 +113,60 @@ def _place(path: Path, data_dir: Path | None) -> Path:
 class _Layout:
     """What the names of pictures say about split and class, below the folder that they have in common."""
 
-    def __init__(self, names: list[str]) -> None:
+    def __init__(self, names: Sequence[str]) -> None:
         common = os.path.commonpath([os.path.dirname(name) for name in names])
         self.depth = len(PurePosixPath(common).parts)
-        self.split = {SPLITS.get(self._within(name)[0]) for name in names} >= {True, False}
+        self.split = {SPLITS.get(self._top(name)) for name in names} >= {True, False}
         folders = {self._folder(name) for name in names}
         self.classes = sorted(folders) if len(folders) > 1 and "" not in folders else []
 
     def _within(self, name: str) -> tuple[str, ...]:
         return PurePosixPath(name).parts[self.depth :]
 
+    def _top(self, name: str) -> str:
+        """The outermost folder, in small letters; a picture that lies in none has no part in a split."""
+        outer = self._within(name)[:-1]
+        return outer[0].lower() if outer else ""
+
     def _folder(self, name: str) -> str:
         """The folders between the split and the picture."""
         return "/".join(self._within(name)[1 if self.split else 0 : -1])
 
-    def held_out(self, name: str) -> bool:
-        top = self._within(name)[0]
+    def _part(self, name: str) -> tuple[bool, str]:
+        """Whether a picture is held out, and by what."""
+        top = self._top(name)
         if self.split and top in SPLITS:
-            return SPLITS[top]
-        return hashlib.sha256(name.encode(errors="surrogateescape")).digest()[0] % SHARE == 0
+            return SPLITS[top], f"held out by the folder {self._within(name)[0]}" if SPLITS[top] else ""
+        held_out = hashlib.sha256(name.encode(errors="surrogateescape")).digest()[0] % SHARE == 0
+        if self.split:
+            return held_out, f"{'held out' if held_out else 'trained on'} from beside the folders of the split"
+        return held_out, "held out by a hash of the name" if held_out else ""
 
-    def pictures(self, contents: Iterator[tuple[str, bytes]]) -> Iterator[Picture]:
-        for name, content in contents:
-            label = self.classes.index(self._folder(name)) if self.classes else -1
-            printable = name.encode(errors="backslashreplace").decode()  # file names may be any bytes
-            yield Picture(printable, self.held_out(name), label, content)
+    def picture(self, name: str, content: bytes) -> Picture:
+        """The picture of that name, with its part and class."""
+        held_out, note = self._part(name)
+        label = self.classes.index(self._folder(name)) if self.classes else -1
+        return Picture(_printable(name), held_out, label, content, note)
+
+
+def _printable(name: str) -> str:
+    """On one line: names of files may be any bytes."""
+    plain = name.encode(errors="backslashreplace").decode()
+    return "".join(letter if letter.isprintable() else "?" for letter in plain)
 
 
 def _pictures(name: str, where: Path) -> Iterator[Picture]:
-    names = [found for found, _ in listed(name, where)]
+    found = [entry for entry, _ in listed(name, where)]
+    names = dict.fromkeys(entry for entry in found if not is_hidden(entry))
+    hidden = [entry for entry in found if is_hidden(entry)]
     if not names:
-        raise BadInput(f"{name}: no pictures in {where}; looked for {', '.join(ENDINGS)}")
-    yield from _Layout(names).pictures(contents(where, names))
+        told = f" beside {len(hidden)} hidden ones" if hidden else ""
+        raise BadInput(f"{name}: no pictures in {where}{told}; looked for {', '.join(ENDINGS[:8])} and the like")
+    layout = _Layout(list(names))
+    for entry in hidden:
+        yield Picture(_printable(entry), False, -1, LeftOut("hidden"))
+    for entry, content in contents(where, names):
+        yield layout.picture(entry, content)
 
 
 def _whole(text: str, least: int) -> int:

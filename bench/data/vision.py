@@ -16,7 +16,8 @@ from torch import Tensor
 from ...objectives.errors import BadInput
 from . import files
 from .dataset import Dataset
-from .decoded import Format, Picture, decoded
+from .decoded import Picture, decoded
+from .decoding import Format
 from .pictures import read_pictures
 
 Listed = list[tuple[str, str | None]]  # file, and its MD5

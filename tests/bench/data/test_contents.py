@@ -3,6 +3,7 @@
 import io
 import os
 import tarfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from lipbench.objectives import BadInput
 
 N = 40
 UNREADABLE = (
-    r"^folder:\S*: \S*x\.tar (cannot be read to its end \(.*\)|is no folder and no \.tar archive that can be read)$"
+    r"^folder:\S*: \S*x\.tar (cannot be read to its end \(.*\)|is no folder and no .* archive that can be read)$"
 )
 
 
@@ -110,7 +111,7 @@ def test_links_in_an_archive_are_pictures_too(tmp_path: Path) -> None:
         archive.addfile(link(tarfile.SYMTYPE, "b/itself.png", "itself.png"))
     data = load(f"folder:{path}")
     assert size(data) == N + 2
-    assert data.source.endswith("2 cannot be read as pictures and are left out: b/itself.png, b/nowhere.png")
+    assert "left out: 2 empty or unreadable (b/itself.png, b/nowhere.png)" in data.source
 
 
 @pytest.fixture
@@ -131,7 +132,7 @@ def test_links_in_a_folder_are_followed(tmp_path: Path, pictures: Path) -> None:
     (links / "none.png").symlink_to(pictures / "none.png")
     data = load(f"folder:{links}")
     assert size(data) == 2 * N + 1
-    assert data.source.endswith("1 cannot be read as pictures and are left out: none.png")
+    assert "left out: 1 empty or unreadable (none.png)" in data.source
 
 
 def test_file_names_may_be_any_bytes(pictures: Path) -> None:
@@ -139,7 +140,7 @@ def test_file_names_may_be_any_bytes(pictures: Path) -> None:
     Path(os.fsdecode(os.fsencode(pictures) + b"/\xe9.png")).touch()
     data = load(f"folder:{pictures}")
     assert size(data) == N
-    assert data.source.endswith("1 cannot be read as pictures and are left out: \\udce9.png")
+    assert "left out: 1 empty or unreadable (\\udce9.png)" in data.source
     assert user_content(f"folder:{pictures}") is not None
     with tarfile.open(pictures / "x.tar", "w") as archive:
         archive.add(pictures, filter=lambda about: None if about.name.endswith(".tar") else about)
@@ -182,3 +183,73 @@ def test_user_content_of_an_archive_is_its_pictures_names_and_sizes(tmp_path: Pa
     others = [told({"a.png": 5, "c.png": 6}), told({"a.png": 5, "b.png": 7}), told({"a.png": 6, "b.png": 5})]
     assert len({first, *others}) == 4
     assert told({"notes.txt": 7}) is None
+
+
+HIDDEN = [
+    ".ipynb_checkpoints/00-checkpoint.png",
+    ".git/a.png",
+    "a/.thumbnails/large/00.png",
+    "._00.png",
+    "__MACOSX/._00.png",
+    "@eaDir/00.png/thumb.jpg",
+    "$RECYCLE.BIN/old.png",
+]
+
+
+def packed_as(kind: str, folder: Path) -> Path:
+    """The folder itself, or an archive of it in which names begin with `./` or with the folder's."""
+    if kind == "folder":
+        return folder
+    path = folder.with_suffix(f".{kind}")
+    if kind == "tar":
+        with tarfile.open(path, "w") as archive:
+            archive.add(folder, ".")
+    else:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+            for file in sorted(folder.rglob("*")):
+                packed.write(file, file.relative_to(folder.parent))
+    return path
+
+
+@pytest.mark.parametrize("kind", ["folder", "tar", "zip"])
+def test_hidden_files_are_left_out_and_counted(pictures: Path, kind: str) -> None:
+    clean = user_content(f"folder:{packed_as(kind, pictures)}")
+    for name in HIDDEN:
+        (pictures / name).parent.mkdir(parents=True, exist_ok=True)
+        (pictures / name).write_bytes(png(0))
+    where = packed_as(kind, pictures)
+    data = load(f"folder:{where}")
+    assert size(data) == N
+    assert data.labels is None
+    assert f"left out: {len(HIDDEN)} hidden (" in data.source
+    assert user_content(f"folder:{where}") == clean
+
+
+def test_folder_that_lies_in_a_hidden_one_is_read(tmp_path: Path, pictures: Path) -> None:
+    (tmp_path / ".data").mkdir()
+    assert size(load(f"folder:{pictures.rename(tmp_path / '.data' / 'x')}")) == N
+
+
+def test_folder_of_nothing_but_hidden_pictures_says_so(tmp_path: Path) -> None:
+    (tmp_path / ".trash").mkdir()
+    (tmp_path / ".trash/a.png").write_bytes(png(0))
+    with pytest.raises(BadInput, match=r"no pictures in .* beside 1 hidden"):
+        load(f"folder:{tmp_path}")
+
+
+@pytest.mark.parametrize("name", ["new.HEIC", "new.avif", "scan.jp2", "raw.nef"])
+def test_pictures_that_cannot_be_read_are_counted_by_their_endings(pictures: Path, name: str) -> None:
+    (pictures / name).write_bytes(b"something else")
+    assert f"left out: 1 of no known format ({name})" in load(f"folder:{pictures}").source
+
+
+def test_zip_that_is_cut_short_is_refused_and_a_damaged_picture_in_one_is_counted(pictures: Path) -> None:
+    path = packed_as("zip", pictures)
+    content = path.read_bytes()
+    path.write_bytes(content[:-100])
+    with pytest.raises(BadInput, match=r"x?\.zip is no folder and no"):
+        load(f"folder:{path}")
+    path.write_bytes(flip(content, 120))
+    data = load(f"folder:{path}")
+    assert size(data) == N - 1
+    assert "left out: 1 empty or unreadable (" in data.source

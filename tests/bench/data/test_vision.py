@@ -15,7 +15,7 @@ from scipy.io import savemat
 from torch.nn.functional import interpolate
 
 from lipbench.bench.data import DATASETS, download, found_name, load, vision
-from lipbench.bench.data.decoded import Format
+from lipbench.bench.data.decoding import Format
 from lipbench.objectives import BadInput
 
 Make = Callable[[Path, pytest.MonkeyPatch], dict[str, np.ndarray]]
@@ -170,7 +170,7 @@ def test_load_of_celeba_counts_the_pictures_that_are_empty_or_missing(
     data = load("celeba", tmp_path)
     assert data.train is not None and data.test is not None
     assert (len(data.train), len(data.test)) == (2, 1)
-    assert data.source.endswith("; 2 cannot be read as pictures and are left out: test 0, train 0")
+    assert data.source.endswith("; left out: 2 empty or unreadable (test 0, train 0)")
 
 
 @pytest.mark.parametrize("name", MAKERS)
