@@ -14,7 +14,7 @@ from .gradient_penalty import GradientPenalty as GradientPenalty
 from .instance_noise import InstanceNoise as InstanceNoise
 from .layer_norm import LayerNorm as LayerNorm
 from .least_squares import LeastSquares as LeastSquares
-from .losses import LOSSES as LOSSES
+from .loss_catalog import LOSSES as LOSSES
 from .minibatch_discrimination import MinibatchDiscrimination as MinibatchDiscrimination
 from .minimax import Minimax as Minimax
 from .minimax import NonSaturating as NonSaturating

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .checks import choice
+from .loss_catalog import LOSSES
 
 
 @dataclass(frozen=True)
@@ -77,14 +78,23 @@ def least_squares_generator(fake: Tensor, real: Tensor | None = None) -> Tensor:
     return 0.5 * (fake - 1).square().mean()
 
 
-LOSSES: dict[str, Loss] = {
-    "minimax": Loss("minimax", minimax_critic, minimax_generator),
-    "non_saturating": Loss("non_saturating", minimax_critic, non_saturating_generator),
-    "wasserstein": Loss("wasserstein", wasserstein_critic, mean_generator),
-    "hinge": Loss("hinge", hinge_critic, mean_generator),
-    "relativistic": Loss("relativistic", relativistic_critic, relativistic_generator, relativistic=True),
-    "least_squares": Loss("least_squares", least_squares_critic, least_squares_generator),
-}
+MINIMAX = Loss("minimax", minimax_critic, minimax_generator)
+"""Critic: −E[log D(x)] − E[log(1 − D(G(z)))]. Generator: E[log(1 − D(G(z)))]."""
+
+NON_SATURATING = Loss("non_saturating", minimax_critic, non_saturating_generator)
+"""Critic: −E[log D(x)] − E[log(1 − D(G(z)))]. Generator: −E[log D(G(z))]."""
+
+WASSERSTEIN = Loss("wasserstein", wasserstein_critic, mean_generator)
+"""Critic: E[f(G(z))] − E[f(x)]. Generator: −E[f(G(z))]."""
+
+HINGE = Loss("hinge", hinge_critic, mean_generator)
+"""Critic: E[max(0, 1 − f(x))] + E[max(0, 1 + f(G(z)))]. Generator: −E[f(G(z))]."""
+
+RELATIVISTIC = Loss("relativistic", relativistic_critic, relativistic_generator, relativistic=True)
+"""Critic: E[softplus(f(G(z)) − f(x))] on pairs. Generator: E[softplus(f(x) − f(G(z)))]."""
+
+LEAST_SQUARES = Loss("least_squares", least_squares_critic, least_squares_generator)
+"""Critic: ½E[(f(x) − 1)²] + ½E[f(G(z))²]. Generator: ½E[(f(G(z)) − 1)²]."""
 
 
 def get_loss(name: str) -> Loss:

@@ -3,11 +3,15 @@
 A registry holds text, so that a list of names costs no import, and code depends on what it names only where it uses it.
 """
 
-from collections.abc import Iterator, Mapping
+import ast
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
+from importlib.util import find_spec
+from itertools import pairwise
+from pathlib import Path
 from typing import Generic, TypeVar
 
-T = TypeVar("T")
+T = TypeVar("T", covariant=True)
 
 
 class Registry(Mapping[str, T], Generic[T]):
@@ -37,3 +41,38 @@ class Registry(Mapping[str, T], Generic[T]):
     def target(self, name: str) -> str:
         """`package.module:attribute` behind a name; imports nothing."""
         return f"{self._package}.{self._targets[name]}"
+
+    def about(self, name: str, attribute: str | None = None) -> str:
+        """The first line of the docstring behind a name, or of a class's text `attribute`; read, not imported.
+
+        A constant's docstring is the text that follows its assignment.
+        """
+        module, _, defined = self.target(name).partition(":")
+        spec = find_spec(module)
+        assert spec is not None and spec.origin is not None
+        body = ast.parse(Path(spec.origin).read_text(encoding="utf-8")).body
+        text = _docstring(body, defined) if attribute is None else _text(body, defined, attribute)
+        return text.strip().partition("\n")[0]
+
+
+def _docstring(body: Sequence[ast.stmt], name: str) -> str:
+    for statement, following in pairwise([*body, ast.Pass()]):
+        if isinstance(statement, ast.ClassDef | ast.FunctionDef) and statement.name == name:
+            return ast.get_docstring(statement) or ""
+        if _assigns(statement, name) and isinstance(following, ast.Expr):
+            return str(ast.literal_eval(following.value))
+    return ""
+
+
+def _text(body: Sequence[ast.stmt], name: str, attribute: str) -> str:
+    for statement in body:
+        if isinstance(statement, ast.ClassDef) and statement.name == name:
+            (value,) = (s.value for s in statement.body if isinstance(s, ast.Assign) and _assigns(s, attribute))
+            return str(ast.literal_eval(value))
+    return ""
+
+
+def _assigns(statement: ast.stmt, name: str) -> bool:
+    return isinstance(statement, ast.Assign) and any(
+        isinstance(target, ast.Name) and target.id == name for target in statement.targets
+    )

@@ -1,18 +1,22 @@
-"""What `lipbench list` prints: every name that a suite or a command may use, with a line about it."""
+"""What `lipbench list` prints: every name that a suite or a command may use, with a line about it.
+
+Of what is built in the lines are read from the sources, so that a list waits for no torch.
+"""
 
 from collections.abc import Callable
-from functools import partial
 
 import yaml
 
 from ...models.catalog import ARCHITECTURES
-from ...objectives.losses import LOSSES
+from ...objectives.catalog import BUILTINS
+from ...objectives.loss_catalog import LOSSES
+from ...objectives.registry import Registry
 from ..config.plugins import find_objective, objective_names
 from ..config.recipes import RECIPES
 from ..config.suite import SUITES, suite_names
-from ..data.catalog import DATASETS, PREFIX
+from ..data.catalog import DATASETS, DOWNLOADS, PREFIX
 from ..metrics.catalog import EXTRACTORS
-from ..metrics.images import label
+from ..metrics.labels import label
 
 Rows = list[tuple[str, str]]
 
@@ -22,24 +26,25 @@ def catalogue(kind: str) -> Rows:
     return _KINDS[kind]()
 
 
-def _first_line(thing: object) -> str:
-    return (thing.__doc__ or "").strip().splitlines()[0] if thing.__doc__ else ""
+def _registered(registry: "Registry[object]") -> Rows:
+    return [(name, registry.about(name)) for name in registry]
 
 
 def _objectives() -> Rows:
-    names = objective_names().items()
-    return [(n, f"{find_objective(n).cls.reference} ({where})") for n, where in names]
+    rows: Rows = []
+    for name, where in objective_names().items():
+        built_in = name in BUILTINS
+        reference = BUILTINS.about(name, "reference") if built_in else find_objective(name).cls.reference
+        rows.append((name, f"{reference} ({where})"))
+    return rows
 
 
 def _datasets() -> Rows:
-    """A data set kept in files is one function with its source, which has a citation in place of a docstring."""
-    cited = {name: make.args[0].citation for name, make in DATASETS.items() if isinstance(make, partial)}
-    abouts = {name: f"{citation}; --data DIR or --download" for name, citation in cited.items()}
-    rows = [(name, abouts.get(name) or _first_line(make)) for name, make in DATASETS.items()]
-    return [
-        *rows,
-        (f"{PREFIX}PATH", "your own pictures, a folder or a .tar of them; PATH?size=64&crop=center&channels=3"),
+    rows = [
+        (n, f"{about}; --data DIR or --download" if n in DOWNLOADS else about) for n, about in _registered(DATASETS)
     ]
+    own = "your own pictures, a folder or a .tar of them; PATH?size=64&crop=center&channels=3"
+    return [*rows, (f"{PREFIX}PATH", own)]
 
 
 def _suites() -> Rows:
@@ -56,13 +61,10 @@ def _studies() -> Rows:
 _KINDS: dict[str, Callable[[], Rows]] = {
     "objectives": _objectives,
     "datasets": _datasets,
-    "models": lambda: [(name, _first_line(make)) for name, make in ARCHITECTURES.items()],
+    "models": lambda: _registered(ARCHITECTURES),
     "recipes": lambda: list(RECIPES.items()),
     "suites": _suites,
     "studies": _studies,
     "extractors": lambda: [(name, f"gives {label('fd', name)} and {label('is', name)}") for name in EXTRACTORS],
-    "losses": lambda: [
-        (name, f"Critic: {_first_line(loss.critic)} Generator: {_first_line(loss.generator)}")
-        for name, loss in LOSSES.items()
-    ],
+    "losses": lambda: _registered(LOSSES),
 }

@@ -33,9 +33,9 @@ class Parser(ArgumentParser):
         print(f"{prog}: {plain(message)}; see {prog} --help", file=sys.stderr)
         sys.exit(2)
 
-    def format_help(self) -> str:
+    def format_help(self, *settings: Any, **more: Any) -> str:
         """The help, with options spelt with dashes."""
-        return dashed(super().format_help())
+        return dashed(super().format_help(*settings, **more))
 
 
 def parse_arguments(arguments: Sequence[str]) -> tuple[Command, dict[str, Any]]:

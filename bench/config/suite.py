@@ -22,11 +22,11 @@ from pydantic import (
 from ...models.acceleration import ACCELERATIONS
 from ...models.precision import PRECISIONS
 from ...objectives.errors import LIKE, BadInput, unknown
-from ...objectives.losses import LOSSES
+from ...objectives.loss_catalog import LOSSES
 from ..data.catalog import check_name
 from ..metrics.catalog import EXTRACTORS
-from ..metrics.images import METRICS
-from ..metrics.protocols import PRESETS
+from ..metrics.labels import METRICS
+from .presets import PRESETS
 from .yaml_reader import parse_yaml
 
 MANY_SEEDS = 10_000  # more are no number of seeds but a slip, or one seed
@@ -85,7 +85,7 @@ class Evaluation(BaseModel):
     against `reals` (None: all) of the set `split`; without a split, as many against as many held-out ones. The
     Inception Score is the mean over `is_splits` parts of `is_images` (None: `images`). KID (`kid_subsets` of
     `kid_subset_size`), precision and recall take at most `held_images` a side. `protocol` names a preset of these keys
-    (metrics/protocols.py); those given beside it come first. At the end the generator is evaluated `repeats` times
+    (presets.py); those given beside it come first. At the end the generator is evaluated `repeats` times
     more, on fresh samples: the noise of an evaluation; 0 leaves that out.
     """
 

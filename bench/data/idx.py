@@ -72,7 +72,9 @@ def load_idx(source: IdxSource, data_dir: Path | None = None) -> Dataset:
 
 
 mnist = partial(load_idx, MNIST)
+"""MNIST (LeCun, Bottou, Bengio, Haffner 1998)"""
 fashion_mnist = partial(load_idx, FASHION_MNIST)
+"""Fashion-MNIST (Xiao, Rasul, Vollgraf 2017, arXiv:1708.07747), MIT"""
 
 
 def parse_idx(content: bytes) -> Tensor:

@@ -194,9 +194,13 @@ def _jpeg_place(where: Path) -> Path | None:
 
 VISION = {source.name: source for source in (CIFAR10, SVHN, STL10, CELEBA)}
 cifar10 = partial(load_vision, CIFAR10)
+"""CIFAR-10 (Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images)"""
 svhn = partial(load_vision, SVHN)
+"""SVHN, cropped digits (Netzer et al. 2011, Reading Digits in Natural Images), for non-commercial use"""
 stl10 = partial(load_vision, STL10)
+"""STL-10, labelled and unlabelled images at 48 pixels, as in SN-GAN (Coates, Ng, Lee 2011)"""
 celeba = partial(load_vision, CELEBA)
+"""CelebA, aligned, the central 178 pixels at 64 (Liu, Luo, Wang, Tang 2015), for non-commercial research"""
 download_cifar10 = partial(download, CIFAR10)
 download_svhn = partial(download, SVHN)
 download_stl10 = partial(download, STL10)

@@ -10,31 +10,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...objectives.errors import BadInput, unknown
+from ...objectives.errors import BadInput
 from .bias import PARTS, by_size, extrapolated
 from .extractors import Extractor
 from .features import NEIGHBOURS, Gaussian, Moments, coverage, inception_score, kernel_distance, radii, subsets
 from .features import frechet_distance as between
+from .labels import METRICS, label
 from .reference import Reference, Sample, cached, fingerprint, refer
 
 BATCH = {"cpu": 128, "cuda": 512}  # images per pass of the extractor: larger ones are not faster
 CHUNK = 4096  # features that are held before they enter the sums
-LABELS = {  # metric -> (with Inception, with anything else)
-    "fd": ("FID", "FD"),
-    "is": ("IS", "IS"),
-    "kid": ("KID", "KID"),
-    "precision": ("precision", "precision"),
-    "recall": ("recall", "recall"),
-}
-METRICS = tuple(LABELS)
-
-
-def label(metric: str, extractor: str) -> str:
-    """How a table calls a metric of `LABELS`: "FID" or "KID" for inception alone, else "FD(mnist-cnn)" and so on."""
-    if metric not in LABELS:
-        raise unknown("image metric", metric, list(LABELS))
-    inception, other = LABELS[metric]
-    return inception if extractor == "inception" else f"{other}({extractor})"
 
 
 def eight_bit(images: Tensor) -> Tensor:

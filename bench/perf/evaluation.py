@@ -12,8 +12,9 @@ from ..metrics import efficientnet, inception
 from ..metrics.catalog import load_extractor
 from ..metrics.efficientnet import EfficientNetLite0
 from ..metrics.extractors import Extractor, frozen
-from ..metrics.images import METRICS, ImageMetrics, Sizes
+from ..metrics.images import ImageMetrics, Sizes
 from ..metrics.inception import Inception
+from ..metrics.labels import METRICS
 from ..metrics.points import PointMetrics, wasserstein1
 from ..report.statistics import estimate
 from .table import Row

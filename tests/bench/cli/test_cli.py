@@ -17,6 +17,8 @@ from lipbench.bench.cli.commands import COMMANDS, Kind
 from lipbench.bench.config.recipes import RECIPES
 from lipbench.bench.config.suite import Suite, suite_names
 from lipbench.bench.data import DATASETS
+from lipbench.bench.data.idx import FASHION_MNIST, MNIST
+from lipbench.bench.data.vision import VISION
 from lipbench.bench.studies import STUDIES
 from lipbench.models import ARCHITECTURES
 from lipbench.objectives import BUILTINS, LOSSES
@@ -91,6 +93,12 @@ def test_cli_lists_everything_of_a_kind_with_a_word_about_it(call: Call, kind: s
     named = {name.strip(): about.strip() for name, about in rows if name.strip()}
     assert named.keys() == set(KNOWN[kind])
     assert all(len(about) > 10 and "partial(" not in about for about in named.values())
+
+
+def test_cli_list_cites_data_sets_as_runs_do(call: Call) -> None:
+    out = call("list", "datasets")[1]
+    sources = [*VISION.values(), MNIST, FASHION_MNIST]
+    assert [source.name for source in sources if f"{source.citation}; --data DIR or --download" not in out] == []
 
 
 def test_cli_list_prints_formulas_as_they_are(call: Call) -> None:

