@@ -91,7 +91,7 @@ def report(folder: Path) -> int:
 
     if not (folder / "suite.json").exists() and any(folder.glob("*/study.json")):
         from ..studies import STUDIES
-        from ..studies.engine.runner import rebuild
+        from ..studies.engine.report import rebuild
 
         rebuild(folder, STUDIES, Console())
         return 0
@@ -195,28 +195,18 @@ def study(
     from ..config.suite import key_value
     from ..run.devices import find_devices, jobs_on
     from ..studies import STUDIES
-    from ..studies.engine.runner import choose, datasets_of, run_studies
+    from ..studies.engine.contract import Resources
+    from ..studies.engine.job import StudyJob
+    from ..studies.engine.runner import choose, run_studies
     from ..sweep.downloads import fetch
 
-    options = dict(key_value(pair) for pair in set or [])
     chosen, where = choose(ids, STUDIES), device if device == "auto" else find_devices(device)[0]
+    on_cpu, on_gpu = (jobs_on([kind], jobs) for kind in ("cpu", "cuda:0"))
+    resources = Resources(on_cpu, on_gpu, where, data, weights and weights.absolute())
+    job = StudyJob(scale, out, seeds, dict(key_value(pair) for pair in set or []), force, resources)
     if download:
-        fetch(datasets_of(chosen, scale, options), data, weights=weights)
-    return run_studies(
-        chosen,
-        scale,
-        out,
-        jobs_on(["cpu"], jobs),
-        seeds=seeds,
-        options=options,
-        force=force,
-        console=Console(),
-        catalogue=STUDIES,
-        device=where,
-        data=data,
-        gpu_jobs=jobs_on(["cuda:0"], jobs),
-        weights=weights and weights.absolute(),
-    )
+        fetch(job.datasets(chosen), data, weights=weights)
+    return run_studies(chosen, job, STUDIES, Console())
 
 
 def check(objective: str, *, set: list[str] | None = None) -> int:

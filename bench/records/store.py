@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
+import numpy as np
 from filelock import FileLock, Timeout
 
 from ...objectives.errors import BadInput
@@ -67,6 +68,8 @@ def _plain(value: Any) -> Any:
         return {str(k): _plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(v) for v in value]
+    if isinstance(value, np.generic):
+        value = value.item()
     if isinstance(value, float) and not (float("-inf") < value < float("inf")):
         return None
     return value
@@ -89,48 +92,68 @@ def locked(folder: Path) -> Iterator[None]:
 SHARED = 0o666  # of a lock, less the umask: in a folder of a group every member may hold it
 
 
-class Store:
-    """One results folder: `runs/<id>` finished, `runs/.<id>.partial` under way, `superseded/<id>` of an older suite.
+class RecordFolder:
+    """A folder of finished records: a command at a time writes it, and no record is lost or seen half-written.
 
-    `superseded/<id>.damaged` is a record that could not be used.
+    `<records>/<name>` is finished, `<records>/.<name>.partial` under way, `superseded/<name>` replaced by another.
 
     Args:
-        folder: made if it is missing.
+        folder: the results folder.
+        records: where the records lie in it; made if it is missing.
 
     Raises:
         BadInput: if the folder cannot be written to.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.runs, self.superseded = folder / "runs", folder / "superseded"
+    def __init__(self, folder: Path, records: Path) -> None:
+        self.folder, self.records, self.superseded = folder, records, folder / "superseded"
         try:
-            self.runs.mkdir(parents=True, exist_ok=True)
+            records.mkdir(parents=True, exist_ok=True)
             try_to_write(folder)
         except OSError as error:
             raise BadInput(f"--out {folder}: cannot write there: {error.strerror or error}") from error
 
     def lock(self) -> AbstractContextManager[None]:
-        """Keeps a second sweep out of this folder. Raises BadInput if one is at work in it."""
+        """Keeps a second command out of this folder. Raises BadInput if one is at work in it."""
         return locked(self.folder)
 
-    def partial(self, run: str) -> Path:
-        """The folder of a run under way, made if it is missing."""
-        path = self.unfinished(run)
+    def partial(self, name: str) -> Path:
+        """The folder of a record under way, made if it is missing."""
+        path = self.unfinished(name)
         path.mkdir(exist_ok=True)
         return path
 
-    def unfinished(self, run: str) -> Path:
-        """Where a run under way is, or would be."""
-        return self.runs / f".{run}.partial"
+    def unfinished(self, name: str) -> Path:
+        """Where a record under way is, or would be."""
+        return self.records / f".{name}.partial"
 
-    def finish(self, run: str) -> Path:
-        """Puts a run's finished record in its place."""
-        final = self.runs / run
+    def finish(self, name: str) -> Path:
+        """Puts a finished record in its place; a kill on the way leaves the old one or the new one whole."""
+        final, old = self.records / name, self.records / f".{name}.old"
         if final.exists():
-            shutil.rmtree(final)
-        os.replace(self.unfinished(run), final)
+            shutil.rmtree(old, ignore_errors=True)
+            os.replace(final, old)
+        os.replace(self.unfinished(name), final)
+        shutil.rmtree(old, ignore_errors=True)
         return final
+
+    def move_aside(self, name: str, other: str) -> None:
+        """Moves a record out of the tables, to this other name in `superseded`, in place of what was there."""
+        self.superseded.mkdir(exist_ok=True)
+        shutil.rmtree(self.superseded / other, ignore_errors=True)
+        os.replace(self.records / name, self.superseded / other)
+
+    def set_damaged_aside(self, name: str) -> None:
+        """Moves a record that is damaged out of the tables, under a name that is not brought back."""
+        self.move_aside(name, f"{name}.damaged")
+
+
+class Store(RecordFolder):
+    """The results folder of a sweep: its runs by id. Raises BadInput if it cannot be written to."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, folder / "runs")
+        self.runs = self.records
 
     def find(self, run: str) -> RunRecord | None:
         """The record of a finished run. Raises as `read_run`."""
@@ -150,17 +173,8 @@ class Store:
         finished = [p for p in self.runs.iterdir() if not p.name.startswith(".") and (p / "spec.json").is_file()]
         strangers = [p for p in finished if p.name not in wanted]
         for path in strangers:
-            self._move_aside(path, path.name)
+            self.move_aside(path.name, path.name)
         return [p.name for p in strangers]
-
-    def set_damaged_aside(self, run: str) -> None:
-        """Moves a record that is damaged out of the tables, under a name that is not brought back."""
-        self._move_aside(self.runs / run, f"{run}.damaged")
-
-    def _move_aside(self, path: Path, name: str) -> None:
-        self.superseded.mkdir(exist_ok=True)
-        shutil.rmtree(self.superseded / name, ignore_errors=True)
-        os.replace(path, self.superseded / name)
 
     def _bring_back(self, run: str) -> None:
         if (self.superseded / run).exists() and not (self.runs / run).exists():

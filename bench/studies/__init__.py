@@ -30,7 +30,7 @@ from .claims.weights_and_spectra import g02 as g02_weights_and_spectra
 from .claims.weights_and_spectra import s03 as s03_clipped_weights
 from .claims.weights_and_spectra import s16 as s16_product_of_norms
 from .claims.weights_and_spectra import s17 as s17_normalised_layers
-from .engine import runner as execute
+from .engine import runner
 from .engine.contract import (
     SCALES,
     Criterion,
@@ -38,12 +38,14 @@ from .engine.contract import (
     NotAtThisScale,
     Outcome,
     Part,
+    Resources,
     Row,
     Scale,
     Setting,
     Size,
     Study,
 )
+from .engine.job import StudyJob
 from .engine.judge import Verdict, judge
 from .engine.table import verdict_table, write_tables
 from .extensions import k01_conditional, k02_self_attention, k03_diffusion
@@ -96,7 +98,7 @@ def run_studies(
     data: Path | None = None,
     weights: Path | None = None,
 ) -> int:
-    """Runs studies by id ("all" for every one) and prints their verdicts; see `execute.run_studies`.
+    """Runs studies by id ("all" for every one) and prints their verdicts; see `engine.job.StudyJob`.
 
     Returns:
         The exit status: 1 if a study raised, else 0, whatever the verdicts are.
@@ -104,20 +106,9 @@ def run_studies(
     Raises:
         BadInput: for an unknown id or scale, or a folder that cannot be written.
     """
-    chosen = execute.choose(ids, STUDIES)
-    return execute.run_studies(
-        chosen,
-        scale,
-        Path(out),
-        jobs,
-        seeds=seeds,
-        options=options,
-        force=force,
-        catalogue=STUDIES,
-        device=device,
-        data=data,
-        weights=weights,
-    )
+    resources = Resources(jobs, device=device, data=data, weights=weights)
+    job = StudyJob(scale, Path(out), seeds, options or {}, force, resources)
+    return runner.run_studies(runner.choose(ids, STUDIES), job, STUDIES)
 
 
 __all__ = [
@@ -128,6 +119,7 @@ __all__ = [
     "NotAtThisScale",
     "Outcome",
     "Part",
+    "Resources",
     "Row",
     "Scale",
     "Setting",

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from lipbench.bench.studies import STUDIES, Setting, Size
+from lipbench.bench.studies import STUDIES, Resources, Setting, Size
 from lipbench.bench.studies.engine import store
 
 IMAGES = [name for name in STUDIES if name.startswith("G")]
@@ -28,7 +28,7 @@ def measured(name: str, folder: Path, device: str) -> pd.DataFrame:
     options = {**size.options, **{key: value for key, value in TINY.items() if key in size.options}}
     folder.mkdir()
     torch.manual_seed(0)  # spectral norm begins with vectors from the global stream
-    setting = Setting("smoke", (0,), options, folder, folder / "runs", device=device)
+    setting = Setting("smoke", (0,), options, folder, folder / "runs", Resources(device=device))
     return store.frame(STUDIES[name].run(setting))
 
 

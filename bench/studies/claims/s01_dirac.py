@@ -18,9 +18,9 @@ from ....objectives.minimax import Minimax, NonSaturating
 from ....objectives.r1 import R1
 from ....objectives.weight_clipping import WeightClipping
 from ..engine.contract import Criterion, Measure, Part, Row, Setting, Size, Study
+from ..engine.parallel import each
 from ..plotting.canvas import grid
 from ..plotting.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, label, legend
-from ..training.parallel import each
 
 START, RATE, STEPS, TAIL = 1.0, 0.1, 5000, 500
 LOWEST = 1e-12  # distance that is drawn
@@ -114,7 +114,7 @@ def run(setting: Setting) -> list[Row]:
     steps = setting.options["steps"]
     cells = [(name, scheme, None, steps) for name in EXACT for scheme in SCHEMES]
     cells += [(name, scheme, seed, steps) for name in NOISY for scheme in SCHEMES for seed in setting.seeds]
-    return [row for rows in each(play, cells, setting.jobs) for row in rows]
+    return [row for rows in each(play, cells, setting.resources.jobs) for row in rows]
 
 
 def play(name: str, scheme: str, seed: int | None, steps: int) -> list[Row]:

@@ -16,8 +16,7 @@ from ..measures.weights import finite
 from ..plotting.canvas import grid
 from ..plotting.style import GREY, VERMILION, crosses, label, legend, panels
 from ..training.critics import trained
-from ..training.trainings import CLIP, CLIP_TIGHT, RING, TOY_CELLS, TOYS, toy_runs, toy_sizes
-from .vanishing_gradient.curves import TOY_COLORS
+from ..training.trainings import CLIP, CLIP_TIGHT, RING, TOY_CELLS, TOY_COLORS, TOYS, toy_runs, toy_sizes
 
 CLIPPED = (CLIP, CLIP_TIGHT)
 POINTS, SIDE, REACH, SHOWN = 1000, 41, 2.2, 250

@@ -12,8 +12,7 @@ from ..measures.lipschitz import dual
 from ..measures.weights import finite
 from ..plotting.style import dots, label, legend, panels, threshold
 from ..training.critics import trained
-from ..training.trainings import CLIP, CLIP_TIGHT, TOY_CELLS, TOYS, toy_runs, toy_sizes
-from .vanishing_gradient.curves import TOY_COLORS
+from ..training.trainings import CLIP, CLIP_TIGHT, TOY_CELLS, TOY_COLORS, TOYS, toy_runs, toy_sizes
 
 POINTS = 1000
 LOST: Row = {"slope": math.inf, "ratio": 0.0}  # of a critic whose weights are no numbers: it estimates nothing

@@ -1,6 +1,7 @@
 """S15: the report's notebook, GAN against WGAN on the ring of five Gaussians, with true gradient norms."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -26,7 +27,7 @@ def run(setting: Setting) -> list[Row]:
     steps = setting.options["epochs"] * ITERATIONS
     evaluation = Evaluation(count=setting.options["frames"])
     runs = runs_of([_cell(name, objective) for name, objective in NOTEBOOK.items()], setting, steps, evaluation)
-    first = Setting(setting.scale, setting.seeds[:1], setting.options, setting.folder, setting.runs, setting.jobs)
+    first = replace(setting, seeds=setting.seeds[:1])
     others = runs_of([_cell(name, objective) for name, objective in BESIDES.items()], first, steps, evaluation)
     shown = {one.cell.labels["objective"]: one.record for one in (*runs, *others) if one.seed == setting.seeds[0]}
     animate(shown, "Ring of five Gaussians", setting.folder / "ring5.gif")

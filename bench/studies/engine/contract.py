@@ -34,8 +34,31 @@ class NotAtThisScale(Exception):
 
 
 @dataclass(frozen=True)
+class Resources:
+    """Where studies run and what they may use of the machine; handed down whole.
+
+    Attributes:
+        jobs: processes that a study may use.
+        gpu_jobs: runs that may be made at once on a GPU.
+        device: where image studies train: "auto" (a GPU where there is one), "cpu", or "cuda:N". Toys stay on the CPU.
+        data: folder of the data sets that are kept in files.
+        weights: file with Inception's weights, where they are not in torch hub's cache.
+    """
+
+    jobs: int = 1
+    gpu_jobs: int = 1
+    device: str = "auto"
+    data: Path | None = None
+    weights: Path | None = None
+
+    def jobs_on(self, device: str) -> int:
+        """How many runs are made at once on this device."""
+        return self.jobs if device == "cpu" else self.gpu_jobs
+
+
+@dataclass(frozen=True)
 class Setting:
-    """What `run` may use.
+    """What `run` may use. Change it by `dataclasses.replace`, which keeps all else.
 
     Attributes:
         scale: "smoke" runs the code, "quick" ends in minutes, "full" is what the document's claim deserves.
@@ -43,11 +66,7 @@ class Setting:
         options: the study's own numbers at this scale (`Size.options`).
         folder: an empty folder of this study; files left there (an animation) are kept beside the records.
         runs: a folder that survives an interruption and that all studies share, for records of trained runs.
-        jobs: processes that the study may use.
-        device: where image studies train: "auto" (a GPU where there is one), "cpu", or "cuda:N". Toys stay on the CPU.
-        data: folder of the data sets that are kept in files.
-        gpu_jobs: runs that may be made at once on a GPU.
-        weights: file with Inception's weights, where they are not in torch hub's cache.
+        resources: see there.
     """
 
     scale: Scale
@@ -55,11 +74,7 @@ class Setting:
     options: Mapping[str, Any]
     folder: Path
     runs: Path
-    jobs: int = 1
-    device: str = "auto"
-    data: Path | None = None
-    gpu_jobs: int = 1
-    weights: Path | None = None
+    resources: Resources = field(default_factory=Resources)
 
 
 @dataclass(frozen=True)
@@ -161,6 +176,11 @@ def unchanged(measurements: pd.DataFrame) -> pd.DataFrame:
     return measurements
 
 
+def nothing(setting: Setting) -> dict[str, Any]:
+    """The default of `Study.resolve`: the options say all."""
+    return {}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Study:
     """One claim and the experiment that can refute it.
@@ -179,6 +199,8 @@ class Study:
         derive: a pure function from the records to the rows that the criteria read (ratios paired by seed, …).
         min_seeds: with fewer seeds a seeded measure concludes nothing.
         pictures: further figures, file stem → function of the measurements.
+        resolve: Setting → what the options leave to the machine and the command line, and the measurements depend on;
+            a record made where it was otherwise is made again. May raise `NotAtThisScale`.
     """
 
     id: str
@@ -193,11 +215,16 @@ class Study:
     derive: Callable[[pd.DataFrame], pd.DataFrame] = unchanged
     min_seeds: int = 3
     pictures: Mapping[str, Callable[[pd.DataFrame], Figure]] = field(default_factory=dict)
+    resolve: Callable[[Setting], Mapping[str, Any]] = nothing
 
     @property
     def criteria(self) -> tuple[Criterion, ...]:
         """Those of all parts."""
         return tuple(criterion for part in self.parts for criterion in part.criteria)
+
+    def datasets(self, options: Mapping[str, Any]) -> tuple[str, ...]:
+        """The data set among its options, which may have to be downloaded."""
+        return (str(options["dataset"]),) if "dataset" in options else ()
 
 
 def every_scale(seeds: int = 1) -> dict[Scale, Size | str]:

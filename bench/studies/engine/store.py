@@ -2,13 +2,13 @@
 
 import hashlib
 import json
-import os
 import re
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from importlib.metadata import version
+from itertools import count
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from ....objectives.errors import BadInput
+from ...records.store import RecordFolder, write_json, write_text
 from .contract import Row, Size, Study
 
 SCHEMA_VERSION = 1
@@ -31,7 +32,7 @@ class Record:
         status: "completed", "failed" (`reason` is the traceback) or "skipped" (`reason` says why not at this scale).
         rows: how many measurements.csv must have; fewer means that it was cut.
         specification: settings, options at this scale and criteria, as data.
-        resolved: see `image_games.resolved`; {} also in older records, which do not say it.
+        resolved: see `Study.resolve`; {} also in older records, which do not say it.
         code: see `code_sha`.
         seconds: wall time of the experiment.
     """
@@ -66,23 +67,44 @@ def frame(rows: Sequence[Row]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+class StudyStore(RecordFolder):
+    """The results folder of studies: each study's record under its id, as files of a report beside them.
+
+    A complete record that another replaces moves to `superseded/<id>-<scale>`, `-2`, `-3`, …: none is lost.
+    """
+
+    def __init__(self, out: Path) -> None:
+        super().__init__(out, out)
+
+    def draft(self, study: str) -> Path:
+        """An empty folder for a record under way."""
+        shutil.rmtree(self.unfinished(study), ignore_errors=True)
+        return self.partial(study)
+
+    def complete(self, study: str) -> Record | None:
+        """The study's record, if it can be read and says that it is complete."""
+        try:
+            record, _ = read(self.folder / study)
+        except BadInput:
+            return None
+        return record if record.status == "completed" else None
+
+    def publish(self, record: Record) -> None:
+        """Puts the draft of this record in place of what was there."""
+        before = self.complete(record.id)
+        if before is not None:
+            self.move_aside(record.id, self._unused(f"{record.id}-{before.scale}"))
+        self.finish(record.id)
+
+    def _unused(self, name: str) -> str:
+        names = (name if number == 1 else f"{name}-{number}" for number in count(1))
+        return next(name for name in names if not (self.superseded / name).exists())
+
+
 def write(folder: Path, record: Record, measurements: pd.DataFrame) -> None:
-    """Puts the two files of a record into the folder, which `publish` then moves into place."""
-    measurements.apply(_whole).to_csv(folder / MEASUREMENTS, index=False)
-    description = json.dumps(asdict(record), indent=1, default=_plain, ensure_ascii=False)
-    (folder / DESCRIPTION).write_text(description + "\n", encoding="utf-8")
-
-
-def publish(draft: Path, folder: Path, aside: Path | None = None) -> None:
-    """Moves a finished draft to its place; what was there goes `aside`, which is not there yet, or is removed."""
-    passing = folder.with_name(f".{folder.name}.old")
-    shutil.rmtree(passing, ignore_errors=True)
-    if folder.exists():
-        old = aside or passing
-        old.parent.mkdir(exist_ok=True)
-        os.replace(folder, old)
-    os.replace(draft, folder)
-    shutil.rmtree(passing, ignore_errors=True)
+    """Writes the two files of a record. Raises OSError."""
+    write_text(folder / MEASUREMENTS, measurements.apply(_whole).to_csv(index=False))
+    write_json(folder / DESCRIPTION, asdict(record))
 
 
 def read(folder: Path) -> tuple[Record, pd.DataFrame]:
@@ -168,11 +190,3 @@ def _irrelevant(path: Path) -> bool:
     if parts[:2] in (("bench", "records"), ("bench", "report")):
         return path.name not in DECIDING
     return parts[:2] in (("bench", "suites"), ("bench", "cli"))
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, np.generic):
-        return value.item()
-    raise TypeError(f"{type(value).__name__} cannot be written to JSON")

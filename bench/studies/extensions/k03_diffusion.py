@@ -15,10 +15,10 @@ from ...metrics.points import PointMetrics
 from ...records.summary import summarise, tail_start
 from ...run.evaluation import evaluation_steps
 from ..engine.contract import Criterion, Part, Row, Setting, Size, Study, median_of
+from ..engine.parallel import each
 from ..measures.quotients import relative
 from ..plotting.style import BROWN, GREY, TEAL, dots, label, legend, logarithmic, panels, threshold
-from ..training.generators import runs_of, told
-from ..training.parallel import each
+from ..training.generators import runs_of, value_or_worst
 from ..training.toy_games import (
     CLIP,
     CLIP_TIGHT,
@@ -70,7 +70,7 @@ def run(setting: Setting) -> list[Row]:
         for seed in setting.seeds
     ]
     rows += [row for seed in setting.seeds for row in still(seed, steps)]
-    return rows + [row for own in each(train, cells, setting.jobs) for row in own]
+    return rows + [row for own in each(train, cells, setting.resources.jobs) for row in own]
 
 
 def still(seed: int, steps: int) -> list[Row]:
@@ -126,8 +126,8 @@ def _ending(history: list[Row], steps: int) -> Row:
     """As a game's."""
     row: Row = {"status": "completed", "updates": steps, "seconds": history[-1]["seconds"]}
     for name, found in summarise(pd.DataFrame(history), steps).items():
-        row |= {f"{name}_{end}": told(name, found[key]) for end, key in ENDS.items()}
-        row[f"{name}_tail_sd"] = told(f"{name}_tail_sd", found["tail_sd"])
+        row |= {f"{name}_{end}": value_or_worst(name, found[key]) for end, key in ENDS.items()}
+        row[f"{name}_tail_sd"] = value_or_worst(f"{name}_tail_sd", found["tail_sd"])
     return row
 
 

@@ -26,8 +26,8 @@ from ....objectives.game import critic_step, generator_step
 from ...config.spec import code_version
 from ...metrics.stability import gradient_norm
 from ..engine.contract import Row, Setting
+from ..engine.parallel import each
 from .fixed_generator import Fixed, FixedGame
-from .parallel import each
 
 LATENTS = 1024  # behind a gradient of the generator
 
@@ -151,7 +151,7 @@ def trained(runs: Sequence[Training], setting: Setting) -> list[Trained]:
     folder = setting.runs / "critics"
     folder.mkdir(parents=True, exist_ok=True)
     missing = {run.id: run for run in runs if not (folder / f"{run.id}.safetensors").exists()}
-    each(_make, ((run, folder) for run in missing.values()), setting.jobs)
+    each(_make, ((run, folder) for run in missing.values()), setting.resources.jobs)
     return [_read(run, folder) for run in runs]
 
 

@@ -159,7 +159,7 @@ class Images:
         """The game of this seed."""
         data = _loaded(self.dataset, self.data, self.device)
         networks = untrained(self.architecture, data.shape, seed, dict(self.settings))
-        generator = settled(networks, seed).to(self.device)
+        generator = calibrated(networks, seed).to(self.device)
 
         def latents(n: int, rng: torch.Generator) -> Tensor:
             return draw_latent(networks, n, rng)
@@ -171,7 +171,7 @@ class Images:
         return FixedGame(networks.critic, draw, seed, generator, latents, torch.float32, self.device)
 
 
-def settled(networks: Networks, seed: int, n: int = 256) -> nn.Module:
+def calibrated(networks: Networks, seed: int, n: int = 256) -> nn.Module:
     """The generator in eval mode, so that each sample depends on its own latent alone.
 
     The running statistics of its batch norms are those of n latents: at their start they would make all images grey.

@@ -67,7 +67,7 @@ class CellRun:
         for _, found in self.record.history.iterrows():
             row = self.about | {"step": int(found["step"])}
             missing_at_start = {new for new, old in columns.items() if not found["step"] and math.isnan(found[old])}
-            row |= {new: told(old, found[old]) for new, old in columns.items() if new not in missing_at_start}
+            row |= {new: value_or_worst(old, found[old]) for new, old in columns.items() if new not in missing_at_start}
             rows.append(row)
         return rows
 
@@ -85,10 +85,10 @@ class CellRun:
         for metric in metrics:
             found = self.record.metrics[metric]
             row |= {
-                f"{metric}_tail": told(metric, found["tail_mean"]),
-                f"{metric}_final": told(metric, found["final"]),
+                f"{metric}_tail": value_or_worst(metric, found["tail_mean"]),
+                f"{metric}_final": value_or_worst(metric, found["final"]),
             }
-            row[f"{metric}_tail_sd"] = told(f"{metric}_tail_sd", found["tail_sd"])
+            row[f"{metric}_tail_sd"] = value_or_worst(f"{metric}_tail_sd", found["tail_sd"])
         if (again := self.record.evaluation_noise.get(metrics[0], {}).get("sd")) is not None:
             row[f"{metrics[0]}_noise"] = again
         return row
@@ -110,9 +110,9 @@ def runs_of(
     """
     cells = list(cells)
     suites = [cell.suite(steps, setting.seeds, evaluation or Evaluation(), accelerate) for cell in cells]
-    jobs = setting.jobs if device == "cpu" else setting.gpu_jobs
-    context = RunContext(setting.runs, device, weights=setting.weights, data=setting.data)
-    records = iter(records_of(suites, context, jobs))
+    resources = setting.resources
+    context = RunContext(setting.runs, device, weights=resources.weights, data=resources.data)
+    records = iter(records_of(suites, context, resources.jobs_on(device)))
     runs = [CellRun(cell, seed, next(records)) for cell in cells for seed in setting.seeds]
     for run in runs:
         if not run.record.measured:
@@ -122,7 +122,7 @@ def runs_of(
     return runs
 
 
-def told(column: str, value: float | None) -> float:
+def value_or_worst(column: str, value: float | None) -> float:
     """The value, or what a run counts as that has none."""
     if value is not None and not math.isnan(value):
         return float(value)

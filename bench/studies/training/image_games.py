@@ -4,6 +4,7 @@ Specifications only. Studies that ask for the same condition at the same length 
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -84,19 +85,19 @@ def image_runs(cells: list[Cell], setting: Setting) -> list[CellRun]:
         BadInput: where the data set is not there.
     """
     device, options = device_of(setting), setting.options
-    evaluation = Evaluation(**{"extractor": extractor_of(setting), **options["evaluation"]})
+    extractor = extractor_of(data_of(setting), setting.resources.weights)
+    evaluation = Evaluation(**{"extractor": extractor, **options["evaluation"]})
     return runs_of(cells, setting, options["steps"], evaluation, device=device, accelerate=options["accelerate"])
 
 
 def data_of(setting: Setting) -> Dataset:
     """The data set of this study, on the CPU. Raises BadInput where it is not there."""
-    return load(found_name(setting.options["dataset"], setting.data), setting.data)
+    return load(found_name(setting.options["dataset"], setting.resources.data), setting.resources.data)
 
 
-def extractor_of(setting: Setting) -> str | None:
+def extractor_of(data: Dataset, weights: Path | None) -> str | None:
     """None, the data set's own; where that is Inception and its weights are not at hand, EfficientNet-Lite0."""
-    own = data_of(setting).extractor
-    if own != "inception" or setting.weights is not None:
+    if data.extractor != "inception" or weights is not None:
         return None
     try:
         inception.weights_path()
@@ -108,17 +109,18 @@ def extractor_of(setting: Setting) -> str | None:
 def resolved(setting: Setting) -> dict[str, Any]:
     """What a study's options leave to the machine and to the command line, and its measurements depend on.
 
-    Kind of device, data set with a hash of a user's own pictures, and extractor where images are evaluated; {} for a
-    study without a data set among its options. Raises as `image_runs`.
+    Kind of device, data set with a hash of a user's own pictures, and extractor where images are evaluated. Raises as
+    `image_runs`.
     """
-    if "dataset" not in setting.options:
-        return {}
-    name = found_name(str(setting.options["dataset"]), setting.data)
-    about = {"device": torch.device(device_of(setting)).type, "data": [name, user_content(name, setting.data)]}
+    name = found_name(str(setting.options["dataset"]), setting.resources.data)
+    content = user_content(name, setting.resources.data)
+    about = {"device": torch.device(device_of(setting)).type, "data": [name, content]}
     evaluation = setting.options.get("evaluation")
     if not isinstance(evaluation, Mapping):
         return about
-    return about | {"extractor": evaluation.get("extractor") or extractor_of(setting) or data_of(setting).extractor}
+    data = data_of(setting)
+    extractor = evaluation.get("extractor") or extractor_of(data, setting.resources.weights) or data.extractor
+    return about | {"extractor": extractor}
 
 
 def comparison(setting: Setting) -> list[CellRun]:
@@ -139,8 +141,8 @@ def device_of(setting: Setting) -> str:
     Raises:
         NotAtThisScale: at full scale where there is no GPU, unless a device was asked for.
     """
-    if setting.device != "auto":
-        return setting.device
+    if setting.resources.device != "auto":
+        return setting.resources.device
     if torch.cuda.is_available():
         return "cuda:0"
     if setting.scale == "full":

@@ -10,6 +10,7 @@ from typing import Any
 
 from ....models.recipe import Recipe
 from ..engine.contract import Scale, Size
+from ..plotting.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION
 from .critics import CriticRun, Training
 from .deep import DeepRun
 from .fixed_generator import NoisyData, Sheets, ShiftedGaussians
@@ -94,6 +95,16 @@ TOY_CELLS = {
     "SN, Wasserstein": Constraint("sn-gan", {"loss": "wasserstein"}),
 }
 DEEP_CELLS = {**CLIPS, "GP": GP}
+# In every picture of them.
+COLORS = {
+    "minimax": VERMILION,
+    "non-saturating": ORANGE,
+    "GP": BLUE,
+    "SN": GREEN,
+    CLIP: PURPLE,
+    CLIP_TIGHT: BLACK,
+}
+TOY_COLORS = {name: COLORS.get(name, GREY) for name in TOY_CELLS}
 
 
 def marks(steps: int) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,8 +21,6 @@ from PIL import Image
 from rich.console import Console
 
 from lipbench.bench.config.suite import Suite
-from lipbench.bench.data import load
-from lipbench.bench.metrics import inception
 from lipbench.bench.records.store import locked
 from lipbench.bench.studies import (
     STUDIES,
@@ -29,6 +28,7 @@ from lipbench.bench.studies import (
     NotAtThisScale,
     Outcome,
     Part,
+    Resources,
     Row,
     Setting,
     Size,
@@ -36,15 +36,15 @@ from lipbench.bench.studies import (
     run_studies,
     verdict_table,
 )
-from lipbench.bench.studies.engine import runner as execute
+from lipbench.bench.studies.engine import report, runner
+from lipbench.bench.studies.engine.job import StudyJob
+from lipbench.bench.studies.engine.parallel import each
 from lipbench.bench.studies.plotting.style import name_points, panels
-from lipbench.bench.studies.training import image_games
-from lipbench.bench.studies.training.parallel import each
 from lipbench.objectives import BadInput
 
 
 def measure(setting: Setting) -> Sequence[Row]:
-    (setting.folder / "extra.txt").write_text(f"{setting.jobs} {torch.get_num_threads()}")
+    (setting.folder / "extra.txt").write_text(f"{setting.resources.jobs} {torch.get_num_threads()}")
     return [{"seed": seed, "error": 0.1 * seed * setting.options["factor"]} for seed in setting.seeds]
 
 
@@ -85,11 +85,11 @@ GOOD = Study(
 BAD, ABSENT = replace(GOOD, id="X2", run=explode), replace(GOOD, id="X3", run=refuse)
 
 
-def run(*studies: Study, out: Path, scale: str = "quick", **options: object) -> tuple[int, str]:
-    console = Console(file=io.StringIO(), width=200)
-    catalogue = {study.id: study for study in studies}
-    status = execute.run_studies(catalogue, scale, out, console=console, **options)  # pyright: ignore[reportArgumentType]
-    return status, console.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
+def run(*studies: Study, out: Path, scale: Any = "quick", **asked: Any) -> tuple[int, str]:
+    text = io.StringIO()
+    job = StudyJob(scale, out, **asked)
+    status = runner.run_studies({study.id: study for study in studies}, job, console=Console(file=text, width=200))
+    return status, text.getvalue()
 
 
 def verdicts(out: Path, *studies: Study) -> dict[str, str]:
@@ -98,7 +98,7 @@ def verdicts(out: Path, *studies: Study) -> dict[str, str]:
 
 
 def test_run_leaves_records_plot_and_tables(tmp_path: Path) -> None:
-    status, printed = run(GOOD, out=tmp_path, jobs=2)
+    status, printed = run(GOOD, out=tmp_path, resources=Resources(jobs=2))
     assert status == 0 and "reproduced" in printed and "0.1" in printed
     assert {p.name for p in (tmp_path / "X1").iterdir()} == {"measurements.csv", "study.json", "plot.png", "extra.txt"}
     about = json.loads((tmp_path / "X1" / "study.json").read_text())["machine"]
@@ -247,55 +247,58 @@ def test_run_refuses_an_option_that_a_study_does_not_have_before_any_runs(tmp_pa
 
 def test_run_repeats_after_a_change_of_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(GOOD, out=tmp_path)
-    monkeypatch.setattr(execute, "code_sha", lambda study: "another")
+    monkeypatch.setattr(runner, "code_sha", lambda study: "another")
     assert "complete already" not in run(GOOD, out=tmp_path)[1]
 
 
-IMAGES = replace(GOOD, id="X5", sizes={"quick": Size(3, {"factor": 1.0, "dataset": "mnist5k"})})
+def device_of(setting: Setting) -> dict[str, str]:
+    return {"device": setting.resources.device.partition(":")[0]}
 
 
-def test_run_repeats_on_another_kind_of_device_where_there_is_a_data_set(tmp_path: Path) -> None:
-    for study, again in ((IMAGES, True), (GOOD, False)):
-        assert "complete already" not in run(study, out=tmp_path, device="cpu")[1]
-        assert "complete already" in run(study, out=tmp_path, device="cpu")[1]
-        assert ("complete already" not in run(study, out=tmp_path, device="cuda:0")[1]) is again
-        assert "complete already" in run(study, out=tmp_path, device="cuda:1")[1]
+def test_run_repeats_where_what_a_study_resolves_is_another(tmp_path: Path) -> None:
+    for study, again in ((replace(GOOD, resolve=device_of), True), (GOOD, False)):
+        for device, known in (("cpu", False), ("cpu", True), ("cuda:0", not again), ("cuda:1", True)):
+            printed = run(study, out=tmp_path / str(again), resources=Resources(device=device))[1]
+            assert ("complete already" in printed) is known
 
 
-def test_run_repeats_with_other_weights_only_where_images_are_evaluated(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def absent() -> Path:
-        raise BadInput("no weights")
-
-    monkeypatch.setattr(inception, "weights_path", absent)
-    photos = replace(load("mnist5k"), extractor="inception")
-    monkeypatch.setattr(image_games, "data_of", lambda setting: photos)
-    options = {"factor": 1.0, "dataset": "mnist5k", "evaluation": {"images": 10}}
-    evaluated, timed = replace(IMAGES, sizes={"quick": Size(3, options)}), replace(IMAGES, id="X6")
-    for weights, extractor in ((None, "efficientnet-lite0"), (tmp_path / "weights.pth", "inception")):
-        printed = run(evaluated, timed, out=tmp_path, weights=weights)[1]
-        assert "X5   complete already" not in printed
-        assert ("X6   complete already" in printed) is (extractor == "inception")
-        assert json.loads((tmp_path / "X5" / "study.json").read_text())["resolved"]["extractor"] == extractor
+def test_run_says_why_nothing_can_be_resolved(tmp_path: Path) -> None:
+    assert run(replace(GOOD, resolve=refuse), out=tmp_path)[0] == 0  # pyright: ignore[reportArgumentType]
+    assert verdicts(tmp_path, GOOD) == {"X1": "not at this scale: needs a GPU"}
 
 
-def test_run_repeats_with_other_pictures_in_a_folder(tmp_path: Path) -> None:
-    pictures(tmp_path / "data", shade=10)
-    study = replace(IMAGES, sizes={"quick": Size(3, {"factor": 1.0, "dataset": f"folder:{tmp_path / 'data'}"})})
-    run(study, out=tmp_path / "out")
-    assert "complete already" in run(study, out=tmp_path / "out")[1]
-    pictures(tmp_path / "data", shade=11)
-    assert "complete already" not in run(study, out=tmp_path / "out")[1]
+@pytest.mark.parametrize("name", [name for name in STUDIES if name.startswith("G")])
+def test_image_study_resolves_device_and_pictures_and_names_its_data_set(name: str, tmp_path: Path) -> None:
+    study = STUDIES[name]
+    size = study.sizes["smoke"]
+    assert isinstance(size, Size)
+    found = []
+    for shade in (10, 11):
+        pictures(tmp_path, shade)
+        options = {**size.options, "dataset": f"folder:{tmp_path}"}
+        assert study.datasets(options) == (options["dataset"],)
+        found += [
+            study.resolve(Setting("smoke", (0,), options, tmp_path, tmp_path, Resources(device=device)))
+            for device in ("cpu", "cuda:0", "cuda:1")
+        ]
+    assert [one["device"] for one in found] == ["cpu", "cuda", "cuda"] * 2
+    assert found[1] == found[2] and found[0]["data"] == found[1]["data"] != found[3]["data"]
+
+
+def test_job_names_each_data_set_of_its_studies_once() -> None:
+    job = StudyJob("smoke", Path())
+    assert job.datasets({name: STUDIES[name] for name in ("T1", "S2", "G1", "G3")}) == ["mnist5k"]
+    assert replace(job, options={"dataset": "digits"}).datasets({"G1": STUDIES["G1"]}) == ["digits"]
 
 
 def test_records_that_do_not_say_what_was_resolved_are_reported_and_made_again(tmp_path: Path) -> None:
-    run(IMAGES, out=tmp_path)
-    path = tmp_path / "X5" / "study.json"
+    study = replace(GOOD, resolve=device_of)
+    run(study, out=tmp_path)
+    path = tmp_path / "X1" / "study.json"
     content = json.loads(path.read_text())
     path.write_text(json.dumps({k: v for k, v in content.items() if k != "resolved"}))
-    assert verdicts(tmp_path, IMAGES) == {"X5": "reproduced"}
-    assert "complete already" not in run(IMAGES, out=tmp_path)[1]
+    assert verdicts(tmp_path, study) == {"X1": "reproduced"}
+    assert "complete already" not in run(study, out=tmp_path)[1]
 
 
 def pictures(folder: Path, shade: int) -> None:
@@ -317,6 +320,7 @@ def test_run_repeats_a_damaged_record_and_says_so(tmp_path: Path) -> None:
     assert verdicts(tmp_path, GOOD)["X1"].startswith("damaged: ")
     assert "runs again" in run(GOOD, out=tmp_path)[1]
     assert verdicts(tmp_path, GOOD) == {"X1": "reproduced"}
+    assert (tmp_path / "superseded" / "X1.damaged" / "measurements.csv").read_text() == "seed,error\n0,"
 
 
 def test_table_says_what_a_record_leaves_out(tmp_path: Path) -> None:
@@ -406,7 +410,7 @@ def test_redraw_makes_the_plot_from_the_record_alone(tmp_path: Path) -> None:
     run(GOOD, out=tmp_path)
     (tmp_path / "X1" / "plot.png").unlink()
     study = replace(GOOD, run=explode, pictures={"second": draw})
-    execute.redraw(study, tmp_path / "X1")
+    report.redraw(study, tmp_path / "X1")
     assert (tmp_path / "X1" / "plot.png").exists() and (tmp_path / "X1" / "second.png").exists()
 
 
@@ -417,24 +421,24 @@ def test_rebuild_needs_the_records_alone_and_says_which_are_damaged(tmp_path: Pa
         (tmp_path / name).unlink()
     (tmp_path / "X4" / "study.json").write_text("{")
     console = Console(file=io.StringIO(), width=200)
-    execute.rebuild(tmp_path, {"X1": replace(GOOD, run=explode), "X4": other}, console)
+    report.rebuild(tmp_path, {"X1": replace(GOOD, run=explode), "X4": other}, console)
     assert (tmp_path / "X1" / "plot.png").exists() and (tmp_path / "verdicts.md").exists()
     assert list(pd.read_csv(tmp_path / "verdicts.csv")["verdict"].str.split(":").str[0]) == ["reproduced", "damaged"]
     assert "X4" in console.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def test_choose_knows_all_case_and_order() -> None:
-    assert list(execute.choose("all", STUDIES)) == list(STUDIES)
-    assert list(execute.choose(["t5", "T2"], STUDIES)) == ["T2", "T5"]
+    assert list(runner.choose("all", STUDIES)) == list(STUDIES)
+    assert list(runner.choose(["t5", "T2"], STUDIES)) == ["T2", "T5"]
     with pytest.raises(BadInput, match=r"unknown study 'T99'.*T21"):
-        execute.choose(["T99"], STUDIES)
+        runner.choose(["T99"], STUDIES)
 
 
 def test_run_refuses_an_unknown_scale_and_a_folder_that_is_a_file(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"unknown scale 'huge'.*quick"):
         run(GOOD, out=tmp_path, scale="huge")
     (tmp_path / "file").touch()
-    with pytest.raises(BadInput, match="cannot be written"):
+    with pytest.raises(BadInput, match="cannot write there"):
         run(GOOD, out=tmp_path / "file")
 
 
@@ -453,7 +457,7 @@ def test_each_keeps_the_order_here_and_in_other_processes(jobs: int) -> None:
 
 LINGERING = """
 import os, sys, time
-from lipbench.bench.studies.training.parallel import each
+from lipbench.bench.studies.engine.parallel import each
 
 def linger(folder):
     open(f"{folder}/{os.getpid()}", "w").close()

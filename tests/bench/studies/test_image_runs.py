@@ -10,22 +10,21 @@ import torch
 from lipbench.bench.config.spec import expand
 from lipbench.bench.config.suite import Evaluation
 from lipbench.bench.data import Dataset
+from lipbench.bench.metrics import inception
 from lipbench.bench.run.context import RunContext
-from lipbench.bench.studies import STUDIES, NotAtThisScale, Setting, Size
+from lipbench.bench.studies import STUDIES, NotAtThisScale, Resources, Scale, Setting, Size
 from lipbench.bench.studies.claims.vanishing_gradient.g01 import RECIPE
 from lipbench.bench.studies.engine import store
 from lipbench.bench.studies.engine.judge import judge
-from lipbench.bench.studies.engine.runner import datasets_of
 from lipbench.bench.studies.training import image_games
 from lipbench.bench.studies.training.critics import CriticRun
 from lipbench.bench.studies.training.fixed_generator import Images
-from lipbench.objectives import BadInput
 
 IMAGES = [name for name in STUDIES if name.startswith("G")]
 
 
-def setting(scale: str, folder: Path, **other: object) -> Setting:
-    return Setting(scale, (0,), {}, folder, folder / "runs", **other)  # pyright: ignore[reportArgumentType]
+def setting(scale: Scale, folder: Path, device: str = "auto") -> Setting:
+    return Setting(scale, (0,), {}, folder, folder / "runs", Resources(device=device))
 
 
 def test_full_scale_wants_a_gpu_unless_a_device_was_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,12 +32,12 @@ def test_full_scale_wants_a_gpu_unless_a_device_was_asked_for(tmp_path: Path, mo
     full = setting("full", tmp_path)
     with pytest.raises(NotAtThisScale, match="needs a GPU"):
         image_games.device_of(full)
-    assert image_games.device_of(replace(full, device="cpu")) == "cpu"
+    assert image_games.device_of(setting("full", tmp_path, "cpu")) == "cpu"
     assert image_games.device_of(setting("smoke", tmp_path)) == "cpu"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert image_games.device_of(full) == "cuda:0"
-    assert image_games.device_of(replace(full, device="cpu")) == "cpu"
-    assert image_games.device_of(replace(full, device="cuda:1")) == "cuda:1"
+    assert image_games.device_of(setting("full", tmp_path, "cpu")) == "cpu"
+    assert image_games.device_of(setting("full", tmp_path, "cuda:1")) == "cuda:1"
 
 
 def test_comparison_is_the_four_ways_as_published() -> None:
@@ -61,29 +60,18 @@ def test_comparison_is_the_four_ways_as_published() -> None:
     assert specs["SN"].arguments["loss"] == "hinge"
 
 
-def test_datasets_of_studies_are_those_that_can_be_fetched_each_once() -> None:
-    assert datasets_of(STUDIES, "full", {}) == ["cifar10"]
-    assert datasets_of(STUDIES, "quick", {}) == []
-    assert datasets_of({"G3": STUDIES["G3"], "S1": STUDIES["S1"]}, "full", {"dataset": "svhn"}) == ["svhn"]
-
-
 def test_extractor_is_inception_only_where_its_weights_are_at_hand(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def missing() -> Path:
-        raise BadInput("no weights")
-
-    asked = setting("full", tmp_path, data=tmp_path)
-    asked = replace(asked, options={"dataset": "x"})
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     pixels = torch.zeros(4, 3, 32, 32, dtype=torch.uint8)
     for own, expected in (("inception", "efficientnet-lite0"), ("mnist-cnn", None)):
         data = Dataset("x", (3, 32, 32), pixels, pixels, None, None, own, "")
-        monkeypatch.setattr(image_games, "data_of", lambda _, data=data: data)
-        monkeypatch.setattr(image_games.inception, "weights_path", missing)
-        assert image_games.extractor_of(asked) == expected
-        assert image_games.extractor_of(replace(asked, weights=tmp_path / "w.pth")) is None
-        monkeypatch.setattr(image_games.inception, "weights_path", lambda: tmp_path)
-        assert image_games.extractor_of(asked) is None
+        assert image_games.extractor_of(data, None) == expected
+        assert image_games.extractor_of(data, tmp_path / "w.pth") is None
+    (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "hub" / "checkpoints" / inception.FILE).touch()
+    assert image_games.extractor_of(replace(data, extractor="inception"), None) is None
 
 
 @pytest.mark.parametrize("name", IMAGES)
@@ -120,7 +108,7 @@ def test_images_game_is_fixed_and_the_same_wherever_the_files_lie() -> None:
 def test_image_studies_run_at_smoke(name: str, tmp_path: Path) -> None:
     size = STUDIES[name].sizes["smoke"]
     assert isinstance(size, Size)
-    found = Setting("smoke", (0,), size.options, tmp_path, tmp_path / "runs", device="cpu")
+    found = Setting("smoke", (0,), size.options, tmp_path, tmp_path / "runs", Resources(device="cpu"))
     measurements = store.frame(STUDIES[name].run(found))
     verdict = judge(STUDIES[name], measurements)
     assert {str(part.outcome) for part in verdict.parts} == {"inconclusive"}

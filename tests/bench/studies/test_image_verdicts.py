@@ -14,8 +14,7 @@ from scipy import stats
 
 from lipbench.bench.studies import STUDIES, Outcome
 from lipbench.bench.studies.claims.weights_and_spectra.g02 import lost
-from lipbench.bench.studies.engine import runner as execute
-from lipbench.bench.studies.engine import store
+from lipbench.bench.studies.engine import report, store
 from lipbench.bench.studies.engine.judge import judge
 from lipbench.bench.studies.measures.weights import share_of_extremes
 
@@ -39,7 +38,7 @@ def outcomes(name: str, rows: Rows, folder: Path | None = None) -> list[Outcome]
 
 
 def draw(name: str, measurements: pd.DataFrame, folder: Path) -> None:
-    execute.draw(STUDIES[name], measurements, folder, dpi=40)
+    report.draw(STUDIES[name], measurements, folder, dpi=40)
 
 
 def comparison(**changes: tuple[float, float]) -> Rows:

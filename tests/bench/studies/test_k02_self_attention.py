@@ -13,8 +13,7 @@ from lipbench.bench.data import load
 from lipbench.bench.data.parity import LEVEL, PATCHES
 from lipbench.bench.run.context import RunContext
 from lipbench.bench.studies import STUDIES, Outcome, Setting, Size
-from lipbench.bench.studies.engine import runner as execute
-from lipbench.bench.studies.engine import store
+from lipbench.bench.studies.engine import report, store
 from lipbench.bench.studies.engine.judge import judge
 from lipbench.bench.studies.extensions import k02_self_attention as k2
 
@@ -93,12 +92,12 @@ def test_k2_wants_chance_of_the_convolutions_and_nine_in_ten_of_attention(tmp_pa
     assert outcomes(records(0.6, 0.9)) == [REPRODUCED, REPRODUCED]
     assert outcomes(records(0.601, 0.9)) == [NOT, REPRODUCED]
     assert outcomes(records(0.6, 0.899)) == [REPRODUCED, NOT]
-    execute.draw(STUDIES["K2"], store.frame(records()), tmp_path, dpi=40)
+    report.draw(STUDIES["K2"], store.frame(records()), tmp_path, dpi=40)
 
 
 def test_k2_is_drawn_where_no_image_is_valid(tmp_path: Path) -> None:
     rows = [{key: value for key, value in row.items() if key != "parity"} for row in records()]
-    execute.draw(STUDIES["K2"], store.frame(rows), tmp_path, dpi=40)
+    report.draw(STUDIES["K2"], store.frame(rows), tmp_path, dpi=40)
 
 
 @pytest.mark.parametrize(("control", "enough", "short"), [("valid", 0.8, 0.799), ("rarer", 0.25, 0.249)])
@@ -141,4 +140,4 @@ def test_k2_runs_at_smoke(tmp_path: Path) -> None:
     measurements = store.frame(STUDIES["K2"].run(Setting("smoke", (0,), size.options, tmp_path, tmp_path / "runs")))
     assert {str(part.outcome) for part in judge(STUDIES["K2"], measurements).parts} == {"inconclusive"}
     assert measurements["pixels"].notna().sum() == 3 * k2.SHOWN
-    execute.draw(STUDIES["K2"], measurements, tmp_path, dpi=40)
+    report.draw(STUDIES["K2"], measurements, tmp_path, dpi=40)

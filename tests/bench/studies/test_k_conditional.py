@@ -16,8 +16,7 @@ from lipbench.bench.config.suite import Evaluation
 from lipbench.bench.data import load
 from lipbench.bench.run.context import RunContext
 from lipbench.bench.studies import STUDIES, Outcome, Setting, Size
-from lipbench.bench.studies.engine import runner as execute
-from lipbench.bench.studies.engine import store
+from lipbench.bench.studies.engine import report, store
 from lipbench.bench.studies.engine.judge import judge
 from lipbench.bench.studies.extensions.k01_conditional import (
     ALL,
@@ -157,7 +156,7 @@ def test_k1_runs_at_smoke_is_judged_and_drawn(tmp_path: Path) -> None:
     assert measurements.groupby(["objective", "dataset"])["asked"].count().tolist() == [400] * 4
     estimates = [finding.measured.value for part in judge(STUDY, measurements).parts for finding in part.findings]
     assert len(estimates) == 4 and not np.isnan(estimates).any()
-    execute.draw(STUDY, measurements, tmp_path, dpi=40)
+    report.draw(STUDY, measurements, tmp_path, dpi=40)
     assert (tmp_path / "plot.png").exists()
 
 

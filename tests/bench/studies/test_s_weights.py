@@ -5,7 +5,7 @@ from torch import nn
 
 from lipbench.bench.data import load
 from lipbench.bench.data.dataset import as_float
-from lipbench.bench.studies import Setting
+from lipbench.bench.studies import Resources, Setting
 from lipbench.bench.studies.claims.training_advice.batch_norm import PenaltyWithNorms
 from lipbench.bench.studies.measures.weights import PLACES, finite, histogram, near, share_of_extremes, spectra, weights
 from lipbench.bench.studies.training import saved_critics
@@ -68,7 +68,7 @@ def test_spectra_are_singular_values_of_reshaped_kernels_from_the_largest_to_the
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp("runs")
-    setting = Setting("smoke", (5,), OPTIONS, folder, folder / "runs", device="cpu")
+    setting = Setting("smoke", (5,), OPTIONS, folder, folder / "runs", Resources(device="cpu"))
     return {one.cell.labels["objective"]: one for one in image_runs([game(CLIP, OPTIONS), game(SN, OPTIONS)], setting)}
 
 

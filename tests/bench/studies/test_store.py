@@ -85,14 +85,16 @@ def test_read_names_a_missing_record(tmp_path: Path) -> None:
         store.read(tmp_path / "T1")
 
 
-def test_publish_replaces_the_old_record(tmp_path: Path) -> None:
+def test_publish_replaces_the_old_record_and_keeps_it_aside(tmp_path: Path) -> None:
     leave(tmp_path / "T1", ROWS)
     (tmp_path / "T1" / "old.png").touch()
-    leave(tmp_path / ".T1.draft", ROWS[:1])
-    store.publish(tmp_path / ".T1.draft", tmp_path / "T1")
+    studies = store.StudyStore(tmp_path)
+    record = leave(studies.draft("T1"), ROWS[:1])
+    studies.publish(record)
     assert len(store.read(tmp_path / "T1")[1]) == 1
-    assert [path.name for path in tmp_path.iterdir()] == ["T1"]
+    assert {path.name for path in tmp_path.iterdir()} == {"T1", "superseded"}
     assert not (tmp_path / "T1" / "old.png").exists()
+    assert (tmp_path / "superseded" / "T1-quick" / "old.png").exists()
 
 
 def test_code_sha_depends_on_the_study_and_not_on_its_neighbours() -> None:

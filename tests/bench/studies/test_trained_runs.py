@@ -1,6 +1,7 @@
+import ast
 import math
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +10,14 @@ import pytest
 from PIL import Image
 from scipy import stats
 
+from lipbench.bench import studies
 from lipbench.bench.config.recipes import NOTEBOOK, STABILITY
 from lipbench.bench.config.spec import expand
 from lipbench.bench.config.suite import Evaluation
 from lipbench.bench.records.reader import RunRecord
 from lipbench.bench.records.store import Store
 from lipbench.bench.run.context import RunContext
-from lipbench.bench.studies import Setting
+from lipbench.bench.studies import STUDIES, Resources, Setting, Size
 from lipbench.bench.studies.claims.cost.s08 import MLP, time_steps
 from lipbench.bench.studies.claims.cost.timing import GP, NONE
 from lipbench.bench.studies.claims.loss_tracks_quality import tracking
@@ -222,3 +224,42 @@ def test_several_workers_may_open_one_results_folder_at_once(tmp_path: Path) -> 
     with ThreadPoolExecutor(8) as pool:
         opened = [pool.submit(Store, tmp_path) for _ in range(200)]
     assert all(store.result().folder == tmp_path for store in opened)
+
+
+@dataclass(frozen=True)
+class WatchedResources(Resources):
+    """Notes the devices that runs are made on."""
+
+    asked: list[str] = field(default_factory=list)
+
+    def jobs_on(self, device: str) -> int:
+        self.asked.append(device)
+        return super().jobs_on(device)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["S6", "S15"])
+def test_studies_that_change_their_seeds_keep_the_resources(name: str, tmp_path: Path) -> None:
+    size = STUDIES[name].sizes["smoke"]
+    assert isinstance(size, Size)
+    resources = WatchedResources()
+    STUDIES[name].run(Setting("smoke", (0,), size.options, tmp_path, tmp_path / "runs", resources))
+    assert resources.asked == ["cpu", "cpu"]  # of both lots of runs
+
+
+def test_a_changed_setting_keeps_all_else(tmp_path: Path) -> None:
+    resources = Resources(3, 2, "cuda:1", tmp_path / "data", tmp_path / "weights.pth")
+    before = Setting("full", (1, 2), {"steps": 3}, tmp_path, tmp_path / "runs", resources)
+    assert vars(replace(before, options={"steps": 4})) == vars(before) | {"options": {"steps": 4}}
+
+
+def test_no_study_builds_a_setting_of_its_own() -> None:
+    """One built by position loses what it leaves out; `dataclasses.replace` does not."""
+    root = Path(studies.__file__).parent
+    builders = {
+        path.relative_to(root).as_posix()
+        for path in root.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Setting"
+    }
+    assert builders == {"engine/job.py"}

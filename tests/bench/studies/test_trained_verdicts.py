@@ -13,8 +13,7 @@ from scipy import stats
 from lipbench.bench.config.suite import Evaluation
 from lipbench.bench.report.statistics import WHOLE_RANGE
 from lipbench.bench.studies import STUDIES, Outcome, Setting, Size
-from lipbench.bench.studies.engine import runner as execute
-from lipbench.bench.studies.engine import store
+from lipbench.bench.studies.engine import report, store
 from lipbench.bench.studies.engine.judge import judge
 from lipbench.bench.studies.training import toy_games
 
@@ -37,7 +36,7 @@ def outcomes(name: str, rows: Rows, folder: Path | None = None) -> list[Outcome]
 
 
 def draw(name: str, measurements: pd.DataFrame, folder: Path) -> None:
-    execute.draw(STUDIES[name], measurements, folder, dpi=40)
+    report.draw(STUDIES[name], measurements, folder, dpi=40)
 
 
 def collapse(constraint: float, minimax_ring: float = 0.9) -> Rows:

@@ -15,7 +15,7 @@ from ....run.machine import device_name
 from ...engine.contract import Measure, Part, Row, Setting, Size, Study
 from ...plotting.style import panels
 from ...training.fixed_generator import untrained
-from ...training.image_games import LARGE, NEEDS_A_GPU, ON_IMAGES, SMALL, data_of, device_of, named
+from ...training.image_games import LARGE, NEEDS_A_GPU, ON_IMAGES, SMALL, data_of, device_of, named, resolved
 from .timing import GP, LEAST, MOST, MOST_SN, NONE, OBJECTIVES, SN, WARM_UP, Player, cost, draw, prepare, race, ratios
 
 RECIPE = Recipe("adam", 2e-4, (0.5, 0.9), n_critic=5, batch=64)
@@ -102,6 +102,7 @@ STUDY = Study(
     experiment=f"Time of {WHAT}, all else equal (WGAN's loss, Adam), the constraints taking turns: {ON_IMAGES}, noise "
     "in place of data. The bounds are S8's for a critic step.",
     run=run,
+    resolve=resolved,
     parts=(
         Part(
             name="GP costs extra",

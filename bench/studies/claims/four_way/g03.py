@@ -11,6 +11,7 @@ from ....records.quantities import KNOWN
 from ...engine.contract import Criterion, Part, Row, Setting, Study, median_of
 from ...measures.quotients import relative
 from ...plotting.style import GREY, dots, draw_course, label, legend, panels, threshold
+from ...training import image_games
 from ...training.image_games import CLIP, COLORS, GAMES, GP, MINIMAX, NS, ON_IMAGES, SN, comparison, ending, sizes
 
 UNSTEADY, STEADY = 1.3, 1.1  # final over best
@@ -94,6 +95,7 @@ STUDY = Study(
     "Fréchet distance of the features that the picture names; 5,000 samples against 5,000 held-out images, 20 "
     "evaluations; mean of the last fifth.",
     run=run,
+    resolve=image_games.resolved,
     derive=derive,
     parts=(
         Part(

@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ...engine.contract import Row, Setting, Study
-from ...training.image_games import CLIP, COLORS, GP, MINIMAX, NS, ON_IMAGES, SN, comparison, sizes
+from ...training.image_games import CLIP, COLORS, GP, MINIMAX, NS, ON_IMAGES, SN, comparison, resolved, sizes
 from . import tracking
 
 NAMES = (CLIP, GP, NS, SN, MINIMAX)
@@ -36,6 +36,7 @@ STUDY = Study(
     experiment=f"The runs of G3 ({ON_IMAGES}). At 20 evaluations: the value that the critic maximises on its batch, "
     "without GP's penalty, and FD; Spearman's ρ over time. The threshold is S7's.",
     run=run,
+    resolve=resolved,
     derive=derive,
     parts=(tracking.part((GP, CLIP), NS, (SN, MINIMAX)),),
     plot=plot,

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from ...engine.contract import Measure, Row, Setting, Study
 from ...plotting.style import label, legend, panels, threshold
+from ...training import image_games
 from ...training.image_games import CLIP, COLORS, GP, NS, ON_IMAGES, SMALL, SN, ending, game, image_runs, sizes
 from .counts import SETTINGS, bars, counts, medians, part, successes
 
@@ -60,6 +61,7 @@ STUDY = Study(
     "diverged, and mean FD of the last fifth at most twice the best of all settings and objectives at that seed. The "
     "criteria are S6's.",
     run=run,
+    resolve=image_games.resolved,
     derive=derive,
     parts=(
         part(

@@ -31,14 +31,10 @@ def run(setting: Setting) -> list[Row]:
     evaluation = Evaluation(count=options["evaluations"])
     rows = [row | {"half": "settings"} for row in ending_rows(runs_of(cells, setting, options["steps"], evaluation))]
     pairs = [cell for number in range(options["architectures"]) for cell in random_pair(number)]
-    for row in ending_rows(runs_of(pairs, one_seed(setting), options["steps"], evaluation)):
+    # One seed: the architectures are the replicates.
+    for row in ending_rows(runs_of(pairs, replace(setting, seeds=(0,)), options["steps"], evaluation)):
         rows.append({k: v for k, v in row.items() if k != "seed"} | {"half": "architectures"})
     return rows
-
-
-def one_seed(setting: Setting) -> Setting:
-    """The architectures are the replicates there."""
-    return Setting(setting.scale, (0,), setting.options, setting.folder, setting.runs, setting.jobs)
 
 
 def random_pair(number: int) -> list[Cell]:

@@ -17,6 +17,7 @@ from ...engine.contract import Criterion, Part, Row, Setting, Study
 from ...measures.lipschitz import dual
 from ...measures.quotients import ratio
 from ...plotting.style import BLACK, BLUE, GREY, VERMILION, dots, label, legend, panels, scatter_medians
+from ...training import image_games
 from ...training.generators import Cell, CellRun
 from ...training.image_games import GP, MINIMAX, ON_IMAGES, SMALL, data_of, device_of, ending, game, image_runs, sizes
 from ...training.saved_critics import fresh_samples, trained_critic
@@ -134,6 +135,7 @@ STUDY = Study(
     "between any two of 1,000 held-out and 1,000 generated images, W1 exact between the same; in so many dimensions "
     "most of it is sampling error, so both miss much.",
     run=run,
+    resolve=image_games.resolved,
     derive=derive,
     parts=(
         Part(

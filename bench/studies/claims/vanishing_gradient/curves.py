@@ -8,20 +8,11 @@ from matplotlib.figure import Figure
 
 from ...engine.contract import Criterion, Part, Row, Setting, median_of
 from ...measures.quotients import gain, ratio
-from ...plotting.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, label, legend, panels
+from ...plotting.style import label, legend, panels
 from ...training.critics import CriticRun, trained
-from ...training.trainings import CLIP, CLIP_TIGHT, TOY_CELLS, Key
+from ...training.trainings import CLIP, CLIP_TIGHT, COLORS, Key
 
 SETTLED = 50  # the critic's start is over
-COLORS = {
-    "minimax": VERMILION,
-    "non-saturating": ORANGE,
-    "GP": BLUE,
-    "SN": GREEN,
-    CLIP: PURPLE,
-    CLIP_TIGHT: BLACK,
-}
-TOY_COLORS = {name: COLORS.get(name, GREY) for name in TOY_CELLS}
 
 
 def gradient_rows(runs: Mapping[Key, CriticRun], setting: Setting) -> list[Row]:

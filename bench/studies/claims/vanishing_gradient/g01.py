@@ -10,7 +10,7 @@ from .....models.recipe import Recipe
 from ...engine.contract import Row, Setting, Size, Study
 from ...training.critics import CriticRun
 from ...training.fixed_generator import Images
-from ...training.image_games import LARGE, NEEDS_A_GPU, SMALL, data_of, device_of, named
+from ...training.image_games import LARGE, NEEDS_A_GPU, SMALL, data_of, device_of, named, resolved
 from ...training.trainings import SHEET_CELLS, Key, marks
 from .curves import SETTLED, curves, gradient_rows, parts, summary
 
@@ -22,9 +22,9 @@ def run(setting: Setting) -> list[Row]:
     """See `gradient_rows`."""
     options, device = setting.options, device_of(setting)
     name, settings = named(options["architecture"])
-    game = Images(data_of(setting).name, name, settings, device, setting.data)
-    at_once = setting.jobs if device == "cpu" else setting.gpu_jobs
-    return gradient_rows(trainings(game, options["steps"], setting.seeds), replace(setting, jobs=at_once))
+    game = Images(data_of(setting).name, name, settings, device, setting.resources.data)
+    resources = replace(setting.resources, jobs=setting.resources.jobs_on(device))
+    return gradient_rows(trainings(game, options["steps"], setting.seeds), replace(setting, resources=resources))
 
 
 def trainings(game: Images, steps: int, seeds: Sequence[int]) -> dict[Key, CriticRun]:
@@ -51,6 +51,7 @@ STUDY = Study(
     "the non-saturating loss, single precision; the generator's gradient on 1,024 fixed latents at 0, 10, 50 and every "
     "100 critic steps. The fall is from the largest gradient: these weights start so small that it rises first.",
     run=run,
+    resolve=resolved,
     derive=summary,
     parts=parts("fall_from_top", "largest gradient"),
     plot=plot,

@@ -13,7 +13,7 @@ from ...measures.weights import finite, histogram, share_of_extremes, spectra, w
 from ...plotting.canvas import grid
 from ...plotting.style import label
 from ...training.generators import CellRun
-from ...training.image_games import CLIP, COLORS, GP, ON_IMAGES, SN, device_of, game, image_runs, sizes
+from ...training.image_games import CLIP, COLORS, GP, ON_IMAGES, SN, device_of, game, image_runs, resolved, sizes
 from ...training.saved_critics import kept_samples, objective_of, trained_critic, untrained_critic
 
 CRITICS = (CLIP, GP, SN)
@@ -113,6 +113,7 @@ STUDY = Study(
     "halfway and between all pairs, over ∏‖W‖₂ and over c's bound (c·√(inputs·outputs), for a convolution once a place "
     "of its kernel); norms of SN's layers as matrices, a convolution's also by power iteration on the map itself.",
     run=run,
+    resolve=resolved,
     parts=(
         Part(
             name="weights at the extremes",

@@ -31,12 +31,12 @@ def each(function: Callable[..., T], cells: Iterable[tuple], jobs: int) -> list[
     # Forking a process in which torch has run threads can hang, so the workers start fresh.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, context, initializer=end_with_parent) as pool:
-        futures = [pool.submit(_settled, function, cell) for cell in cells]
+        futures = [pool.submit(_repeatable, function, cell) for cell in cells]
         return [future.result() for future in futures]
 
 
 @contextmanager
-def settled() -> Iterator[None]:
+def repeatable_torch() -> Iterator[None]:
     """One torch thread: the same sums in the same order on every machine, and small networks run faster so. On a GPU
     float32 is float32, and a convolution gives the same bits every time.
     """
@@ -49,6 +49,6 @@ def settled() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _settled(function: Callable[..., T], cell: tuple) -> T:
-    with settled():
+def _repeatable(function: Callable[..., T], cell: tuple) -> T:
+    with repeatable_torch():
         return function(*cell)
