@@ -1,42 +1,61 @@
 """Ways to run an iteration faster than operation by operation: as one CUDA graph, or compiled.
 
-What an iteration computes is gan.py's affair.
+What an iteration computes is iteration.py's affair.
 """
 
-from __future__ import annotations
-
 import gc
+import time
 import warnings
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from ..objectives.base import Batch, Objective
+from ..objectives.base import Objective
 from ..objectives.capture_guard import CaptureGuard
 from ..objectives.errors import BadInput
+from .iteration import Accelerated, Iteration
 from .recipe import Recipe
 from .snapshot import Snapshot
-from .tracing import Compiler, Traced, inductor
+from .tracing import Compiler, inductor, trace
 
-if TYPE_CHECKING:
-    from .gan import GAN
-
-ACCELERATIONS = ("none", "graph", "compile")
 WARM_UP = 3  # iterations before a capture, as torch's notes on CUDA graphs ask for
 # Whether a graph has to be told of random streams: from 2.14 on torch finds them, and prints a line when it is told.
 REGISTERS = torch.__version__ < "2.14"  # compared as versions
 
-Iteration = Callable[[], Tensor]  # one full iteration; returns its scalars [len(SCALARS)]
+Maker = Callable[[Iteration], Accelerated]
 
 
-def check_device(accelerate: str, precision: str, device: str) -> None:
-    """Raises BadInput for what this kind of device cannot do."""
-    for key, value in (("accelerate", accelerate), ("precision", precision)):
-        if value in ("graph", "tf32") and not device.startswith("cuda"):
-            raise BadInput(f"--{key} {value}: needs a CUDA GPU, and the device is {device}")
+class TrainingLoop:
+    """Runs iterations in the way that they ask for; the first ones of a captured or compiled iteration prepare it.
+
+    Args:
+        iteration: what to run, once it has begun.
+        make: what captures or compiles, in place of lipbench's own.
+    """
+
+    def __init__(self, iteration: Iteration, make: Maker | None = None) -> None:
+        self.iteration, self.make = iteration, make
+        self.preparation_seconds = 0.0  # that captures and compilations took
+        self._accelerated: Accelerated | None = None
+
+    def run(self, count: int) -> None:
+        """That many full iterations. Raises RuntimeError as `prepare` does."""
+        if self._accelerated is None and self.iteration.accelerate != "none":
+            start = self._clock()
+            self._accelerated = prepare(self.iteration, self.make)
+            self.preparation_seconds += self._clock() - start
+        self.iteration.run(count, self._accelerated)
+
+    def release(self) -> None:
+        """Forgets the captured iteration, and frees its memory."""
+        self._accelerated = None
+
+    def _clock(self) -> float:
+        if self.iteration.device.type == "cuda":
+            torch.cuda.synchronize(self.iteration.device)
+        return time.perf_counter()
 
 
 def check_capability(precision: str, device: str) -> None:
@@ -58,22 +77,24 @@ def refusal(accelerate: str, objective: Objective, recipe: Recipe, resident: boo
     return None
 
 
-def prepare(gan: GAN) -> Iteration:
-    """The module's iteration, accelerated as it asks for; the module is left as it was.
+def prepare(iteration: Iteration, make: Maker | None = None) -> Accelerated:
+    """The iteration, accelerated as it asks for; its state is left as it was.
 
-    Raises RuntimeError with the cause where the iteration cannot be captured or compiled: a run that went on without
-    would carry a false label.
+    Raises RuntimeError with the cause where it cannot be captured or compiled: a run that went on without would carry a
+    false label.
     """
-    make = {"graph": capture, "compile": Compiled}[gan.accelerate]
+    make = make or (capture if iteration.accelerate == "graph" else Compiled)
     try:
-        return make(gan)
+        iteration.updates_on_device = torch.tensor(iteration.updates, device=iteration.device)
+        with iteration.numerics():
+            return make(iteration)
     except Exception as error:
         first = _first(error)
         if isinstance(first, torch.OutOfMemoryError):
             raise first from error
         cause = " ".join(str(first).split()) or type(first).__name__
-        told = f"accelerate: {gan.accelerate}: an iteration of {gan.objective.name} cannot be captured: {cause}"
-        raise RuntimeError(told) from error
+        what = f"an iteration of {iteration.objective.name}"
+        raise RuntimeError(f"accelerate: {iteration.accelerate}: {what} cannot be captured: {cause}") from error
 
 
 def _first(error: BaseException) -> BaseException:
@@ -83,15 +104,15 @@ def _first(error: BaseException) -> BaseException:
     return error
 
 
-def rehearse(function: Iteration, gan: GAN, rounds: int) -> None:
+def rehearse(iteration: Iteration, rounds: int) -> None:
     """That many iterations; RuntimeError where one leaves behind what a captured or compiled one would never see."""
-    function()  # what is made at the first time, as the optimisers' states, stays
-    standing = CaptureGuard(gan.objective, gan.critic)
+    iteration.once()  # what is made at the first time, as the optimisers' states, stays
+    guard = CaptureGuard(iteration.objective, iteration.critic)
     for _ in range(rounds - 1):
-        function()
-    if changed := standing.changed_attribute():
+        iteration.once()
+    if changed := guard.changed_attribute():
         raise RuntimeError(f"{changed}: keep state in a buffer, use batch.step, or set capturable = False")
-    if moved := standing.moved_tensor():
+    if moved := guard.moved_tensor():
         raise RuntimeError(f"{moved} is replaced by another tensor: change it in place, or set capturable = False")
 
 
@@ -101,23 +122,24 @@ def _capturing(device: torch.device) -> torch.cuda.Stream:
     return torch.cuda.Stream(device)
 
 
-def record(function: Iteration, gan: GAN) -> Iteration:
-    """The function as a CUDA graph, after warming up on the stream of the capture; the module is left as it was."""
-    undo, stream, here = Snapshot(gan), _capturing(gan.device), torch.cuda.current_stream(gan.device)
+def capture(iteration: Iteration) -> Accelerated:
+    """The whole iteration as one CUDA graph, after warming up on the stream of the capture."""
+    device = iteration.device
+    undo, stream, here = Snapshot(iteration), _capturing(device), torch.cuda.current_stream(device)
     stream.wait_stream(here)
     with torch.cuda.stream(stream), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "This instance was constructed with capturable=True")
-        rehearse(function, gan, WARM_UP)
+        rehearse(iteration, WARM_UP)
     here.wait_stream(stream)
     undo.restore()
     gc.collect()  # an older graph that is destroyed while this one is captured would end the capture
     graph = torch.cuda.CUDAGraph()
     if REGISTERS:
-        for name in gan.drawing:
-            graph.register_generator_state(gan.stream(name))
+        for name in iteration.drawing:
+            graph.register_generator_state(iteration.stream(name))
     # The outer context: a capture that fails leaves its own stream the current one.
     with torch.cuda.stream(here), torch.cuda.graph(graph, stream=stream):
-        scalars = function()
+        scalars = iteration.once()
 
     def replay() -> Tensor:
         graph.replay()
@@ -126,54 +148,31 @@ def record(function: Iteration, gan: GAN) -> Iteration:
     return replay
 
 
-def capture(gan: GAN, record: Callable[[Iteration, GAN], Iteration] = record) -> Iteration:
-    """The whole iteration as one graph; what changes from one to the next lies on the device, the step too."""
-    gan.updates_on_device = torch.tensor(gan.updates, device=gan.device)
-
-    def whole() -> Tensor:
-        scalars = gan.iterate()
-        gan.updates_on_device.add_(1)  # pyright: ignore[reportOptionalMemberAccess]
-        return scalars
-
-    return record(whole, gan)
-
-
 class Compiled:
     """The critic's and the generator's update, each compiled with its backward passes and optimiser.
 
     Drawing real samples and latents, and averaging the generator, stay outside: each is an operation or two.
     """
 
-    def __init__(self, gan: GAN, compiler: Compiler = inductor) -> None:
-        self.gan = gan
-        undo = Snapshot(gan)
-        rehearse(gan.iterate, gan, 2)
-        self.step = torch.tensor(gan.updates, device=gan.device)
-        real, latent = gan.draw_real(), gan.draw_latent(gan.recipe.batch, "latent")
-        self.critic = Traced(self._critic, (real, latent, self.step), compiler)
-        self.generator = Traced(self._generator, (*gan.draw_for_generator(real), self.step), compiler)
-        self.with_gradient = [p for p in gan.generator.parameters() if p.grad is not None]
+    def __init__(self, iteration: Iteration, compiler: Compiler = inductor) -> None:
+        self.iteration = iteration
+        undo = Snapshot(iteration)
+        rehearse(iteration, 2)
+        real, latent = iteration.draw(iteration.recipe.batch)
+        self._critic = trace(iteration.update_critic, (real, latent), compiler)
+        self._generator = trace(self._update_and_gradients, iteration.draw_for_generator(real), compiler)
+        self._with_gradient = [p for p in iteration.generator.parameters() if p.grad is not None]
         undo.restore()
 
     def __call__(self) -> Tensor:
-        gan = self.gan
-        self.step.fill_(gan.updates)
-        for _ in range(gan.recipe.n_critic - 1):
-            self.critic(gan.draw_real(), gan.draw_latent(gan.recipe.batch, "latent"), self.step)
-        real = gan.draw_real()
-        critic_loss, penalty = self.critic(real, gan.draw_latent(gan.recipe.batch, "latent"), self.step)
-        generator_loss, *gradients = self.generator(*gan.draw_for_generator(real), self.step)
-        for parameter, gradient in zip(self.with_gradient, gradients, strict=True):
+        return self.iteration.once(update_critic=self._critic, update_generator=self._update_generator)
+
+    def _update_and_gradients(self, real: Tensor, latent: Tensor) -> list[Tensor]:
+        scalars = self.iteration.update_generator(real, latent)
+        return [*scalars, *(p.grad for p in self.iteration.generator.parameters() if p.grad is not None)]
+
+    def _update_generator(self, real: Tensor, latent: Tensor) -> list[Tensor]:
+        loss, *gradients = self._generator(real, latent)
+        for parameter, gradient in zip(self._with_gradient, gradients, strict=True):
             parameter.grad = gradient
-        gan.update_average()
-        return torch.stack([critic_loss, penalty, generator_loss])
-
-    def _critic(self, real: Tensor, latent: Tensor, step: Any) -> list[Tensor]:
-        scalars = self.gan.update_critic(self.gan.batch_of(real, latent, step))
-        return [scalars["critic_loss"], scalars["penalty"]]
-
-    def _generator(self, real: Tensor, latent: Tensor, step: Any) -> list[Tensor]:
-        batch = Batch(real, real, None, step, self.gan.stream("objective"))
-        scalars = self.gan.update_generator(latent, batch)
-        gradients = [p.grad for p in self.gan.generator.parameters() if p.grad is not None]
-        return [scalars["generator_loss"], *gradients]
+        return [loss]

@@ -6,8 +6,6 @@ from typing import Any
 
 import torch
 
-PRECISIONS = ("32", "tf32", "bf16")
-
 
 @contextmanager
 def tensor_float32(on: bool) -> Iterator[None]:

@@ -1,13 +1,7 @@
-"""A recipe: how the game is optimised, apart from the objective and the architecture."""
+"""A recipe: how the game is optimised, apart from the objective and the architecture. Imports no torch."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from math import inf
-
-import torch
-from torch import Tensor
-from torch.nn import Parameter
-from torch.optim import Adam, Optimizer, RMSprop
 
 from ..objectives.errors import BadInput, unknown
 
@@ -60,20 +54,6 @@ class Recipe:
 
     def _has_two_betas(self) -> bool:
         return len(self.betas) == 2 and all(0 <= beta < 1 for beta in self.betas)
-
-    def make_optimizer(self, parameters: Iterable[Parameter], lr: float, accelerate: str = "none") -> Optimizer:
-        """The recipe's optimiser over these parameters, which lie on their device already.
-
-        A captured or compiled iteration (`accelerate`) reads a rate that decays from a tensor on the device.
-        """
-        parameters, capturable = list(parameters), accelerate == "graph"
-        rate: float | Tensor = lr
-        if self.decay != "none" and accelerate != "none":
-            rate = torch.tensor(lr, device=parameters[0].device)
-        if self.optimizer == "rmsprop":
-            return RMSprop(parameters, lr=rate, foreach=True, capturable=capturable)
-        betas = (float(self.betas[0]), float(self.betas[1]))
-        return Adam(parameters, lr=rate, betas=betas, fused=True, capturable=capturable)
 
     def rate(self, lr: float, done: int, total: int) -> float:
         """The learning rate after `done` of `total` generator updates."""

@@ -10,6 +10,7 @@ from torch.fx.experimental.proxy_tensor import disable_proxy_modes_tracing, get_
 from torch.utils._python_dispatch import TorchDispatchMode
 
 Compiler = Callable[[GraphModule, list[Tensor]], Callable[..., Any]]
+Source = Callable[[], Tensor]  # where an input of a graph comes from at each call
 
 
 def inductor(graph: GraphModule, inputs: list[Tensor]) -> Callable[..., Any]:
@@ -21,7 +22,22 @@ def inductor(graph: GraphModule, inputs: list[Tensor]) -> Callable[..., Any]:
 
 
 class Traced:
-    """`function` as a compiled graph; a call computes what a call of it did, on the same tensors, in place.
+    """A compiled graph and where the tensors come from that it takes beside the inputs; a call runs it.
+
+    A call computes what a call of the traced function does, on the same tensors, in place; gradients do not flow
+    through what it returns.
+    """
+
+    def __init__(self, run: Callable[..., list[Tensor]], sources: Sequence[Source]) -> None:
+        self.run, self.sources = run, sources
+
+    def __call__(self, *inputs: Tensor) -> list[Tensor]:
+        with torch.no_grad():
+            return self.run(*inputs, *(source() for source in self.sources))
+
+
+def trace(function: Callable[..., list[Tensor]], inputs: Sequence[Tensor], compiler: Compiler) -> Traced:
+    """The function as a compiled graph.
 
     Tensors that the function takes from elsewhere (parameters, optimiser states) become inputs of the graph, so that
     it reads and changes them where they lie. Its random draws are taken out and made before each call, from the same
@@ -35,67 +51,70 @@ class Traced:
     Raises:
         RuntimeError: if it asks for a tensor's value, or its draws depend on other tensors.
     """
+    draws = _Draws()
 
-    def __init__(self, function: Callable[..., list[Tensor]], inputs: Sequence[Tensor], compiler: Compiler) -> None:
-        draws = _Draws()
+    def drawing(*given: Tensor) -> list[Tensor]:
+        with draws:
+            return function(*given)
 
-        def drawing(*given: Tensor) -> list[Tensor]:
-            with draws:
-                return function(*given)
+    # On a GPU backward passes have threads of their own, in which nothing is traced.
+    with torch.autograd.set_multithreading_enabled(False):
+        module = make_fx(drawing, decomposition_table=DECOMPOSED)(*inputs)
+    further = _FurtherInputs(module)
+    _take_out_draws(further, draws)
+    _take_out_tensors(further)
+    _drop_profiling(module)
+    module.graph.eliminate_dead_code()
+    module.graph.lint()
+    module.recompile()
+    return Traced(compiler(module, [*inputs, *(source() for source in further.sources)]), further.sources)
 
-        # On a GPU backward passes have threads of their own, in which nothing is traced.
-        with torch.autograd.set_multithreading_enabled(False):
-            module = make_fx(drawing, decomposition_table=DECOMPOSED)(*inputs)
-        self.module = module
-        self.given = [node for node in module.graph.nodes if node.op == "placeholder"]
-        self.others: dict[Node, Callable[[], Tensor]] = {}  # further placeholders, and where their tensors come from
-        self._take_out(draws)
-        self._lift_tensors()
-        self._drop_profiling()
-        module.graph.eliminate_dead_code()
-        module.graph.lint()
-        module.recompile()
-        self.run = compiler(module, self._arguments(inputs))
 
-    def __call__(self, *inputs: Tensor) -> list[Tensor]:
-        """What `function` returns, but for the graph behind it."""
-        with torch.no_grad():
-            return self.run(*self._arguments(inputs))
+class _FurtherInputs:
+    """Placeholders that are added to a traced function's own, and where their tensors come from."""
 
-    def _arguments(self, inputs: Sequence[Tensor]) -> list[Tensor]:
-        return [*inputs, *(source() for source in self.others.values())]
+    def __init__(self, module: GraphModule) -> None:
+        self.module, self.sources = module, list[Source]()
+        self._last = [node for node in module.graph.nodes if node.op == "placeholder"][-1]
 
-    def _take_out(self, draws: "_Draws") -> None:
-        for node in list(self.module.graph.nodes):
-            if node.target is _draw:
-                self._replace(node, draws.made[node.args[0]])
-
-    def _lift_tensors(self) -> None:
-        lifted: dict[int, Node] = {}
-        for node in list(self.module.graph.nodes):
-            if node.op != "get_attr" or not isinstance(tensor := getattr(self.module, node.target), Tensor):
-                continue
-            if id(tensor) in lifted:
-                node.replace_all_uses_with(lifted[id(tensor)])
-                self.module.graph.erase_node(node)
-            else:
-                lifted[id(tensor)] = self._replace(node, _constant(tensor.detach()))
-
-    def _replace(self, node: Node, source: Callable[[], Tensor]) -> Node:
-        """A placeholder, after those that are there, in place of the node."""
-        graph, last = self.module.graph, [*self.given, *self.others][-1]
-        with graph.inserting_after(last):
-            placeholder = graph.placeholder(f"taken_{len(self.others)}")
+    def replace(self, node: Node, source: Source) -> Node:
+        """A new placeholder in place of the node."""
+        graph = self.module.graph
+        with graph.inserting_after(self._last):
+            placeholder = graph.placeholder(f"taken_{len(self.sources)}")
         placeholder.meta = dict(node.meta)
-        node.replace_all_uses_with(placeholder)
-        graph.erase_node(node)
-        self.others[placeholder] = source
+        self.drop(node, placeholder)
+        self.sources.append(source)
+        self._last = placeholder
         return placeholder
 
-    def _drop_profiling(self) -> None:
-        for node in reversed(list(self.module.graph.nodes)):
-            if getattr(node.target, "namespace", "") == "profiler":
-                self.module.graph.erase_node(node)
+    def drop(self, node: Node, instead: Node) -> None:
+        """The other node takes its place."""
+        node.replace_all_uses_with(instead)
+        self.module.graph.erase_node(node)
+
+
+def _take_out_draws(further: _FurtherInputs, draws: "_Draws") -> None:
+    for node in list(further.module.graph.nodes):
+        if node.target is _draw:
+            further.replace(node, draws.made[node.args[0]])
+
+
+def _take_out_tensors(further: _FurtherInputs) -> None:
+    placeholders: dict[int, Node] = {}
+    for node in list(further.module.graph.nodes):
+        if node.op != "get_attr" or not isinstance(tensor := getattr(further.module, node.target), Tensor):
+            continue
+        if id(tensor) in placeholders:
+            further.drop(node, placeholders[id(tensor)])
+        else:
+            placeholders[id(tensor)] = further.replace(node, _constant(tensor.detach()))
+
+
+def _drop_profiling(module: GraphModule) -> None:
+    for node in reversed(list(module.graph.nodes)):
+        if getattr(node.target, "namespace", "") == "profiler":
+            module.graph.erase_node(node)
 
 
 class _Draws(TorchDispatchMode):
@@ -106,7 +125,7 @@ class _Draws(TorchDispatchMode):
 
     def __init__(self) -> None:
         super().__init__()
-        self.made: list[Callable[[], Tensor]] = []
+        self.made: list[Source] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None) -> Any:
         settings, mode = kwargs or {}, get_proxy_mode()
@@ -126,11 +145,11 @@ def _draw(index: int) -> Tensor:
     raise AssertionError(f"draw {index} was not taken out of the graph")
 
 
-def _constant(tensor: Tensor) -> Callable[[], Tensor]:
+def _constant(tensor: Tensor) -> Source:
     return lambda: tensor
 
 
-def _drawing(draw: Callable[..., Tensor], args: tuple[Any, ...], settings: dict[str, Any]) -> Callable[[], Tensor]:
+def _drawing(draw: Callable[..., Tensor], args: tuple[Any, ...], settings: dict[str, Any]) -> Source:
     return lambda: draw(*args, **settings)
 
 

@@ -19,8 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from ...models.acceleration import ACCELERATIONS
-from ...models.precision import PRECISIONS
+from ...models.options import ACCELERATIONS, PRECISIONS
 from ...objectives.errors import LIKE, BadInput, unknown
 from ...objectives.loss_catalog import LOSSES
 from ..data.catalog import check_name

@@ -16,6 +16,7 @@ import torch
 
 from ...models.dcgan import dcgan
 from ...models.gan import GAN
+from ...models.iteration import Iteration
 from ...models.mlp import mlp
 from ...models.networks import Networks
 from ...models.recipe import Recipe
@@ -103,7 +104,7 @@ class Interleave(pl.Callback):
         self._since = _now()
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any, **kwargs: Any) -> None:
-        if pl_module.updates % self.size:  # pyright: ignore[reportOperatorIssue]
+        if pl_module.iteration.updates % self.size:  # pyright: ignore[reportAttributeAccessIssue,reportOperatorIssue]
             return
         self._note(self.lipbench)
         self.raw.run(self.size)
@@ -126,10 +127,10 @@ def build(case: Case, steps: int) -> tuple[GAN, RawLoop]:
     """The two of a case, with the same initial weights, data and random streams."""
     data, recipe = load(case.dataset), case.recipe
     with same_start():
-        gan = GAN(case.networks(data.shape), case.objective(), recipe, data, steps=steps, seed=SEED)
+        iteration = Iteration(case.networks(data.shape), case.objective(), recipe, data, steps=steps, seed=SEED)
     with same_start():
         networks = case.prepare(case.networks(data.shape))
-    return gan, raw_loop(case, networks, data)
+    return GAN(iteration), raw_loop(case, networks, data)
 
 
 def raw_loop(case: Case, networks: Networks, data: Dataset, device: str = "cpu") -> RawLoop:
@@ -157,7 +158,7 @@ def same_start() -> Iterator[None]:
 
 
 def interleave(gan: GAN, raw: RawLoop, size: int) -> Interleave:
-    """Trains both for `gan.steps` iterations, a multiple of `size`, in turns; the trainer is that of a run."""
+    """Trains both for a run of the module, a multiple of `size`, in turns; the trainer is that of a run."""
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     turns = Interleave(raw, size)
     with warnings.catch_warnings():

@@ -12,7 +12,7 @@ from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import spectral_norm
 from torch.optim import Adam
 
-from ...models.gan import RealData, stream_seed
+from ...models.iteration import RealData, stream_seed
 from ...models.networks import Networks
 from ...objectives.layers import WEIGHTED
 

@@ -11,7 +11,8 @@ from typing import Any, Protocol
 
 import torch
 
-from ...models.gan import GAN
+from ...models.acceleration import TrainingLoop
+from ...models.iteration import Iteration
 from ...models.networks import Networks
 from ...models.precision import repeatable_float32
 from ...models.recipe import Recipe
@@ -30,29 +31,16 @@ EAGER = "lipbench, eager"
 
 
 class Loop(Protocol):
-    """Something that trains."""
+    """Something that trains; of lipbench a `TrainingLoop`, without Lightning: what that costs iteration.py measures."""
 
-    def run(self, iterations: int) -> None:
+    def run(self, count: int, /) -> None:
         """So many full iterations."""
         ...
 
 
-class GanLoop:
-    """lipbench's module without the trainer, which is the same for all ways; iteration.py measures what it costs."""
-
-    def __init__(self, gan: GAN) -> None:
-        self.gan = gan
-        gan.begin(*gan.configure_optimizers())
-
-    def run(self, iterations: int) -> None:
-        """So many full iterations."""
-        for _ in range(iterations):
-            self.gan.training_step()
-
-
 @dataclass(frozen=True)
 class Way:
-    """lipbench's module with these settings."""
+    """lipbench's iteration with these settings."""
 
     name: str
     accelerate: str = "none"
@@ -89,13 +77,16 @@ def material(dataset: str, device: str) -> Dataset:
     return Dataset(NOISE, (3, 32, 32), pixels, None, None, None, None, "random pixels").to(device)
 
 
-def gan_loop(case: Case, data: Dataset, way: Way, device: str) -> GanLoop:
-    """lipbench's module in this way."""
+def lipbench_loop(case: Case, data: Dataset, way: Way, device: str) -> TrainingLoop:
+    """lipbench's iteration in this way."""
     with same_start():
         networks = case.networks(data.shape)
         how: dict[str, Any] = {"accelerate": way.accelerate, "precision": way.precision}
-        gan = GAN(networks, case.objective(), case.recipe, data, steps=10**9, seed=SEED, **how)
-    return GanLoop(gan.to(device))
+        iteration = Iteration(networks, case.objective(), case.recipe, data, steps=10**9, seed=SEED, **how)
+    iteration.parts.to(device)
+    iteration.make_optimizers()
+    iteration.begin()
+    return TrainingLoop(iteration)
 
 
 def raw_loop(case: Case, data: Dataset, device: str) -> RawLoop:
@@ -109,7 +100,7 @@ def loops_of(case: Case, device: str) -> dict[str, Loop]:
     """The raw loop, and lipbench in all ways that the device has."""
     data = material(case.dataset, device)
     ways = ON_GPU if device.startswith("cuda") else ON_CPU
-    lipbench = {way.name: gan_loop(case, data, way, device) for way in ways}
+    lipbench = {way.name: lipbench_loop(case, data, way, device) for way in ways}
     return {"raw PyTorch loop": raw_loop(case, data, device), **lipbench}
 
 

@@ -32,7 +32,7 @@ class Checkpointer(pl.Callback):
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any, **kwargs: Any) -> None:
         if time.monotonic() - self._last >= self.seconds and not trainer.should_stop:
-            self.write(trainer, pl_module.updates)  # pyright: ignore[reportArgumentType]
+            self.write(trainer, pl_module.iteration.updates)  # pyright: ignore[reportArgumentType,reportAttributeAccessIssue]
             self._last = time.monotonic()
 
     def write(self, trainer: pl.Trainer, updates: int) -> Path:

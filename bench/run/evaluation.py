@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from ...models.dcgan import to_uint8
-from ...models.gan import CHUNK, GAN, stream_seed
+from ...models.gan import GAN
+from ...models.iteration import CHUNK, Iteration, stream_seed
 from ...models.networks import draw_latent
 from ..data.dataset import Dataset
 from ..metrics import stability
@@ -75,54 +76,54 @@ class Evaluator(pl.Callback):
         self._since = self._start = time.perf_counter()
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        module = _gan(pl_module)
-        self.quality = Quality(self.data, self.evaluation, module.stream("evaluation"), self.weights)
-        fixed = torch.Generator(module.device).manual_seed(0)
+        iteration = _iteration(pl_module)
+        self.quality = Quality(self.data, self.evaluation, iteration.stream("evaluation"), self.weights)
+        fixed = torch.Generator(iteration.device).manual_seed(0)
         self.spread_of_real = stability.mean_distance(self.data.held_out_at_most(PROBE, fixed))
         if not self.history:
-            self._judge(module)
-            self._evaluate(trainer, module)
+            self._judge(iteration)
+            self._evaluate(trainer, iteration)
         elif trainer.loggers:  # a logger starts its files afresh
             for row in self.history:
                 self._log(trainer, row)
         self._since = time.perf_counter()
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any, **kwargs: Any) -> None:
-        module = _gan(pl_module)
-        step = module.updates
+        iteration = _iteration(pl_module)
+        step = iteration.updates
         if step == 1:
-            self.divergence.gradient(1, stability.gradient_norm(module.generator) or 0.0)
+            self.divergence.gradient(1, stability.gradient_norm(iteration.generator) or 0.0)
         scheduled = step in self.schedule
         if not scheduled and step % CHUNK:
             return
-        self.train_seconds += self._clock(module) - self._since
-        self._judge(module)
+        self.train_seconds += self._clock(iteration) - self._since
+        self._judge(iteration)
         if scheduled or self.divergence.fatal:
-            self._evaluate(trainer, module)
+            self._evaluate(trainer, iteration)
         trainer.should_stop = trainer.should_stop or self.divergence.fatal
         self._since = time.perf_counter()
 
     @torch.no_grad()
-    def _judge(self, module: GAN) -> None:
+    def _judge(self, iteration: Iteration) -> None:
         """Fetches the scalars since the last look, and looks at the critic's output and the weights."""
-        step = module.updates
+        step = iteration.updates
         new = (step - 1) % CHUNK + 1 if step else 0
-        self.divergence.losses(step, module.scalars[:new].isfinite().all(dim=1).tolist())
-        with stability.evaluating(module.critic):
-            output = module.critic(self.data.sample(PROBE, module.stream("evaluation"))).abs().mean().item()
-        weights = stability.weight_norm(module.critic) + stability.weight_norm(module.generator)
+        self.divergence.losses(step, iteration.scalars[:new].isfinite().all(dim=1).tolist())
+        with stability.evaluating(iteration.critic):
+            output = iteration.critic(self.data.sample(PROBE, iteration.stream("evaluation"))).abs().mean().item()
+        weights = stability.weight_norm(iteration.critic) + stability.weight_norm(iteration.generator)
         self.divergence.output(step, output, weights)
 
-    def _evaluate(self, trainer: pl.Trainer, module: GAN) -> None:
-        step, recipe = module.updates, module.recipe
+    def _evaluate(self, trainer: pl.Trainer, iteration: Iteration) -> None:
+        step, recipe = iteration.updates, iteration.recipe
         row: dict[str, float] = {
             "step": step,
             "critic_steps": step * recipe.n_critic,
             "images": step * recipe.n_critic * recipe.batch,
             "seconds": self.train_seconds,
         }
-        with self.memory.apart(), stability.evaluating(module.generator, module.sampler, module.critic):
-            row |= self._measure(module)
+        with self.memory.apart(), stability.evaluating(iteration.generator, iteration.sampler, iteration.critic):
+            row |= self._measure(iteration)
         self.history.append(row)
         self._log(trainer, row)
 
@@ -130,42 +131,42 @@ class Evaluator(pl.Callback):
         for logger in trainer.loggers:
             logger.log_metrics(row, step=int(row["step"]))
 
-    def _measure(self, module: GAN) -> dict[str, float]:
+    def _measure(self, iteration: Iteration) -> dict[str, float]:
         assert self.quality is not None
-        rng = module.stream("evaluation")
+        rng = iteration.stream("evaluation")
         with torch.no_grad():
-            fake = generate(module, max(PROBE, self.quality.n_fake), rng)
-            self._snapshot(module)
+            fake = generate(iteration, max(PROBE, self.quality.n_fake), rng)
+            self._snapshot(iteration)
         found = self.quality.measure(fake[: self.quality.n_fake])
         if self.quality.modes is not None:
             found |= self.quality.modes(fake)
         real = self.data.held_out_at_most(PROBE, rng)
         probe = fake[: len(real)]
         spread = stability.mean_distance(probe) / self.spread_of_real
-        found |= _last_scalars(module) | stability.critic_slopes(module.critic, real, probe, rng)
-        sigmas = stability.singular_values(module.critic, probe[:2])
+        found |= _last_scalars(iteration) | stability.critic_slopes(iteration.critic, real, probe, rng)
+        sigmas = stability.singular_values(iteration.critic, probe[:2])
         with torch.no_grad():
-            estimate = (module.critic(real).mean() - module.critic(probe).mean()).item()
+            estimate = (iteration.critic(real).mean() - iteration.critic(probe).mean()).item()
         found |= {"critic_estimate": estimate, "sample_spread": spread, "sigma_max": _largest(sigmas)}
-        if (clip := getattr(module.objective, "clip", None)) is not None:
-            found["clipped_share"] = stability.clipped_share(module.critic, clip)
-        if module.updates:
-            norm = stability.gradient_norm(module.generator) or 0.0
+        if (clip := getattr(iteration.objective, "clip", None)) is not None:
+            found["clipped_share"] = stability.clipped_share(iteration.critic, clip)
+        if iteration.updates:
+            norm = stability.gradient_norm(iteration.generator) or 0.0
             found["generator_grad_norm"] = norm
-            self.divergence.gradient(module.updates, norm)
-            self.divergence.spread(module.updates, spread)
+            self.divergence.gradient(iteration.updates, norm)
+            self.divergence.spread(iteration.updates, spread)
         return found
 
-    def _snapshot(self, module: GAN) -> None:
+    def _snapshot(self, iteration: Iteration) -> None:
         """Samples from latents that stay the same through the run."""
-        rng = torch.Generator(module.device).manual_seed(stream_seed(module.seed, "snapshot"))
-        samples = module.sampler(draw_latent(module.networks, SNAPSHOT[self.data.is_points], rng))
+        rng = torch.Generator(iteration.device).manual_seed(stream_seed(iteration.seed, "snapshot"))
+        samples = iteration.sampler(draw_latent(iteration.networks, SNAPSHOT[self.data.is_points], rng))
         kept = samples if self.data.is_points else to_uint8(samples)
-        self.snapshots.append((module.updates, kept.cpu()))
+        self.snapshots.append((iteration.updates, kept.cpu()))
 
-    def _clock(self, module: GAN) -> float:
-        if module.device.type == "cuda":
-            torch.cuda.synchronize(module.device)
+    def _clock(self, iteration: Iteration) -> float:
+        if iteration.device.type == "cuda":
+            torch.cuda.synchronize(iteration.device)
         return time.perf_counter()
 
     def state_dict(self) -> dict[str, Any]:
@@ -187,15 +188,15 @@ class Evaluator(pl.Callback):
         self.divergence = Divergence(**state_dict["divergence"])
 
 
-def generate(module: GAN, n: int, rng: torch.Generator, batch: int = 1000) -> Tensor:
+def generate(iteration: Iteration, n: int, rng: torch.Generator, batch: int = 1000) -> Tensor:
     """[n, …] samples of the generator that is evaluated, from latents of this stream, so many at a time."""
     sizes = [min(batch, n - start) for start in range(0, n, batch)]
-    return torch.cat([module.sampler(draw_latent(module.networks, size, rng)) for size in sizes])
+    return torch.cat([iteration.sampler(draw_latent(iteration.networks, size, rng)) for size in sizes])
 
 
-def _gan(module: pl.LightningModule) -> GAN:
+def _iteration(module: pl.LightningModule) -> Iteration:
     assert isinstance(module, GAN)
-    return module
+    return module.iteration
 
 
 def _largest(values: dict[str, float]) -> float:
@@ -203,8 +204,8 @@ def _largest(values: dict[str, float]) -> float:
     return float(np.max(list(values.values()))) if values else float("nan")
 
 
-def _last_scalars(module: GAN) -> dict[str, float]:
-    if not module.updates:
+def _last_scalars(iteration: Iteration) -> dict[str, float]:
+    if not iteration.updates:
         return {}
-    critic_loss, penalty, generator_loss = module.scalars[(module.updates - 1) % CHUNK].tolist()
+    critic_loss, penalty, generator_loss = iteration.scalars[(iteration.updates - 1) % CHUNK].tolist()
     return {"critic_loss": critic_loss, "penalty": penalty, "generator_loss": generator_loss}

@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from ...models.gan import GAN, stream_seed
+from ...models.iteration import Iteration, stream_seed
 from ..metrics import stability
 from .evaluation import Quality, generate
 
 
-def measure_again(module: GAN, quality: Quality, repeats: int) -> dict[str, Any]:
+def measure_again(iteration: Iteration, quality: Quality, repeats: int) -> dict[str, Any]:
     """Noise and bias of the metrics, on the generator as it is now.
 
     Args:
-        module: after its training.
+        iteration: after its training.
         quality: the run's metrics.
         repeats: evaluations, each on fresh fakes; on points on fresh reals too, on images against the one reference.
 
@@ -28,11 +28,11 @@ def measure_again(module: GAN, quality: Quality, repeats: int) -> dict[str, Any]
     """
     if not repeats:
         return {}
-    rng = torch.Generator(module.device).manual_seed(stream_seed(module.seed, "fresh samples"))
+    rng = torch.Generator(iteration.device).manual_seed(stream_seed(iteration.seed, "fresh samples"))
     metrics = quality.measure.fresh(rng)
-    with stability.evaluating(module.sampler), torch.no_grad():
-        first, bias = metrics.with_bias(generate(module, quality.n_fake, rng))
-        rest = [metrics(generate(module, quality.n_fake, rng)) for _ in range(repeats - 1)]
+    with stability.evaluating(iteration.sampler), torch.no_grad():
+        first, bias = metrics.with_bias(generate(iteration, quality.n_fake, rng))
+        rest = [metrics(generate(iteration, quality.n_fake, rng)) for _ in range(repeats - 1)]
     values = {name: [found[name] for found in (first, *rest)] for name in first}
     return {"evaluation_noise": {name: _noise(measured) for name, measured in values.items()}, "bias": bias}
 

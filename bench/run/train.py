@@ -24,11 +24,13 @@ from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 from safetensors.torch import save
 
-from ...models.acceleration import check_capability, check_device, refusal
+from ...models.acceleration import check_capability, refusal
 from ...models.catalog import ARCHITECTURES
 from ...models.dcgan import to_uint8
-from ...models.gan import GAN, stream_seed
+from ...models.gan import GAN
+from ...models.iteration import Iteration, stream_seed
 from ...models.networks import Networks, Unsuited
+from ...models.options import check_device
 from ...models.precision import repeatable_float32
 from ...objectives.base import Objective
 from ...objectives.errors import BadInput
@@ -169,9 +171,8 @@ def build(spec: RunSpec, data: Dataset, suite_folder: Path) -> GAN:
     """The Lightning module of a run; initial weights depend on its seed alone."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(stream_seed(spec.seed, "weights"))
-        networks = build_networks(spec, data.shape)
-        return GAN(
-            networks,
+        iteration = Iteration(
+            build_networks(spec, data.shape),
             _objective(spec, suite_folder),
             spec.recipe_spec,
             data,
@@ -180,6 +181,7 @@ def build(spec: RunSpec, data: Dataset, suite_folder: Path) -> GAN:
             accelerate=spec.accelerate,
             precision=spec.precision,
         )
+    return GAN(iteration)
 
 
 def build_networks(spec: RunSpec, shape: tuple[int, ...]) -> Networks:
@@ -227,8 +229,8 @@ def _skip_or_train(spec: RunSpec, context: RunContext, folder: Path) -> dict[str
     with repeatable_float32():
         _fit(module, evaluator, context, folder)
         _write_history(folder, evaluator)
-        _write_samples(folder, module, evaluator, data)
-        _write_weights(folder, module)
+        _write_samples(folder, module.iteration, evaluator, data)
+        _write_weights(folder, module.iteration)
         return _result(spec, module, evaluator)
 
 
@@ -286,7 +288,7 @@ class Ticks:
         self.module = module
 
     def __iter__(self) -> Iterator[int]:
-        return iter(range(self.module.updates, self.module.steps))
+        return iter(range(self.module.iteration.updates, self.module.iteration.steps))
 
 
 def _logger(name: str, folder: Path) -> Logger:
@@ -295,24 +297,25 @@ def _logger(name: str, folder: Path) -> Logger:
 
 def _result(spec: RunSpec, module: GAN, evaluator: Evaluator) -> dict[str, Any]:
     assert evaluator.quality is not None
+    iteration, preparation_seconds = module.iteration, module.loop.preparation_seconds
     with evaluator.memory.apart():
-        again = measure_again(module, evaluator.quality, spec.evaluation["repeats"])
-    x = evaluator.data.held_out_at_most(2, torch.Generator(module.device).manual_seed(0))
+        again = measure_again(iteration, evaluator.quality, spec.evaluation["repeats"])
+    x = evaluator.data.held_out_at_most(2, torch.Generator(iteration.device).manual_seed(0))
     return evaluator.divergence.verdict() | {
-        "steps": module.updates,
+        "steps": iteration.updates,
         "seconds": evaluator.seconds_before,
         "metrics": summarise(pd.DataFrame(evaluator.history), spec.steps),
         "floors": evaluator.quality.floors,
         "protocol": evaluator.quality.protocol,
         **again,
-        "seconds_per_iteration": (evaluator.train_seconds - module.preparation_seconds) / max(1, module.updates),
-        "preparation_seconds": module.preparation_seconds,
-        "seconds_per_critic_step": module.critic_seconds / module.timed_steps if module.timed_steps else None,
+        "seconds_per_iteration": (evaluator.train_seconds - preparation_seconds) / max(1, iteration.updates),
+        "preparation_seconds": preparation_seconds,
+        "seconds_per_critic_step": iteration.critic_seconds / iteration.timed_steps if iteration.timed_steps else None,
         **evaluator.memory.figures(),
         "layers": {
-            "singular_values": stability.singular_values(module.critic, x),
-            "weight_histogram": stability.weight_histograms(module.critic, x),
-            "clip": getattr(module.objective, "clip", None),
+            "singular_values": stability.singular_values(iteration.critic, x),
+            "weight_histogram": stability.weight_histograms(iteration.critic, x),
+            "clip": getattr(iteration.objective, "clip", None),
         },
     }
 
@@ -321,8 +324,8 @@ def _write_history(folder: Path, evaluator: Evaluator) -> None:
     write_text(folder / "history.csv", pd.DataFrame(evaluator.history).to_csv(index=False))
 
 
-def _write_samples(folder: Path, module: GAN, evaluator: Evaluator, data: Dataset) -> None:
-    rng = torch.Generator(module.device).manual_seed(stream_seed(module.seed, "pictures"))
+def _write_samples(folder: Path, iteration: Iteration, evaluator: Evaluator, data: Dataset) -> None:
+    rng = torch.Generator(iteration.device).manual_seed(stream_seed(iteration.seed, "pictures"))
     real = data.held_out_at_most(SNAPSHOT[data.is_points], rng)
     arrays = {
         "real": (real if data.is_points else to_uint8(real)).cpu().numpy(),
@@ -334,9 +337,9 @@ def _write_samples(folder: Path, module: GAN, evaluator: Evaluator, data: Datase
     write_picture(folder / "samples.png", arrays["real"], arrays["fake"])
 
 
-def _write_weights(folder: Path, module: GAN) -> None:
+def _write_weights(folder: Path, iteration: Iteration) -> None:
     (folder / "checkpoint").mkdir(exist_ok=True)
-    for name, network in (("generator", module.sampler), ("critic", module.critic)):
+    for name, network in (("generator", iteration.sampler), ("critic", iteration.critic)):
         state = {k: v.detach().cpu().contiguous().clone() for k, v in network.state_dict().items()}
         # Not save_file: a full disk is to raise an OSError.
         (folder / "checkpoint" / f"{name}.safetensors").write_bytes(save(state))

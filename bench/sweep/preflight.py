@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from ...models.acceleration import check_device
 from ...models.networks import Unsuited
+from ...models.options import check_device
 from ...objectives.errors import BadInput
 from ..config.spec import RunSpec
 from ..config.suite import Suite

@@ -151,8 +151,8 @@ def capturable(make: Make, setting: Setting) -> Outcome:
 def _stays_in_place(game: Game) -> Outcome:
     """A captured iteration goes on with the tensors of its first time."""
     game.play(1)
-    standing = CaptureGuard(game.objective, game.critic)
+    guard = CaptureGuard(game.objective, game.critic)
     game.play(1)
-    if moved := standing.moved_tensor():
+    if moved := guard.moved_tensor():
         return failed(f"{moved} is replaced by another tensor: change it in place, or set capturable = False")
     return passed()

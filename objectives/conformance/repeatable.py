@@ -78,9 +78,9 @@ def state_in_buffers(make: Make, setting: Setting) -> Outcome:
     """A game made anew and given the checkpoint of another one plays on with the same scalars."""
     game = Game(make, setting)
     game.play(4)
-    standing = CaptureGuard(game.objective, game.critic)
+    guard = CaptureGuard(game.objective, game.critic)
     game.play(1)
-    if changed := standing.changed_attribute():
+    if changed := guard.changed_attribute():
         return failed(f"{changed}, which no checkpoint holds: keep state in buffers, or use batch.step")
     restored = Game(make, setting, seed=7)
     try:

@@ -94,7 +94,7 @@ def interrupt_at() -> Callable[[int], AbstractContextManager[None]]:
 
         def press(self: Checkpointer, trainer: Any, module: Any, *rest: Any, **more: Any) -> None:
             written(self, trainer, module, *rest, **more)
-            if module.updates == step:
+            if module.iteration.updates == step:
                 raise KeyboardInterrupt
 
         with pytest.MonkeyPatch.context() as patch:

@@ -1,4 +1,4 @@
-"""What the tests of models share: real data without a file, and a trainer that says nothing."""
+"""What the tests of models share: real data without a file, a small game, and a trainer that says nothing."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from lipbench.models import GAN, Recipe
+from lipbench.models import GAN, Iteration, Recipe
 from lipbench.models.mlp import mlp
 from lipbench.objectives import NonSaturating, Objective
 
@@ -27,8 +27,8 @@ class Noise:
 
 
 @pytest.fixture
-def make_gan() -> Callable[..., GAN]:
-    """A small game on points; the seed of the weights is fixed, `seed` is that of the streams."""
+def make_iteration() -> Callable[..., Iteration]:
+    """A small game on points, ready to run; the seed of the weights is fixed, `seed` is that of the streams."""
 
     def make(
         objective: Objective | None = None,
@@ -36,18 +36,23 @@ def make_gan() -> Callable[..., GAN]:
         steps: int = 6,
         seed: int = 3,
         data: Any = None,
+        device: str = "cpu",
         network: dict[str, Any] | None = None,
         accelerate: str = "none",
         precision: str = "32",
         **recipe: Any,
-    ) -> GAN:
+    ) -> Iteration:
         with torch.random.fork_rng():
             torch.manual_seed(0)
             shape: dict[str, Any] = {"width": 8, "depth": 2} | (network or {})
             networks = mlp((2,), **shape)
             settings = Recipe(**{"lr": 1e-2, "batch": 16} | recipe)
             how: dict[str, Any] = {"steps": steps, "seed": seed, "accelerate": accelerate, "precision": precision}
-            return GAN(networks, objective or NonSaturating(), settings, data or Noise(), **how)
+            iteration = Iteration(networks, objective or NonSaturating(), settings, data or Noise(), **how)
+        iteration.parts.to(device)
+        iteration.make_optimizers()
+        iteration.begin()
+        return iteration
 
     return make
 
@@ -60,7 +65,7 @@ class Ticks:
     iterations: int
 
     def __iter__(self) -> Iterator[int]:
-        return iter(range(self.gan.updates, self.iterations))
+        return iter(range(self.gan.iteration.updates, self.iterations))
 
 
 @pytest.fixture

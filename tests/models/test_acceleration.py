@@ -12,10 +12,8 @@ from torch import Tensor, nn
 
 from lipbench.bench import data as toys
 from lipbench.bench.metrics import stability
-from lipbench.models import GAN, check_device, refusal
-from lipbench.models import acceleration as module_under_test
-from lipbench.models.acceleration import Compiled, capture, rehearse
-from lipbench.models.recipe import Recipe
+from lipbench.models import GAN, Iteration, Recipe, check_device, draw_latent, refusal
+from lipbench.models.acceleration import Compiled, TrainingLoop, rehearse
 from lipbench.models.snapshot import Snapshot, changing
 from lipbench.objectives import (
     BUILTINS,
@@ -29,7 +27,7 @@ from lipbench.objectives import (
     WeightClipping,
 )
 
-MakeGAN = Callable[..., GAN]
+MakeIteration = Callable[..., Iteration]
 Fit = Callable[..., pl.Trainer]
 CAPTURABLE = [name for name, cls in BUILTINS.items() if cls().capturable]
 RECIPES = [
@@ -53,14 +51,14 @@ class Rerun:
     def __init__(self) -> None:
         self.replays = 0
 
-    def __call__(self, function: Callable[[], Tensor], gan: GAN) -> Callable[[], Tensor]:
-        undo = Snapshot(gan)
-        rehearse(function, gan, 3)
+    def __call__(self, iteration: Iteration) -> Callable[[], Tensor]:
+        undo = Snapshot(iteration)
+        rehearse(iteration, 3)
         undo.restore()
 
         def replay() -> Tensor:
             self.replays += 1
-            return function()
+            return iteration.once()
 
         return replay
 
@@ -72,33 +70,33 @@ class Save(pl.Callback):
         self.path = path
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, *args: Any, **kwargs: Any) -> None:
-        if pl_module.updates == 3:
+        if pl_module.iteration.updates == 3:
             trainer.save_checkpoint(self.path)
 
 
-def interpreter(graph: Any, inputs: Any) -> Any:
-    """A compiler that leaves everything as it is: what is tested is the graph."""
-    return graph
+def traced(iteration: Iteration) -> Compiled:
+    """With a compiler that leaves everything as it is: what is tested is the graph."""
+    return Compiled(iteration, lambda graph, inputs: graph)
 
 
-@pytest.fixture
-def stand_in(monkeypatch: pytest.MonkeyPatch) -> Rerun:
-    """Replaces CUDA's recorder, and torch's compiler."""
-    rerun = Rerun()
-    monkeypatch.setattr(module_under_test, "capture", lambda gan: capture(gan, rerun))
-    monkeypatch.setattr(module_under_test, "Compiled", lambda gan: Compiled(gan, interpreter))
-    return rerun
+STAND_INS: dict[str, Callable[[], Any]] = {"graph": Rerun, "compile": lambda: traced}  # for CUDA, for torch's compiler
 
 
-def state(gan: GAN) -> Tensor:
+def run(iteration: Iteration, count: int) -> Iteration:
+    """So many iterations, with the stand-in where they are accelerated."""
+    TrainingLoop(iteration, STAND_INS.get(iteration.accelerate, lambda: None)()).run(count)
+    return iteration
+
+
+def state(iteration: Iteration) -> Tensor:
     """All that training has changed, streams, scalars and the generator's gradients included."""
-    streams = [gan.stream(name).get_state() for name in gan.drawing]
-    gradients = [p.grad for p in gan.generator.parameters() if p.grad is not None]
-    return torch.cat([x.detach().cpu().double().flatten() for x in (*changing(gan), *streams, gan.scalars, *gradients)])
+    streams = [iteration.stream(name).get_state() for name in iteration.drawing]
+    gradients = [p.grad for p in iteration.generator.parameters() if p.grad is not None]
+    changed = (*changing(iteration), *streams, iteration.scalars, *gradients)
+    return torch.cat([x.detach().cpu().double().flatten() for x in changed])
 
 
-def same(a: GAN, b: GAN, rtol: float = 0, atol: float = 0) -> None:
-    b.updates_on_device = None  # the eager one has none
+def same(a: Iteration, b: Iteration, rtol: float = 0, atol: float = 0) -> None:
     torch.testing.assert_close(state(b), state(a), rtol=rtol, atol=atol)
 
 
@@ -107,15 +105,16 @@ def same(a: GAN, b: GAN, rtol: float = 0, atol: float = 0) -> None:
     [(Scheduled, RECIPES[0]), (SpectralNorm, RECIPES[1]), (GradientPenalty, RECIPES[2]), (WeightClipping, RECIPES[0])],
 )
 def test_acceleration_graph_rehearses_without_a_trace_and_then_computes_what_eager_does(
-    make_gan: MakeGAN, fit: Fit, stand_in: Rerun, objective: type[Objective], recipe: dict[str, Any]
+    make_iteration: MakeIteration, objective: type[Objective], recipe: dict[str, Any]
 ) -> None:
     """RMSprop's `capturable` form exists on GPUs alone."""
     if recipe.get("optimizer") == "rmsprop":
         recipe = recipe | {"optimizer": "adam"}
-    eager, graph = make_gan(objective(), **recipe), make_gan(objective(), accelerate="graph", **recipe)
-    fit(eager, 5)
-    fit(graph, 5)
-    assert stand_in.replays == 5
+    eager, graph = (make_iteration(objective(), accelerate=how, **recipe) for how in ("none", "graph"))
+    rerun = Rerun()
+    eager.run(5)
+    TrainingLoop(graph, rerun).run(5)
+    assert rerun.replays == 5
     same(eager, graph)
 
 
@@ -131,62 +130,53 @@ def test_acceleration_graph_rehearses_without_a_trace_and_then_computes_what_eag
     ],
 )
 def test_acceleration_traced_iteration_computes_what_eager_does(
-    make_gan: MakeGAN, fit: Fit, stand_in: Rerun, objective: type[Objective], recipe: dict[str, Any]
+    make_iteration: MakeIteration, objective: type[Objective], recipe: dict[str, Any]
 ) -> None:
     """Adam is written out, so the last bits differ; RMSprop's operations are the same."""
-    if recipe.get("optimizer") == "rmsprop":
-        recipe = recipe | {"decay": "none"}
-    eager, traced = make_gan(objective(), **recipe), make_gan(objective(), accelerate="compile", **recipe)
-    fit(eager, 5)
-    fit(traced, 5)
+    eager, compiled = (make_iteration(objective(), accelerate=how, **recipe) for how in ("none", "compile"))
     exact = recipe.get("optimizer") == "rmsprop"
-    same(eager, traced, *((0, 0) if exact else (1e-4, 1e-5)))
+    same(run(eager, 5), run(compiled, 5), *((0, 0) if exact else (1e-4, 1e-5)))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CAPTURABLE)
-def test_acceleration_traces_every_capturable_objective(
-    make_gan: MakeGAN, fit: Fit, stand_in: Rerun, name: str
-) -> None:
-    eager, traced = make_gan(BUILTINS[name]()), make_gan(BUILTINS[name](), accelerate="compile")
-    fit(eager, 2)
-    fit(traced, 2)
-    same(eager, traced, rtol=1e-4, atol=1e-5)
+def test_acceleration_traces_every_capturable_objective(make_iteration: MakeIteration, name: str) -> None:
+    eager, compiled = (make_iteration(BUILTINS[name](), accelerate=how) for how in ("none", "compile"))
+    same(run(eager, 2), run(compiled, 2), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("accelerate", ["graph", pytest.param("compile", marks=pytest.mark.slow)])
 def test_acceleration_goes_on_from_a_checkpoint(
-    make_gan: MakeGAN, fit: Fit, stand_in: Rerun, tmp_path: Path, accelerate: str
+    make_iteration: MakeIteration, fit: Fit, tmp_path: Path, accelerate: str
 ) -> None:
     """The graph is made anew on the tensors that the checkpoint was loaded into."""
     how: dict[str, Any] = {"accelerate": accelerate, "ema": 0.9, "decay": "linear"}
-    whole, first, second = (make_gan(SpectralNorm(), **how) for _ in range(3))
+    whole, first, second = (GAN(make_iteration(SpectralNorm(), **how)) for _ in range(3))
+    for gan in (whole, first, second):
+        gan.loop = TrainingLoop(gan.iteration, STAND_INS[accelerate]())
     fit(whole, 6)
     fit(first, 6, callbacks=[Save(tmp_path / "half.ckpt")])
     fit(second, 6, ckpt_path=tmp_path / "half.ckpt")
-    assert second.updates == 6
-    whole.updates_on_device = None
-    same(whole, second)
+    assert second.iteration.updates == 6
+    same(whole.iteration, second.iteration)
 
 
-def test_acceleration_iterations_and_evaluations_keep_every_address(make_gan: MakeGAN, fit: Fit) -> None:
+def test_acceleration_iterations_and_evaluations_keep_every_address(make_iteration: MakeIteration) -> None:
     """A captured iteration reads and writes where the tensors lay when it was captured."""
-    gan, seen = make_gan(SpectralNorm(), ema=0.9, n_critic=2, network={"norm": "batch"}), []
-
-    class Watch(pl.Callback):
-        def on_train_batch_end(self, *args: Any, **kwargs: Any) -> None:
-            seen.append([x.data_ptr() for x in changing(gan)])
-            with stability.evaluating(gan.critic, gan.generator):
-                x = gan.sampler(gan.draw_latent(8, "evaluation"))
-                stability.critic_slopes(gan.critic, x, x, gan.stream("evaluation"))
-                stability.singular_values(gan.critic, x)
-
-    fit(gan, 3, callbacks=[Watch()])
+    iteration, seen = make_iteration(SpectralNorm(), ema=0.9, n_critic=2, network={"norm": "batch"}), []
+    for _ in range(3):
+        iteration.run(1)
+        seen.append([x.data_ptr() for x in changing(iteration)])
+        rng = iteration.stream("evaluation")
+        with stability.evaluating(iteration.critic, iteration.generator):
+            x = iteration.sampler(draw_latent(iteration.networks, 8, rng))
+            stability.critic_slopes(iteration.critic, x, x, rng)
+            stability.singular_values(iteration.critic, x)
     assert len(seen[0]) > 30
     assert seen[0] == seen[1] == seen[2]
 
 
-def test_acceleration_gives_objectives_the_step_as_a_tensor(make_gan: MakeGAN, fit: Fit, stand_in: Rerun) -> None:
+def test_acceleration_gives_objectives_the_step_as_a_tensor(make_iteration: MakeIteration) -> None:
     """A plain number would be that of the capture for ever."""
     steps: list[Any] = []
 
@@ -195,8 +185,8 @@ def test_acceleration_gives_objectives_the_step_as_a_tensor(make_gan: MakeGAN, f
             steps.append(batch.step.clone() if isinstance(batch.step, Tensor) else batch.step)
             return super().critic_loss(critic, batch)
 
-    fit(make_gan(Curious(), accelerate="graph"), 3)
-    assert [int(x) for x in steps if isinstance(x, Tensor)] == [0, 1, 2, 0, 1, 2]
+    run(make_iteration(Curious(), accelerate="graph"), 3)
+    assert [int(x) for x in steps if isinstance(x, Tensor)][-3:] == [0, 1, 2]
 
 
 class Deciding(NonSaturating):
@@ -228,13 +218,11 @@ class Asserting(NonSaturating):
         (Asserting(), "AssertionError$"),
     ],
 )
-def test_acceleration_fails_with_the_cause(
-    make_gan: MakeGAN, fit: Fit, stand_in: Rerun, objective: Objective, cause: str
-) -> None:
-    gan = make_gan(objective, accelerate="compile")
+def test_acceleration_fails_with_the_cause(make_iteration: MakeIteration, objective: Objective, cause: str) -> None:
+    iteration = make_iteration(objective, accelerate="compile")
     with pytest.raises(RuntimeError, match=rf"accelerate: compile: .*non-saturating cannot be captured: .*{cause}"):
-        fit(gan, 1)
-    assert gan.updates == 0
+        run(iteration, 1)
+    assert iteration.updates == 0
 
 
 class Counting(NonSaturating):
@@ -280,18 +268,12 @@ class Replacing(WeightClipping):
     ],
 )
 def test_acceleration_refuses_what_it_would_read_once(
-    make_gan: MakeGAN,
-    fit: Fit,
-    stand_in: Rerun,
-    objective: type[Objective],
-    cause: str,
-    n_critic: int,
-    accelerate: str,
+    make_iteration: MakeIteration, objective: type[Objective], cause: str, n_critic: int, accelerate: str
 ) -> None:
     """With two critic steps a memory allocator may well give back the first step's address."""
-    gan = make_gan(objective(), accelerate=accelerate, n_critic=n_critic)
+    iteration = make_iteration(objective(), accelerate=accelerate, n_critic=n_critic)
     with pytest.raises(RuntimeError, match=rf"accelerate: {accelerate}: .*cannot be captured: {cause}"):
-        fit(gan, 1)
+        run(iteration, 1)
 
 
 class Overflowing(NonSaturating):
@@ -304,9 +286,9 @@ class Overflowing(NonSaturating):
             raise RuntimeError("the capture has failed")
 
 
-def test_acceleration_tells_that_memory_ran_out(make_gan: MakeGAN, fit: Fit, stand_in: Rerun) -> None:
+def test_acceleration_tells_that_memory_ran_out(make_iteration: MakeIteration) -> None:
     with pytest.raises(torch.OutOfMemoryError, match="no room"):
-        fit(make_gan(Overflowing(), accelerate="graph"), 1)
+        run(make_iteration(Overflowing(), accelerate="graph"), 1)
 
 
 @pytest.mark.parametrize(
@@ -344,29 +326,30 @@ def test_acceleration_wants_a_gpu_for_graphs_and_tf32(accelerate: str, precision
 
 
 @pytest.mark.parametrize(("key", "value"), [("accelerate", "cuda"), ("precision", "16")])
-def test_acceleration_names_what_is_known(make_gan: MakeGAN, key: str, value: str) -> None:
+def test_acceleration_names_what_is_known(make_iteration: MakeIteration, key: str, value: str) -> None:
     with pytest.raises(BadInput, match=rf"unknown {key} '{value}'.*known: (compile, graph, none|32, bf16, tf32)$"):
-        make_gan(**{key: value})
+        make_iteration(**{key: value})
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("objective", [GradientPenalty, SpectralNorm, WeightClipping, NonSaturating])
 def test_acceleration_compiled_iteration_computes_what_eager_does(
-    make_gan: MakeGAN, fit: Fit, objective: type[Objective]
+    make_iteration: MakeIteration, objective: type[Objective]
 ) -> None:
     """After 50 iterations: within 1 % of the way that the parameters have gone, and scalars within 1 %."""
     recipe: dict[str, Any] = {"lr": 1e-3, "betas": (0.5, 0.9), "n_critic": 2, "ema": 0.9, "steps": 50}
-    start, eager, compiled = (make_gan(objective(), accelerate=how, **recipe) for how in ("none", "none", "compile"))
-    fit(eager, 50)
-    fit(compiled, 50)
+    start, eager, compiled = (make_iteration(objective(), accelerate=x, **recipe) for x in ("none", "none", "compile"))
+    eager.run(50)
+    loop = TrainingLoop(compiled)
+    loop.run(50)
     went, apart = (
         torch.cat([(p - q).detach().flatten() for p, q in zip(a.parameters(), b.parameters(), strict=True)]).norm()
-        for a, b in ((eager, start), (eager, compiled))
+        for a, b in ((eager.parts, start.parts), (eager.parts, compiled.parts))
     )
     assert went > 0.1
     assert apart < 0.01 * went
     torch.testing.assert_close(compiled.scalars, eager.scalars, rtol=0.01, atol=1e-3)
-    assert compiled.preparation_seconds > 0
+    assert loop.preparation_seconds > 0
 
 
 cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
@@ -376,26 +359,25 @@ cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GP
 @pytest.mark.parametrize("name", CAPTURABLE)
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_acceleration_cuda_graph_computes_what_eager_does(
-    make_gan: MakeGAN, fit: Fit, name: str, recipe: dict[str, Any]
+    make_iteration: MakeIteration, name: str, recipe: dict[str, Any]
 ) -> None:
     """Bit for bit over 50 iterations, but where the rate decays: a tensor holds it in float32, eager has a double."""
-    data = toys.load("8gaussians").to("cuda")
-    eager, graph = (
-        make_gan(BUILTINS[name](), data=data, accelerate=how, steps=50, **recipe) for how in ("none", "graph")
-    )
-    fit(eager, 50, accelerator="gpu")
-    fit(graph, 50, accelerator="gpu")
+    how: dict[str, Any] = {"data": toys.load("8gaussians").to("cuda"), "device": "cuda", "steps": 50, **recipe}
+    eager, graph = (make_iteration(BUILTINS[name](), accelerate=x, **how) for x in ("none", "graph"))
+    for iteration in (eager, graph):
+        TrainingLoop(iteration).run(50)
     tolerance = 1e-3 if recipe.get("decay") == "linear" else 0
     same(eager, graph, rtol=tolerance, atol=tolerance)
 
 
 @cuda
-def test_acceleration_cuda_graph_goes_on_from_a_checkpoint(make_gan: MakeGAN, fit: Fit, tmp_path: Path) -> None:
+def test_acceleration_cuda_graph_goes_on_from_a_checkpoint(
+    make_iteration: MakeIteration, fit: Fit, tmp_path: Path
+) -> None:
     data = toys.load("8gaussians").to("cuda")
     how: dict[str, Any] = {"data": data, "accelerate": "graph", "ema": 0.9, "decay": "linear"}
-    whole, first, second = (make_gan(GradientPenalty(), **how) for _ in range(3))
+    whole, first, second = (GAN(make_iteration(GradientPenalty(), **how)) for _ in range(3))
     fit(whole, 6, accelerator="gpu")
     fit(first, 6, accelerator="gpu", callbacks=[Save(tmp_path / "half.ckpt")])
     fit(second, 6, accelerator="gpu", ckpt_path=tmp_path / "half.ckpt")
-    whole.updates_on_device = None
-    same(whole, second)
+    same(whole.iteration, second.iteration)

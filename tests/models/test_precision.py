@@ -4,15 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from lipbench.models import GAN, repeatable_float32, tensor_float32
-from lipbench.objectives import Batch, GradientPenalty, Objective, SpectralNorm
+from lipbench.models import Iteration, repeatable_float32, tensor_float32
+from lipbench.models.acceleration import TrainingLoop, rehearse
+from lipbench.objectives import Batch, GradientPenalty, NonSaturating, Objective, SpectralNorm
 
-MakeGAN = Callable[..., GAN]
-Fit = Callable[..., pl.Trainer]
+MakeIteration = Callable[..., Iteration]
 
 
 def tf32() -> tuple[Any, Any]:
@@ -56,10 +55,10 @@ class Watched(GradientPenalty):
         self._note("constraint", next(critic.parameters()))
 
 
-def inner_types(gan: GAN) -> list[torch.dtype]:
+def inner_types(iteration: Iteration) -> list[torch.dtype]:
     """What the first layers of generator and critic give out, in the order of the forward passes."""
     found: list[torch.dtype] = []
-    for network in (gan.generator, gan.critic):
+    for network in (iteration.generator, iteration.critic):
         layer = next(m for m in network.modules() if isinstance(m, nn.Linear))
         layer.register_forward_hook(lambda _, __, output: found.append(output.dtype))
     return found
@@ -67,61 +66,66 @@ def inner_types(gan: GAN) -> list[torch.dtype]:
 
 @pytest.mark.parametrize(("precision", "expected"), [("32", torch.float32), ("bf16", torch.bfloat16)])
 def test_precision_of_the_networks_and_of_nothing_else(
-    make_gan: MakeGAN, fit: Fit, precision: str, expected: torch.dtype
+    make_iteration: MakeIteration, precision: str, expected: torch.dtype
 ) -> None:
-    gan = make_gan(Watched(), precision=precision)
-    inner = inner_types(gan)
-    fit(gan, 1)
+    iteration = make_iteration(Watched(), precision=precision)
+    inner = inner_types(iteration)
+    iteration.run(1)
     low, high = expected, torch.float32
     # Fakes; the logits noted; those of loss, penalty (noted, own); generator and critic of the generator's step.
     assert inner == [low, low, low, low, high, high, low, low]
     half = precision == "bf16"
-    assert gan.objective.seen == [
+    assert iteration.objective.seen == [
         ("fake", high, half),
         ("logits", high, half),
         ("logits in the penalty", high, False),
         ("constraint", high, False),
         ("fake of the generator", high, half),
     ]
-    assert {p.grad.dtype for p in gan.generator.parameters() if p.grad is not None} == {high}
+    assert {p.grad.dtype for p in iteration.generator.parameters() if p.grad is not None} == {high}
 
 
-def test_precision_bf16_makes_normalised_weights_in_full(make_gan: MakeGAN, fit: Fit) -> None:
+def test_precision_bf16_makes_normalised_weights_in_full(make_iteration: MakeIteration) -> None:
     """σ in half precision would be off by up to 1 %: after one step both have the weights of eager float32."""
     sigmas = []
     for precision in ("32", "bf16"):
-        gan = make_gan(SpectralNorm(), precision=precision, n_critic=1)
+        iteration = make_iteration(SpectralNorm(), precision=precision, n_critic=1)
         types: list[Any] = []
-        layer: Any = next(m for m in gan.critic.modules() if isinstance(m, nn.Linear))
+        layer: Any = next(m for m in iteration.critic.modules() if isinstance(m, nn.Linear))
         layer.parametrizations.weight[0].register_forward_hook(lambda _, __, output, types=types: types.append(output))
-        fit(gan, 1)
+        iteration.run(1)
         assert [x.dtype for x in types] == [torch.float32, torch.float32]
         sigmas.append(types[0].detach())
     assert torch.equal(*sigmas)
 
 
 @pytest.mark.parametrize("objective", [GradientPenalty(), SpectralNorm()])
-def test_precision_bf16_trains_near_float32(make_gan: MakeGAN, fit: Fit, objective: Objective) -> None:
-    full, half = (make_gan(type(objective)(), precision=precision, n_critic=2) for precision in ("32", "bf16"))
-    fit(full, 1)
-    fit(half, 1)
+def test_precision_bf16_trains_near_float32(make_iteration: MakeIteration, objective: Objective) -> None:
+    full, half = (make_iteration(type(objective)(), precision=precision, n_critic=2) for precision in ("32", "bf16"))
+    full.run(1)
+    half.run(1)
     assert not torch.equal(full.scalars, half.scalars)
     torch.testing.assert_close(half.scalars, full.scalars, rtol=0.1, atol=0.1)
 
 
-def test_precision_tf32_is_on_for_the_iteration_alone(
-    make_gan: MakeGAN, fit: Fit, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = tf32()
-    gan, seen = make_gan(precision="tf32"), []
-    monkeypatch.setattr(gan, "iterate", lambda timed: seen.append(tf32()) or torch.zeros(3))
+@pytest.mark.parametrize("accelerate", ["none", "compile"])
+def test_precision_tf32_is_on_for_the_iterations_alone(make_iteration: MakeIteration, accelerate: str) -> None:
+    """And while they are captured or compiled."""
+    before, seen = tf32(), set[tuple[Any, Any]]()
 
-    class Watch(pl.Callback):
-        def on_train_batch_end(self, *args: Any, **kwargs: Any) -> None:
-            seen.append(tf32())
+    class Curious(NonSaturating):
+        def critic_loss(self, critic: nn.Module, batch: Batch) -> Tensor:
+            seen.add(tf32())
+            return super().critic_loss(critic, batch)
 
-    fit(gan, 1, callbacks=[Watch()])
-    assert seen == [(True, True), before]
+    TrainingLoop(make_iteration(Curious(), precision="tf32", accelerate=accelerate), make=rehearsed).run(2)
+    assert seen == {(True, True)}
+    assert tf32() == before
+
+
+def rehearsed(iteration: Iteration) -> Callable[[], Tensor]:
+    rehearse(iteration, 2)
+    return iteration.once
 
 
 def test_precision_tf32_is_put_back_after_an_error() -> None:

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.optim import Adam, RMSprop
 
-from lipbench.models import Recipe
+from lipbench.models import Recipe, make_optimizer
 from lipbench.objectives import BadInput
 
 
@@ -38,7 +38,7 @@ def test_recipe_refuses_a_value_that_is_not_allowed(settings: dict, told: str) -
 
 
 def test_recipe_makes_fused_adam_with_its_settings() -> None:
-    optimizer = Recipe("adam", 3e-4, (0.1, 0.7)).make_optimizer(nn.Linear(2, 3).parameters(), 5e-4)
+    optimizer = make_optimizer(Recipe("adam", 3e-4, (0.1, 0.7)), nn.Linear(2, 3).parameters(), 5e-4)
     assert isinstance(optimizer, Adam)
     assert {k: optimizer.defaults[k] for k in ("lr", "betas", "fused", "weight_decay")} == {
         "lr": 5e-4, "betas": (0.1, 0.7), "fused": True, "weight_decay": 0,
@@ -46,7 +46,7 @@ def test_recipe_makes_fused_adam_with_its_settings() -> None:
 
 
 def test_recipe_makes_foreach_rmsprop_as_torch_has_it() -> None:
-    optimizer = Recipe("rmsprop", 3e-4).make_optimizer(nn.Linear(2, 3).parameters(), 5e-5)
+    optimizer = make_optimizer(Recipe("rmsprop", 3e-4), nn.Linear(2, 3).parameters(), 5e-5)
     assert isinstance(optimizer, RMSprop)
     assert {k: optimizer.defaults[k] for k in ("lr", "alpha", "momentum", "centered", "foreach")} == {
         "lr": 5e-5, "alpha": 0.99, "momentum": 0, "centered": False, "foreach": True,
@@ -56,7 +56,7 @@ def test_recipe_makes_foreach_rmsprop_as_torch_has_it() -> None:
 def test_recipe_takes_whole_numbers_as_betas() -> None:
     """torch refuses an integer among the betas."""
     layer = nn.Linear(2, 1)
-    optimizer = Recipe("adam", 1e-3, (0, 0.9)).make_optimizer(layer.parameters(), 1e-3)
+    optimizer = make_optimizer(Recipe("adam", 1e-3, (0, 0.9)), layer.parameters(), 1e-3)
     layer(torch.ones(4, 2)).sum().backward()
     optimizer.step()
 

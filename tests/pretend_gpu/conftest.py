@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from lipbench.bench.data import Dataset, load
-from lipbench.bench.perf.ways import GanLoop
-from lipbench.models import GAN, Networks, Recipe
+from lipbench.models import Iteration, Networks, Recipe
+from lipbench.models.acceleration import TrainingLoop
 from lipbench.models.mlp import mlp
 from lipbench.models.snapshot import changing
 from lipbench.objectives import Objective
@@ -36,7 +36,7 @@ def gpu() -> Iterator[Watch]:
 
 
 @pytest.fixture
-def make_loop() -> Callable[..., GanLoop]:
+def make_loop() -> Callable[..., TrainingLoop]:
     """A small game without a trainer, as its iterations are on this device; its seeds are fixed."""
 
     def make(
@@ -48,14 +48,17 @@ def make_loop() -> Callable[..., GanLoop]:
         accelerate: str = "none",
         precision: str = "32",
         **recipe: Any,
-    ) -> GanLoop:
+    ) -> TrainingLoop:
         data = load("8gaussians") if data is None else data
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(0)
             how: dict[str, Any] = {"steps": 10, "seed": 3, "accelerate": accelerate, "precision": precision}
             settings = Recipe(**{"lr": 1e-2, "batch": 8} | recipe)
-            gan = GAN(networks(data.shape), objective, settings, data.to(device), **how)
-        return GanLoop(gan.to(device))
+            iteration = Iteration(networks(data.shape), objective, settings, data.to(device), **how)
+        iteration.parts.to(device)
+        iteration.make_optimizers()
+        iteration.begin()
+        return TrainingLoop(iteration)
 
     return make
 
@@ -72,14 +75,13 @@ def images() -> Dataset:
 
 
 @pytest.fixture
-def state_of() -> Callable[[GAN], Tensor]:
+def state_of() -> Callable[[Iteration], Tensor]:
     """All that training changes, on the CPU: parameters, buffers, optimisers, streams, scalars."""
 
-    def state(gan: GAN) -> Tensor:
+    def state(iteration: Iteration) -> Tensor:
         size = len(torch.default_generator.get_state())  # what follows says that it is a GPU's
-        streams = [gan.stream(name).get_state()[:size] for name in gan.drawing]
-        gan.updates_on_device = None  # an eager one has none
-        changed = (*changing(gan), *streams, gan.scalars)
+        streams = [iteration.stream(name).get_state()[:size] for name in iteration.drawing]
+        changed = (*changing(iteration), *streams, iteration.scalars)
         return torch.cat([x.detach().cpu().double().flatten() for x in changed])
 
     return state

@@ -15,7 +15,7 @@ from lipbench.bench.metrics.catalog import load_extractor
 from lipbench.bench.metrics.images import ImageMetrics, Sizes
 from lipbench.bench.metrics.points import PointMetrics, w1_floor
 from lipbench.bench.metrics.stacked import StackedModes
-from lipbench.bench.perf.ways import GanLoop
+from lipbench.models.acceleration import TrainingLoop
 from lipbench.objectives import BUILTINS, Batch, NonSaturating, SpectralNorm, WeightClipping, conformance
 from lipbench.objectives.conformance import Status, machine
 from lipbench.objectives.conformance.trial import IMAGES, POINTS, Setting
@@ -103,16 +103,19 @@ def test_modes_of_stacked_digits_are_the_cpus(gpu: Any, digits: Tensor) -> None:
 
 
 @pytest.mark.parametrize("objective", [SpectralNorm, WeightClipping])
-def test_stability_is_the_cpus(gpu: Any, make_loop: Callable[..., GanLoop], objective: Any) -> None:
+def test_stability_is_the_cpus(gpu: Any, make_loop: Callable[..., TrainingLoop], objective: Any) -> None:
     found = []
     for device in DEVICES:
-        gan = make_loop(objective(), device).gan
-        GanLoop(gan).run(1)
-        real, fake = gan.draw_real(9), gan.draw_latent(9, "latent")
-        measured: dict[str, Any] = stability.critic_slopes(gan.critic, real, fake, gan.stream("evaluation"))
-        measured |= stability.singular_values(gan.critic, real) | stability.weight_histograms(gan.critic, real)
-        measured["norms"] = stability.gradient_norm(gan.generator), stability.weight_norm(gan.critic)
-        measured["rest"] = stability.mean_distance(real), stability.clipped_share(gan.critic, 0.01)
+        loop = make_loop(objective(), device)
+        loop.run(1)
+        iteration = loop.iteration
+        real, fake = iteration.draw(9)
+        measured: dict[str, Any] = stability.critic_slopes(iteration.critic, real, fake, iteration.stream("evaluation"))
+        measured |= stability.singular_values(iteration.critic, real) | stability.weight_histograms(
+            iteration.critic, real
+        )
+        measured["norms"] = stability.gradient_norm(iteration.generator), stability.weight_norm(iteration.critic)
+        measured["rest"] = stability.mean_distance(real), stability.clipped_share(iteration.critic, 0.01)
         found.append(measured)
     assert found[0] == found[1]
 

@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lipbench.bench.perf.ways import GanLoop
-from lipbench.models import GAN
+from lipbench.models import Iteration
+from lipbench.models.acceleration import TrainingLoop
 from lipbench.objectives import BUILTINS, Batch, GradientPenalty, NonSaturating, Objective, SpectralNorm
 from lipbench.objectives.capture_guard import CaptureGuard
 
-MakeLoop = Callable[..., GanLoop]
-State = Callable[[GAN], Tensor]
+MakeLoop = Callable[..., TrainingLoop]
+State = Callable[[Iteration], Tensor]
 CAPTURABLE = [name for name, cls in BUILTINS.items() if cls().capturable]
 RECIPES: dict[str, dict[str, Any]] = {
     "adam": {"ema": 0.9, "generator_batch": 12, "critic_lr": 2e-2, "n_critic": 2},
@@ -54,7 +54,7 @@ def test_graph_of_every_objective(gpu: Any, make_loop: MakeLoop, state_of: State
     eager, graph = (make_loop(BUILTINS[name](), "cuda", accelerate=how) for how in ("none", "graph"))
     eager.run(3)
     graph.run(3)
-    assert torch.equal(state_of(graph.gan), state_of(eager.gan))
+    assert torch.equal(state_of(graph.iteration), state_of(eager.iteration))
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
@@ -65,7 +65,7 @@ def test_graph_with_every_recipe(
     eager, graph = (make_loop(objective(), "cuda", accelerate=how, **RECIPES[recipe]) for how in ("none", "graph"))
     eager.run(4)
     graph.run(4)
-    assert torch.equal(state_of(graph.gan), state_of(eager.gan))
+    assert torch.equal(state_of(graph.iteration), state_of(eager.iteration))
 
 
 @pytest.mark.parametrize("optimizer", ["adam", pytest.param("rmsprop", marks=pytest.mark.slow)])
@@ -75,7 +75,7 @@ def test_graph_follows_a_rate_that_decays(gpu: Any, make_loop: MakeLoop, state_o
     eager, graph = (make_loop(SpectralNorm(), "cuda", accelerate=how, **recipe) for how in ("none", "graph"))
     eager.run(8)
     graph.run(8)
-    torch.testing.assert_close(state_of(graph.gan), state_of(eager.gan), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(state_of(graph.iteration), state_of(eager.iteration), rtol=1e-4, atol=1e-5)
 
 
 def test_graph_is_replayed_without_a_wait(gpu: Any, make_loop: MakeLoop) -> None:
@@ -83,7 +83,7 @@ def test_graph_is_replayed_without_a_wait(gpu: Any, make_loop: MakeLoop) -> None
     loop.run(1)
     with gpu:
         loop.run(3)
-    assert loop.gan.updates == 4
+    assert loop.iteration.updates == 4
 
 
 def test_graph_leaves_the_generators_last_gradients(gpu: Any, make_loop: MakeLoop) -> None:
@@ -91,7 +91,7 @@ def test_graph_leaves_the_generators_last_gradients(gpu: Any, make_loop: MakeLoo
     eager, graph = (make_loop(SpectralNorm(), "cuda", accelerate=how) for how in ("none", "graph"))
     eager.run(3)
     graph.run(3)
-    for a, b in zip(eager.gan.generator.parameters(), graph.gan.generator.parameters(), strict=True):
+    for a, b in zip(eager.iteration.generator.parameters(), graph.iteration.generator.parameters(), strict=True):
         assert a.grad is not None and b.grad is not None
         assert torch.equal(a.grad, b.grad)
 
@@ -116,4 +116,4 @@ def test_graph_that_reads_what_was_replaced_differs(
     eager, graph = (make_loop(Remembering(), "cuda", accelerate=how) for how in ("none", "graph"))
     eager.run(4)
     graph.run(4)
-    assert not torch.equal(state_of(graph.gan), state_of(eager.gan))
+    assert not torch.equal(state_of(graph.iteration), state_of(eager.iteration))

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from lipbench.bench.data import Dataset, load
-from lipbench.bench.perf.ways import GanLoop
-from lipbench.models import CHUNK, GAN, Networks
+from lipbench.models import CHUNK, Iteration, Networks
+from lipbench.models.acceleration import TrainingLoop
 from lipbench.models.dcgan import dcgan
 from lipbench.models.local_cnn import local_cnn
 from lipbench.models.mlp import mlp
@@ -30,8 +30,8 @@ from lipbench.objectives import (
 )
 from lipbench.objectives.slopes import POINTS
 
-MakeLoop = Callable[..., GanLoop]
-State = Callable[[GAN], Tensor]
+MakeLoop = Callable[..., TrainingLoop]
+State = Callable[[Iteration], Tensor]
 MAIN = {"minimax": Minimax, "wgan-clip": WeightClipping, "wgan-gp": GradientPenalty, "sn-gan": SpectralNorm}
 RECIPES: dict[str, dict[str, Any]] = {
     "adam, all options": {"ema": 0.9, "decay": "linear", "generator_batch": 12, "critic_lr": 2e-2, "n_critic": 2},
@@ -83,11 +83,11 @@ class Converting(NonSaturating):
         return x * float(x.detach().numpy().std())
 
 
-def same(here: GanLoop, there: GanLoop, state_of: State) -> None:
+def same(here: TrainingLoop, there: TrainingLoop, state_of: State) -> None:
     """Everything of the second lies on the GPU, and has the values of the first."""
-    lies = [*there.gan.parameters(), *there.gan.buffers(), there.gan.scalars]
+    lies = [*there.iteration.parts.parameters(), *there.iteration.parts.buffers(), there.iteration.scalars]
     assert {x.device for x in lies} == {torch.device("cuda:0")}
-    assert torch.equal(state_of(there.gan), state_of(here.gan))
+    assert torch.equal(state_of(there.iteration), state_of(here.iteration))
 
 
 @pytest.mark.parametrize("name", BUILTINS)
@@ -97,7 +97,7 @@ def test_iteration_of_every_objective(gpu: Any, make_loop: MakeLoop, state_of: S
     gpu.waits.clear()
     here.run(3)
     there.run(3)
-    assert there.gan.objective.capturable == (gpu.waits == [])
+    assert there.iteration.objective.capturable == (gpu.waits == [])
     same(here, there, state_of)
 
 
@@ -175,7 +175,7 @@ def test_iteration_with_penalties_at_every_place(gpu: Any, make_loop: MakeLoop, 
     gpu.waits.clear()
     here.run(2)
     there.run(2)
-    assert there.gan.objective.capturable == (gpu.waits == [])
+    assert there.iteration.objective.capturable == (gpu.waits == [])
     same(here, there, state_of)
 
 

@@ -44,7 +44,7 @@ class Hinge(nn.Module):
 @pytest.fixture
 def uncompiled(monkeypatch: pytest.MonkeyPatch) -> None:
     """The compiler leaves the traced graph as it is."""
-    monkeypatch.setattr(acceleration, "Compiled", lambda gan: Compiled(gan, lambda graph, inputs: graph))
+    monkeypatch.setattr(acceleration, "Compiled", lambda iteration: Compiled(iteration, lambda graph, inputs: graph))
 
 
 def values(*networks: nn.Module) -> Tensor:
@@ -62,7 +62,7 @@ def test_ways_of_a_gpu_do_the_work_of_the_raw_loop(gpu: Any, uncompiled: None, n
     expected = values(raw.generator, raw.critic)
     theirs = loops.pop("raw PyTorch loop")
     found = {"raw": values(theirs.generator, theirs.critic)}
-    found |= {name: values(loop.gan.generator, loop.gan.critic) for name, loop in loops.items()}
+    found |= {name: values(loop.iteration.generator, loop.iteration.critic) for name, loop in loops.items()}
     same = {name for name, x in found.items() if torch.equal(x, expected)}
     assert same == {"raw", ways.EAGER, "lipbench, eager, tf32", "lipbench, graph", "lipbench, graph, tf32"}
 

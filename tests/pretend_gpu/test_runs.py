@@ -87,7 +87,7 @@ class Pressed(Checkpointer):
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, *args: Any, **kwargs: Any) -> None:
         super().on_train_batch_end(trainer, pl_module, *args, **kwargs)
-        if pl_module.updates == 3:
+        if pl_module.iteration.updates == 3:
             raise KeyboardInterrupt
 
 

@@ -7,7 +7,7 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ....models.gan import stream_seed
+from ....models.iteration import stream_seed
 from ...config.recipes import STABILITY
 from ...config.suite import Evaluation
 from ...data.catalog import load

@@ -18,7 +18,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from ....models.gan import stream_seed
+from ....models.iteration import make_optimizer, stream_seed
 from ....models.recipe import Recipe
 from ....objectives.base import Batch, Objective, prepared
 from ....objectives.catalog import BUILTINS
@@ -95,7 +95,7 @@ class CriticRun:
     def train(self) -> tuple[nn.Module, list[Row]]:
         game, objective = self.fixed.game(self.seed), self.make_objective()
         critic = self._prepared(game, objective)
-        optimizer = self.recipe.make_optimizer(critic.parameters(), self.recipe.lr)
+        optimizer = make_optimizer(self.recipe, critic.parameters(), self.recipe.lr)
         curve: list[Row] = []
         for step in range(self.steps + 1):
             if step in self.marks:

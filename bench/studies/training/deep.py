@@ -12,7 +12,8 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from ....models.gan import GAN, stream_seed
+from ....models.gan import GAN
+from ....models.iteration import Iteration, stream_seed
 from ....models.mlp import mlp
 from ....models.networks import Networks, draw_latent
 from ....models.recipe import Recipe
@@ -64,11 +65,10 @@ class DeepRun:
         return nn.ModuleDict({"generator": pair.generator, "critic": prepared(self.make_objective(), pair.critic)})
 
     def train(self) -> tuple[nn.Module, list[Row]]:
-        module = GAN(
-            self.networks(), self.make_objective(), self.recipe, load(DATASET), steps=self.iterations, seed=self.seed
-        )
-        fit_double(module)
-        return nn.ModuleDict({"generator": module.generator, "critic": module.critic}), []
+        objective, data = self.make_objective(), load(DATASET)
+        iteration = Iteration(self.networks(), objective, self.recipe, data, steps=self.iterations, seed=self.seed)
+        fit_double(GAN(iteration))
+        return nn.ModuleDict({"generator": iteration.generator, "critic": iteration.critic}), []
 
     def critic(self, module: nn.Module) -> nn.Module:
         return module.get_submodule("critic")

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ....models.catalog import ARCHITECTURES
-from ....models.gan import stream_seed
+from ....models.iteration import stream_seed
 from ....models.networks import Networks, draw_latent
 from ....objectives.base import Batch
 from ...data.catalog import load

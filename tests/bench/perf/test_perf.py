@@ -54,10 +54,12 @@ def test_iteration_both_loops_end_with_the_same_weights(case: iteration.Case) ->
     """Bit for bit: otherwise the ratio would compare different work."""
     case = small(case)
     gan, raw = iteration.build(case, 3 * SMALL)
-    start = deepcopy(gan.generator), deepcopy(gan.critic)
+    start = deepcopy(gan.iteration.generator), deepcopy(gan.iteration.critic)
     iteration.interleave(gan, raw, SMALL)
-    assert gan.updates == 3 * SMALL
-    for first, ours, theirs in zip(start, (gan.generator, gan.critic), (raw.generator, raw.critic), strict=True):
+    assert gan.iteration.updates == 3 * SMALL
+    for first, ours, theirs in zip(
+        start, (gan.iteration.generator, gan.iteration.critic), (raw.generator, raw.critic), strict=True
+    ):
         assert not equal(first, ours)
         assert equal(ours, theirs)
 
@@ -67,7 +69,12 @@ def test_iteration_goal_is_on_the_case_that_the_goal_names() -> None:
     assert case.name == "wgan-gp, MLP 3×64"
     assert (case.recipe.batch, case.recipe.n_critic, case.goal) == (256, 5, Goal("≤", 1.08))
     gan, _ = iteration.build(case, 1)
-    assert [layer.out_features for layer in gan.critic.modules() if isinstance(layer, nn.Linear)] == [64, 64, 64, 1]
+    assert [layer.out_features for layer in gan.iteration.critic.modules() if isinstance(layer, nn.Linear)] == [
+        64,
+        64,
+        64,
+        1,
+    ]
 
 
 class Clock:
@@ -347,11 +354,11 @@ def test_ways_leave_out_what_fails_at_once_and_say_so(capsys: pytest.CaptureFixt
 @pytest.mark.parametrize("case", [iteration.CASES[1], ways.sngan(2, channels=2)], ids=["MLP", "CNN"])
 def test_ways_raw_and_eager_do_the_same_work(case: iteration.Case) -> None:
     data = ways.material(case.dataset, "cpu")
-    raw, eager = ways.raw_loop(case, data, "cpu"), ways.gan_loop(case, data, ways.Way(ways.EAGER), "cpu")
+    raw, eager = ways.raw_loop(case, data, "cpu"), ways.lipbench_loop(case, data, ways.Way(ways.EAGER), "cpu")
     for loop in (raw, eager):
         loop.run(2)
-    assert equal(raw.generator, eager.gan.generator)
-    assert equal(raw.critic, eager.gan.critic)
+    assert equal(raw.generator, eager.iteration.generator)
+    assert equal(raw.critic, eager.iteration.critic)
 
 
 def test_ways_on_a_gpu_have_graphs_and_each_precision() -> None:

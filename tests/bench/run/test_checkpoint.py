@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -101,7 +102,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     step = GAN.training_step
 
     def count(self: GAN, *arguments: Any) -> None:
-        made.append(self.updates)
+        made.append(self.iteration.updates)
         step(self, *arguments)
 
     monkeypatch.setattr(GAN, "training_step", count)
@@ -177,7 +178,7 @@ def test_checkpoint_brings_back_what_was_known_of_divergence(
 
 def write_at(step: int) -> Callable[..., None]:
     def hook(self: Checkpointer, trainer: Any, module: GAN, *rest: Any, **more: Any) -> None:
-        if module.updates == step:
+        if module.iteration.updates == step:
             self.write(trainer, step)
             raise KeyboardInterrupt
 
@@ -285,7 +286,8 @@ def test_checkpoint_is_never_unpickled_beyond_weights(
 class Module:
     """Stands for a game: only its counter is looked at."""
 
-    updates = 0
+    def __init__(self) -> None:
+        self.iteration = SimpleNamespace(updates=0)
 
 
 class Saver:
@@ -314,7 +316,7 @@ def test_checkpointer_waits_for_its_time(tmp_path: Path, monkeypatch: pytest.Mon
     seen = []
     for at in (130.0, 159.0, 161.0, 180.0, 220.0, 222.0):
         now = at
-        module.updates += 1
+        module.iteration.updates += 1
         checkpointer.on_train_batch_end(saver, module)  # pyright: ignore[reportArgumentType]
         seen.append(len(list(tmp_path.rglob("*.ckpt"))))
     assert seen == [0, 0, 1, 1, 1, 2]

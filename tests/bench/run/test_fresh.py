@@ -55,28 +55,30 @@ def test_noise_of_one_repeat_has_no_standard_deviation(make_run: Make) -> None:
 def _untrained(suite: Suite, folder: Path) -> tuple[Any, Quality]:
     (spec,) = expand(suite, RunContext(folder, suite_folder=folder))
     data = load(spec.dataset)
-    module = build(spec, data, folder)
-    return module, Quality(data, spec.evaluation, module.stream("evaluation"))
+    iteration = build(spec, data, folder).iteration
+    return iteration, Quality(data, spec.evaluation, iteration.stream("evaluation"))
 
 
 def test_measuring_again_repeats_itself_and_leaves_the_streams_alone(
     make_suite: Callable[..., Suite], tmp_path: Path
 ) -> None:
-    module, quality = _untrained(make_suite(), tmp_path)
-    module.generator.train()
-    before = module.stream("evaluation").get_state()
-    first, second = (measure_again(module, quality, 2) for _ in range(2))
+    iteration, quality = _untrained(make_suite(), tmp_path)
+    iteration.generator.train()
+    before = iteration.state()["streams"]
+    first, second = (measure_again(iteration, quality, 2) for _ in range(2))
     assert first == second
-    assert bool((module.stream("evaluation").get_state() == before).all())
-    assert module.generator.training and set(module.streams) == {"evaluation"}
+    after = iteration.state()["streams"]
+    assert after.keys() == before.keys() == {"evaluation"}
+    assert bool((after["evaluation"] == before["evaluation"]).all())
+    assert iteration.generator.training
 
 
 def test_images_get_an_extrapolated_distance_from_the_features_of_the_first_repeat(
     make_suite: Callable[..., Suite], tmp_path: Path
 ) -> None:
     suite = make_suite(datasets=["digits"], architectures=None, evaluation=EVALUATION | {"images": 400})
-    module, quality = _untrained(suite, tmp_path)
-    found = measure_again(module, quality, 2)
+    iteration, quality = _untrained(suite, tmp_path)
+    found = measure_again(iteration, quality, 2)
     n, bias = quality.n_fake, found["bias"]["fd"]
     assert bias["sizes"] == [n // 4, n // 3, n // 2, n]
     assert np.isclose(bias["values"][-1], found["evaluation_noise"]["fd"]["values"][0], rtol=1e-9)
@@ -87,6 +89,6 @@ def test_images_get_no_extrapolation_with_fewer_samples_than_features(
     make_suite: Callable[..., Suite], tmp_path: Path
 ) -> None:
     suite = make_suite(datasets=["digits"], architectures=None, evaluation=EVALUATION)
-    module, quality = _untrained(suite, tmp_path)
-    found = measure_again(module, quality, 2)
+    iteration, quality = _untrained(suite, tmp_path)
+    found = measure_again(iteration, quality, 2)
     assert found["bias"] == {} and found["evaluation_noise"]["fd"]["sd"] > 0

@@ -14,19 +14,19 @@ from lipbench.bench.data import load
 from lipbench.bench.run.evaluation import Evaluator
 from lipbench.bench.config.suite import Evaluation
 from lipbench.bench.run.train import Ticks
-from lipbench.models import ARCHITECTURES, GAN, Recipe
+from lipbench.models import ARCHITECTURES, GAN, Iteration, Recipe
 from lipbench.objectives import GradientPenalty
 
 class Watch(pl.Callback):
     seen = {}
     def on_train_batch_end(self, trainer, module, *args, **kwargs):
-        if module.updates in (2000, 6000, 10000):
+        if module.iteration.updates in (2000, 6000, 10000):
             pages = int(Path("/proc/self/statm").read_text().split()[1])
-            self.seen[module.updates] = pages * resource.getpagesize() / 2**20
+            self.seen[module.iteration.updates] = pages * resource.getpagesize() / 2**20
 
 data = load("8gaussians")
 networks = ARCHITECTURES["mlp"](data.shape, width=8, depth=2)
-gan = GAN(networks, GradientPenalty(), Recipe(batch=16, ema=0.9), data, steps=10000, seed=0)
+gan = GAN(Iteration(networks, GradientPenalty(), Recipe(batch=16, ema=0.9), data, steps=10000, seed=0))
 asked = Evaluation(count=20, points=50, mode_points=100).model_dump()
 trainer = pl.Trainer(accelerator="cpu", max_epochs=1, logger=False, enable_checkpointing=False,
                      enable_progress_bar=False, enable_model_summary=False,

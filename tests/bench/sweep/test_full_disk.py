@@ -42,7 +42,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     step = GAN.training_step
 
     def count(self: GAN, *arguments: Any) -> None:
-        made.append((self.objective.name, self.updates))
+        made.append((self.iteration.objective.name, self.iteration.updates))
         step(self, *arguments)
 
     monkeypatch.setattr(GAN, "training_step", count)

@@ -6,7 +6,7 @@ import pandas as pd
 import torch
 from matplotlib.figure import Figure
 
-from .....models.gan import stream_seed
+from .....models.iteration import make_optimizer, stream_seed
 from .....models.networks import Networks, draw_latent
 from .....models.recipe import Recipe
 from .....objectives.base import Batch, Objective
@@ -76,7 +76,7 @@ def pair(made: Networks, objective: Objective, device: str, seed: int) -> Pair:
     with torch.no_grad():
         like = made.generator(draw_latent(made, RECIPE.batch, rng))
     real = torch.rand(like.shape, generator=rng, device=device).mul_(2).sub_(1)
-    return Pair(made, player, RECIPE.make_optimizer(made.generator.parameters(), RECIPE.lr), real, rng)
+    return Pair(made, player, make_optimizer(RECIPE, made.generator.parameters(), RECIPE.lr), real, rng)
 
 
 def plot(measurements: pd.DataFrame) -> Figure:

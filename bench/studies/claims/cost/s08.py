@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from .....models.catalog import ARCHITECTURES
-from .....models.gan import stream_seed
+from .....models.iteration import stream_seed
 from .....models.networks import draw_latent
 from .....models.recipe import Recipe
 from .....objectives.base import Batch

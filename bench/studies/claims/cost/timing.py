@@ -11,6 +11,7 @@ import torch
 from matplotlib.axes import Axes
 from torch import nn
 
+from .....models.iteration import make_optimizer
 from .....models.recipe import Recipe
 from .....objectives.base import Batch, Objective, prepared
 from .....objectives.game import critic_step
@@ -50,7 +51,7 @@ class Player:
 def prepare(critic: nn.Module, objective: Objective, recipe: Recipe) -> Player:
     """The critic as the objective wants it, with an optimiser."""
     critic = prepared(objective, critic)
-    return Player(objective, critic, recipe.make_optimizer(critic.parameters(), recipe.lr))
+    return Player(objective, critic, make_optimizer(recipe, critic.parameters(), recipe.lr))
 
 
 def race(steps: Mapping[str, Callable[[], object]], rounds: int, device: str = "cpu") -> dict[str, float]:
