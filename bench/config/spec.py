@@ -112,7 +112,7 @@ class Folders(Protocol):
 
     @property
     def suite_folder(self) -> Path:
-        """Of the suite file: where plug-ins given by a relative path are looked for first."""
+        """Of the suite file: where plug-ins and pictures given by a relative path are looked for."""
         ...
 
     @property
@@ -126,7 +126,8 @@ def expand(suite: Suite, context: Folders) -> list[RunSpec]:
     for entry in suite.recipe:
         check_recipe(entry, _names(suite, context.suite_folder), f"{suite.where}: recipe")
     specs = [_resolve(suite, context, cell) for cell in suite.cells()]
-    contents = {name: user_content(name, context.data) for name in {spec.dataset for spec in specs}}
+    names = {spec.dataset for spec in specs}
+    contents = {name: user_content(name, context.data, context.suite_folder) for name in names}
     specs = [replace(spec, content=contents[spec.dataset]) for spec in specs]
     seen: dict[tuple[object, ...], RunSpec] = {}
     for spec in specs:

@@ -60,12 +60,13 @@ DOWNLOADS: "Registry[Callable[[Path], None]]" = Registry(
 )
 
 
-def load(name: str, data_dir: Path | None = None) -> "Dataset":
+def load(name: str, data_dir: Path | None = None, suite_folder: Path | None = None) -> "Dataset":
     """The dataset of that name, on the CPU; `folder:PATH` is a user's own (see `pictures.folder`).
 
     Args:
         name: one of DATASETS, or `folder:PATH?size=…`.
         data_dir: the folder of those kept in files, ~/.cache/lipbench if None.
+        suite_folder: where a relative PATH is looked for behind `data_dir`, and before the working directory.
 
     Raises:
         BadInput: for an unknown name, and for a folder or file that is missing or corrupt. Nothing is downloaded.
@@ -75,7 +76,7 @@ def load(name: str, data_dir: Path | None = None) -> "Dataset":
         return DATASETS[name](data_dir)
     from .pictures import folder
 
-    return folder(name, data_dir)
+    return folder(name, data_dir, suite_folder)
 
 
 def download(name: str, data_dir: Path | None = None) -> None:
@@ -109,13 +110,13 @@ def found_name(name: str, data_dir: Path | None = None) -> str:
     return "cifar10-jpeg" if only_jpeg(data_dir) else name
 
 
-def user_content(name: str, data_dir: Path | None = None) -> str | None:
+def user_content(name: str, data_dir: Path | None = None, suite_folder: Path | None = None) -> str | None:
     """A hash of what lies in a user's own `folder:PATH`; None for the known data sets, whose files are checked."""
     if not is_pictures(name):
         return None
     from .pictures import content_of
 
-    return content_of(name, data_dir)
+    return content_of(name, data_dir, suite_folder)
 
 
 def is_pictures(name: str) -> bool:

@@ -37,7 +37,7 @@ SPLITS = {"train": False, "training": False} | dict.fromkeys(
 SHARE = 5  # without such folders, one picture in five is held out, by a hash of its name
 
 
-def folder(name: str, data_dir: Path | None = None) -> Dataset:
+def folder(name: str, data_dir: Path | None = None, suite_folder: Path | None = None) -> Dataset:
     """The pictures in a folder, .zip or .tar(.gz, .xz, …) archive, at any depth; `name` is `folder:PATH?OPTION=…&…`.
 
     Subfolders `train` and `test` (or `val`, see SPLITS) are the split if both are there; else one picture in five,
@@ -48,16 +48,31 @@ def folder(name: str, data_dir: Path | None = None) -> Dataset:
     or with only one that is held out.
     """
     path, form = parse(name)
-    return read_pictures(name, _place(path, data_dir), form, f"pictures in {path}")
+    tried = [place / path for place in _places(data_dir, suite_folder)]
+    where = base_of(name, data_dir, suite_folder) / path
+    if not os.path.exists(where):  # unlike Path.exists, of a name that is too long as well
+        raise BadInput(f"{name}: there is no folder or archive {' or '.join(str(p) for p in dict.fromkeys(tried))}")
+    return read_pictures(name, where, form, f"pictures in {where}")
 
 
-def content_of(name: str, data_dir: Path | None = None) -> str | None:
+def base_of(name: str, data_dir: Path | None = None, suite_folder: Path | None = None) -> Path:
+    """Where a relative PATH begins: the first of data folder, suite's folder and working directory that has it."""
+    path = parse(name)[0]
+    places = _places(data_dir, suite_folder)
+    return next((place for place in places if os.path.exists(place / path)), places[-1])
+
+
+def _places(data_dir: Path | None, suite_folder: Path | None) -> list[Path]:
+    return [place for place in (data_dir, suite_folder, Path()) if place is not None]
+
+
+def content_of(name: str, data_dir: Path | None = None, suite_folder: Path | None = None) -> str | None:
     """A hash of the pictures' names and sizes in bytes, in a folder or an archive; None where there are none.
 
     Not of times, which a copy changes, and not of the pixels, for which every file would have to be read.
     Raises BadInput for an archive that cannot be read.
     """
-    where = _place(parse(name)[0], data_dir)
+    where = base_of(name, data_dir, suite_folder) / parse(name)[0]
     if not os.path.exists(where):
         return None
     told = [entry for entry in listed(name, where) if not is_hidden(entry[0])]
@@ -85,8 +100,6 @@ def parse(name: str) -> tuple[Path, Format]:
 
 def read_pictures(name: str, where: Path, form: Format, source: str, extractor: str | None = None) -> Dataset:
     """The pictures at `where` as a Dataset. Raises BadInput."""
-    if not os.path.exists(where):  # unlike Path.exists, of a name that is too long as well
-        raise BadInput(f"{name}: there is no folder or archive {where}")
     try:
         found = decoded("folder", [where.resolve(), *fingerprint(name, where)], form, _pictures(name, where))
     except BadInput:  # is a ValueError too, and has said all
@@ -104,10 +117,6 @@ def read_pictures(name: str, where: Path, form: Format, source: str, extractor: 
     test = found.test if len(found.test) else None
     default = extractor or ("mnist-cnn" if form.channels == 1 else "efficientnet-lite0")
     return Dataset(name, tuple(found.train.shape[1:]), found.train, test, labels, None, default, about)
-
-
-def _place(path: Path, data_dir: Path | None) -> Path:
-    return path if path.is_absolute() or data_dir is None else data_dir / path
 
 
 class _Layout:

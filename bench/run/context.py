@@ -18,7 +18,7 @@ class RunContext:
         checkpoint_seconds: time between two checkpoints of a run.
         weights: file of the extractor inception; None: torch hub's cache.
         data: folder of the data sets kept in files; None: ~/.cache/lipbench.
-        suite_folder: where plug-ins given by a relative path are looked for first.
+        suite_folder: where plug-ins and pictures given by a relative path are looked for before the working directory.
 
     Raises:
         BadInput: for a negative time between checkpoints.

@@ -156,6 +156,7 @@ _EMPTY: dict[str, Any] = {
     "metrics": None,
     "floors": None,
     "protocol": None,
+    "data": None,
     "evaluation_noise": None,
     "bias": None,
     "traceback": None,
@@ -213,9 +214,9 @@ def skip_reason(spec: RunSpec, data: Dataset, suite_folder: Path) -> str | None:
 def _skip_or_train(spec: RunSpec, context: RunContext, folder: Path) -> dict[str, Any]:
     if context.device != "cpu":
         gc.collect()  # module and trainer of the run before refer to each other, and hold the device's memory
-    if user_content(spec.dataset, context.data) != spec.content:
+    if user_content(spec.dataset, context.data, context.suite_folder) != spec.content:
         raise BadInput(f"{spec.dataset}: the pictures have changed since the sweep began; run the suite again")
-    data = load(spec.dataset, context.data).to(context.device)
+    data = load(spec.dataset, context.data, context.suite_folder).to(context.device)
     _wait_for_room(spec, data, context)
     reason = skip_reason(spec, data, context.suite_folder)
     if reason is not None:
@@ -307,6 +308,7 @@ def _result(spec: RunSpec, module: GAN, evaluator: Evaluator) -> dict[str, Any]:
         "metrics": summarise(pd.DataFrame(evaluator.history), spec.steps),
         "floors": evaluator.quality.floors,
         "protocol": evaluator.quality.protocol,
+        "data": evaluator.data.source,
         **again,
         "seconds_per_iteration": (evaluator.train_seconds - preparation_seconds) / max(1, iteration.updates),
         "preparation_seconds": preparation_seconds,

@@ -24,7 +24,7 @@ def check_suite(suite: Suite, specs: Sequence[RunSpec], context: RunContext, con
     check_device(suite.accelerate, suite.precision, context.device)
     _check_loggers(context)
     for dataset in dict.fromkeys(spec.dataset for spec in specs):
-        data = load(dataset, context.data)
+        data = load(dataset, context.data, context.suite_folder)
         _check_networks(suite, [spec for spec in specs if spec.dataset == dataset], data)
         _check_evaluation(suite, data, context.weights)
         if data.is_images:

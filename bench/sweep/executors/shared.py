@@ -3,11 +3,11 @@
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from ...config.plugins import absolute
 from ...config.spec import RunSpec
 from ...data.catalog import is_pictures
+from ...data.pictures import base_of
 from ...records.store import Store
 from ...run.context import RunContext
 from ...run.train import attempts
@@ -19,8 +19,8 @@ POLL = 1.0  # seconds between two looks at the folder
 def portable(spec: RunSpec, context: RunContext) -> tuple[RunSpec, RunContext]:
     """The same with absolute paths: a worker elsewhere has another working directory."""
     data = context.data
-    if data is None and is_pictures(spec.dataset):
-        data = Path()  # where a relative path of theirs begins
+    if is_pictures(spec.dataset):
+        data = base_of(spec.dataset, data, context.suite_folder)
     folders = {"folder": context.folder, "suite_folder": context.suite_folder, "data": data, "weights": context.weights}
     absolutes = {name: folder and folder.absolute() for name, folder in folders.items()}
     target = absolute(spec.objective_target, context.suite_folder)

@@ -104,6 +104,10 @@ def test_spec_identity_changes_with_the_pictures_in_a_folder_and_not_with_their_
     (tmp_path / "b.png").rename(tmp_path / "c.png")
     assert len({first, second, third, identity()}) == 4
     assert one(datasets=[f"folder:{tmp_path}?size=32"]).record()["content"]
+    assert (
+        one(tmp_path.parent, datasets=[f"folder:{tmp_path.name}"]).content
+        == one(datasets=[f"folder:{tmp_path}"]).content
+    )
     assert "content" not in one().record()
     assert "content" not in one().identity
 

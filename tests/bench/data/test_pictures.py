@@ -2,6 +2,7 @@
 
 import io
 import re
+import shutil
 import tarfile
 import weakref
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ import pytest
 import torch
 from PIL import Image
 
-from lipbench.bench.data import decoded, load
+from lipbench.bench.data import decoded, load, user_content
 from lipbench.bench.data.decoded import Picture
 from lipbench.bench.data.decoding import Format
 from lipbench.bench.data.pictures import parse
@@ -391,3 +392,20 @@ def test_data_without_a_home_say_what_to_set(tmp_path: Path, monkeypatch: pytest
     for name in (f"folder:{tmp_path}", "mnist"):
         with pytest.raises(BadInput, match="set HOME"):
             load(name)
+
+
+def test_folder_is_looked_for_below_the_data_then_beside_the_suite_then_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = [tmp_path / name for name in ("data", "suite", "here")]
+    for place in places:
+        write(place / "photos", ["a/1.png", "a/2.png", "a/3.png", f"{place.name}.png"])
+    monkeypatch.chdir(places[-1])
+    for place in places:
+        data = load("folder:photos", *places[:2])
+        assert f"{Path('photos') if place.name == 'here' else place / 'photos'}:" in data.source
+        assert user_content("folder:photos", *places[:2]) == user_content(f"folder:{place}/photos")
+        shutil.rmtree(place / "photos")
+    with pytest.raises(BadInput, match=f"no folder or archive {places[0]}/photos or {places[1]}/photos or photos$"):
+        load("folder:photos", *places[:2])
+    assert user_content("folder:photos", *places[:2]) is None

@@ -402,6 +402,24 @@ def test_run_on_pictures_that_have_changed_since_it_was_planned_has_failed(
     assert "the pictures have changed since the sweep began" in result["reason"]
 
 
+def test_run_on_pictures_beside_the_suite_file_records_what_was_done_to_them_and_is_the_same_elsewhere(
+    make_suite: MakeSuite, context: RunContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "home", lambda: tmp_path / "home")
+    suite = make_suite(datasets=["folder:photos?size=8&channels=1"], architectures=["dcgan"], steps=1)
+    ids = []
+    for place in ("here", "there"):
+        (tmp_path / place / "photos").mkdir(parents=True)
+        for i in range(30):
+            Image.new("RGBA", (4, 4), (0, 0, 0, 8 * i)).save(tmp_path / place / "photos" / f"{i}.png")
+        moved = replace(context, suite_folder=tmp_path / place)
+        (spec,) = expand(suite, moved)
+        ids.append(spec.id)
+    assert ids[0] == ids[1]
+    result = run(spec, moved)
+    assert "29 drawn on white where transparent, " in result["data"]
+
+
 def test_run_that_was_begun_on_another_kind_of_device_keeps_its_checkpoints(
     make_suite: MakeSuite, context: RunContext
 ) -> None:

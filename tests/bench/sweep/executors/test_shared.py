@@ -29,7 +29,9 @@ def test_portable_paths_mean_the_same_in_any_working_directory(
         tmp_path / "w.pt",
     )
     assert there.data == tmp_path  # where a relative path of pictures begins
-    _, named = portable(pictures, replace(context, data=Path("data")))
-    assert named.data == tmp_path / "data"
+    for place in ("suites", "data"):
+        (tmp_path / place / "photos").mkdir(parents=True)
+        _, named = portable(pictures, replace(context, data=Path("data")))
+        assert named.data == tmp_path / place
     kept, usual = portable(spec, context)
     assert (kept, usual.data) == (spec, None)
