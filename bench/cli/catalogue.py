@@ -11,7 +11,7 @@ from ...models.catalog import ARCHITECTURES
 from ...objectives.catalog import BUILTINS
 from ...objectives.loss_catalog import LOSSES
 from ...objectives.registry import Registry
-from ..config.plugins import find_objective, objective_names
+from ..config.entry_points import objective_names
 from ..config.recipes import RECIPES
 from ..config.suite import SUITES, suite_names
 from ..data.catalog import DATASETS, DOWNLOADS, PREFIX
@@ -31,12 +31,15 @@ def _registered(registry: "Registry[object]") -> Rows:
 
 
 def _objectives() -> Rows:
-    rows: Rows = []
-    for name, where in objective_names().items():
-        built_in = name in BUILTINS
-        reference = BUILTINS.about(name, "reference") if built_in else find_objective(name).cls.reference
-        rows.append((name, f"{reference} ({where})"))
-    return rows
+    return [(name, f"{_reference(name)} ({where})") for name, where in objective_names().items()]
+
+
+def _reference(name: str) -> str:
+    if name in BUILTINS:
+        return BUILTINS.about(name, "reference")
+    from ..config.plugins import find_objective  # imports torch, as the plug-in itself does
+
+    return find_objective(name).cls.reference
 
 
 def _datasets() -> Rows:

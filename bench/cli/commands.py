@@ -65,12 +65,14 @@ def run(
         return 0
 
     from ..config.suite import load_suite
+
+    loaded, folder = load_suite(suite, overrides)  # a mistake in it need not wait for torch
+
     from ..run.context import RunContext
     from ..sweep.downloads import fetch
     from ..sweep.executors import Limits, Options, choose
     from ..sweep.runner import Runner, sweep
 
-    loaded, folder = load_suite(suite, overrides)
     if download:
         fetch(loaded.datasets, data, loaded.evaluation.extractor, weights)
     options = Options(jobs, device, Limits(retries, time_limit), address, gpus_per_run, slurm or ())
@@ -132,14 +134,15 @@ def tune(
         checkpoint_seconds: time between two checkpoints of a run, from which an interrupted one goes on.
     """
     from ..config.suite import load_suite
+
+    loaded, folder = load_suite(suite, [*(set or []), *([f"seeds={seeds}"] if seeds is not None else [])])
+
     from ..run.context import RunContext
     from ..sweep.downloads import fetch
     from ..sweep.executors import Options, choose
     from ..sweep.runner import Runner
     from ..tuning import tune as search
 
-    overrides = [*(set or []), *([f"seeds={seeds}"] if seeds is not None else [])]
-    loaded, folder = load_suite(suite, overrides)
     if download:
         fetch(loaded.datasets, data, loaded.evaluation.extractor, weights)
     choice = choose("local", Options(jobs, device))

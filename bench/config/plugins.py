@@ -8,8 +8,6 @@ import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,8 +17,7 @@ from pydantic import ConfigDict, PydanticUndefinedAnnotation, PydanticUserError,
 from ...objectives.base import API_VERSION, Objective
 from ...objectives.catalog import BUILTINS
 from ...objectives.errors import BadInput, unknown
-
-GROUP = "lipbench.objectives"
+from .entry_points import objective_names, plugged_in, provider
 
 
 @dataclass(frozen=True)
@@ -33,11 +30,6 @@ class ResolvedObjective:
     target: str
     cls: type[Objective]
     source: str | None = None
-
-
-def objective_names() -> dict[str, str]:
-    """Every name that needs no path → where it comes from. Raises BadInput if two packages claim one name."""
-    return {name: "built in" for name in BUILTINS} | {name: _provider(p) for name, p in _plugins().items()}
 
 
 def find_objective(target: str, folder: Path | None = None) -> ResolvedObjective:
@@ -133,28 +125,8 @@ def _recordable(value: Any) -> bool:
     return True
 
 
-@cache
-def _installed() -> tuple[EntryPoint, ...]:
-    # Some ten milliseconds a look, and a sweep looks once for each run.
-    return tuple(entry_points(group=GROUP))
-
-
-def _plugins() -> dict[str, EntryPoint]:
-    found: dict[str, EntryPoint] = {}
-    for point in _installed():
-        other = "built in" if point.name in BUILTINS else _provider(found[point.name]) if point.name in found else None
-        if other is not None:
-            raise BadInput(f"two objectives are called '{point.name}': {other}, and {_provider(point)}; uninstall one")
-        found[point.name] = point
-    return found
-
-
-def _provider(point: EntryPoint) -> str:
-    return f"from the package {point.dist.name if point.dist else point.value}"
-
-
 def _named(name: str) -> object:
-    plugins = _plugins()
+    plugins = plugged_in()
     if name in BUILTINS:
         return BUILTINS[name]
     if name.endswith(".py"):
@@ -164,7 +136,7 @@ def _named(name: str) -> object:
     try:
         return plugins[name].load()
     except (Exception, SystemExit) as error:  # somebody else's code: whatever it raises is the user's one line
-        raise BadInput(f"objective '{name}' {_provider(plugins[name])} cannot be imported: {_told(error)}") from error
+        raise BadInput(f"objective '{name}' {provider(plugins[name])} cannot be imported: {_told(error)}") from error
 
 
 def _import(module: str, target: str) -> ModuleType:

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from lipbench.bench.config import plugins
-from lipbench.bench.config.plugins import bind_arguments, build_objective, find_objective, objective_names
+from lipbench.bench.config import entry_points
+from lipbench.bench.config.entry_points import objective_names
+from lipbench.bench.config.plugins import bind_arguments, build_objective, find_objective
 from lipbench.bench.studies.claims.training_advice.batch_norm import PenaltyThroughBatchNorm, PenaltyWithNorms
 from lipbench.objectives import BUILTINS, BadInput, GradientPenalty, Minimax, SpectralNorm
 
@@ -31,12 +32,12 @@ def forget_modules() -> Iterator[None]:
 def install(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., None]:
     """Pretends that packages with these entry points, name → value, are installed; importable from tmp_path."""
     monkeypatch.syspath_prepend(tmp_path)
-    request.addfinalizer(plugins._installed.cache_clear)
+    request.addfinalizer(entry_points.installed.cache_clear)
 
     def pretend(*points: tuple[str, str]) -> None:
-        found = [EntryPoint(name, value, plugins.GROUP) for name, value in points]
-        monkeypatch.setattr(plugins, "entry_points", lambda group: found if group == plugins.GROUP else [])
-        plugins._installed.cache_clear()
+        found = [EntryPoint(name, value, entry_points.GROUP) for name, value in points]
+        monkeypatch.setattr(entry_points, "entry_points", lambda group: found if group == entry_points.GROUP else [])
+        entry_points.installed.cache_clear()
 
     return pretend
 
