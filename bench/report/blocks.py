@@ -1,6 +1,6 @@
 """Groups records into blocks within which objectives are comparable, and refuses to mix what must not be mixed.
 
-A block is dataset × architecture × recipe; a cell is one objective in it, with all its seeds. The printed tables, the
+A block is dataset × architecture × recipe; a group is one objective in it, with all its seeds. The printed tables, the
 plots and the page all start from here.
 """
 
@@ -20,14 +20,14 @@ from .intervals import range_notes
 from .published import published_on
 from .statistics import MIN_SEEDS, Estimate, estimate, median
 
-_SAME_IN_A_CELL = (
+_SAME_IN_A_GROUP = (
     *("loss", "objective_spec", "architecture_spec", "recipe_spec", "steps", "evaluation"),
     *("accelerate", "precision"),
 )
 
 
 @dataclass(frozen=True)
-class Cell:
+class Group:
     """The runs of one objective in one block, by seed."""
 
     objective: str
@@ -72,7 +72,7 @@ class Block:
     """What was run on one dataset with one architecture under one recipe."""
 
     key: tuple[str, str, str]
-    cells: tuple[Cell, ...]
+    groups: tuple[Group, ...]
     protocol: Mapping[str, Any]
 
     @property
@@ -85,7 +85,7 @@ class Block:
 
     @property
     def runs(self) -> list[RunRecord]:
-        return [run for cell in self.cells for run in cell.runs]
+        return [run for group in self.groups for run in group.runs]
 
     @cached_property
     def quantities(self) -> list[Quantity]:
@@ -111,16 +111,16 @@ class Block:
     @cached_property
     def estimates(self) -> dict[tuple[str, str], Estimate]:
         """Median and interval by (objective, metric); computed once, for it costs a bootstrap each."""
-        return {(cell.objective, q.key): cell.estimate(q) for cell in self.cells for q in self.quantities}
+        return {(group.objective, q.key): group.estimate(q) for group in self.groups for q in self.quantities}
 
     @property
     def seed_counts(self) -> list[int]:
         """How many seeds have a value, for each estimate that the printed tables show; 0 where none has."""
-        return [self.estimates[cell.objective, q.key].n for cell in self.cells for q in self.quality]
+        return [self.estimates[group.objective, q.key].n for group in self.groups for q in self.quality]
 
     def best(self, metric: Quantity) -> list[str]:
         """The objectives with the best median: none if the metric has no direction, or nothing tells them apart."""
-        found = {cell.objective: self.estimates[cell.objective, metric.key].value for cell in self.cells}
+        found = {group.objective: self.estimates[group.objective, metric.key].value for group in self.groups}
         finite = {objective: value for objective, value in found.items() if math.isfinite(value)}
         if metric.better is None or len(found) < 2 or not finite:
             return []
@@ -132,18 +132,18 @@ class Block:
 def make_blocks(records: Sequence[RunRecord], suite: Mapping[str, Any] | None = None) -> list[Block]:
     """The blocks, with objectives and datasets in the suite's order.
 
-    Raises BadInput if a block would mix protocols, or a cell runs of different settings or the same seed twice.
+    Raises BadInput if a block would mix protocols, or a group runs of different settings or the same seed twice.
     """
     blocks = []
     for key in sorted({record.block for record in records}, key=_ranking(suite, "datasets", lambda k: k[0])):
         inside = [record for record in records if record.block == key]
         order = objective_order(inside, suite)
-        cells = tuple(Cell(o, tuple(sorted((r for r in inside if r.objective == o), key=_by_seed))) for o in order)
-        for cell in cells:
-            _check_cell(key, cell)
-        blocks.append(Block(key, cells, {}))
+        groups = tuple(Group(o, tuple(sorted((r for r in inside if r.objective == o), key=_by_seed))) for o in order)
+        for group in groups:
+            _check_group(key, group)
+        blocks.append(Block(key, groups, {}))
     protocols = {dataset: _protocol(dataset, records) for dataset in {record.block[0] for record in records}}
-    return [Block(block.key, block.cells, protocols[block.dataset]) for block in blocks]
+    return [Block(block.key, block.groups, protocols[block.dataset]) for block in blocks]
 
 
 def objective_order(records: Sequence[RunRecord], suite: Mapping[str, Any] | None = None) -> list[str]:
@@ -196,14 +196,14 @@ def _evaluation_noise(blocks: Sequence[Block]) -> str:
     """Such as "W1 0.011 on 8gaussians, FD(mnist-cnn) 0.31 on mnist5k": the first quality metric of each dataset."""
     found: dict[tuple[str, str], list[float]] = {}
     for block in (b for b in blocks if b.quality):
-        sds = [evaluation_sd(cell, block.quality[0]) for cell in block.cells]
+        sds = [evaluation_sd(group, block.quality[0]) for group in block.groups]
         found.setdefault((block.quality[0].name, block.dataset), []).extend(sd for sd in sds if sd is not None)
     return ", ".join(f"{name} {number(median(sds), 2)} on {dataset}" for (name, dataset), sds in found.items() if sds)
 
 
-def evaluation_sd(cell: Cell, metric: Quantity) -> float | None:
-    """Sd of one evaluation of a generator, pooled over the cell's runs: sds of few repeats are mostly too low."""
-    sds = [run.evaluation_noise.get(metric.key, {}).get("sd") for run in cell.measured]
+def evaluation_sd(group: Group, metric: Quantity) -> float | None:
+    """Sd of one evaluation of a generator, pooled over the group's runs: sds of few repeats are mostly too low."""
+    sds = [run.evaluation_noise.get(metric.key, {}).get("sd") for run in group.measured]
     squares = [sd**2 for sd in sds if sd is not None]
     return (sum(squares) / len(squares)) ** 0.5 if squares else None
 
@@ -247,17 +247,17 @@ def natural(text: str) -> list[tuple[bool, int, str]]:
     return [(not part.isdigit(), int(part) if part.isdigit() else 0, part) for part in re.split(r"(\d+)", text) if part]
 
 
-def _check_cell(key: tuple[str, str, str], cell: Cell) -> None:
+def _check_group(key: tuple[str, str, str], group: Group) -> None:
     """Two runs at one seed, or seeds run with different settings: a changed suite in an old folder."""
-    where, first = f"{cell.objective} on {' · '.join(key)}", cell.runs[0]
-    for name in _SAME_IN_A_CELL:
-        other = next((run for run in cell.runs if run.spec.get(name) != first.spec.get(name)), None)
+    where, first = f"{group.objective} on {' · '.join(key)}", group.runs[0]
+    for name in _SAME_IN_A_GROUP:
+        other = next((run for run in group.runs if run.spec.get(name) != first.spec.get(name)), None)
         if other is not None:
             raise BadInput(
                 f"runs {first.id} and {other.id} ({where}) differ in {difference(name, first.spec, other.spec)}: "
                 "a table must not mix them; remove those of one setting, or use another folder"
             )
-    for run, following in zip(cell.runs, cell.runs[1:], strict=False):
+    for run, following in zip(group.runs, group.runs[1:], strict=False):
         if run.seed == following.seed:
             raise BadInput(f"runs {run.id} and {following.id} are both seed {run.seed} of {where}; remove one of them")
 

@@ -13,7 +13,7 @@ from rich.text import Text
 from ..records.files import write
 from ..records.quantities import number
 from ..records.reader import RunRecord
-from .folder_comparison import CellPair, MetricPair, Pairing, pair_folders
+from .folder_comparison import GroupPair, MetricPair, Pairing, pair_folders
 from .intervals import interval_text, range_notes
 from .markup import markdown_escape, markdown_list, markdown_table
 from .statistics import MIN_SEEDS
@@ -39,20 +39,20 @@ def compare_folders(first: Path, second: Path, out: Path | None = None, console:
 
 
 def compare_table(found: Pairing) -> pd.DataFrame:
-    """A row per shared cell and metric: medians and intervals in both, the seed-paired difference, the sign test.
+    """A row per shared group and metric: medians and intervals in both, the seed-paired difference, the sign test.
 
     A positive difference means that the second folder is better.
     """
-    rows = [_row(cell, pair) for cell in found.cells for pair in cell.metrics]
+    rows = [_row(group, pair) for group in found.groups for pair in group.metrics]
     return pd.DataFrame(rows, columns=None if rows else pd.Index([*_FACTORS, "objective", "metric"]))
 
 
 _FACTORS = ("dataset", "architecture", "recipe")
 
 
-def _row(cell: CellPair, pair: MetricPair) -> dict[str, Any]:
-    row: dict[str, Any] = dict(zip(_FACTORS, cell.key, strict=True))
-    row |= {"objective": cell.first.objective, "metric": pair.metric.key}
+def _row(group: GroupPair, pair: MetricPair) -> dict[str, Any]:
+    row: dict[str, Any] = dict(zip(_FACTORS, group.key, strict=True))
+    row |= {"objective": group.first.objective, "metric": pair.metric.key}
     row |= {"first_seeds": pair.first.n, "second_seeds": pair.second.n, "shared_seeds": pair.comparison.pairs}
     estimates = {"first": pair.first, "second": pair.second, "difference": pair.comparison.difference}
     for name, estimate in estimates.items():
@@ -70,15 +70,15 @@ def compare_notes(found: Pairing, most: int | None = None) -> list[str]:
         f"Medians over the seeds of each folder. {second} better by: median over the shared seeds of the paired "
         "difference, positive where it is better; in brackets 95 % bootstrap intervals over seeds.",
     ]
-    pairs = [pair for cell in found.cells for pair in cell.metrics]
+    pairs = [pair for group in found.groups for pair in group.metrics]
     if any(pair.comparison.pairs < MIN_SEEDS for pair in pairs):
         lines.append(
             f"No interval where fewer than {MIN_SEEDS} seeds are shared: too few to say anything about spread."
         )
     lines += range_notes(e.n for pair in pairs for e in (pair.first, pair.second, pair.comparison.difference))
-    for cell in (c for c in found.cells if c.settings):
-        where = f"{cell.first.objective} on {' · '.join(cell.key)}"
-        lines.append(f"{where} is not the same in both: {'; '.join(cell.settings)}.")
+    for group in (c for c in found.groups if c.settings):
+        where = f"{group.first.objective} on {' · '.join(group.key)}"
+        lines.append(f"{where} is not the same in both: {'; '.join(group.settings)}.")
     if found.codes[0] != found.codes[1]:
         lines.append(f"Code: {', '.join(found.codes[0])} in {first}, {', '.join(found.codes[1])} in {second}.")
     return lines
@@ -125,15 +125,15 @@ def _headings(found: Pairing) -> list[str]:
 def _printed(found: Pairing) -> Mapping[str, list[list[str]]]:
     """Title of a block → rows of text; what is the same as in the row above is left out."""
     blocks: dict[str, list[list[str]]] = {}
-    for key, cells in groupby(found.cells, lambda cell: cell.key):
+    for key, groups in groupby(found.groups, lambda group: group.key):
         rows = blocks.setdefault(" · ".join(key), [])
-        for cell in cells:
-            outcomes = list(dict.fromkeys([cell.first.outcome, cell.second.outcome]))
-            names = [cell.first.objective, " | ".join(outcomes)]
-            for pair in cell.metrics:
+        for group in groups:
+            outcomes = list(dict.fromkeys([group.first.outcome, group.second.outcome]))
+            names = [group.first.objective, " | ".join(outcomes)]
+            for pair in group.metrics:
                 rows.append([*names, pair.metric.heading, *_values(pair)])
                 names = ["", ""]
-            if not cell.metrics:
+            if not group.metrics:
                 rows.append([*names, "–", *["–"] * 5])
     return blocks
 

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 
 from ..records.quantities import KNOWN
 from ..records.reader import RunRecord
-from .blocks import Block, Cell
+from .blocks import Block, Group
 from .canvas import RC, Panel, canvas, plain_axes
 from .curves import Style
 
@@ -26,7 +26,7 @@ def weights_figure(block: Block, styles: Mapping[str, Style]) -> Figure | None:
 
     One panel per objective, of its first seed that has a histogram: bins of different seeds need not agree.
     """
-    shown = {cell.objective: run for cell in block.cells if (run := _first(cell, "weight_histogram"))}
+    shown = {group.objective: run for group in block.groups if (run := _first(group, "weight_histogram"))}
     if not shown:
         return None
     title = f"{block.title}: critic weights at the end"
@@ -45,7 +45,7 @@ def singular_values_figure(block: Block, styles: Mapping[str, Style]) -> Figure 
     A layer stands at its rank in its own critic, for an objective that wraps a layer renames it. Within a rank each
     objective has its own place, so that equal values do not cover each other.
     """
-    measured = {c.objective: [r for r in c.measured if _layers(r, "singular_values")] for c in block.cells}
+    measured = {c.objective: [r for r in c.measured if _layers(r, "singular_values")] for c in block.groups}
     found = {objective: [_largest(run) for run in runs] for objective, runs in measured.items() if runs}
     if not found:
         return None
@@ -91,8 +91,8 @@ def _layers(run: RunRecord, key: str) -> dict[str, Any]:
     return (run.result.get("layers") or {}).get(key) or {}
 
 
-def _first(cell: Cell, key: str) -> RunRecord | None:
-    return next((run for run in cell.measured if _layers(run, key)), None)
+def _first(group: Group, key: str) -> RunRecord | None:
+    return next((run for run in group.measured if _layers(run, key)), None)
 
 
 def _largest(run: RunRecord) -> list[float]:

@@ -67,17 +67,17 @@ def styles(objectives: Sequence[str]) -> dict[str, Style]:
 def curves(block: Block, metric: Quantity, against: str = "step", most: int = 400) -> list[Curve]:
     """The metric's course per objective that has one, against a column of the history, in at most `most` points."""
     found = []
-    for cell in block.cells:
-        runs = [run for run in cell.measured if {metric.key, against} <= run.courses.keys()]
+    for group in block.groups:
+        runs = [run for run in group.measured if {metric.key, against} <= run.courses.keys()]
         lines = [line for run in runs if (line := _line(run, metric.key, against, most)) is not None]
         if lines:
-            found.append(Curve(cell.objective, lines, *_median(runs, metric, against, most)))
+            found.append(Curve(group.objective, lines, *_median(runs, metric, against, most)))
     return found
 
 
-def axes_of(cell_runs: Iterable[RunRecord], wanted: Sequence[str]) -> list[str]:
+def axes_of(runs: Iterable[RunRecord], wanted: Sequence[str]) -> list[str]:
     """Which of the wanted columns every run's history has."""
-    columns = [run.courses.keys() for run in cell_runs]
+    columns = [run.courses.keys() for run in runs]
     return [name for name in wanted if columns and all(name in c for c in columns)]
 
 
@@ -96,7 +96,7 @@ def sample_runs(block: Block) -> dict[str, RunRecord | None]:
     """The run of each objective whose samples are shown, so that nothing is picked by its looks: the first seed that
     every objective has samples of; where there is none, each objective's own first.
     """
-    having = {cell.objective: {run.seed: run for run in cell.measured if run.samples} for cell in block.cells}
+    having = {group.objective: {run.seed: run for run in group.measured if run.samples} for group in block.groups}
     common = set.intersection(*map(set, having.values()))
     return {o: runs[min(common or runs)] if runs else None for o, runs in having.items()}
 

@@ -23,7 +23,7 @@ def quality_figure(block: Block, styles: Mapping[str, Style]) -> Figure | None:
     """Every metric that judges samples against iteration; the first also against time, for steps differ in cost."""
     if not block.quality:
         return None
-    against = axes_of([run for cell in block.cells for run in cell.measured], ["step", "seconds"])
+    against = axes_of([run for group in block.groups for run in group.measured], ["step", "seconds"])
     first, *others = block.quality
     panels = [(first, axis) for axis in against] + [(metric, "step") for metric in others]
     return _figure(block, panels, styles, f"{block.title}: quality of the samples")
@@ -83,10 +83,10 @@ def _legend(
 ) -> list[Line2D]:
     shown = {curve.objective for _, _, found in drawn for curve in found}
     entries = []
-    for cell in block.cells:
-        if cell.objective in shown:
-            style = styles[cell.objective]
-            entries.append(Line2D([], [], color=style.colour, linewidth=2, label=cell.objective))
+    for group in block.groups:
+        if group.objective in shown:
+            style = styles[group.objective]
+            entries.append(Line2D([], [], color=style.colour, linewidth=2, label=group.objective))
             entries[-1].set_dashes(style.dashes)
     entries.append(Line2D([], [], color="#777777", linewidth=0.7, label="one seed (bold: median)"))
     if any(metric.key in block.floors for metric, _, _ in drawn):

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..records.quantities import Quantity, number
 from ..records.reader import STATUSES
-from .blocks import Block, Cell, short_titles
+from .blocks import Block, Group, short_titles
 from .curves import Curve, Line
 from .statistics import Comparison, Estimate, compare, estimate, iqm_estimate, rate, regret, survival
 
@@ -72,8 +72,8 @@ def _lead(block: Block, best: Sequence[str]) -> str:
 def _tie(block: Block) -> str | None:
     """What is said of a block in which every objective has the same finite median, so that none is best."""
     metric = block.quality[0] if block.quality else None
-    found = {block.estimates[cell.objective, metric.key].value for cell in block.cells} if metric else set()
-    if metric is None or metric.better is None or len(block.cells) < 2 or len(found) != 1 or math.isinf(max(found)):
+    found = {block.estimates[group.objective, metric.key].value for group in block.groups} if metric else set()
+    if metric is None or metric.better is None or len(block.groups) < 2 or len(found) != 1 or math.isinf(max(found)):
         return None
     return f"On {block.title}, all objectives have the same median {metric.name}: {number(max(found))}."
 
@@ -103,52 +103,52 @@ def comparisons(block: Block) -> dict[str, Comparison]:
     best = block.best(metric) if metric else []
     if metric is None or metric.better is None or not best:
         return {}
-    values = {cell.objective: cell.values(metric) for cell in block.cells}
+    values = {group.objective: group.values(metric) for group in block.groups}
     better = metric.better
     return {o: compare(values[best[0]], v, better) for o, v in values.items() if o != best[0] and v}
 
 
 def reliability(block: Block) -> list[Reliability]:
     """Failure rate, interquartile mean, regret (final minus best) and cost of every objective in a block."""
-    return [_reliability(cell, block.quality[0] if block.quality else None) for cell in block.cells]
+    return [_reliability(group, block.quality[0] if block.quality else None) for group in block.groups]
 
 
 def survival_curves(block: Block) -> list[Curve]:
     """Share of runs that have not diverged, against iteration; empty where none has."""
     found = []
-    for cell in block.cells:
-        died = [run.status == "diverged" for run in cell.measured]
+    for group in block.groups:
+        died = [run.status == "diverged" for run in group.measured]
         ends = [
-            run.result["diverged_at"] if d else run.result["steps"] for run, d in zip(cell.measured, died, strict=True)
+            run.result["diverged_at"] if d else run.result["steps"] for run, d in zip(group.measured, died, strict=True)
         ]
         if ends:
             x, y = survival(ends, died)
             last = max(float(end) for end in ends)
             x, y = np.append(x, last), np.append(y, y[-1])
-            found.append(Curve(cell.objective, [Line(-1, x, y, None)], x, y))
+            found.append(Curve(group.objective, [Line(-1, x, y, None)], x, y))
     return found if any(curve.y[-1] < 1 for curve in found) else []
 
 
-def _reliability(cell: Cell, metric: Quantity | None) -> Reliability:
-    attempted = len(cell.runs) - cell.counts["skipped"]
-    failures = rate(cell.counts["diverged"] + cell.counts["failed"], attempted)
-    costs = [run.result.get("seconds_per_iteration") for run in cell.measured]
+def _reliability(group: Group, metric: Quantity | None) -> Reliability:
+    attempted = len(group.runs) - group.counts["skipped"]
+    failures = rate(group.counts["diverged"] + group.counts["failed"], attempted)
+    costs = [run.result.get("seconds_per_iteration") for run in group.measured]
     seconds = estimate([cost for cost in costs if cost is not None])
     if metric is None or metric.better is None:
-        return Reliability(cell.objective, failures, None, None, seconds)
-    final, best = cell.values(metric, "final"), cell.values(metric, "best")
+        return Reliability(group.objective, failures, None, None, seconds)
+    final, best = group.values(metric, "final"), group.values(metric, "best")
     lost = [
         regret(final[seed], best[seed], metric.better)
         for seed in final.keys() & best.keys()
         if math.isfinite(best[seed])
     ]
     return Reliability(
-        cell.objective, failures, iqm_estimate(list(cell.values(metric).values())), estimate(lost), seconds
+        group.objective, failures, iqm_estimate(list(group.values(metric).values())), estimate(lost), seconds
     )
 
 
 def _second(block: Block, metric: Quantity, best: str) -> str | None:
-    others = {c.objective: block.estimates[c.objective, metric.key].value for c in block.cells if c.objective != best}
+    others = {c.objective: block.estimates[c.objective, metric.key].value for c in block.groups if c.objective != best}
     finite = {objective: value for objective, value in others.items() if math.isfinite(value)}
     if not finite:
         return None

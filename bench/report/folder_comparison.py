@@ -1,4 +1,4 @@
-"""Pairs the runs of two results folders by cell and seed, and refuses folders that were measured under two protocols.
+"""Pairs the runs of two results folders by group and seed, and refuses folders that were measured under two protocols.
 
 Nothing here prints or draws.
 """
@@ -13,7 +13,7 @@ import numpy as np
 from ...objectives.errors import BadInput
 from ..records.quantities import Quantity
 from ..records.reader import RunRecord, read_runs, read_suite
-from .blocks import Block, Cell, difference, make_blocks
+from .blocks import Block, Group, difference, make_blocks
 from .statistics import Comparison, Estimate, compare
 
 SETTINGS = ("objective_spec", "architecture_spec", "recipe_spec", "steps", "accelerate", "precision")
@@ -21,7 +21,7 @@ SETTINGS = ("objective_spec", "architecture_spec", "recipe_spec", "steps", "acce
 
 @dataclass(frozen=True)
 class MetricPair:
-    """One metric of a cell in both folders; a positive difference means that the second folder is better."""
+    """One metric of a group in both folders; a positive difference means that the second folder is better."""
 
     metric: Quantity
     first: Estimate
@@ -30,25 +30,25 @@ class MetricPair:
 
 
 @dataclass(frozen=True)
-class CellPair:
+class GroupPair:
     """An objective in one block of both folders.
 
     `settings` says where what goes by one name is not the same in both, such as "steps (60, 120)".
     """
 
     key: tuple[str, str, str]
-    first: Cell
-    second: Cell
+    first: Group
+    second: Group
     metrics: list[MetricPair]
     settings: list[str]
 
 
 @dataclass(frozen=True)
 class Pairing:
-    """Two folders side by side: shared cells, runs by where they are, and which shared runs are the same."""
+    """Two folders side by side: shared groups, runs by where they are, and which shared runs are the same."""
 
     names: tuple[str, str]
-    cells: list[CellPair]
+    groups: list[GroupPair]
     only: tuple[list[RunRecord], list[RunRecord]]
     shared: int
     identical: int
@@ -73,7 +73,7 @@ def pair_folders(first: Path, second: Path) -> Pairing:
     both = [(record, by_key[1][key]) for key, record in by_key[0].items() if key in by_key[1]]
     return Pairing(
         names,
-        [pair for one, other in shared for pair in _cells(one, other)],
+        [pair for one, other in shared for pair in _groups(one, other)],
         (_only(by_key[0], by_key[1]), _only(by_key[1], by_key[0])),
         len(both),
         sum(identical(a, b) for a, b in both),
@@ -105,22 +105,22 @@ def _codes(records: Sequence[RunRecord]) -> list[str]:
     return sorted({str(record.spec["code"])[:12] for record in records if record.spec.get("code")})
 
 
-def _cells(one: Block, other: Block) -> Iterator[CellPair]:
-    """Shared cells, in the first folder's order."""
-    there = {cell.objective: cell for cell in other.cells}
+def _groups(one: Block, other: Block) -> Iterator[GroupPair]:
+    """Shared groups, in the first folder's order."""
+    there = {group.objective: group for group in other.groups}
     metrics = [q for q in one.quality if q.key in {p.key for p in other.quality} and q.better is not None]
-    for cell in (c for c in one.cells if c.objective in there):
-        second = there[cell.objective]
-        yield CellPair(one.key, cell, second, [_metric(cell, second, q) for q in metrics], _settings(cell, second))
+    for group in (c for c in one.groups if c.objective in there):
+        second = there[group.objective]
+        yield GroupPair(one.key, group, second, [_metric(group, second, q) for q in metrics], _settings(group, second))
 
 
-def _metric(first: Cell, second: Cell, metric: Quantity) -> MetricPair:
+def _metric(first: Group, second: Group, metric: Quantity) -> MetricPair:
     assert metric.better is not None
     found = compare(second.values(metric), first.values(metric), metric.better)
     return MetricPair(metric, first.estimate(metric), second.estimate(metric), found)
 
 
-def _settings(first: Cell, second: Cell) -> list[str]:
+def _settings(first: Group, second: Group) -> list[str]:
     a, b = first.runs[0].spec, second.runs[0].spec
     return [difference(name, a, b) for name in SETTINGS if a.get(name) != b.get(name)]
 

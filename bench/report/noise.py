@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..records.quantities import Quantity
-from .blocks import Block, Cell, evaluation_sd
+from .blocks import Block, Group, evaluation_sd
 from .curves import Curve, Line
 from .statistics import Estimate, Scatter, estimate, median, scatter
 
@@ -31,21 +31,21 @@ def noise(block: Block) -> list[Noise]:
     """A row per objective; [] where no run of the block was evaluated more than once at its end."""
     if not block.quality:
         return []
-    rows = [_noise(cell, block.quality[0]) for cell in block.cells if cell.measured]
+    rows = [_noise(group, block.quality[0]) for group in block.groups if group.measured]
     return rows if any(row.one_evaluation is not None or row.limit for row in rows) else []
 
 
-def _noise(cell: Cell, metric: Quantity) -> Noise:
-    again = [(run, run.evaluation_noise.get(metric.key, {}).get("sd")) for run in cell.measured]
+def _noise(group: Group, metric: Quantity) -> Noise:
+    again = [(run, run.evaluation_noise.get(metric.key, {}).get("sd")) for run in group.measured]
     sds = [(run, sd) for run, sd in again if sd is not None]
     # The tail mean averages several evaluations, each with fresh samples.
     variances = [sd**2 / max(1, run.tail_evaluations) for run, sd in sds]
-    fits = [run.bias.get(metric.key, {}) for run in cell.measured]
+    fits = [run.bias.get(metric.key, {}) for run in group.measured]
     limits, errors = ([fit[name] for fit in fits if fit.get(name) is not None] for name in ("limit", "error"))
     return Noise(
-        cell.objective,
-        scatter(list(cell.values(metric).values()), variances),
-        evaluation_sd(cell, metric),
+        group.objective,
+        scatter(list(group.values(metric).values()), variances),
+        evaluation_sd(group, metric),
         estimate(limits) if limits else None,
         median(errors) if errors else None,
     )
@@ -54,11 +54,11 @@ def _noise(cell: Cell, metric: Quantity) -> Noise:
 def size_curves(block: Block) -> list[Curve]:
     """The first quality metric against 1/samples, a line per seed, down to 0 where its limit is known."""
     found = []
-    for cell in block.cells if block.quality else ():
-        lines = [line for run in cell.measured if (line := _line(run.seed, run.bias.get(block.quality[0].key)))]
+    for group in block.groups if block.quality else ():
+        lines = [line for run in group.measured if (line := _line(run.seed, run.bias.get(block.quality[0].key)))]
         if lines and len({tuple(line.x) for line in lines}) == 1:
             middle = np.median([line.y for line in lines], axis=0)
-            found.append(Curve(cell.objective, lines, lines[0].x, middle))
+            found.append(Curve(group.objective, lines, lines[0].x, middle))
     return found
 
 

@@ -17,7 +17,7 @@ from markupsafe import Markup
 from ..records.quantities import AXES, KNOWN, Quantity, number
 from ..records.reader import RunRecord
 from . import findings
-from .blocks import Block, Cell, notes
+from .blocks import Block, Group, notes
 from .curves import COLOURS, Style, axes_of, curves, log_scale
 from .intervals import interval_text, range_notes
 from .noise import Noise, noise, size_curves
@@ -87,7 +87,7 @@ def render_page(
         "notes": notes(blocks, unfinished),
         "factors": {factor: list(dict.fromkeys(b.key[i] for b in blocks)) for i, factor in enumerate(_FACTORS)},
         "columns": columns,
-        "rows": [_row(block, cell, columns) for block in blocks for cell in block.cells],
+        "rows": [_row(block, group, columns) for block in blocks for group in block.groups],
         "sections": [_section(b, slug, styles, pngs) for b, slug in zip(blocks, slugs(blocks), strict=True)],
         "runs": [_run(run, block, styles[run.objective]) for block in blocks for run in block.runs],
         "protocols": _protocols(blocks),
@@ -124,34 +124,34 @@ def _columns(blocks: Sequence[Block]) -> dict[str, tuple[Quantity, bool]]:
     return found
 
 
-def _row(block: Block, cell: Cell, columns: Mapping[str, tuple[Quantity, bool]]) -> dict[str, Any]:
+def _row(block: Block, group: Group, columns: Mapping[str, tuple[Quantity, bool]]) -> dict[str, Any]:
     here = {metric.heading: metric for metric in block.quality}
     values = []
     for heading, (_, with_floor) in columns.items():
         metric = here.get(heading)
-        values.append(_value(block, cell, metric) if metric else Value("", None))
+        values.append(_value(block, group, metric) if metric else Value("", None))
         if with_floor:
             floor = block.floors.get(metric.key) if metric else None
             values.append(Value(number(floor) if floor is not None else "", floor))
-    ok = cell.counts["completed"]
+    ok = group.counts["completed"]
     return {
         "block": block,
-        "cell": cell,
+        "group": group,
         "values": values,
-        "failures": ok < len(cell.runs),
-        "share": ok / len(cell.runs),
+        "failures": ok < len(group.runs),
+        "share": ok / len(group.runs),
     }
 
 
-def _value(block: Block, cell: Cell, metric: Quantity) -> Value:
-    found = block.estimates[cell.objective, metric.key]
+def _value(block: Block, group: Group, metric: Quantity) -> Value:
+    found = block.estimates[group.objective, metric.key]
     key = None if math.isnan(found.value) else found.value
-    best = cell.objective in block.best(metric)
+    best = group.objective in block.best(metric)
     return Value(number(found.value), key, interval_text(found).removeprefix(number(found.value)).strip(), best)
 
 
 def _section(block: Block, slug: str, styles: Mapping[str, Style], pngs: Mapping[str, bytes]) -> Section:
-    axes = axes_of([run for cell in block.cells for run in cell.measured], list(AXES))
+    axes = axes_of([run for group in block.groups for run in group.measured], list(AXES))
     measured = {q.key: q for q in block.quantities}
     shown = [measured[key] for key in _STABILITY if key in measured]
     shown += [q for q in block.quantities if not q.quality and q.key not in KNOWN]

@@ -55,11 +55,11 @@ def printed_rows(block: Block) -> list[PrintedRow]:
     """A row per objective, then the floors if there are any."""
     best = {q.key: block.best(q) for q in block.quality}
     rows = []
-    for cell in block.cells:
-        texts = [interval_text(block.estimates[cell.objective, q.key]) for q in block.quality]
-        bold = [cell.objective in best[q.key] for q in block.quality]
-        failed = cell.counts["completed"] < len(cell.runs)
-        rows.append(PrintedRow([cell.objective, cell.outcome, *texts], [False, False, *bold], failed))
+    for group in block.groups:
+        texts = [interval_text(block.estimates[group.objective, q.key]) for q in block.quality]
+        bold = [group.objective in best[q.key] for q in block.quality]
+        failed = group.counts["completed"] < len(group.runs)
+        rows.append(PrintedRow([group.objective, group.outcome, *texts], [False, False, *bold], failed))
     if floors := [number(block.floors.get(q.key)) for q in block.quality if block.floors]:
         rows.append(PrintedRow([FLOOR, "", *floors], [False] * (2 + len(floors))))
     return rows

@@ -10,7 +10,7 @@ import pandas as pd
 
 from ..records.quantities import in_order
 from ..records.reader import STATUSES, RunRecord
-from .blocks import Block, Cell, make_blocks
+from .blocks import Block, Group, make_blocks
 
 STATISTICS = ("best", "final", "tail_mean", "tail_sd")
 COSTS = ("seconds", "seconds_per_iteration", "seconds_per_critic_step", "peak_memory_mb", "training_memory_mb")
@@ -36,7 +36,7 @@ def summary_of(blocks: Sequence[Block]) -> pd.DataFrame:
     """
     metrics = in_order(q.key for block in blocks for q in block.quantities)
     floors = {key for block in blocks for key in block.floors}
-    return pd.DataFrame([_summary_row(block, cell, metrics, floors) for block in blocks for cell in block.cells])
+    return pd.DataFrame([_summary_row(block, group, metrics, floors) for block in blocks for group in block.groups])
 
 
 def csv_text(table: pd.DataFrame) -> str:
@@ -57,12 +57,12 @@ def _run_row(run: RunRecord, metrics: Sequence[str]) -> dict[str, Any]:
     return row | {cost: result.get(cost) for cost in COSTS}
 
 
-def _summary_row(block: Block, cell: Cell, metrics: Sequence[str], floors: set[str]) -> dict[str, Any]:
+def _summary_row(block: Block, group: Group, metrics: Sequence[str], floors: set[str]) -> dict[str, Any]:
     dataset, architecture, recipe = block.key
-    row: dict[str, Any] = {"objective": cell.objective, "dataset": dataset, "architecture": architecture}
-    row |= {"recipe": recipe, "seeds": len(cell.runs)} | {status: cell.counts[status] for status in STATUSES}
+    row: dict[str, Any] = {"objective": group.objective, "dataset": dataset, "architecture": architecture}
+    row |= {"recipe": recipe, "seeds": len(group.runs)} | {status: group.counts[status] for status in STATUSES}
     for metric in metrics:
-        found = block.estimates.get((cell.objective, metric))
+        found = block.estimates.get((group.objective, metric))
         for name, value in (("median", "value"), ("low", "low"), ("high", "high")):
             row[f"{metric}_{name}"] = getattr(found, value) if found else None
         if metric in floors:

@@ -17,7 +17,7 @@ from ..records.files import write
 from ..records.quantities import Quantity, number
 from ..records.reader import read_runs, read_suite
 from .best_of import best_of_png
-from .blocks import Block, Cell, make_blocks
+from .blocks import Block, Group, make_blocks
 from .curves import styles
 from .intervals import interval_text, range_notes
 from .markup import markdown_escape, markdown_list, markdown_table
@@ -94,15 +94,15 @@ def tuned_row(one: Tuned, blocks: Sequence[Block]) -> list[str]:
         skipped = [t.record.result["reason"] for t in one.trials if t.record.status == "skipped"]
         why = f"skipped: {skipped[0]}" if skipped else "none has a value"
         return [one.objective, str(one.budget), f"{one.lost} of {len(one.trials)}", why, "–", "–", "–"]
-    trial, cell = one.trials[one.best], _cell(one, blocks)
+    trial, group = one.trials[one.best], _group(one, blocks)
     return [
         one.objective,
         str(one.budget),
         f"{one.lost} of {len(one.trials)}",
         ", ".join(f"{key}={_setting(value)}" for key, value in trial.settings.items()),
         number(trial.value),
-        interval_text(cell.estimate(one.metric)) if cell else "–",
-        cell.outcome if cell else "–",
+        interval_text(group.estimate(one.metric)) if group else "–",
+        group.outcome if group else "–",
     ]
 
 
@@ -118,8 +118,8 @@ def tuning_notes(tuned: Sequence[Tuned], blocks: Sequence[Block]) -> list[str]:
         found.append("Some objectives were tried with fewer configurations than the budget.")
     if any(0 < t.fresh_seeds < MIN_SEEDS for t in tuned):
         found.append(f"Fewer than {MIN_SEEDS} fresh seeds: too few to say anything about spread, so no interval.")
-    cells = [(one, cell) for one in tuned if (cell := _cell(one, blocks))]
-    return found + range_notes((len(cell.values(one.metric)) for one, cell in cells))
+    groups = [(one, group) for one in tuned if (group := _group(one, blocks))]
+    return found + range_notes((len(group.values(one.metric)) for one, group in groups))
 
 
 def tuning_markdown(tuned: Sequence[Tuned], blocks: Sequence[Block]) -> str:
@@ -145,10 +145,10 @@ def _key(one: Tuned) -> tuple[str, str, str]:
     return one.key
 
 
-def _cell(one: Tuned, blocks: Sequence[Block]) -> Cell | None:
+def _group(one: Tuned, blocks: Sequence[Block]) -> Group | None:
     key = (*one.key[:2], one.label)
-    cells = [cell for block in blocks if block.key == key for cell in block.cells]
-    return next((cell for cell in cells if cell.objective == one.objective), None)
+    groups = [group for block in blocks if block.key == key for group in block.groups]
+    return next((group for group in groups if group.objective == one.objective), None)
 
 
 def _setting(value: Any) -> str:

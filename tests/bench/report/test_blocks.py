@@ -1,4 +1,4 @@
-"""Grouping runs into cells and blocks, and what must not be mixed."""
+"""Grouping runs into groups and blocks, and what must not be mixed."""
 
 import json
 import math
@@ -20,21 +20,21 @@ Make = Callable[..., Path]
 def test_make_blocks_keeps_the_suites_order_and_every_run(sweep: Path) -> None:
     blocks = make_blocks(read_runs(sweep), read_suite(sweep))
     assert [b.dataset for b in blocks] == ["8gaussians", "mnist5k"]
-    assert [c.objective for c in blocks[0].cells] == ["minimax", "wgan-clip", "wgan-gp", "sn-gan"]
-    assert [[r.seed for r in c.runs] for c in blocks[1].cells] == [[0, 1, 2]] * 4
+    assert [c.objective for c in blocks[0].groups] == ["minimax", "wgan-clip", "wgan-gp", "sn-gan"]
+    assert [[r.seed for r in c.runs] for c in blocks[1].groups] == [[0, 1, 2]] * 4
     assert sum(len(b.runs) for b in blocks) == 24
     assert [q.heading for q in blocks[1].quality] == ["FD(mnist-cnn) ↓", "IS(mnist-cnn) ↑"]
 
 
-def test_cell_counts_outcomes_and_says_them(sweep: Path) -> None:
+def test_group_counts_outcomes_and_says_them(sweep: Path) -> None:
     first, second = make_blocks(read_runs(sweep), read_suite(sweep))
-    assert [c.outcome for c in first.cells] == ["2/3 ok, 1 diverged (nan)", "2/3 ok, 1 failed", "3/3 ok", "3/3 ok"]
-    assert second.cells[3].counts == {"completed": 2, "diverged": 0, "failed": 0, "skipped": 1}
+    assert [c.outcome for c in first.groups] == ["2/3 ok, 1 diverged (nan)", "2/3 ok, 1 failed", "3/3 ok", "3/3 ok"]
+    assert second.groups[3].counts == {"completed": 2, "diverged": 0, "failed": 0, "skipped": 1}
 
 
 def test_diverged_seed_without_a_value_counts_as_the_worst(sweep: Path) -> None:
     block = make_blocks(read_runs(sweep), read_suite(sweep))[0]
-    minimax = block.cells[0]
+    minimax = block.groups[0]
     values = minimax.values(KNOWN["w1"])
     assert values.keys() == {0, 1, 2} and values[1] == math.inf
     assert minimax.values(KNOWN["modes"])[1] == 0.0
@@ -46,7 +46,7 @@ def test_diverged_seed_without_a_value_counts_as_the_worst(sweep: Path) -> None:
 def test_best_follows_the_direction_of_the_metric(sweep: Path) -> None:
     block = make_blocks(read_runs(sweep), read_suite(sweep))[0]
     for key, pick in (("w1", min), ("high_quality", max)):
-        medians = {c.objective: block.estimates[c.objective, key].value for c in block.cells}
+        medians = {c.objective: block.estimates[c.objective, key].value for c in block.groups}
         assert block.best(KNOWN[key]) == [pick(medians, key=lambda o: medians[o])]
     assert block.best(KNOWN["critic_loss"]) == []
 

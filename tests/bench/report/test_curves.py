@@ -11,7 +11,7 @@ import pytest
 
 from lipbench.bench.records.quantities import KNOWN
 from lipbench.bench.records.reader import RunRecord, read_run, read_runs
-from lipbench.bench.report.blocks import Block, Cell
+from lipbench.bench.report.blocks import Block, Group
 from lipbench.bench.report.curves import COLOURS, Curve, Line, curves, log_scale, sample_runs, styles
 
 STEPS = [0, 10, 20, 30]
@@ -27,7 +27,7 @@ def _run(seed: int, w1: list[float], diverged_at: int | None = None, steps: list
 
 def _curve(*runs: RunRecord, key: str = "w1", against: str = "step") -> Curve:
     metric = KNOWN.get(key) or KNOWN["critic_loss"].__class__(key, key)
-    (found,) = curves(Block(("d", "a", "r"), (Cell("o", runs),), {}), metric, against)
+    (found,) = curves(Block(("d", "a", "r"), (Group("o", runs),), {}), metric, against)
     return found
 
 
@@ -71,15 +71,15 @@ def test_cross_stands_where_the_run_diverged_at_its_last_finite_value() -> None:
 def test_curves_thin_long_histories_but_keep_both_ends() -> None:
     steps = list(range(5000))
     run = _run(0, [float(s) for s in steps], steps=steps)
-    (found,) = curves(Block(("d", "a", "r"), (Cell("o", (run,)),), {}), KNOWN["w1"], most=50)
+    (found,) = curves(Block(("d", "a", "r"), (Group("o", (run,)),), {}), KNOWN["w1"], most=50)
     assert len(found.x) == len(found.lines[0].x) == 50
     assert (found.x[0], found.x[-1]) == (found.lines[0].x[0], found.lines[0].x[-1]) == (0, 4999)
 
 
 def test_curves_leave_out_objectives_without_values() -> None:
     empty = _run(0, [np.nan] * 4)
-    assert curves(Block(("d", "a", "r"), (Cell("o", (empty,)),), {}), KNOWN["w1"]) == []
-    assert curves(Block(("d", "a", "r"), (Cell("o", (empty,)),), {}), KNOWN["fd"]) == []
+    assert curves(Block(("d", "a", "r"), (Group("o", (empty,)),), {}), KNOWN["w1"]) == []
+    assert curves(Block(("d", "a", "r"), (Group("o", (empty,)),), {}), KNOWN["fd"]) == []
 
 
 def test_log_scale_needs_positive_values_over_a_wide_range() -> None:
@@ -103,8 +103,8 @@ def test_styles_differ_for_more_objectives_than_there_are_colours() -> None:
 def test_sample_runs_prefer_a_seed_that_all_objectives_have(sweep: Path) -> None:
     runs = [r for r in read_runs(sweep) if r.block[0] == "mnist5k"]
     names = ["minimax", "sn-gan"]
-    cells = tuple(Cell(o, tuple(r for r in runs if r.objective == o)) for o in names)
-    shown = sample_runs(Block(("d", "a", "r"), cells, {}))
+    groups = tuple(Group(o, tuple(r for r in runs if r.objective == o)) for o in names)
+    shown = sample_runs(Block(("d", "a", "r"), groups, {}))
     assert {o: r.seed for o, r in shown.items() if r} == {"minimax": 1, "sn-gan": 1}  # seed 0 of sn-gan was skipped
 
 
@@ -114,8 +114,8 @@ def test_sample_runs_without_a_common_seed_take_each_ones_first(
     make_sweep(tmp_path, objectives=("a", "b"), datasets=("8gaussians",), seeds=2)
     (tmp_path / "runs" / "a-8gaussians-matched-0" / "samples.npz").unlink()
     (tmp_path / "runs" / "b-8gaussians-matched-1" / "samples.npz").unlink()
-    cells = tuple(Cell(o, tuple(r for r in read_runs(tmp_path) if r.objective == o)) for o in "ab")
-    shown = sample_runs(Block(("d", "a", "r"), cells, {}))
+    groups = tuple(Group(o, tuple(r for r in read_runs(tmp_path) if r.objective == o)) for o in "ab")
+    shown = sample_runs(Block(("d", "a", "r"), groups, {}))
     assert {o: r.seed for o, r in shown.items() if r} == {"a": 1, "b": 0}
     result = tmp_path / "runs" / "a-8gaussians-matched-1" / "result.json"
     assert read_run(result.parent).samples is not None and json.loads(result.read_text())["status"] == "completed"

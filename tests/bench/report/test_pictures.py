@@ -96,7 +96,7 @@ def test_encode_chooses_the_format(shape: tuple[int, ...], photo: bool, kind: st
 
 def test_strips_hold_a_frame_per_snapshot_and_the_real_data(sweep: Path) -> None:
     blocks = make_blocks(read_runs(sweep))
-    found_styles = styles([c.objective for c in blocks[0].cells])
+    found_styles = styles([c.objective for c in blocks[0].groups])
     for block, size in zip(blocks, (FRAME, 8 * 12), strict=True):
         real, found = strips(block, found_styles)
         assert real is not None and _decode(real.uri).size == (size, size)
