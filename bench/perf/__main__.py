@@ -15,7 +15,7 @@ from ...objectives.errors import BadInput
 from ..records.store import write_text
 from ..run.machine import machine as about_machine
 from . import against, evaluation, iteration, sweeps, ways
-from .table import Row, csv_text, machine, markdown, printed
+from .table import Row, machine, markdown, perf_csv, print_rows
 
 PARTS = ("iteration", "speed", "evaluation", "sweep")
 
@@ -55,7 +55,7 @@ def perf(out: Path, wanted: Wanted) -> None:
         console.print(" · ".join(filter(None, row.cells())), markup=False, highlight=False, soft_wrap=True)
     command = shlex.join(["python", "-m", "lipbench.bench.perf", *sys.argv[1:]])
     write(out, rows, machine(about_machine(wanted.device), command, load))
-    console.print(printed(rows))
+    print_rows(rows, console)
     console.print(f"{out}/perf.csv, {out}/perf.md", highlight=False)
 
 
@@ -91,7 +91,7 @@ def write(out: Path, rows: list[Row], about: dict[str, str]) -> None:
     """perf.csv and perf.md. Raises BadInput if the folder cannot be written to."""
     try:
         out.mkdir(parents=True, exist_ok=True)
-        write_text(out / "perf.csv", csv_text(rows))
+        write_text(out / "perf.csv", perf_csv(rows))
         write_text(out / "perf.md", markdown(rows, about))
     except OSError as error:
         raise BadInput(f"--out {out}: cannot write there: {error.strerror or error}") from error

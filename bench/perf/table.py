@@ -1,22 +1,20 @@
 """The rows of the performance table, and how they are printed and kept. Nothing is measured here."""
 
-import csv
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from io import StringIO
 from itertools import groupby
 from typing import Any, Literal
 
-from rich import box
-from rich.table import Table
-from rich.text import Text
+import pandas as pd
+from rich.console import Console
 
 from ..records.quantities import number
 from ..report.intervals import range_notes
-from ..report.markup import markdown_escape, markdown_table
 from ..report.statistics import Estimate
+from ..report.table_writer import Table, csv_text, to_markdown
+from ..report.terminal import print_tables
 
 COLUMNS = ("part", "measured", "unit", "median", "low", "high", "n", "goal", "met")
 DIGITS = 4  # with three, 1.084 would look like a goal of 1.08 that is met
@@ -57,9 +55,8 @@ class Row:
 
     def cells(self) -> list[str]:
         """A text per column of the printed table."""
-        found = self.estimate
-        value, low, high = (number(x, DIGITS) for x in (found.value, found.low, found.high))
-        interval = "" if found.low is None else f"[{low}, {high}]"
+        value, low, high = (number(x, DIGITS) for x in (self.estimate.value, self.estimate.low, self.estimate.high))
+        interval = "" if self.estimate.low is None else f"[{low}, {high}]"
         goal = "" if self.goal is None else str(self.goal)
         return [self.part, self.measured, f"{value} {self.unit}".strip(), interval, goal, self.met]
 
@@ -85,41 +82,31 @@ def machine(about: Mapping[str, Any], command: str, load: Sequence[float]) -> di
     }
 
 
-def printed(rows: Sequence[Row]) -> Table:
-    """The table for a terminal of 80 columns; each part under its name."""
-    table = Table(*HEADINGS[1:], title="What lipbench costs", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    table.caption, table.caption_justify = "\n".join(_range_notes(rows)) or None, "left"
-    for part, group in groupby(rows, key=lambda row: row.part):
-        table.add_row(Text(part, style="bold", no_wrap=True, overflow="ellipsis"))
-        for row in group:
-            table.add_row(*map(Text, row.cells()[1:]))
-        table.add_section()
-    return table
+def print_rows(rows: Sequence[Row], console: Console) -> None:
+    """A table per part."""
+    parts = [(part, [row.cells()[1:] for row in group]) for part, group in groupby(rows, key=lambda row: row.part)]
+    console.print("What lipbench costs", style="bold")
+    print_tables([Table(part, HEADINGS[1:], cells) for part, cells in parts], _range_notes(rows), console)
 
 
-def csv_text(rows: Sequence[Row]) -> str:
+def perf_csv(rows: Sequence[Row]) -> str:
     """The table for programs, one line a row, all digits."""
-    file = StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    lines = []
     for row in rows:
-        found = row.estimate
+        estimate = row.estimate
         goal = "" if row.goal is None else str(row.goal)
-        numbers = [found.value, found.low, found.high, found.n]
-        writer.writerow([row.part, row.measured, row.unit, *numbers, goal, row.met])
-    return file.getvalue()
+        numbers = [estimate.value, estimate.low, estimate.high, estimate.n]
+        lines.append([row.part, row.measured, row.unit, *numbers, goal, row.met])
+    return csv_text(pd.DataFrame(lines, columns=list(COLUMNS)))
 
 
 def markdown(rows: Sequence[Row], about: Mapping[str, str]) -> str:
     """The same for readers, with the machine below."""
-    texts = ([*map(markdown_escape, cells[:2]), *cells[2:]] for cells in (row.cells() for row in rows))
-    costs = markdown_table(HEADINGS, texts, left=2)
-    told = "Medians over interleaved repeats, with 95 % bootstrap intervals. Goals stand beside what was measured."
-    told = " ".join([told, *_range_notes(rows)])
-    where = markdown_table(
-        ("", ""), ([markdown_escape(key), markdown_escape(value)] for key, value in about.items()), left=2
-    )
-    return f"# What lipbench costs\n\n{costs}\n{told}\n\n## Measured on\n\n{where}"
+    costs = to_markdown(Table("", HEADINGS, [row.cells() for row in rows], left=(0, 1)))
+    note = "Medians over interleaved repeats, with 95 % bootstrap intervals. Goals stand beside what was measured."
+    notes = " ".join([note, *_range_notes(rows)])
+    machine_table = to_markdown(Table("", ("", ""), list(about.items()), left=(0, 1)))
+    return f"# What lipbench costs\n\n{costs}\n{notes}\n\n## Measured on\n\n{machine_table}"
 
 
 def _range_notes(rows: Sequence[Row]) -> list[str]:

@@ -11,7 +11,8 @@ from .curves import styles
 from .page import render_page
 from .plots import draw_plots
 from .summary_text import latex, markdown, print_memory, print_summary
-from .tables import csv_text, runs_table, summary_of
+from .table_writer import csv_text
+from .tables import runs_table, summary_of
 
 __all__ = ["RunRecord", "print_summary", "read_runs", "report", "runs_table"]
 

@@ -61,40 +61,44 @@ def pair_folders(first: Path, second: Path) -> Pairing:
     Raises BadInput for a damaged record, and one line that names the protocol entry in which the folders differ.
     """
     records = read_runs(first), read_runs(second)
-    blocks = [
-        {b.key: b for b in make_blocks(found, read_suite(f))} for found, f in zip(records, (first, second), strict=True)
-    ]
-    names = (first.resolve().name, second.resolve().name)
-    names = names if names[0] != names[1] else (str(first), str(second))
-    shared = [(blocks[0][key], blocks[1][key]) for key in blocks[0] if key in blocks[1]]
-    for one, other in shared:
-        _check_protocol(names, one, other)
-    by_key = [{_key(record): record for record in found} for found in records]
-    both = [(record, by_key[1][key]) for key, record in by_key[0].items() if key in by_key[1]]
+    blocks, others = _blocks(first, records[0]), _blocks(second, records[1])
+    names, groups = _names(first, second), []
+    for key in (key for key in blocks if key in others):
+        _check_protocol(names, blocks[key], others[key])
+        groups += _groups(blocks[key], others[key])
+    here, there = _by_key(records[0]), _by_key(records[1])
+    shared = [(record, there[key]) for key, record in here.items() if key in there]
     return Pairing(
-        names,
-        [pair for one, other in shared for pair in _groups(one, other)],
-        (_only(by_key[0], by_key[1]), _only(by_key[1], by_key[0])),
-        len(both),
-        sum(identical(a, b) for a, b in both),
-        (_codes(records[0]), _codes(records[1])),
+        names=names,
+        groups=groups,
+        only=(_only(here, there), _only(there, here)),
+        shared=len(shared),
+        identical=sum(identical(a, b) for a, b in shared),
+        codes=(_codes(records[0]), _codes(records[1])),
     )
 
 
 def identical(a: RunRecord, b: RunRecord) -> bool:
     """Whether two runs ended alike and measured the same numbers, in everything but times that both have."""
-    ends = ("status", "reason", "diverged_at", "steps")
-    columns = [name for name in a.courses if name in b.courses and name != "seconds"]
-    metrics = [name for name in a.metrics if name in b.metrics]
-    return (
-        all(a.result[name] == b.result[name] for name in ends)
-        and all(a.metrics[name] == b.metrics[name] for name in metrics)
-        and all(np.array_equal(a.courses[name], b.courses[name], equal_nan=True) for name in columns)
-    )
+    ends = all(a.result[name] == b.result[name] for name in ("status", "reason", "diverged_at", "steps"))
+    metrics = all(a.metrics[name] == b.metrics[name] for name in a.metrics.keys() & b.metrics.keys())
+    columns = (a.courses.keys() & b.courses.keys()) - {"seconds"}
+    return ends and metrics and all(np.array_equal(a.courses[c], b.courses[c], equal_nan=True) for c in columns)
 
 
-def _key(record: RunRecord) -> tuple[Any, ...]:
-    return *record.block, record.objective, record.seed
+def _blocks(folder: Path, records: Sequence[RunRecord]) -> dict[tuple[str, str, str], Block]:
+    return {block.key: block for block in make_blocks(records, read_suite(folder))}
+
+
+def _names(first: Path, second: Path) -> tuple[str, str]:
+    """The folders' own names, or their paths where those are alike."""
+    if first.resolve().name == second.resolve().name:
+        return str(first), str(second)
+    return first.resolve().name, second.resolve().name
+
+
+def _by_key(records: Sequence[RunRecord]) -> dict[tuple[Any, ...], RunRecord]:
+    return {(*record.block, record.objective, record.seed): record for record in records}
 
 
 def _only(here: Mapping[tuple[Any, ...], RunRecord], there: Mapping[tuple[Any, ...], RunRecord]) -> list[RunRecord]:
@@ -108,16 +112,19 @@ def _codes(records: Sequence[RunRecord]) -> list[str]:
 def _groups(one: Block, other: Block) -> Iterator[GroupPair]:
     """Shared groups, in the first folder's order."""
     there = {group.objective: group for group in other.groups}
-    metrics = [q for q in one.quality if q.key in {p.key for p in other.quality} and q.better is not None]
-    for group in (c for c in one.groups if c.objective in there):
-        second = there[group.objective]
-        yield GroupPair(one.key, group, second, [_metric(group, second, q) for q in metrics], _settings(group, second))
+    measured = {metric.key for metric in other.quality}
+    metrics = [metric for metric in one.quality if metric.key in measured and metric.better is not None]
+    for first in one.groups:
+        second = there.get(first.objective)
+        if second is not None:
+            pairs = [_metric(first, second, metric) for metric in metrics]
+            yield GroupPair(one.key, first, second, pairs, _settings(first, second))
 
 
 def _metric(first: Group, second: Group, metric: Quantity) -> MetricPair:
     assert metric.better is not None
-    found = compare(second.values(metric), first.values(metric), metric.better)
-    return MetricPair(metric, first.estimate(metric), second.estimate(metric), found)
+    comparison = compare(second.values(metric), first.values(metric), metric.better)
+    return MetricPair(metric, first.estimate(metric), second.estimate(metric), comparison)
 
 
 def _settings(first: Group, second: Group) -> list[str]:

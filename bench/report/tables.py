@@ -39,11 +39,6 @@ def summary_of(blocks: Sequence[Block]) -> pd.DataFrame:
     return pd.DataFrame([_summary_row(block, group, metrics, floors) for block in blocks for group in block.groups])
 
 
-def csv_text(table: pd.DataFrame) -> str:
-    """CSV with the shortest digits that read back as the same float; missing cells are empty."""
-    return table.to_csv(index=False, lineterminator="\n")
-
-
 def _run_row(run: RunRecord, metrics: Sequence[str]) -> dict[str, Any]:
     spec, result = run.spec, run.result
     row = {

@@ -1,61 +1,55 @@
 """Tables in a terminal, laid out so that no number is cut, however short its lines are."""
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from rich import box
 from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
+from rich.table import Table as RichTable
 from rich.text import Text
 
-
-@dataclass(frozen=True)
-class Texts:
-    """What a table shows: in each row a text per column.
-
-    The first `labels` columns say what a row is about. Of all columns those in `left` are set left, the others right.
-    """
-
-    title: str
-    headings: Sequence[str]
-    rows: Sequence[Sequence[Text]]
-    labels: int
-    left: Sequence[int]
-
-    def column(self, i: int) -> list[str]:
-        """The heading and the texts below it."""
-        return [self.headings[i], *(row[i].plain for row in self.rows)]
+from .table_writer import Table
 
 
-def print_table(texts: Texts, console: Console) -> None:
+def print_tables(tables: Iterable[Table], notes: Iterable[str], console: Console) -> None:
+    """Prints the tables, then the notes, dim."""
+    for table in tables:
+        print_table(table, console)
+    for note in notes:
+        console.print(escape(note), style="dim")
+
+
+def print_table(table: Table, console: Console) -> None:
     """Prints a table, or several that share the labels.
 
     Where the lines are too short, intervals stand below their values and lists have an item a line; where they are
     shorter still, cells wrap; and where a word would be cut, the columns are spread over several tables. Only words
     longer than a third of the lines, as somebody's names may be, are cut then.
     """
-    columns = range(len(texts.headings))
-    for form in (texts, _edited(texts, _broken)):
-        widths = [_longest(form.column(i), "\n") for i in columns]
+    columns = range(len(table.headings))
+    for form in (table, _edited(table, _broken)):
+        widths = [_longest_line(form.column(i)) for i in columns]
         if _outer_width(widths) <= console.width:
-            console.print(_table(form, columns, widths))
+            console.print(_rich_table(form, columns, widths))
             return
-    form, third = _edited(texts, _extractor_below), console.width // 3
-    least, most = ([min(_longest(form.column(i), ends), third) for i in columns] for ends in (None, "\n"))
+    form, third = _edited(table, _extractor_below), console.width // 3
+    least = [min(_longest_word(form.column(i)), third) for i in columns]
+    most = [min(_longest_line(form.column(i)), third) for i in columns]
     least[0] = most[0]  # whole labels, if they are not too long
     for shown in _spread(form, least, console.width):
         widths = _fixed([least[i] for i in shown], [most[i] for i in shown], console.width)
-        console.print(_table(form, shown, widths))
+        console.print(_rich_table(form, shown, widths))
 
 
-def _spread(texts: Texts, least: Sequence[int], room: int) -> list[list[int]]:
+def _spread(table: Table, least: Sequence[int], room: int) -> list[list[int]]:
     """The columns of each table: the labels, and as many others as their words fit beside them; one at least."""
-    labels = list(range(texts.labels))
+    labels = list(range(table.labels))
     parts = [labels]
-    for i in range(texts.labels, len(texts.headings)):
-        if len(parts[-1]) > texts.labels and _outer_width([least[j] for j in (*parts[-1], i)]) > room:
+    for i in range(table.labels, len(table.headings)):
+        if len(parts[-1]) > table.labels and _outer_width([least[j] for j in (*parts[-1], i)]) > room:
             parts.append(labels)
         parts[-1] = [*parts[-1], i]
     return parts
@@ -76,26 +70,33 @@ def _outer_width(widths: Sequence[int]) -> int:
     return sum(widths) + 3 * len(widths) + 1
 
 
-def _longest(texts: Sequence[str], ends: str | None) -> int:
-    """Cells of the terminal that the longest part takes; None: of the words."""
-    return max(cell_len(part) for text in texts for part in text.split(ends) or [""])
+def _longest_line(texts: Sequence[str]) -> int:
+    """Cells of the terminal that it takes."""
+    return max(map(cell_len, "\n".join(texts).split("\n")))
 
 
-def _table(texts: Texts, shown: Sequence[int], widths: Sequence[int | None]) -> Table:
-    table = Table(title=Text(texts.title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+def _longest_word(texts: Sequence[str]) -> int:
+    """Cells of the terminal that it takes."""
+    return max(map(cell_len, " ".join(texts).split()), default=0)
+
+
+def _rich_table(table: Table, shown: Sequence[int], widths: Sequence[int | None]) -> RichTable:
+    rich = RichTable(title=Text(table.title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     for i, width in zip(shown, widths, strict=True):
-        justify = "left" if i in texts.left else "right"
-        table.add_column(Text(texts.headings[i]), justify=justify, width=width, overflow="fold")
-    for row in texts.rows:
-        table.add_row(*(row[i] for i in shown))
-    return table
+        justify = "left" if i in table.left else "right"
+        rich.add_column(Text(table.headings[i]), justify=justify, width=width, overflow="fold")
+    for i, row in enumerate(table.rows):
+        texts = [Text(row[j], table.styles.get((i, j), "")) for j in shown]
+        rich.add_row(*texts, end_section=i + 1 in table.breaks)
+    return rich
 
 
-def _edited(texts: Texts, edit: Callable[[str], str]) -> Texts:
+def _edited(table: Table, edit: Callable[[str], str]) -> Table:
     """With other texts in all columns but the first, and in their headings."""
-    head, *others = texts.headings
-    rows = [[row[0], *(Text(edit(cell.plain), cell.style) for cell in row[1:])] for row in texts.rows]
-    return replace(texts, headings=[head, *map(edit, others)], rows=rows)
+    head, *others = table.headings
+    return replace(
+        table, headings=[head, *map(edit, others)], rows=[[row[0], *map(edit, row[1:])] for row in table.rows]
+    )
 
 
 def _broken(text: str) -> str:
@@ -104,5 +105,5 @@ def _broken(text: str) -> str:
 
 
 def _extractor_below(text: str) -> str:
-    """An extractor's name below its metric's."""
-    return re.sub(r"(?<=\w)\(", "\n(", text)
+    """An extractor's name below its metric's, as in "FD(mnist-cnn) ↓"."""
+    return re.sub(r"(?<=\w)\((?=[^()]*\)( [↓↑])?$)", "\n(", text)

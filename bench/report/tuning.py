@@ -3,30 +3,25 @@
 Starts from the runs' records; chooses nothing but the best.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from rich.console import Console
-from rich.markup import escape
-from rich.text import Text
 
 from ..records.files import write
-from ..records.quantities import Quantity, number
+from ..records.quantities import number
 from ..records.reader import read_runs, read_suite
 from .best_of import best_of_png
 from .blocks import Block, Group, make_blocks
 from .curves import styles
 from .intervals import interval_text, range_notes
-from .markup import markdown_escape, markdown_list, markdown_table
 from .statistics import MIN_SEEDS, expected_best, median_best
-from .tables import csv_text
-from .terminal import Texts, print_table
+from .table_writer import Table, csv_text, markdown_page
+from .terminal import print_tables
 from .trials import Tuned
-
-HEADINGS = ["objective", "budget", "lost", "best configuration", "tuning value", "fresh seeds", "runs"]
 
 
 def report_tuning(folder: Path, tuned: Sequence[Tuned], console: Console) -> None:
@@ -46,15 +41,10 @@ def report_tuning(folder: Path, tuned: Sequence[Tuned], console: Console) -> Non
     write(folder / "best-of-k.csv", csv_text(curves_table(tuned)).encode())
     write(folder / "tune.md", tuning_markdown(tuned, blocks).encode())
     looks = styles(list(dict.fromkeys(t.objective for t in tuned)))
-    for i, (_, found) in enumerate(_by_block(tuned).items()):
-        write(
-            folder / "plots" / f"tune-{i + 1}-{found[0].key[0].replace('/', '_')[:80]}.png", best_of_png(found, looks)
-        )
-    for title, found in _by_block(tuned).items():
-        rows = [[Text(text) for text in tuned_row(one, blocks)] for one in found]
-        print_table(Texts(title, _headings(found[0].metric), rows, labels=1, left=(0, 3)), console)
-    for note in tuning_notes(tuned, blocks):
-        console.print(escape(note), style="dim")
+    for i, of_block in enumerate(_by_block(tuned), start=1):
+        dataset = of_block[0].key[0].replace("/", "_")[:80]
+        write(folder / "plots" / f"tune-{i}-{dataset}.png", best_of_png(of_block, looks))
+    print_tables(tuning_tables(tuned, blocks), tuning_notes(tuned, blocks), console)
     console.print(f"All configurations: {folder}/tune.csv. The best, as a sweep: {best}/report.html", soft_wrap=True)
 
 
@@ -108,41 +98,38 @@ def tuned_row(one: Tuned, blocks: Sequence[Block]) -> list[str]:
 
 def tuning_notes(tuned: Sequence[Tuned], blocks: Sequence[Block]) -> list[str]:
     """What the table's columns are, and every reservation."""
-    found = [
+    notes = [
         "Budget: random configurations per objective, each run once at one seed. Lost: those that diverged or failed, "
         "which count as worst. Tuning value: tail mean of the best one, which was chosen for it and flatters.",
         "Fresh seeds: the same configuration at seeds that it was not chosen by, median with its 95 % bootstrap "
         "interval. Compare objectives by this column only.",
     ]
     if any(0 < len(t.values) < t.budget for t in tuned):
-        found.append("Some objectives were tried with fewer configurations than the budget.")
+        notes.append("Some objectives were tried with fewer configurations than the budget.")
     if any(0 < t.fresh_seeds < MIN_SEEDS for t in tuned):
-        found.append(f"Fewer than {MIN_SEEDS} fresh seeds: too few to say anything about spread, so no interval.")
+        notes.append(f"Fewer than {MIN_SEEDS} fresh seeds: too few to say anything about spread, so no interval.")
     groups = [(one, group) for one in tuned if (group := _group(one, blocks))]
-    return found + range_notes((len(group.values(one.metric)) for one, group in groups))
+    return notes + range_notes(len(group.values(one.metric)) for one, group in groups)
 
 
 def tuning_markdown(tuned: Sequence[Tuned], blocks: Sequence[Block]) -> str:
     """tune.md: a table per block, then the notes."""
-    parts = ["# Tuning with an equal budget\n"]
-    for title, found in _by_block(tuned).items():
-        rows = [[markdown_escape(text) for text in tuned_row(one, blocks)] for one in found]
-        table = markdown_table(_headings(found[0].metric), rows, left=len(HEADINGS))
-        parts.append(f"## {markdown_escape(title)}\n\n{table}")
-    parts.append(markdown_list(tuning_notes(tuned, blocks)))
-    return "\n".join(parts)
+    return markdown_page("Tuning with an equal budget", tuning_tables(tuned, blocks), tuning_notes(tuned, blocks))
 
 
-def _headings(metric: Quantity) -> list[str]:
-    return [f"{h}, {metric.name}" if h in ("tuning value", "fresh seeds") else h for h in HEADINGS]
+def tuning_tables(tuned: Sequence[Tuned], blocks: Sequence[Block]) -> Iterator[Table]:
+    """A table per block with a row per objective."""
+    for of_block in _by_block(tuned):
+        name = of_block[0].metric.name
+        headings = ["objective", "budget", "lost", "best configuration"]
+        headings += [f"tuning value, {name}", f"fresh seeds, {name}", "runs"]
+        rows = [tuned_row(one, blocks) for one in of_block]
+        yield Table(" · ".join(of_block[0].key), headings, rows, left=(0, 3))
 
 
-def _by_block(tuned: Sequence[Tuned]) -> dict[str, list[Tuned]]:
-    return {" · ".join(key): list(found) for key, found in groupby(sorted(tuned, key=_key), _key)}
-
-
-def _key(one: Tuned) -> tuple[str, str, str]:
-    return one.key
+def _by_block(tuned: Sequence[Tuned]) -> list[list[Tuned]]:
+    ordered = sorted(tuned, key=lambda one: one.key)
+    return [list(of_block) for _, of_block in groupby(ordered, lambda one: one.key)]
 
 
 def _group(one: Tuned, blocks: Sequence[Block]) -> Group | None:

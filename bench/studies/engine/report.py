@@ -7,13 +7,11 @@ from typing import Any
 import matplotlib
 import pandas as pd
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from ....objectives.errors import BadInput
 from .contract import Study
 from .store import read
-from .table import PLOT, verdict_table, write_tables
+from .table import PLOT, print_verdicts, verdict_table, write_tables
 
 
 def say(console: Console, study: str, text: str) -> None:
@@ -46,17 +44,4 @@ def rebuild(out: Path, studies: Mapping[str, Study], console: Console) -> None:
             say(console, study.id, str(error))
     table = verdict_table(out, studies)
     write_tables(table, out)
-    show(table, out, console)
-
-
-def show(table: pd.DataFrame, out: Path, console: Console) -> None:
-    """Prints the table without its longest columns, if it has a row."""
-    if table.empty:
-        return
-    shown = Table("id", "claim", "measured", "seeds", "verdict", show_lines=True)
-    for row in table.to_dict("records"):
-        claim = f"{row['claim']}\n({row['part']})" if row["part"] else row["claim"]
-        cells = (row["id"], claim, row["measured"], row["seeds"], row["verdict"])
-        shown.add_row(*(escape(str(cell)) for cell in cells))
-    console.print(shown)
-    console.print(f"Table and plots: {out / 'verdicts.md'}", highlight=False, soft_wrap=True)
+    print_verdicts(table, out, console)

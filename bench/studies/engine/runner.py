@@ -20,7 +20,7 @@ from .job import StudyJob
 from .judge import judge
 from .parallel import repeatable_torch
 from .store import Record, StudyStore, code_sha, frame, read, specification, write
-from .table import verdict_table, write_tables
+from .table import print_verdicts, verdict_table, write_tables
 
 
 def run_studies(
@@ -52,7 +52,7 @@ def run_studies(
         with repeatable_torch():
             statuses = [StudyRun(study, job, store, console).status() for study in studies.values()]
         write_tables(verdict_table(job.out, catalogue or studies), job.out)
-        report.show(verdict_table(job.out, studies), job.out, console)
+        print_verdicts(verdict_table(job.out, studies), job.out, console)
     return max(statuses, default=0)
 
 

@@ -1,12 +1,17 @@
 """The verdict table, a pure function of the records. Runs no experiment."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
+from rich.console import Console
 
 from ....objectives.errors import BadInput
+from ...records.files import write
+from ...report.table_writer import Table, csv_text, to_longtable, to_markdown
+from ...report.terminal import print_table
 from .contract import Size, Study
 from .judge import NOT_MEASURED, PartVerdict, criterion_text, judge
 from .store import Record, read
@@ -100,19 +105,28 @@ def _part_row(verdict: PartVerdict) -> dict[str, object]:
 
 
 def _reading(verdict: PartVerdict) -> str:
-    if verdict.outcome == verdict.part.holds:
-        return verdict.part.reading
+    """What a reader may take away of a part's outcome: of several reasons the first that applies."""
+    part = verdict.part
+    if verdict.outcome == part.holds:
+        return part.reading
     failed = [finding.criterion for finding in verdict.findings if finding.holds is False]
+    # A part may call its own failure inconclusive too, so disputes and controls come first.
     disputes = [criterion.disputed for criterion in failed if criterion.disputed]
+    if disputes:
+        return " ".join(disputes)
     controls = [f"A control failed: {criterion.text}." for criterion in failed if criterion.control]
-    # These first: a part may call its own failure inconclusive too.
-    if disputes or controls:
-        return " ".join(disputes or controls)
-    undecided = [f"Open: {f.note}." for f in verdict.findings if f.holds is None and f.criterion.by_interval]
+    if controls:
+        return " ".join(controls)
+    return _open_or_cause(verdict, bool(failed))
+
+
+def _open_or_cause(verdict: PartVerdict, failed: bool) -> str:
+    undecided = [finding for finding in verdict.findings if finding.holds is None and finding.criterion.by_interval]
     if undecided:
-        return " ".join(undecided)
-    cause = verdict.part.cause if failed and verdict.outcome == verdict.part.fails else ""
-    return f"{LOOKED_INTO} {cause}" if cause else ""
+        return " ".join(f"Open: {finding.note}." for finding in undecided)
+    if failed and verdict.part.cause and verdict.outcome == verdict.part.fails:
+        return f"{LOOKED_INTO} {verdict.part.cause}"
+    return ""
 
 
 def _why(record: Record) -> str:
@@ -135,18 +149,16 @@ def _without_verdict(study: Study, verdict: str) -> dict[str, object]:
 
 def write_tables(table: pd.DataFrame, out: Path) -> None:
     """verdicts.csv, .md and .tex in the folder; .tex wants LuaLaTeX or XeLaTeX, for the signs in it."""
-    table.to_csv(out / "verdicts.csv", index=False)
-    (out / "verdicts.md").write_text(markdown(table), encoding="utf-8")
-    (out / "verdicts.tex").write_text(latex(table), encoding="utf-8")
+    write(out / "verdicts.csv", csv_text(table).encode())
+    write(out / "verdicts.md", markdown(table).encode())
+    write(out / "verdicts.tex", latex(table).encode())
 
 
 def markdown(table: pd.DataFrame) -> str:
     """The count of verdicts, then the table with links to the pictures."""
     counts = ", ".join(f"{count} {verdict}" for verdict, count in tally(table).items())
-    shown = table.assign(plot=[_links(paths) for paths in table["plot"]])
-    head = ["| " + " | ".join(shown.columns) + " |", "|" + "-|" * len(shown.columns)]
-    body = ("| " + " | ".join(_cell(value) for value in row) + " |" for row in shown.itertuples(index=False))
-    return "\n".join([f"{len(table)} rows: {counts}.", "", *head, *body, "", SPREAD, ""])
+    verdicts = _table(table.assign(plot=table["plot"].map(_links)), COLUMNS)
+    return f"{len(table)} rows: {counts}.\n\n{to_markdown(verdicts, _without_bars)}\n{SPREAD}\n"
 
 
 def tally(table: pd.DataFrame) -> dict[str, int]:
@@ -157,19 +169,38 @@ def tally(table: pd.DataFrame) -> dict[str, int]:
 
 def latex(table: pd.DataFrame) -> str:
     """A longtable of what a report shows: id, claim and which part of it, criterion, measured, verdict."""
-    columns = ["id", "claim", "criterion", "measured", "verdict"]
     widths = "l" + "".join(f"p{{{width}\\linewidth}}" for width in (0.23, 0.26, 0.24, 0.1))
+    return to_longtable(
+        _table(_with_parts(table, "{} — {}"), ("id", "claim", "criterion", "measured", "verdict")), widths
+    )
+
+
+def print_verdicts(table: pd.DataFrame, out: Path, console: Console) -> None:
+    """Prints the table without its longest columns, if it has a row."""
+    if not table.empty:
+        shown = _table(_with_parts(table, "{}\n({})"), ("id", "claim", "measured", "seeds", "verdict"))
+        print_table(replace(shown, breaks=range(1, len(table))), console)
+        console.print(f"Table and plots: {out / 'verdicts.md'}", highlight=False, soft_wrap=True)
+
+
+def _table(table: pd.DataFrame, columns: Sequence[str]) -> Table:
+    rows = table[list(columns)].astype(str).to_numpy().tolist()
+    return Table("", columns, rows, left=range(len(columns)))
+
+
+def _with_parts(table: pd.DataFrame, form: str) -> pd.DataFrame:
+    """With the part, where there is one, in the column of the claim."""
     pairs = zip(table["claim"], table["part"], strict=True)
-    shown = table.assign(claim=[f"{claim} — {part}" if part else claim for claim, part in pairs])
-    return shown[columns].to_latex(index=False, escape=True, longtable=True, column_format=widths)
+    return table.assign(claim=[form.format(claim, part) if part else claim for claim, part in pairs])
 
 
 def _links(paths: str) -> str:
     return " ".join(f"[{Path(path).stem}]({path})" for path in paths.split())
 
 
-def _cell(value: object) -> str:
-    return str(value).replace("|", "\\|").replace("\n", " ")
+def _without_bars(text: str) -> str:
+    """Claims and links are Markdown, but for the bars of absolute values and for line breaks."""
+    return text.replace("|", "\\|").replace("\n", " ")
 
 
 def ordered(ids: Iterable[str], studies: Mapping[str, Study]) -> dict[str, Study]:

@@ -19,7 +19,7 @@ from torch import nn
 
 from lipbench.bench.perf import __main__ as perf
 from lipbench.bench.perf import against, evaluation, iteration, sweeps, ways
-from lipbench.bench.perf.table import COLUMNS, Goal, Row, csv_text, machine, markdown, printed
+from lipbench.bench.perf.table import COLUMNS, Goal, Row, machine, markdown, perf_csv, print_rows
 from lipbench.bench.report.statistics import Estimate
 from lipbench.bench.run.context import RunContext
 from lipbench.models import Networks
@@ -225,7 +225,7 @@ ROWS = [
 def test_printed_fits_a_narrow_terminal_with_each_part_once() -> None:
     console = Console(width=80, file=StringIO())
     with console.capture() as said:
-        console.print(printed([*ROWS, ROWS[1]]))
+        print_rows([*ROWS, ROWS[1]], console)
     lines = [line.rstrip() for line in said.get().splitlines()]
     assert [line.strip() for line in lines].count("c") == 1
     assert sum("1.500 ×" in line and "≥ 1.8" in line and line.endswith("no") for line in lines) == 2
@@ -233,7 +233,7 @@ def test_printed_fits_a_narrow_terminal_with_each_part_once() -> None:
 
 
 def test_csv_has_a_line_per_row_and_all_digits() -> None:
-    lines = list(csv.DictReader(StringIO(csv_text(ROWS))))
+    lines = list(csv.DictReader(StringIO(perf_csv(ROWS))))
     assert tuple(lines[0]) == COLUMNS
     assert float(lines[0]["median"]) == 1.23456789
     assert (lines[0]["goal"], lines[0]["met"]) == ("", "")
@@ -256,7 +256,7 @@ def test_intervals_of_few_repeats_are_not_called_95_percent() -> None:
     told = "With 3 repeats an interval is their range, which holds the median of all possible repeats with a"
     console = Console(width=80, file=StringIO())
     with console.capture() as said:
-        console.print(printed([*ROWS, few]))
+        print_rows([*ROWS, few], console)
     shown = " ".join(said.get().split())
     for text in (markdown([*ROWS, few], {}), shown):
         assert f"{told} probability of 75 %, not 95 %." in text
@@ -274,7 +274,7 @@ def test_main_writes_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     perf.main(["--out", str(tmp_path / "new"), "--repeats", "7"])
     perf.main(["--out", str(tmp_path / "new"), "--quick"])
     assert asked == [(7, False), (60, True)]
-    assert (tmp_path / "new" / "perf.csv").read_text() == csv_text(ROWS)
+    assert (tmp_path / "new" / "perf.csv").read_text() == perf_csv(ROWS)
     assert "≥ 1.8" in (tmp_path / "new" / "perf.md").read_text()
     assert "What lipbench costs" in capsys.readouterr().out
 

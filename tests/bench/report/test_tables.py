@@ -12,7 +12,8 @@ import pytest
 
 from lipbench.bench.records.reader import read_runs, read_suite
 from lipbench.bench.report.blocks import make_blocks
-from lipbench.bench.report.tables import COSTS, csv_text, runs_table, summary_of
+from lipbench.bench.report.table_writer import csv_text
+from lipbench.bench.report.tables import COSTS, runs_table, summary_of
 
 POINTS = ["w1", "modes", "high_quality", "mode_kl"]
 

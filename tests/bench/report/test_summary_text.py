@@ -11,7 +11,7 @@ from rich.console import Console
 
 from lipbench.bench.records.reader import read_runs, read_suite
 from lipbench.bench.report.blocks import Block, make_blocks
-from lipbench.bench.report.summary_text import latex, markdown, print_memory, print_summary, printed_rows
+from lipbench.bench.report.summary_text import latex, markdown, print_memory, print_summary, summary_table
 
 NASTY = "my.py:A$b$&<x>|*_[red]%"
 
@@ -116,8 +116,8 @@ def test_terminal_cuts_no_word_and_leaves_no_metric_out(sweep: Path, width: int)
     assert max(map(len, text.splitlines())) <= width
     words = set(text.split())
     for block in blocks:
-        for row in printed_rows(block):
-            missing = {word for cell in row.cells for word in cell.split() if word not in words}
+        for row in summary_table(block).rows:
+            missing = {word for text in row for word in text.split() if word not in words}
             assert not missing, (width, missing)
 
 
@@ -131,6 +131,8 @@ def test_terminal_folds_a_long_label_and_keeps_every_number_whole(
     text = _terminal(blocks, width)
     assert max(map(len, text.splitlines())) <= width
     words = set(text.split())
-    assert not [w for b in blocks for r in printed_rows(b) for c in r.cells[1:] for w in c.split() if w not in words]
+    assert not [
+        w for b in blocks for row in summary_table(b).rows for t in row[1:] for w in t.split() if w not in words
+    ]
     assert "x" * (width // 3) in words
     assert label in _terminal(blocks, 250)  # whole where there is room
