@@ -17,15 +17,13 @@ from pydantic import ConfigDict, PydanticUndefinedAnnotation, PydanticUserError,
 from ...objectives.base import API_VERSION, Objective
 from ...objectives.catalog import BUILTINS
 from ...objectives.errors import BadInput, unknown
+from ..records.source import source_of
 from .entry_points import objective_names, plugged_in, provider
 
 
 @dataclass(frozen=True)
 class ResolvedObjective:
-    """An objective's class, the name it was asked for by, and the sha256 of its source if it came as a file.
-
-    Or from the studies here: those of objectives/ are part of the version of the code that each run's identity has.
-    """
+    """An objective's class, the name it was asked for by, and a hash of a plug-in's source; None if it is built in."""
 
     target: str
     cls: type[Objective]
@@ -43,18 +41,13 @@ def find_objective(target: str, folder: Path | None = None) -> ResolvedObjective
         BadInput: one line, for anything that keeps the class from being used.
     """
     if ":" not in target:
-        return ResolvedObjective(target, _called(_checked(_named(target), target), target))
+        cls = _called(_checked(_named(target), target), target)
+        return ResolvedObjective(target, cls, None if target in BUILTINS else source_of(plugged_in()[target].value))
     location, _, name = target.rpartition(":")
-    if not location.endswith(".py"):
-        module = _import(location, target)
-        return ResolvedObjective(
-            target, _untaken(_checked(_attribute(module, name, target), target), target), _of_study(module)
-        )
-    path = _locate(location, folder)
-    source = hashlib.sha256(_content(path)).hexdigest()
-    return ResolvedObjective(
-        target, _untaken(_checked(_attribute(_load(path, source), name, target), target), target), source
-    )
+    path = _locate(location, folder) if location.endswith(".py") else None
+    module = _import(location, target) if path is None else _load(path)
+    cls = _untaken(_checked(_attribute(module, name, target), target), target)
+    return ResolvedObjective(target, cls, source_of(f"{path or location}:{name}"))
 
 
 def bind_arguments(cls: type[Objective], given: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -146,12 +139,6 @@ def _import(module: str, target: str) -> ModuleType:
         raise BadInput(f"objective '{target}' cannot be imported: {_told(error)}") from error
 
 
-def _of_study(module: ModuleType) -> str | None:
-    if not module.__name__.startswith("lipbench.bench.studies."):
-        return None
-    return hashlib.sha256(Path(str(module.__file__)).read_bytes()).hexdigest()
-
-
 def absolute(target: str, folder: Path | None = None) -> str:
     """The target as it is found from any working directory. Raises BadInput for a file that is not there."""
     location, _, name = target.rpartition(":")
@@ -173,7 +160,8 @@ def _content(path: Path) -> bytes:
         raise BadInput(f"objective file {path} cannot be read: {error.strerror or error}") from error
 
 
-def _load(path: Path, source: str) -> ModuleType:
+def _load(path: Path) -> ModuleType:
+    source = hashlib.sha256(_content(path)).hexdigest()
     # The name carries the content, so that two files of one name, or two versions of one file, never mix.
     name = f"lipbench_plugin_{path.stem}_{source[:12]}"
     if name in sys.modules:

@@ -5,7 +5,6 @@ import inspect
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,13 +14,13 @@ from ...models.catalog import ARCHITECTURES
 from ...models.recipe import Recipe
 from ...objectives.errors import BadInput, unknown
 from ..data.catalog import found_name, kind_of, user_content
+from .fingerprint import code_of
 from .plugins import ResolvedObjective, bind_arguments, build_objective, find_objective
 from .recipes import Preset
 from .resolve import check_recipe, resolve_recipe
 from .suite import Combination, Named, Suite, label
 
 SCHEMA_VERSION = 1
-ROOT = Path(__file__).parents[2]
 ID_BYTES = 235  # of an id before its hash; with that and what a run under way adds, the 255 that file systems take
 LARGEST = 10**6  # setting of an architecture; of much larger ones torch cannot even compute the size
 FINITE = ConfigDict(allow_inf_nan=False)
@@ -60,7 +59,7 @@ class RunSpec:
         located = ("objective_target", "skip")
         plain = [key for key, value in PLAIN.items() if getattr(self, key) == value]
         kept = {k: v for k, v in asdict(self).items() if k not in (*located, *plain)}
-        return kept | {"code": code_version()}
+        return kept | {"code": code_of(self)}
 
     @property
     def id(self) -> str:
@@ -90,21 +89,8 @@ class RunSpec:
             "accelerate": self.accelerate,
             "precision": self.precision,
             **({} if self.content is None else {"content": self.content}),
-            "code": code_version(),
+            "code": code_of(self),
         }
-
-
-@cache
-def code_version() -> str:
-    """sha256 over the sources that decide what a run computes; tables, plots and the conformance kit do not."""
-    digest = hashlib.sha256()
-    rooms = ("objectives", "models", "bench/data", "bench/metrics")
-    sources = sorted(path for room in rooms for path in (ROOT / room).rglob("*.py"))
-    for path in (p for p in sources if "conformance" not in p.relative_to(ROOT).parts):
-        digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())
-    for name in ("run/train.py", "run/evaluation.py", "run/fresh.py"):
-        digest.update((ROOT / "bench" / name).read_bytes())
-    return digest.hexdigest()[:16]
 
 
 class Folders(Protocol):

@@ -11,7 +11,9 @@ import torch
 from torch import Tensor
 
 from ...objectives.errors import BadInput
+from ..records.source import source_of
 from .bias import PARTS, by_size, extrapolated
+from .catalog import EXTRACTORS
 from .extractors import Extractor
 from .features import NEIGHBOURS, Gaussian, Moments, coverage, inception_score, kernel_distance, radii, subsets
 from .features import frechet_distance as between
@@ -19,6 +21,7 @@ from .labels import METRICS, label
 from .reference import Reference, Sample, cached, fingerprint, refer
 
 BATCH = {"cpu": 128, "cuda": 512}  # images per pass of the extractor: larger ones are not faster
+CODE = f"{__name__}:ImageMetrics"  # what a kept reference depends on, beside its extractor
 CHUNK = 4096  # features that are held before they enter the sums
 
 
@@ -231,6 +234,8 @@ class ImageMetrics:
         return self._kept(reals, lambda: Reference(self.sample(reals)), logits=True).sample
 
     def _kept(self, reals: Tensor, make: Callable[[], Reference], **what: bool) -> Reference:
-        extractor = {"extractor": self.extractor.sha256, "resize": self.extractor.resize}
+        name = self.extractor.name
+        code = source_of(CODE, *([EXTRACTORS.target(name)] if name in EXTRACTORS else []))
+        extractor = {"extractor": self.extractor.sha256, "resize": self.extractor.resize, "code": code}
         key = fingerprint(reals, **extractor, held=self.sizes.held, device=self.device.type, **what)
         return cached(key, make, self.device)

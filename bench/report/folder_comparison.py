@@ -3,7 +3,7 @@
 Nothing here prints or draws.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,13 +68,14 @@ def pair_folders(first: Path, second: Path) -> Pairing:
         groups += _groups(blocks[key], others[key])
     here, there = _by_key(records[0]), _by_key(records[1])
     shared = [(record, there[key]) for key, record in here.items() if key in there]
+    changed = [(a, b) for a, b in shared if a.spec.get("code") != b.spec.get("code")]
     return Pairing(
         names=names,
         groups=groups,
         only=(_only(here, there), _only(there, here)),
         shared=len(shared),
         identical=sum(identical(a, b) for a, b in shared),
-        codes=(_codes(records[0]), _codes(records[1])),
+        codes=(_codes(a for a, _ in changed), _codes(b for _, b in changed)),
     )
 
 
@@ -105,7 +106,7 @@ def _only(here: Mapping[tuple[Any, ...], RunRecord], there: Mapping[tuple[Any, .
     return [record for key, record in here.items() if key not in there]
 
 
-def _codes(records: Sequence[RunRecord]) -> list[str]:
+def _codes(records: Iterable[RunRecord]) -> list[str]:
     return sorted({str(record.spec["code"])[:12] for record in records if record.spec.get("code")})
 
 

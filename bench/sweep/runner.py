@@ -1,5 +1,6 @@
 """A sweep: what is still to be made, made in parallel, told as it goes, and reported. One run is run/'s affair."""
 
+import hashlib
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from typing import Any
 from rich.console import Console
 
 from ...objectives.catalog import BUILTINS
-from ..config.spec import SCHEMA_VERSION, RunSpec, code_version, expand
+from ..config.spec import SCHEMA_VERSION, RunSpec, expand
 from ..config.suite import Suite
 from ..records.reader import Damaged, RunRecord, read_run
 from ..records.store import Store, telling_disk_trouble, write_json
@@ -163,8 +164,9 @@ def sweep(suite: Suite, runner: Runner, request: Request | None = None) -> int:
     check_suite(suite, specs, context, runner.console)
     status = runner.sweep(suite, specs)
     if request is not None and not status and all(known_again(spec, suite) for spec in specs):
-        files = {context.suite_folder / s.objective_target.rpartition(":")[0]: s.source for s in specs if s.source}
-        request.remember(context.folder, {str(path.absolute()): sha for path, sha in files.items()})
+        targets = {s.objective_target.rpartition(":")[0] for s in specs if s.source}
+        paths = [(context.suite_folder / target).absolute() for target in targets]
+        request.remember(context.folder, {str(p): hashlib.sha256(p.read_bytes()).hexdigest() for p in paths})
     return status
 
 
@@ -187,7 +189,7 @@ def known_again(spec: RunSpec, suite: Suite) -> bool:
     It does not show what else a package has in it, a user's own pictures, or whether a data set that another one stood
     in for has come since.
     """
-    own = spec.source is not None or spec.objective_target in BUILTINS
+    own = spec.objective_target in BUILTINS or spec.objective_target.rpartition(":")[0].endswith(".py")
     return own and spec.content is None and spec.dataset in suite.datasets
 
 
@@ -208,7 +210,6 @@ def _about(suite: Suite, specs: Sequence[RunSpec], context: RunContext) -> dict[
         "suite": suite.model_dump(),
         "objectives": list(dict.fromkeys(spec.objective for spec in specs)),
         "version": version("lipbench"),
-        "code": code_version(),
         "command": "lipbench " + " ".join(sys.argv[1:]),
         "machine": machine(context.device),
     }

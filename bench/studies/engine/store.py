@@ -1,13 +1,9 @@
 """Records of studies: `<out>/<id>/{measurements.csv, study.json}`, complete or absent. No verdicts, no experiments."""
 
-import hashlib
 import json
-import re
 import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from importlib.metadata import version
 from itertools import count
 from pathlib import Path
 from typing import Any, Literal
@@ -16,11 +12,11 @@ import numpy as np
 import pandas as pd
 
 from ....objectives.errors import BadInput
+from ...config.fingerprint import source_with_names, texts_in
 from ...records.store import RecordFolder, write_json, write_text
 from .contract import Row, Size, Study
 
 SCHEMA_VERSION = 1
-DECIDING = ("reader.py", "quantities.py")  # how long a tail is, and what a diverged run counts as
 MEASUREMENTS, DESCRIPTION = "measurements.csv", "study.json"
 
 
@@ -168,25 +164,11 @@ def specification(study: Study, size: Size) -> dict[str, Any]:
 
 
 def code_sha(study: Study) -> str:
-    """A hash of the code that the study's measurements depend on: lipbench's sources without other studies' files.
+    """A hash of the code that the study's measurements depend on: what `run` reaches, and what the study names.
 
-    What only reads records (report/ but for DECIDING, the command line, suites) is left out, so that editing it repeats
-    no training.
+    Criteria, tables and pictures are not reached, nor are other studies.
     """
-    root = Path(__file__).resolve().parents[3]
-    own = Path(sys.modules[study.run.__module__].__file__ or "").resolve()
-    digest = hashlib.sha256(version("lipbench").encode())
-    for path in sorted(p for name in ("objectives", "models", "bench") for p in (root / name).rglob("*.py")):
-        if path == own or not _irrelevant(path.relative_to(root)):
-            digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()[:16]
-
-
-def _irrelevant(path: Path) -> bool:
-    parts = path.parts
-    if parts[:2] == ("bench", "studies"):
-        readers = ("__init__.py", "table.py", "judge.py", "style.py")
-        return path.name in readers or re.fullmatch(r"[tsgk]\d\d(_\w+)?\.py", path.name) is not None
-    if parts[:2] in (("bench", "records"), ("bench", "report")):
-        return path.name not in DECIDING
-    return parts[:2] in (("bench", "suites"), ("bench", "cli"))
+    attribute = study.run.__qualname__.partition(".")[0]
+    target = study.run.__module__ if attribute == "<lambda>" else f"{study.run.__module__}:{attribute}"
+    options = [size.options for size in study.sizes.values() if isinstance(size, Size)]
+    return source_with_names([target], texts_in([study.settings, *options]))

@@ -9,7 +9,6 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, is_dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,7 +22,7 @@ from ....models.recipe import Recipe
 from ....objectives.base import Batch, Objective, prepared
 from ....objectives.catalog import BUILTINS
 from ....objectives.game import critic_step, generator_step
-from ...config.spec import code_version
+from ...config.fingerprint import source_with_names, texts_in
 from ...metrics.stability import gradient_norm
 from ..engine.contract import Row, Setting
 from ..engine.parallel import each
@@ -174,7 +173,8 @@ def _read(run: Training, folder: Path) -> Trained:
 
 def identity(label: str, specification: Any) -> str:
     """The label and a hash of the specification (a dataclass), of the code that trains, and of torch's version."""
-    content = json.dumps(_described(specification), sort_keys=True) + code_version() + _own_code() + torch.__version__
+    code = source_with_names(_kinds(specification), texts_in(specification))
+    content = json.dumps(_described(specification), sort_keys=True) + code + torch.__version__
     return f"{label}_{hashlib.sha256(content.encode()).hexdigest()[:12]}"
 
 
@@ -190,8 +190,7 @@ def _deciding(value: Any) -> Any:
     return {f.name: _deciding(getattr(value, f.name)) for f in fields(value) if f.compare}
 
 
-@cache
-def _own_code() -> str:
-    folder = Path(__file__).parent
-    names = ("critics.py", "fixed_generator.py", "sheet.py", "deep.py")
-    return hashlib.sha256(b"\0".join((folder / name).read_bytes() for name in names)).hexdigest()
+def _kinds(value: Any) -> set[str]:
+    """The classes of a specification and of its fields: their methods train."""
+    parts = [_kinds(getattr(value, f.name)) for f in fields(value)] if is_dataclass(value) else []
+    return {f"{type(value).__module__}:{type(value).__qualname__}"}.union(*parts) if is_dataclass(value) else set()

@@ -1,6 +1,5 @@
 """Where objectives are found, how their arguments are checked, and the one line that tells what is wrong."""
 
-import hashlib
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -60,12 +59,9 @@ def test_plugins_find_a_built_in_by_its_name(name: str) -> None:
     assert found.source is None
 
 
-def test_plugins_know_the_source_of_an_objective_of_the_studies_and_of_no_other_module() -> None:
-    for objective in (PenaltyThroughBatchNorm, PenaltyWithNorms):
-        found = find_objective(f"{objective.__module__}:{objective.__name__}")
-        content = Path(sys.modules[objective.__module__].__file__ or "").read_bytes()
-        assert (found.cls, found.source) == (objective, hashlib.sha256(content).hexdigest())
-    assert find_objective(f"{Minimax.__module__}:Minimax").source is None
+def test_plugins_know_the_source_of_what_is_not_asked_for_by_a_built_in_name() -> None:
+    targets = [f"{c.__module__}:{c.__name__}" for c in (PenaltyThroughBatchNorm, PenaltyWithNorms, Minimax)]
+    assert len({find_objective(target).source for target in targets} - {None}) == 3
 
 
 def test_plugins_find_a_class_in_a_file(write_plugin: WritePlugin) -> None:
@@ -105,7 +101,8 @@ def test_plugins_find_a_class_in_a_module(write_plugin: WritePlugin, tmp_path: P
     monkeypatch.syspath_prepend(tmp_path)
     write_plugin(name="somebodys_module.py")
     found = find_objective("somebodys_module:Mine")
-    assert (found.cls.name, found.source) == ("mine", None)
+    assert found.cls.name == "mine"
+    assert re.fullmatch("[0-9a-f]{64}", found.source or "")
 
 
 def test_plugins_find_a_built_in_by_its_module_too() -> None:

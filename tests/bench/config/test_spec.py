@@ -12,7 +12,7 @@ import pytest
 
 from lipbench.bench.config import spec as module_under_test
 from lipbench.bench.config.recipes import PUBLISHED_POINTS, RECIPES
-from lipbench.bench.config.spec import RunSpec, code_version, expand
+from lipbench.bench.config.spec import RunSpec, expand
 from lipbench.bench.config.suite import Suite, load_suite
 from lipbench.bench.run.context import RunContext
 from lipbench.models import ARCHITECTURES
@@ -53,7 +53,7 @@ def test_spec_record_is_json_and_says_everything_of_the_identity() -> None:
     record = json.loads(json.dumps(spec.record()))
     assert record["run"] == spec.id
     assert record["loss"] == "wasserstein"
-    assert record["code"] == code_version()
+    assert record["code"] == spec.identity["code"]
     assert record["recipe_spec"]["lr"] == PUBLISHED_POINTS["wgan-gp"].recipe.lr
     assert record["architecture"] == "mlp-3x512"
     assert record["architecture_spec"]["activation"] == "relu"
@@ -116,7 +116,7 @@ def test_spec_identity_changes_with_the_code_and_with_a_changed_default(monkeypa
     spec = one()
     before = spec.id
     assert replace(spec, arguments=spec.arguments | {"target": 2.0}).id != before
-    monkeypatch.setattr(module_under_test, "code_version", lambda: "another")
+    monkeypatch.setattr(module_under_test, "code_of", lambda spec: "another")
     assert spec.id != before
 
 
@@ -135,35 +135,6 @@ def test_spec_id_is_a_readable_file_name() -> None:
     for letter in "aü統":  # of one, two and three bytes
         long = one(objectives=[{"name": "instance-noise", "sigma": 0.123}], recipe={"name": letter * 300, "lr": 1.0})
         assert len(f".{long.id}.partial".encode()) <= 255
-
-
-def test_code_version_follows_the_sources_that_decide_what_a_run_computes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for room in ("objectives", "objectives/conformance", "models", "bench/data", "bench/metrics", "bench/report"):
-        (tmp_path / room).mkdir(parents=True)
-        (tmp_path / room / "a.py").write_text("a")
-    for name in ("train.py", "evaluation.py", "fresh.py", "cli.py"):
-        (tmp_path / "bench" / name).write_text("b")
-    monkeypatch.setattr(module_under_test, "ROOT", tmp_path)
-
-    def version() -> str:
-        code_version.cache_clear()
-        return code_version()
-
-    try:
-        start = version()
-        assert version() == start
-        for path in ("bench/report/a.py", "bench/cli.py", "objectives/conformance/a.py"):
-            (tmp_path / path).write_text("changed")
-        assert version() == start
-        seen, rooms = {start}, ("objectives", "models", "bench/data", "bench/metrics")
-        for path in (*(f"{room}/a.py" for room in rooms), "bench/train.py", "bench/fresh.py"):
-            (tmp_path / path).write_text("changed")
-            seen.add(version())
-        assert len(seen) == 7
-    finally:
-        code_version.cache_clear()
 
 
 def test_spec_crosses_losses_with_constraints() -> None:

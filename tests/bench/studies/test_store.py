@@ -1,5 +1,6 @@
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -103,10 +104,9 @@ def test_code_sha_depends_on_the_study_and_not_on_its_neighbours() -> None:
     assert shas["T1"] == store.code_sha(STUDIES["T1"])
 
 
-def test_code_sha_leaves_out_what_only_reads_records() -> None:
-    studies = ("t02_splitting_mass", "s05_mode_collapse", "g03_four_way", "k03_diffusion")
-    readers = (*(f"studies/{name}.py" for name in studies), "studies/judge.py", "report/page.py", "cli.py")
-    assert all(store._irrelevant(Path("bench") / path) for path in readers)
-    makers = ("studies/exact.py", "studies/store.py", "studies/sheet.py", "studies/generators.py", "metrics/points.py")
-    makers += ("report/records.py", "report/quantities.py")
-    assert not any(store._irrelevant(Path("bench") / path) for path in makers)
+def test_code_sha_of_a_study_by_runs_follows_what_it_names() -> None:
+    study = STUDIES["S15"]
+    named = replace(study, settings={**study.settings, "another": "dragan"})
+    assert store.code_sha(named) != store.code_sha(study)
+    other_criteria = replace(study, claim="Another.", parts=(), derive=lambda rows: rows)
+    assert store.code_sha(other_criteria) == store.code_sha(study)

@@ -107,7 +107,7 @@ def test_ray_says_how_a_worker_died_and_stops_where_one_has_other_code(
     assert records["mine"].result["reason"] == "the worker process died"
     assert records["wgan-gp"].status == "completed"
     specs = plan()
-    monkeypatch.setattr("lipbench.bench.config.spec.code_version", lambda: "other")
+    monkeypatch.setattr("lipbench.bench.config.spec.code_of", lambda spec: "other")
     with pytest.raises(BadInput, match="a worker has another version of lipbench"):
         list(RayExecutor(Limits(), None, 0).execute(specs, context))
 

@@ -46,7 +46,7 @@ def test_slurm_stops_where_a_worker_has_other_code(
 ) -> None:
     """The parent's idea of the identity is changed; the worker's is not."""
     specs = plan()
-    monkeypatch.setattr("lipbench.bench.config.spec.code_version", lambda: "other")
+    monkeypatch.setattr("lipbench.bench.config.spec.code_of", lambda spec: "other")
     with pytest.raises(BadInput, match="a worker has another version of lipbench"):
         list(SlurmExecutor(Limits(), 0, LOCAL).execute(specs, context))
 

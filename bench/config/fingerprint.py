@@ -1,0 +1,82 @@
+"""Which code decides a run, or a study: what they are made of, found by name in the catalogs. Reads text alone.
+
+A run depends on the core of all runs and on what its objective, networks, data set and metrics consist of.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, is_dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from ...models.catalog import ARCHITECTURES
+from ...objectives.catalog import BUILTINS
+from ..data.catalog import DATASETS, kind_of, target_of
+from ..metrics.catalog import EXTRACTORS, FAMILIES
+from ..records.source import Sources, installed_sources
+
+if TYPE_CHECKING:
+    from .spec import RunSpec
+
+CORE = "lipbench.bench.run.train:run"  # game, iteration, training, evaluation, divergence and tail
+STUDIES, SETTINGS, DATA = "lipbench.bench.studies", "lipbench.bench.config", "lipbench.bench.data"
+
+
+def code_of(spec: "RunSpec", sources: Sources | None = None) -> str:
+    """A hash of the code in lipbench that decides the run; a plug-in's is `spec.source`."""
+    sources = sources or installed_sources()
+    found = {CORE, ARCHITECTURES.target(spec.architecture_spec["name"]), target_of(spec.dataset)}
+    if spec.source is None:
+        found.add(BUILTINS.target(spec.objective_name))
+    found |= _families(spec.dataset)
+    if kind_of(spec.dataset) != "points":
+        asked = spec.evaluation.get("extractor")
+        names = {asked} if asked else sources.closure(target_of(spec.dataset)).texts(DATA)
+        found |= {EXTRACTORS.target(name) for name in EXTRACTORS if name in names}
+    return sources.closure(*found).digest[:16]
+
+
+def source_with_names(targets: Iterable[str], texts: Iterable[str] = ()) -> str:
+    """As `source_of`, and of all that goes by a name in `texts`, or in what is reached of the studies' own code."""
+    return _with_names(frozenset(targets), frozenset(texts), installed_sources())
+
+
+@cache
+def _with_names(targets: frozenset[str], texts: frozenset[str], sources: Sources) -> str:
+    found: set[str] = set()
+    more = {*targets, *_named(texts)}
+    while not more <= found:
+        found |= more
+        reached = sources.closure(*found)
+        more = _named(reached.texts(STUDIES))
+        more |= {ARCHITECTURES.target(name) for name in reached.texts(SETTINGS) if name in ARCHITECTURES}
+        more |= {EXTRACTORS.target(name) for name in reached.texts(DATA) if name in EXTRACTORS}
+    return sources.closure(*found).digest[:16]
+
+
+def _named(texts: Iterable[str]) -> set[str]:
+    """The targets that these texts are, or are names of."""
+    found: set[str] = set()
+    for text in texts:
+        found |= {registry.target(text) for registry in (BUILTINS, ARCHITECTURES, EXTRACTORS) if text in registry}
+        data = {name for name in (text, f"{text}-jpeg") if name in DATASETS}  # CIFAR-10 may be found as JPEGs alone
+        found |= {target for name in data for target in (target_of(name), *_families(name))}
+        found |= {text} if text.startswith(STUDIES) and ":" in text else set()
+    return found
+
+
+def _families(dataset: str) -> set[str]:
+    kind = "points" if kind_of(dataset) == "points" else "images"
+    return {FAMILIES.target(name) for name in (kind, dataset) if name in FAMILIES}
+
+
+def texts_in(value: object) -> set[str]:
+    """The texts in settings, and in the fields of a specification."""
+    if isinstance(value, str):
+        return {value}
+    if isinstance(value, Mapping):
+        value = [*value.keys(), *value.values()]
+    elif is_dataclass(value):
+        value = [getattr(value, field.name) for field in fields(value)]
+    if not isinstance(value, list | tuple | set | frozenset):
+        return set()
+    return {text for part in value for text in texts_in(part)}

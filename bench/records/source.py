@@ -1,0 +1,236 @@
+"""Which source a result depends on, and a hash of it. Reads text; imports and runs nothing.
+
+A definition (what a `def`, a `class` or an assignment at the top of a module binds) depends on those that it names,
+wherever an import finds them within lipbench. Compared are syntax trees, without comments and docstrings. A registry
+holds text, so what is only listed beside a thing does not count; whoever uses a name from it gives the target.
+Of a plug-in all files count: of its package, or the file and the modules outside site-packages that it imports.
+This stands on the lowest floor since cached references, runs and studies are told apart by it.
+"""
+
+import hashlib
+import importlib.util
+import sysconfig
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+
+from .syntax import Definition, Module, parse
+
+ROOT = Path(__file__).parents[2]
+NAME = "lipbench"
+# They list, ask for, place, read or draw, and decide no number.
+UNCOUNTED = (
+    "lipbench.objectives.catalog",
+    "lipbench.objectives.registry",
+    "lipbench.objectives.conformance",
+    "lipbench.models.catalog",
+    "lipbench.bench.cli",
+    "lipbench.bench.config.fingerprint",
+    "lipbench.bench.config.plugins",
+    "lipbench.bench.data.catalog",
+    "lipbench.bench.metrics.catalog",
+    "lipbench.bench.perf",
+    "lipbench.bench.records",
+    "lipbench.bench.report",
+    "lipbench.bench.run.checkpoint",
+    "lipbench.bench.run.context",
+    "lipbench.bench.run.devices",
+    "lipbench.bench.run.machine",
+    "lipbench.bench.run.sampling",
+    "lipbench.bench.studies.engine.judge",
+    "lipbench.bench.studies.engine.runner",
+    "lipbench.bench.studies.engine.store",
+    "lipbench.bench.studies.engine.table",
+    "lipbench.bench.studies.plotting",
+    "lipbench.bench.sweep",
+    "lipbench.bench.tuning",
+)
+COUNTED = ("lipbench.bench.records.summary",)
+RUNS, SETTINGS, RUN = "lipbench.bench.sweep.runner", "lipbench.bench.config", "lipbench.bench.run"
+# A sweep decides nothing itself, but whoever asks it for runs depends on how they are specified and made.
+A_RUN = ("lipbench.bench.config.spec.expand", "lipbench.bench.run.train.run")
+
+Key = tuple[str, str]  # module and name; an empty name is all of a foreign file, or a module's other statements
+
+
+@dataclass(frozen=True)
+class Closure:
+    """All definitions that some targets depend on, theirs included."""
+
+    definitions: dict[Key, Definition]
+
+    @cached_property
+    def digest(self) -> str:
+        """A hash that changes with any of them."""
+        parts = sorted(f"{module}:{name} {found.digest}" for (module, name), found in self.definitions.items())
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    def texts(self, room: str = NAME) -> set[str]:
+        """The texts in definitions of the modules below `room`."""
+        return {text for (module, _), d in self.definitions.items() if _below(module, room) for text in d.texts}
+
+
+class Sources:
+    """The source of lipbench, in a folder that holds objectives, models and bench."""
+
+    def __init__(self, root: Path = ROOT) -> None:
+        self.root = root
+        self._modules: dict[str, Module | None] = {}
+        self._packages: dict[tuple[str, bool], dict[Key, Definition]] = {}
+        self._definitions: dict[Key, Definition] = {}
+        self._resolved: dict[str, tuple[Key, ...]] = {}
+        self._closures: dict[tuple[str, ...], Closure] = {}
+
+    def closure(self, *targets: str) -> Closure:
+        """What these targets depend on.
+
+        Args:
+            targets: `module:attribute`, a module, or `path/file.py:attribute`; modules outside lipbench are plug-ins.
+
+        Raises:
+            LookupError: if there is no such thing in lipbench.
+        """
+        own = tuple(sorted(target for target in targets if _below(target.partition(":")[0], NAME)))
+        if len(own) < len(targets):
+            return self._collected(targets)
+        if own not in self._closures:
+            self._closures[own] = self._collected(own)
+        return self._closures[own]
+
+    def _collected(self, targets: Iterable[str]) -> Closure:
+        found: dict[Key, Definition] = {}
+        todo: list[Key] = []
+        for target in targets:
+            module, _, attribute = target.rpartition(":") if ":" in target else (target, "", "")
+            if _below(module, NAME):
+                keys = self._resolve(f"{module}.{attribute}".rstrip("."))
+                if not keys:
+                    raise LookupError(f"{target}: not in the source of lipbench")
+                todo += keys
+            else:
+                found |= self._plugin(module)
+        for definition in [*found.values()]:
+            self._follow(definition, "", found, todo)
+        while todo:
+            key = todo.pop()
+            if key not in found:
+                found[key] = definition = self._definition(key)
+                self._follow(definition, key[0], found, todo)
+        return Closure(found)
+
+    def _follow(self, definition: Definition, module: str, found: dict[Key, Definition], todo: list[Key]) -> None:
+        for used in definition.uses.values():
+            if _below(used, NAME):
+                todo += self._from(module, used)
+            elif not module:  # a plug-in's
+                new = {k: d for k, d in self._foreign(used.partition(".")[0]).items() if k not in found}
+                found |= new
+                for other in new.values():
+                    self._follow(other, "", found, todo)
+
+    def _from(self, module: str, used: str) -> Iterator[Key]:
+        """The definitions behind a name that a module uses."""
+        if _below(module, RUN) and _below(used, SETTINGS):
+            return  # a run takes its finished specification, which is compared itself
+        yield from self._resolve(used)
+
+    def _resolve(self, dotted: str) -> tuple[Key, ...]:
+        if dotted not in self._resolved:
+            self._resolved[dotted] = tuple(self._look_up(dotted))
+        return self._resolved[dotted]
+
+    def _look_up(self, dotted: str) -> Iterator[Key]:
+        if _below(dotted, RUNS):
+            for target in A_RUN:
+                yield from self._resolve(target)
+        if any(_below(dotted, room) for room in UNCOUNTED) and not any(_below(dotted, room) for room in COUNTED):
+            return
+        parts = dotted.split(".")
+        cut = next(n for n in range(len(parts), 0, -1) if n == 1 or self._module(".".join(parts[:n])))
+        module = self._module(".".join(parts[:cut]))
+        if module is None:
+            return
+        yield from ((module.name, "") for _ in module.rest[:1])
+        names = parts[cut : cut + 1] or [*module.bound, *module.imports]
+        for name in names:
+            if name in module.bound:
+                yield module.name, name
+            elif name in module.imports:
+                used = ".".join([module.imports[name], *parts[cut + 1 :]])
+                yield from self._from(module.name, used) if _below(used, NAME) else ()
+
+    def _module(self, name: str) -> Module | None:
+        if name not in self._modules:
+            path = self.root.joinpath(*name.split(".")[1:])
+            tried = (path / "__init__.pyi", path / "__init__.py", path.with_suffix(".py"))
+            file = next((p for p in tried if p.is_file()), None) if path != self.root else None
+            self._modules[name] = None if file is None else parse(file.read_bytes(), name, file.stem == "__init__")
+        return self._modules[name]
+
+    def _definition(self, key: Key) -> Definition:
+        if key not in self._definitions:
+            module = self._module(key[0])
+            assert module is not None
+            self._definitions[key] = module.definition(key[1], self._canonical)
+        return self._definitions[key]
+
+    def _canonical(self, used: str) -> str:
+        """One text for one thing, whichever way it was imported."""
+        found = self._resolve(used) if _below(used, NAME) else []
+        return " ".join(f"{module}:{name}" for module, name in found) or used
+
+    def _plugin(self, module: str) -> dict[Key, Definition]:
+        if not module.endswith(".py"):
+            return self._foreign(module.partition(".")[0], installed=True)
+        return {("", ""): _whole(Path(module).read_bytes(), "")}  # whatever the file is called, and wherever it lies
+
+    def _foreign(self, name: str, installed: bool = False) -> dict[Key, Definition]:
+        """The files of a module or package outside lipbench, those that others share only if that is asked for."""
+        key = name, installed
+        if key not in self._packages:
+            files = _files(name, installed)
+            self._packages[key] = {(n, ""): _whole(path.read_bytes(), n, path.stem == "__init__") for n, path in files}
+        return self._packages[key]
+
+
+def source_of(*targets: str) -> str:
+    """A hash of the source that these targets depend on, in this installation; see `Sources.closure`."""
+    return installed_sources().closure(*targets).digest
+
+
+@cache
+def installed_sources() -> Sources:
+    """The source that this process runs."""
+    return Sources()
+
+
+@cache
+def _whole(content: bytes, name: str, package: bool = False) -> Definition:
+    return parse(content, name, package).whole()
+
+
+def _files(name: str, installed: bool) -> list[tuple[str, Path]]:
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):  # as of __main__
+        return []
+    places = [Path(p) for p in spec.submodule_search_locations or ()] if spec else []
+    file = Path(spec.origin) if spec and spec.has_location and spec.origin else None
+    top = places[0] if places else file
+    if top is None or (file is not None and file.suffix != ".py") or (_shared(top) and not installed):
+        return []
+    if not places:
+        return [(name, top)]
+    dotted = ((".".join([name, *path.relative_to(top).with_suffix("").parts]), path) for path in top.rglob("*.py"))
+    return sorted((n.removesuffix(".__init__"), path) for n, path in dotted)
+
+
+def _shared(path: Path) -> bool:
+    """Whether other packages' authors wrote it: versions of dependencies are recorded, and decide no identity."""
+    paths = sysconfig.get_paths()
+    return bool({"site-packages", "dist-packages"} & set(path.parts)) or path.is_relative_to(paths["stdlib"])
+
+
+def _below(dotted: str, room: str) -> bool:
+    return dotted == room or dotted.startswith(f"{room}.")
