@@ -192,5 +192,7 @@ def _deciding(value: Any) -> Any:
 
 def _kinds(value: Any) -> set[str]:
     """The classes of a specification and of its fields: their methods train."""
-    parts = [_kinds(getattr(value, f.name)) for f in fields(value)] if is_dataclass(value) else []
-    return {f"{type(value).__module__}:{type(value).__qualname__}"}.union(*parts) if is_dataclass(value) else set()
+    if not is_dataclass(value):
+        return set()
+    parts = [_kinds(getattr(value, f.name)) for f in fields(value)]
+    return {f"{type(value).__module__}:{type(value).__qualname__}"}.union(*parts)
