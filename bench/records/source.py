@@ -26,6 +26,7 @@ UNCOUNTED = (
     "lipbench.objectives.conformance",
     "lipbench.models.catalog",
     "lipbench.bench.cli",
+    "lipbench.bench.config.entry_points",
     "lipbench.bench.config.fingerprint",
     "lipbench.bench.config.plugins",
     "lipbench.bench.data.catalog",
