@@ -179,16 +179,16 @@ def notes(blocks: Sequence[Block], unfinished: Sequence[str] = ()) -> list[str]:
             f"median over objectives; an interval holds it and the seeds' own spread): {noise}."
         )
     found += published_on(block.dataset for block in blocks if _canonical(block))
-    found += [told for block in blocks for cell in block.cells for told in _mixed_code(block, cell)]
+    found += [told for block in blocks for group in block.groups for told in _mixed_code(block, group)]
     if unfinished:
         found.append(f"{len(unfinished)} run(s) are not finished and not shown.")
     return found
 
 
-def _mixed_code(block: Block, cell: Cell) -> list[str]:
+def _mixed_code(block: Block, group: Group) -> list[str]:
     """Runs that differ in their seeds alone are made by one code."""
-    codes = sorted({str(run.spec["code"])[:12] for run in cell.runs if run.spec.get("code")})
-    told = f"{cell.objective} on {block.dataset}: runs of {len(codes)} versions of the code: {', '.join(codes)}."
+    codes = sorted({str(run.spec["code"])[:12] for run in group.runs if run.spec.get("code")})
+    told = f"{group.objective} on {block.dataset}: runs of {len(codes)} versions of the code: {', '.join(codes)}."
     return [told] if len(codes) > 1 else []
 
 
