@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
+GRID: dict[str, Any] = {"color": "#dddddd", "linewidth": 0.6}
 RC: dict[Any, Any] = {  # matplotlib names the type of these keys only in its latest versions
     "font.size": 9,
     "axes.titlesize": 9,
@@ -22,8 +23,7 @@ RC: dict[Any, Any] = {  # matplotlib names the type of these keys only in its la
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
-    "grid.color": "#dddddd",
-    "grid.linewidth": 0.6,
+    **{f"grid.{key}": value for key, value in GRID.items()},
     "axes.axisbelow": True,
     "legend.frameon": False,
     "figure.facecolor": "white",

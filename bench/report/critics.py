@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from ..records.quantities import KNOWN
 from ..records.reader import RunRecord
 from .blocks import Block, Group
-from .canvas import RC, Panel, canvas, plain_axes
+from .canvas import GRID, Panel, canvas, plain_axes
 from .curves import Style
 
 _MARKER = 6  # points
@@ -69,7 +69,7 @@ def _label_ranks(ax: Axes, labels: list[str]) -> None:
     """A text below every rank, and a line between two in place of the grid's through the middle of each."""
     ax.grid(visible=False, axis="x")
     for rank in range(1, len(labels)):
-        ax.axvline(rank - 0.5, color=RC["grid.color"], linewidth=RC["grid.linewidth"])
+        ax.axvline(rank - 0.5, **GRID)
     slanted = _long(labels)
     ax.set_xticks(range(len(labels)), labels, rotation=20 if slanted else 0, ha="right" if slanted else "center")
     ax.set_xlim(-0.5, len(labels) - 0.5)

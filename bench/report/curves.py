@@ -11,9 +11,8 @@ import numpy as np
 from ..records.quantities import Quantity
 from ..records.reader import RunRecord
 from .blocks import Block
+from .palette import CYCLE
 
-# Okabe and Ito's palette without its yellow, which vanishes on white.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 DASHES = ((), (6, 2), (2, 1.5), (6, 2, 1.5, 2))
 MARKERS = ("o", "s", "^", "D", "v", "P", "*", "<", ">", "p", "h")
 LOG_RATIO = 10
@@ -27,11 +26,11 @@ class Style:
 
     @property
     def colour(self) -> str:
-        return COLOURS[self.index % len(COLOURS)]
+        return CYCLE[self.index % len(CYCLE)]
 
     @property
     def dashes(self) -> tuple[float, ...]:
-        return DASHES[self.index // len(COLOURS) % len(DASHES)]
+        return DASHES[self.index // len(CYCLE) % len(DASHES)]
 
     @property
     def marker(self) -> str:

@@ -18,9 +18,10 @@ from ..records.quantities import AXES, KNOWN, Quantity, number
 from ..records.reader import RunRecord
 from . import findings
 from .blocks import Block, Group, notes
-from .curves import COLOURS, Style, axes_of, curves, log_scale
+from .curves import Style, axes_of, curves, log_scale
 from .intervals import interval_text, range_notes
 from .noise import Noise, noise, size_curves
+from .palette import CYCLE
 from .plots import slugs
 from .svg import chart, colour_class, sparkline
 from .thumbnails import Strip, strips, thumbnail
@@ -93,7 +94,7 @@ def render_page(
         "protocols": _protocols(blocks),
         "versions": _versions([run for block in blocks for run in block.runs], suite),
         "styles": styles,
-        "colours": COLOURS,
+        "colours": CYCLE,
     }
     return _environment().get_template("page.html.j2").render(context)
 

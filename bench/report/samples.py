@@ -5,16 +5,16 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from .palette import BLUE
 from .pictures import grid, raster, view
 
-INK = "#0072B2"
 SIDE = 512  # pixels
 
 
 def picture(samples: np.ndarray, real: np.ndarray | None = None) -> Image.Image:
     """Points [n, ≥ 2] over the density of `real` (or of themselves), or uint8 images [n, C, H, W] in a square grid."""
     if samples.ndim == 2:
-        return Image.fromarray(raster(samples, view(samples if real is None else real), INK, SIDE))
+        return Image.fromarray(raster(samples, view(samples if real is None else real), BLUE, SIDE))
     tiled = Image.fromarray(grid(samples, max(1, int(len(samples) ** 0.5))))
     factor = max(1, SIDE // tiled.width)
     return tiled.resize((tiled.width * factor, tiled.height * factor), Image.Resampling.NEAREST)

@@ -10,7 +10,8 @@ import numpy as np
 from markupsafe import Markup, escape
 
 from .canvas import few_ticks, log_ticks, tick
-from .curves import COLOURS, Curve, Style
+from .curves import Curve, Style
+from .palette import CYCLE
 
 WIDTH, HEIGHT = 400, 230
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 10, 8, 38
@@ -88,7 +89,7 @@ def sparkline(x: np.ndarray, y: np.ndarray, style: Style, label: str) -> Markup:
 
 def colour_class(style: Style) -> str:
     """The CSS class that holds the objective's colour."""
-    return f"c{style.index % len(COLOURS)}"
+    return f"c{style.index % len(CYCLE)}"
 
 
 def _frame(xs: Scale, ys: Scale, x_label: str, y_label: str) -> str:

@@ -17,10 +17,10 @@ from ....objectives.instance_noise import InstanceNoise
 from ....objectives.minimax import Minimax, NonSaturating
 from ....objectives.r1 import R1
 from ....objectives.weight_clipping import WeightClipping
+from ...report.palette import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
 from ..engine.contract import Criterion, Measure, Part, Row, Setting, Size, Study
 from ..engine.parallel import each
-from ..plotting.canvas import grid
-from ..plotting.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, label, legend
+from ..plotting.style import label, legend, panels
 
 START, RATE, STEPS, TAIL = 1.0, 0.1, 5000, 500
 LOWEST = 1e-12  # distance that is drawn
@@ -134,7 +134,7 @@ def play(name: str, scheme: str, seed: int | None, steps: int) -> list[Row]:
 def plot(measurements: pd.DataFrame) -> Figure:
     """The paths in the (θ, ψ) plane, and the distance to the equilibrium against the step."""
     title = f"S1  Dirac-GAN from (1, 1): where each objective goes in {SHOWN:,} steps"
-    figure, axes = grid(title, rows=2, columns=4, width=2.9, height=2.7)
+    figure, axes = panels(title, columns=4, width=2.9, height=2.7, rows=2)
     paths = measurements[measurements["step"].notna()]
     for axis, name in zip(axes, LINES, strict=False):
         _draw_paths(axis, paths[(paths["objective"] == name) & (paths["step"] <= SHOWN)], name)

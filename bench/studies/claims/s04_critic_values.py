@@ -9,12 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
+from ...report.palette import GREY, VERMILION
 from ..engine.contract import Criterion, Measure, Part, Row, Setting, Study
 from ..measures.lipschitz import coupled_lines, gradients
 from ..measures.quotients import gain
 from ..measures.weights import finite
-from ..plotting.canvas import grid
-from ..plotting.style import GREY, VERMILION, crosses, label, legend, panels
+from ..plotting.style import crosses, label, legend, panels
 from ..training.critics import trained
 from ..training.trainings import CLIP, CLIP_TIGHT, RING, TOY_CELLS, TOY_COLORS, TOYS, toy_runs, toy_sizes
 
@@ -85,7 +85,7 @@ def derive(measurements: pd.DataFrame) -> pd.DataFrame:
 def plot(measurements: pd.DataFrame) -> Figure:
     """Value surfaces: a row a toy, a column a critic, with data."""
     title = "S4  Value surfaces of critics, seed 0 (dots: data; yellow: high); the generator is held at data + N(0, 1)"
-    figure, axes = grid(title, len(TOYS), len(DRAWN), width=2.5, height=2.4, lines=False)
+    figure, axes = panels(title, len(DRAWN), 2.5, 2.4, rows=len(TOYS), lines=False)
     values = measurements[measurements["value"].notna()]
     points = measurements[measurements["x"].notna() & measurements["value"].isna()]
     for place, axis in enumerate(axes):

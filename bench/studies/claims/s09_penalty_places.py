@@ -8,11 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
+from ...report.palette import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION
 from ..engine.contract import Criterion, Measure, Op, Part, Row, Scale, Setting, Size, Study
 from ..measures.lipschitz import dual, largest_gradient
 from ..measures.quotients import gain, ratio
 from ..measures.weights import finite
-from ..plotting.style import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION, crosses, label, legend, panels
+from ..plotting.style import crosses, label, legend, panels
 from ..training.critics import trained
 from ..training.trainings import PLACES, SEEDS, SHIFT, SHIFT_GRIDS, SIDES, ShiftGrid, shift_runs
 

@@ -3,8 +3,9 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
+from ...report.palette import GREY, ORANGE, SKY
 from ..engine.contract import Criterion, Measure, Part, Row, Setting, Size, Study
-from ..plotting.style import GREY, ORANGE, SKY, dots, label, panels, threshold
+from ..plotting.style import dots, label, panels, threshold
 from ..training.generators import Cell, runs_of
 from ..training.toy_games import GRID, NS, SMOKE_STEPS, STEPS, ending_rows, game
 

@@ -7,9 +7,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ...report.palette import GREY
 from ..engine.contract import Criterion, Measure, Part, Row, Scale, Setting, Size, Study
 from ..measures.ranks import spearman
-from ..plotting.style import GREY, label, logarithmic, name_points, panels, shared_legend
+from ..plotting.style import label, logarithmic, name_points, panels, shared_legend
 from ..training.toy_games import COLORS, COMPARISON, CORE, DATA, RING, ZOO, comparison, ending_rows
 
 RHO = 0.5

@@ -8,10 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...config.suite import Evaluation, Named
+from ...report.palette import BLUE, GREEN, ORANGE, PURPLE
 from ...report.statistics import paired_differences
 from ..engine.contract import Criterion, Part, Row, Setting, Size, Study, median_of
 from ..plotting.animation import animate
-from ..plotting.style import BLUE, GREEN, ORANGE, PURPLE, label, legend, panels, threshold
+from ..plotting.style import label, legend, panels, threshold
 from ..training.generators import Cell, runs_of
 
 GAN, WGAN = "GAN", "WGAN"

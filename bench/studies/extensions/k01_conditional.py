@@ -11,9 +11,9 @@ from torch import Tensor
 
 from ...config.suite import Evaluation
 from ...data.catalog import load
+from ...report.palette import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION
 from ..engine.contract import Criterion, Measure, Part, Row, Setting, Size, Study
-from ..plotting.canvas import grid
-from ..plotting.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, dots, label, legend, threshold
+from ..plotting.style import dots, label, legend, panels, threshold
 from ..training.generators import CellRun, runs_of
 from ..training.saved_critics import fresh_samples
 from ..training.toy_games import CLIP, GP, GP_STRONG, NS, SMOKE_STEPS, SN, STEPS, game
@@ -78,7 +78,9 @@ def plot(measurements: pd.DataFrame) -> Figure:
     ends = measurements[measurements["class_accuracy"].notna()]
     conditions = list(ends[["objective", "dataset"]].drop_duplicates().itertuples(index=False, name=None))
     columns = -(-(len(conditions) + 1) // 2)
-    figure, axes = grid("K1  Points by the class asked for (colour); crosses: the centre of each class", 2, columns)
+    figure, axes = panels(
+        "K1  Points by the class asked for (colour); crosses: the centre of each class", columns, 3.0, 2.8, rows=2
+    )
     for axis, (name, data) in zip(axes, conditions, strict=False):
         of_it = measurements[(measurements["objective"] == name) & (measurements["dataset"] == data)]
         _draw_points(axis, of_it[of_it["asked"].notna()], measurements[measurements["centre"].notna()])

@@ -12,8 +12,9 @@ from ....models.dcgan import to_uint8
 from ...config.suite import Evaluation, Named
 from ...data.catalog import load
 from ...data.parity import LEVEL, PATCHES, SIDE, in_patches
+from ...report.palette import BLUE, ORANGE, VERMILION
 from ..engine.contract import Criterion, Part, Row, Setting, Size, Study
-from ..plotting.style import BLUE, ORANGE, VERMILION, dots, label, legend, panels, threshold
+from ..plotting.style import dots, label, legend, panels, threshold
 from ..training.generators import Cell, CellRun, runs_of
 from ..training.saved_critics import fresh_samples
 

@@ -13,11 +13,12 @@ from ...config.suite import Evaluation
 from ...data.catalog import load
 from ...metrics.points import PointMetrics
 from ...records.summary import summarise, tail_start
+from ...report.palette import BROWN, GREY, TEAL
 from ...run.evaluation import evaluation_steps
 from ..engine.contract import Criterion, Part, Row, Setting, Size, Study, median_of
 from ..engine.parallel import each
 from ..measures.quotients import relative
-from ..plotting.style import BROWN, GREY, TEAL, dots, label, legend, logarithmic, panels, threshold
+from ..plotting.style import dots, label, legend, logarithmic, panels, threshold
 from ..training.generators import runs_of, value_or_worst
 from ..training.toy_games import (
     CLIP,

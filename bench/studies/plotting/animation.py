@@ -8,7 +8,8 @@ from matplotlib.animation import FuncAnimation, PillowWriter
 from matplotlib.artist import Artist
 
 from ...records.reader import RunRecord, read_samples
-from .style import BLUE, GREY, panels
+from ...report.palette import BLUE, GREY
+from .style import panels
 
 PER_SECOND = 6
 

@@ -1,4 +1,4 @@
-"""How the studies' pictures look: one palette, one set of sizes. No measurements here."""
+"""How the studies' pictures look: panels, labels, marks. No measurements here."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,34 +8,27 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 
-# Okabe & Ito, Color Universal Design: distinguishable with every common colour blindness.
-BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
-    "#000000",
-    "#E69F00",
-    "#56B4E9",
-    "#009E73",
-    "#F0E442",
-    "#0072B2",
-    "#D55E00",
-    "#CC79A7",
-)
-CYCLE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
-GREY = "#7f7f7f"
-BROWN, TEAL = "#8c510a", "#01665e"  # beside all of CYCLE, where those are objectives
+from ...report.canvas import GRID
+from ...report.palette import CYCLE, GREY
+
 NAME_WIDTH, NAME_HEIGHT = 60, 9  # what the name of a point takes, in points of 1/72 inch
 
 
-def panels(title: str, columns: int = 1, width: float = 4.6, height: float = 3.5) -> tuple[Figure, list[Axes]]:
-    """A figure with one row of panels, and its title in words."""
+def panels(
+    title: str, columns: int = 1, width: float = 4.6, height: float = 3.5, *, rows: int = 1, lines: bool = True
+) -> tuple[Figure, list[Axes]]:
+    """A figure with rows of panels, row by row, and its title in words; `lines` draws a faint grid in each."""
     # At least two panels wide, so that a title in words has room.
-    figure = Figure(figsize=(max(width * columns, 6.4), height + 0.3), dpi=130, layout="constrained")
+    size = (max(width * columns, 6.4), height * rows + 0.3)
+    figure = Figure(figsize=size, dpi=130, layout="constrained")
     figure.suptitle(title, fontsize=11)
-    axes = list(np.atleast_1d(figure.subplots(1, columns)))
+    axes = list(np.atleast_1d(figure.subplots(rows, columns)).flat)
     for axis in axes:
         axis.spines[["top", "right"]].set_visible(False)
-        axis.grid(alpha=0.25, linewidth=0.6)
         axis.set_axisbelow(True)
-        axis.tick_params(labelsize=9)
+        axis.tick_params(labelsize=9 if rows == 1 else 8)
+        if lines:
+            axis.grid(**GRID)
     return figure, axes
 
 

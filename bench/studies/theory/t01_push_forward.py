@@ -8,8 +8,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy import integrate, stats
 
+from ...report.palette import BLUE, VERMILION
 from ..engine.contract import Criterion, Measure, Part, Row, Setting, Study, every_scale
-from ..plotting.style import BLUE, VERMILION, label, legend, panels, threshold
+from ..plotting.style import label, legend, panels, threshold
 
 SAMPLES = 1_000_000
 WRONG = 1.01  # the control's map is 1.01·x²: its mean of y is off by .01, some seven standard errors

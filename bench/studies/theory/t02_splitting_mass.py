@@ -5,8 +5,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ...report.palette import BLUE, GREY, VERMILION
 from ..engine.contract import Criterion, Part, Row, Setting, Study, every_scale, refutes
-from ..plotting.style import BLUE, GREY, VERMILION, label, panels
+from ..plotting.style import label, panels
 from .exact import distances, maps, push_forward_error, transport_cost
 
 SOURCE, SOURCE_MASS = np.array([[0.0]]), np.array([1.0])

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from ...report.palette import BLUE, GREY, VERMILION
 from ..engine.contract import Criterion, Part, Row, Setting, Study, every_scale
-from ..plotting.style import BLUE, GREY, VERMILION, label, legend, panels
+from ..plotting.style import label, legend, panels
 from .exact import distances, plan, uniform, worst_cycle
 
 LINE, PLANE = 400, 60

@@ -7,8 +7,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy import stats
 
+from ...report.palette import BLUE, VERMILION
 from ..engine.contract import Criterion, Row, Setting, Study, every_scale, refutes
-from ..plotting.style import BLUE, VERMILION, label, legend, panels, powers
+from ..plotting.style import label, legend, panels, powers
 
 STEPS = 10.0 ** -np.arange(1, 7)
 

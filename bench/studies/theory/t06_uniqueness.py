@@ -7,8 +7,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ...report.palette import BLUE, GREEN, GREY, ORANGE, VERMILION
 from ..engine.contract import Criterion, Part, Row, Setting, Study, every_scale, refutes
-from ..plotting.style import BLUE, GREEN, GREY, ORANGE, VERMILION, label, legend, panels
+from ..plotting.style import label, legend, panels
 from .exact import Array, assignment_costs, distances
 
 SQUARE = np.array([[0.0, 0.0], [1.0, 1.0]]), np.array([[1.0, 0.0], [0.0, 1.0]])

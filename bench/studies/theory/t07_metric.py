@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from ...report.palette import BLUE, GREEN, VERMILION
 from ..engine.contract import Criterion, Part, Row, Setting, Study, every_scale, refutes
-from ..plotting.style import BLUE, GREEN, VERMILION, label, legend, panels
+from ..plotting.style import label, legend, panels
 from .exact import distances, kullback_leibler, monge_cost, wasserstein
 
 POINTS, TRIPLES = 10, 10

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from ...report.palette import BLUE, VERMILION
 from ..engine.contract import Criterion, Part, Row, Setting, Study, every_scale
-from ..plotting.style import BLUE, VERMILION, label, legend, panels
+from ..plotting.style import label, legend, panels
 from .exact import best_potential, distances, on_union, transport_cost
 
 POINTS = 25

@@ -10,8 +10,9 @@ from scipy.optimize import linprog
 from scipy.sparse.csgraph import shortest_path
 from scipy.special import xlogy
 
+from ...report.palette import BLUE, VERMILION
 from ..engine.contract import Criterion, Part, Row, Setting, Study, every_scale
-from ..plotting.style import BLUE, VERMILION, label, legend, panels
+from ..plotting.style import label, legend, panels
 from .exact import Array, assignment_costs
 
 POINTS = 6

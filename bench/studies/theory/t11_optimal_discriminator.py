@@ -5,8 +5,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy.special import expit
 
+from ...report.palette import BLUE, GREY, VERMILION
 from ..engine.contract import Criterion, Part, Row, Setting, Study, every_scale
-from ..plotting.style import BLUE, GREY, VERMILION, label, legend, panels
+from ..plotting.style import label, legend, panels
 from .discriminator import GRID, PAIRS, STEPS, optimum, train
 
 MASS = 0.05

@@ -5,8 +5,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy import integrate
 
+from ...report.palette import BLUE
 from ..engine.contract import Criterion, Part, Row, Setting, Study, every_scale
-from ..plotting.style import BLUE, label, legend, panels
+from ..plotting.style import label, legend, panels
 from .discriminator import PAIRS, STEPS, train, value
 
 

@@ -6,8 +6,9 @@ from matplotlib.figure import Figure
 from scipy.optimize import linprog
 from scipy.stats import norm
 
+from ...report.palette import BLUE, GREEN, VERMILION
 from ..engine.contract import Criterion, Row, Setting, Study, every_scale, refutes
-from ..plotting.style import BLUE, GREEN, VERMILION, label, legend, panels
+from ..plotting.style import label, legend, panels
 from .exact import Array, jensen_shannon, total_variation
 
 EDGES = np.linspace(-8.0, 10.0, 201)

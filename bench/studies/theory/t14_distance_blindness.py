@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from ...report.palette import BLUE, VERMILION
 from ..engine.contract import Criterion, Part, Row, Setting, Study, every_scale
-from ..plotting.style import BLUE, VERMILION, label, legend, panels
+from ..plotting.style import label, legend, panels
 from .exact import jensen_shannon, on_union, parallel_lines, wasserstein
 
 POINTS = 100

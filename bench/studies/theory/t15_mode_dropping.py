@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 from scipy.stats import norm
 from torch import Tensor
 
+from ...report.palette import BLUE, GREEN, GREY, VERMILION
 from ..engine.contract import Criterion, Measure, Part, Row, Setting, Study, every_scale
-from ..plotting.style import BLUE, GREEN, GREY, VERMILION, label, legend, panels
+from ..plotting.style import label, legend, panels
 
 MODE, SPREAD, STARTS, STEPS = 3.0, 1.0, 50, 1000
 FARTHER, FEW = (4.5, 6.0), 8  # JS is fitted to modes farther apart too, from the first few starts

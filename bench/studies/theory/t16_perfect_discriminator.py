@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 
 from ....objectives.game import critic_step
 from ....objectives.minimax import Minimax
+from ...report.palette import BLUE, GREEN, VERMILION
 from ..engine.contract import Criterion, Measure, Part, Row, Setting, Study, every_scale
-from ..plotting.style import BLUE, GREEN, VERMILION, label, legend, panels, threshold
+from ..plotting.style import label, legend, panels, threshold
 from ..training.sheet import Sheet, sheet
 
 RATES, EVERY, POINTS, LIMIT = (1e-3, 2e-4), 5, 1000, 400

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from ...report.palette import BLUE, GREEN, VERMILION
 from ..engine.contract import Criterion, Part, Row, Setting, Study, every_scale
-from ..plotting.style import BLUE, GREEN, VERMILION, label, legend, panels, powers
+from ..plotting.style import label, legend, panels, powers
 
 # A patch of 12 dimensions crosses planes of small codimension at no small angle. With 3 dimensions some crossings are
 # nearly tangent: at ε = .03 … .15 such a tube reaches the patch's edge and the exponent fitted is 2 in place of 3.

@@ -8,8 +8,9 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from ...report.palette import BLUE, GREY, VERMILION
 from ..engine.contract import Criterion, Part, Row, Setting, Study, every_scale, refutes
-from ..plotting.style import BLUE, GREY, VERMILION, label, legend, panels, powers
+from ..plotting.style import label, legend, panels, powers
 
 DISTANCE, EPSILON = 1.0, 1e-3
 FREQUENCIES = (1.0, 10.0, 100.0)

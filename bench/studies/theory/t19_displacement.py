@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from ...report.palette import BLUE, GREY, VERMILION
 from ..engine.contract import Criterion, Row, Setting, Study, every_scale, refutes
-from ..plotting.style import BLUE, GREY, VERMILION, dots, label, legend, panels, threshold
+from ..plotting.style import dots, label, legend, panels, threshold
 from .exact import Array, distances, plan, uniform, wasserstein
 
 POINTS, RADIUS, SPREAD, FLOORS = 1000, 2.0, 0.02, 12

@@ -9,8 +9,9 @@ from ....objectives.base import Batch
 from ....objectives.game import critic_step
 from ....objectives.gradient_penalty import GradientPenalty
 from ....objectives.slopes import line, slopes
+from ...report.palette import BLUE, VERMILION
 from ..engine.contract import Criterion, Row, Setting, Study, every_scale, refutes
-from ..plotting.style import BLUE, VERMILION, label, legend, panels
+from ..plotting.style import label, legend, panels
 from .discriminator import mlp
 
 WEIGHT, STEPS, EVERY, STARTS = 10.0, 60, 5, (0.5, 2.0)

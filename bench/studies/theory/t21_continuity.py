@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from ...report.palette import BLUE, GREEN, VERMILION
 from ..engine.contract import Criterion, Part, Row, Setting, Study, every_scale
-from ..plotting.style import BLUE, GREEN, VERMILION, label, legend, panels
+from ..plotting.style import label, legend, panels
 from .exact import Array, jensen_shannon, on_union, parallel_lines, wasserstein
 
 POINTS = 40

@@ -14,8 +14,8 @@ from ...config.suite import Evaluation, Named
 from ...data.catalog import found_name, load, user_content
 from ...data.dataset import Dataset
 from ...metrics import inception
+from ...report.palette import BLUE, GREEN, ORANGE, PURPLE, VERMILION
 from ..engine.contract import NotAtThisScale, Row, Scale, Setting, Size
-from ..plotting.style import BLUE, GREEN, ORANGE, PURPLE, VERMILION
 from .generators import Cell, CellRun, runs_of
 
 STEPS = 20_000  # generator updates

@@ -9,8 +9,8 @@ from typing import Any
 
 from ...config.recipes import STABILITY
 from ...config.suite import Named
+from ...report.palette import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
 from ..engine.contract import Row, Scale, Setting, Size
-from ..plotting.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
 from .generators import Cell, CellRun, runs_of
 
 RING, GRID = "8gaussians", "25gaussians"

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ....models.recipe import Recipe
+from ...report.palette import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION
 from ..engine.contract import Scale, Size
-from ..plotting.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION
 from .critics import CriticRun, Training
 from .deep import DeepRun
 from .fixed_generator import NoisyData, Sheets, ShiftedGaussians

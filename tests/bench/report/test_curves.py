@@ -12,7 +12,8 @@ import pytest
 from lipbench.bench.records.quantities import KNOWN
 from lipbench.bench.records.reader import RunRecord, read_run, read_runs
 from lipbench.bench.report.blocks import Block, Group
-from lipbench.bench.report.curves import COLOURS, Curve, Line, curves, log_scale, sample_runs, styles
+from lipbench.bench.report.curves import Curve, Line, curves, log_scale, sample_runs, styles
+from lipbench.bench.report.palette import CYCLE
 
 STEPS = [0, 10, 20, 30]
 
@@ -95,7 +96,7 @@ def test_log_scale_needs_positive_values_over_a_wide_range() -> None:
 
 
 def test_styles_differ_for_more_objectives_than_there_are_colours() -> None:
-    found = styles([f"o{i}" for i in range(2 * len(COLOURS) + 3)])
+    found = styles([f"o{i}" for i in range(2 * len(CYCLE) + 3)])
     assert len({(s.colour, s.dashes) for s in found.values()}) == len(found)
     assert found["o0"].dashes == () and found["o7"].dashes != () and found["o0"].colour == found["o7"].colour
 

@@ -19,8 +19,9 @@ from .....objectives.gradient_penalty import GradientPenalty
 from .....objectives.minimax import Minimax
 from .....objectives.spectral_norm import SpectralNorm
 from .....objectives.weight_clipping import WeightClipping
+from ....report.palette import BLACK, BLUE, GREEN, PURPLE
 from ...engine.contract import Criterion, Row
-from ...plotting.style import BLACK, BLUE, GREEN, PURPLE, dots, label, threshold
+from ...plotting.style import dots, label, threshold
 
 NONE, CLIP, GP, SN = "none", "clip", "GP", "SN"
 # One loss for all, so that only the constraint differs: the unconstrained game with WGAN's loss is "none".

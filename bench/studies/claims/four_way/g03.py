@@ -8,9 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ....records.quantities import KNOWN
+from ....report.palette import GREY
 from ...engine.contract import Criterion, Part, Row, Setting, Study, median_of
 from ...measures.quotients import relative
-from ...plotting.style import GREY, dots, draw_course, label, legend, panels, threshold
+from ...plotting.style import dots, draw_course, label, legend, panels, threshold
 from ...training import image_games
 from ...training.image_games import CLIP, COLORS, GAMES, GP, MINIMAX, NS, ON_IMAGES, SN, comparison, ending, sizes
 

@@ -6,10 +6,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ....records.quantities import KNOWN
+from ....report.palette import GREY
 from ...engine.contract import Criterion, Measure, Part, Row, Setting, Study
 from ...measures.quotients import relative
-from ...plotting.canvas import grid
-from ...plotting.style import GREY, dots, draw_course, label, legend, panels, shared_legend, threshold
+from ...plotting.style import dots, draw_course, label, legend, panels, shared_legend, threshold
 from ...training.toy_games import (
     CLIP,
     CLIP_TIGHT,
@@ -91,7 +91,7 @@ def collapse(measurements: pd.DataFrame) -> Figure:
     """Every run's mode-KL on the grid, with the criterion's line: the common setting, below it other recipes."""
     ends = measurements[measurements["status"].notna() & (measurements["dataset"] == GRID)]
     recipes = [str(name) for name in ends["recipe"].unique()]
-    figure, axes = grid("S5  Uneven modes on the grid, every seed", len(recipes), 1, width=9.5, height=3.6)
+    figure, axes = panels("S5  Uneven modes on the grid, every seed", 1, 9.5, 3.6, rows=len(recipes))
     for axis, recipe in zip(axes, recipes, strict=True):
         _draw_collapse(axis, ends[ends["recipe"] == recipe])
         label(axis, "", "mode-KL, last fifth of the run, nats", f"{recipe} recipe" if len(recipes) > 1 else "")

@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from ....report.palette import GREY
 from ...engine.contract import Criterion, Measure, Part, Row
 from ...measures.ranks import spearman
-from ...plotting.canvas import grid
-from ...plotting.style import GREY, label
+from ...plotting.style import label, panels
 from ...training.generators import CellRun
 
 GAIN = 0.3
@@ -52,7 +52,7 @@ def draw(
     measurements: pd.DataFrame, rho: pd.Series, title: str, quality: str, axis_label: str, colors: Mapping[str, str]
 ) -> Figure:
     """Above, estimate and quality of the first seed against time; below, of all, one against the other by time."""
-    figure, axes = grid(title, 2, len(colors), width=3.1, height=2.9)
+    figure, axes = panels(title, len(colors), 3.1, 2.9, rows=2)
     measurements = measurements[measurements["step"].notna()]
     name_of_quality = axis_label.partition(",")[0]
     for column, (name, color) in enumerate(colors.items()):

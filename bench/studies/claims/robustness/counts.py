@@ -11,8 +11,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ....config.recipes import SNGAN_SETTINGS
+from ....report.palette import BLACK, SKY, YELLOW
 from ...engine.contract import Criterion, Measure, Part, Row
-from ...plotting.style import BLACK, SKY, YELLOW, crosses, label, legend, threshold
+from ...plotting.style import crosses, label, legend, threshold
 
 SETTINGS = {name[-1].upper(): name for name in SNGAN_SETTINGS}
 ENOUGH = 5  # of the six, for SN

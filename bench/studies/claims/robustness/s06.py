@@ -8,8 +8,9 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from ....config.suite import Evaluation
+from ....report.palette import GREY
 from ...engine.contract import Criterion, Measure, Part, Row, Setting, Size, Study
-from ...plotting.style import GREY, label, legend, panels, threshold
+from ...plotting.style import label, legend, panels, threshold
 from ...training.generators import Cell, runs_of
 from ...training.toy_games import CLIP, COLORS, GP, GP_STRONG, MINIMAX, NS, SMOKE_STEPS, SN, STEPS, ending_rows, game
 from .counts import SETTINGS, bars, counts, medians, part

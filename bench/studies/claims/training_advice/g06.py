@@ -13,10 +13,11 @@ from ....config.suite import Named
 from ....data.catalog import kind_of
 from ....data.dataset import Dataset
 from ....metrics.points import wasserstein1
+from ....report.palette import BLACK, BLUE, GREY, VERMILION
 from ...engine.contract import Criterion, Part, Row, Setting, Study
 from ...measures.lipschitz import dual
 from ...measures.quotients import ratio
-from ...plotting.style import BLACK, BLUE, GREY, VERMILION, dots, label, legend, panels, scatter_medians
+from ...plotting.style import dots, label, legend, panels, scatter_medians
 from ...training import image_games
 from ...training.generators import Cell, CellRun
 from ...training.image_games import GP, MINIMAX, ON_IMAGES, SMALL, data_of, device_of, ending, game, image_runs, sizes

@@ -9,22 +9,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ....report.palette import BLACK, BLUE, GREY, VERMILION
 from ...engine.contract import Criterion, Part, Row, Setting, Size, Study
 from ...measures.quotients import ratio
 from ...measures.ranks import spearman
-from ...plotting.style import (
-    BLACK,
-    BLUE,
-    GREY,
-    VERMILION,
-    dots,
-    label,
-    legend,
-    logarithmic,
-    panels,
-    scatter_medians,
-    threshold,
-)
+from ...plotting.style import dots, label, legend, logarithmic, panels, scatter_medians, threshold
 from ...training.generators import Cell, CellRun, runs_of
 from ...training.toy_games import GP, MINIMAX, SMOKE_STEPS, STEPS, adjusted, game
 from .advice import NORMS, STEADY, WORSE, norms_part, reported, strength, strength_part, worst_norm

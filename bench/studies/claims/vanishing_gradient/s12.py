@@ -3,9 +3,10 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
+from ....report.palette import BLACK, SKY, VERMILION
 from ...engine.contract import Criterion, Measure, Part, Row, Setting, Study
 from ...measures.quotients import gain
-from ...plotting.style import BLACK, SKY, VERMILION, legend, panels
+from ...plotting.style import legend, panels
 from ...training.trainings import MINIMAX, noise_cells, sheet_runs, sheet_sizes
 from .curves import draw_curves, gradient_rows, last
 

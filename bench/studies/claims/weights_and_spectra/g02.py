@@ -10,8 +10,7 @@ from matplotlib.figure import Figure
 from ...engine.contract import Criterion, Measure, Part, Row, Setting, Study, refutes
 from ...measures.lipschitz import clipping_bound, layers, steepest
 from ...measures.weights import finite, histogram, share_of_extremes, spectra, weights
-from ...plotting.canvas import grid
-from ...plotting.style import label
+from ...plotting.style import label, panels
 from ...training.generators import CellRun
 from ...training.image_games import CLIP, COLORS, GP, ON_IMAGES, SN, device_of, game, image_runs, resolved, sizes
 from ...training.saved_critics import kept_samples, objective_of, trained_critic, untrained_critic
@@ -61,7 +60,7 @@ def lost(clip: float | None) -> Row:
 
 def plot(measurements: pd.DataFrame) -> Figure:
     """Above, the weights of each critic; below, the singular values of its layers (the first seed's)."""
-    figure, axes = grid("G2  Weights and singular values of three critics of images", 2, len(CRITICS), 3.8, 2.9)
+    figure, axes = panels("G2  Weights and singular values of three critics of images", len(CRITICS), 3.8, 2.9, rows=2)
     bars, values = (measurements[measurements[column].notna()] for column in ("left", "value"))
     for above, below, name in zip(axes, axes[len(CRITICS) :], CRITICS, strict=False):
         shown = bars[bars["critic"] == name]

@@ -7,9 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from ....report.palette import BLACK, BLUE, GREY, PURPLE
 from ...engine.contract import Criterion, Measure, Part, Row, Scale, Setting, Size, Study
 from ...measures.weights import NEAR, finite, histogram, share_of_extremes, weights
-from ...plotting.style import BLACK, BLUE, GREY, PURPLE, label, legend, panels
+from ...plotting.style import label, legend, panels
 from ...training.critics import trained
 from ...training.deep import DEPTH, WIDTH, layer_gradients
 from ...training.trainings import DEEP_CELLS, DEEP_SIZE, deep_runs

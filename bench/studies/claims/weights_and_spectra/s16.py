@@ -5,10 +5,11 @@ import math
 import pandas as pd
 from matplotlib.figure import Figure
 
+from ....report.palette import BLUE, GREEN, PURPLE, SKY, VERMILION
 from ...engine.contract import Criterion, Measure, Part, Row, Setting, Size, Study
 from ...measures.lipschitz import clipping_bound, layer_norms, product, steepest
 from ...measures.weights import finite
-from ...plotting.style import BLUE, GREEN, PURPLE, SKY, VERMILION, dots, label, legend, panels, threshold
+from ...plotting.style import dots, label, legend, panels, threshold
 from ...training.critics import Trained, trained
 from ...training.trainings import CLIP, CLIP_TIGHT, all_runs
 

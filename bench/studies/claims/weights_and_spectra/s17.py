@@ -4,10 +4,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ....report.palette import BLUE, GREEN, GREY, VERMILION
 from ...engine.contract import Criterion, Part, Row, Scale, Setting, Size, Study, refutes
 from ...measures.lipschitz import layers, lost_layers
 from ...measures.weights import finite
-from ...plotting.style import BLUE, GREEN, GREY, VERMILION, dots, label, legend, panels
+from ...plotting.style import dots, label, legend, panels
 from ...training.critics import Training, trained
 from ...training.trainings import (
     IMAGE_STEPS,
