@@ -61,7 +61,8 @@ class TrainingLoop:
 def check_capability(precision: str, device: str) -> None:
     """Raises BadInput where this very GPU has no TF32, which torch would pass over in silence."""
     if precision == "tf32" and torch.cuda.get_device_capability(device) < (8, 0):
-        raise BadInput(f"--precision tf32: {torch.cuda.get_device_name(device)} has no TF32 (compute capability ≥ 8.0)")
+        name = torch.cuda.get_device_name(device)
+        raise BadInput(f"precision 'tf32': {name} has no TF32 (compute capability ≥ 8.0)")
 
 
 def refusal(accelerate: str, objective: Objective, recipe: Recipe, resident: bool = True) -> str | None:

@@ -64,7 +64,7 @@ def run(
     if _settled(request, out or Path("results") / request.name):
         return 0
 
-    from ..config.suite import load_suite
+    from ..config.suite import key_value, load_suite
 
     loaded, folder = load_suite(suite, overrides)  # a mistake in it need not wait for torch
 
@@ -75,7 +75,8 @@ def run(
 
     if download:
         fetch(loaded.datasets, data, loaded.evaluation.extractor, weights)
-    options = Options(jobs, device, Limits(retries, time_limit), address, gpus_per_run, slurm or ())
+    parameters = dict(key_value(pair, "slurm_partition=gpu") for pair in slurm or [])
+    options = Options(jobs, device, Limits(retries, time_limit), address, gpus_per_run, parameters)
     choice = choose(executor, options)
     where, loggers = out or Path("results") / loaded.name, tuple(logger or ())
     weights = weights and weights.absolute()
@@ -196,7 +197,7 @@ def study(
         force: run again what is complete.
     """
     from ..config.suite import key_value
-    from ..run.devices import find_devices, jobs_on
+    from ..run.hardware import find_devices, jobs_on
     from ..studies import STUDIES
     from ..studies.engine.contract import Resources
     from ..studies.engine.job import StudyJob

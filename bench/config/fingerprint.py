@@ -17,7 +17,7 @@ from ..records.source import Sources, installed_sources
 if TYPE_CHECKING:
     from .spec import RunSpec
 
-CORE = "lipbench.bench.run.train:run"  # game, iteration, training, evaluation, divergence and tail
+CORE = "lipbench.bench.run.execution:run"  # game, iteration, training, evaluation, divergence and tail
 STUDIES, SETTINGS, DATA = "lipbench.bench.studies", "lipbench.bench.config", "lipbench.bench.data"
 
 

@@ -14,13 +14,13 @@ from ...models.catalog import ARCHITECTURES
 from ...models.recipe import Recipe
 from ...objectives.errors import BadInput, unknown
 from ..data.catalog import found_name, kind_of, user_content
+from ..records.schema import SCHEMA_VERSION
 from .fingerprint import code_of
 from .plugins import ResolvedObjective, bind_arguments, build_objective, find_objective
 from .recipes import Preset
 from .resolve import check_recipe, resolve_recipe
 from .suite import Combination, Named, Suite, label
 
-SCHEMA_VERSION = 1
 ID_BYTES = 235  # of an id before its hash; with that and what a run under way adds, the 255 that file systems take
 LARGEST = 10**6  # setting of an architecture; of much larger ones torch cannot even compute the size
 FINITE = ConfigDict(allow_inf_nan=False)

@@ -240,13 +240,13 @@ def _read(path: Any) -> dict[str, Any]:
     return content
 
 
-def key_value(text: str, option: str = "--set", example: str = "steps=60") -> tuple[str, Any]:
-    """What `--set KEY=VALUE` means, or another option like it; the value is YAML. Raises BadInput."""
+def key_value(text: str, example: str = "steps=60") -> tuple[str, Any]:
+    """Key and value of `KEY=VALUE`; the value is YAML. Raises BadInput."""
     key, sign, value = text.partition("=")
     if not sign:
-        raise BadInput(f"{option} {text}: must be KEY=VALUE, e.g. {option} {example}")
+        raise BadInput(f"'{text}': must be KEY=VALUE, e.g. {example}")
     shown = text.encode(errors="backslashreplace").decode()
-    return key, parse_yaml(value, f"{option} {shown if len(shown) <= 80 else shown[:79] + '…'}")
+    return key, parse_yaml(value, shown if len(shown) <= 80 else f"{shown[:79]}…")
 
 
 def _override(content: dict[str, Any], override: str) -> None:
@@ -256,7 +256,7 @@ def _override(content: dict[str, Any], override: str) -> None:
     for part in outer:
         place = place.setdefault(part, {})
         if not isinstance(place, dict):
-            raise BadInput(f"--set {override}: '{part}' is not a mapping")
+            raise BadInput(f"{override}: '{part}' is not a mapping")
     place[last] = value
 
 

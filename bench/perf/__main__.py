@@ -13,7 +13,7 @@ from rich.console import Console
 
 from ...objectives.errors import BadInput
 from ..records.store import write_text
-from ..run.machine import machine as about_machine
+from ..run.hardware import machine as about_machine
 from . import against, evaluation, iteration, sweeps, ways
 from .table import Row, machine, markdown, perf_csv, print_rows
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from ..config.spec import RunSpec, expand
 from ..config.suite import Suite
+from ..records.schema import RunResult
 from ..report.statistics import estimate
 from ..run.context import RunContext
 from ..sweep.executors.local import Slot
@@ -32,7 +33,7 @@ SMALLEST = {"8gaussians": {"name": "mlp", "width": 2}, "mnist5k": {"name": "dcga
 class Worker(Protocol):
     """One process that makes runs, as `bench.executors.local.Slot`."""
 
-    def submit(self, spec: RunSpec, context: RunContext) -> "Future[dict[str, Any]]":
+    def submit(self, spec: RunSpec, context: RunContext) -> "Future[RunResult]":
         """Starts a run."""
         ...
 
@@ -60,9 +61,9 @@ def side_by_side(workers: Sequence[Worker], runs: Sequence[RunSpec], contexts: S
     return time.perf_counter() - start
 
 
-def _check(result: dict[str, Any]) -> None:
-    if result["status"] == "failed":
-        raise RuntimeError(f"a run of the measurement failed: {result['reason']}")
+def _check(result: RunResult) -> None:
+    if result.outcome.status == "failed":
+        raise RuntimeError(f"a run of the measurement failed: {result.outcome.reason}")
 
 
 def throughput(workers: Sequence[Worker], runs: Sequence[RunSpec], folder: Path, rounds: int) -> dict[str, list[float]]:

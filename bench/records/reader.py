@@ -17,11 +17,10 @@ import numpy as np
 import pandas as pd
 
 from ...objectives.errors import BadInput
+from .schema import SCHEMA_VERSION, STATUSES
 from .summary import tail_start
 
-SCHEMA_VERSION = 1
 MADE_AGAIN = "a sweep moves it to superseded/ and makes that run again"
-STATUSES = ("completed", "diverged", "failed", "skipped")
 _SPEC_TYPES: dict[str, type | tuple[type, ...]] = {
     "run": str,
     "schema_version": int,

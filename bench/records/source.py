@@ -36,8 +36,7 @@ UNCOUNTED = (
     "lipbench.bench.report",
     "lipbench.bench.run.checkpoint",
     "lipbench.bench.run.context",
-    "lipbench.bench.run.devices",
-    "lipbench.bench.run.machine",
+    "lipbench.bench.run.hardware",
     "lipbench.bench.run.sampling",
     "lipbench.bench.studies.engine.job",
     "lipbench.bench.studies.engine.judge",
@@ -52,7 +51,7 @@ UNCOUNTED = (
 COUNTED = ("lipbench.bench.records.summary",)
 RUNS, SETTINGS, RUN = "lipbench.bench.sweep.runner", "lipbench.bench.config", "lipbench.bench.run"
 # A sweep decides nothing itself, but whoever asks it for runs depends on how they are specified and made.
-A_RUN = ("lipbench.bench.config.spec.expand", "lipbench.bench.run.train.run")
+A_RUN = ("lipbench.bench.config.spec.expand", "lipbench.bench.run.execution.run")
 
 Key = tuple[str, str]  # module and name; an empty name is all of a foreign file, or a module's other statements
 

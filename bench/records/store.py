@@ -43,7 +43,7 @@ def telling_disk_trouble(folder: Path) -> Iterator[None]:
         told = disk_trouble(error)
         if isinstance(error, BadInput) or told is None:
             raise
-        raise BadInput(f"--out {folder}: {told}; the same command goes on from here") from error
+        raise BadInput(f"results folder {folder}: {told}; the same command goes on from here") from error
 
 
 def try_to_write(folder: Path) -> None:
@@ -82,10 +82,12 @@ def locked(folder: Path) -> Iterator[None]:
         with FileLock(folder / ".lock", timeout=0, mode=SHARED):
             yield
     except PermissionError as error:
-        raise BadInput(f"--out {folder}: {folder / '.lock'} belongs to somebody else: {error.strerror}") from error
+        raise BadInput(
+            f"results folder {folder}: {folder / '.lock'} belongs to somebody else: {error.strerror}"
+        ) from error
     except Timeout as error:
         raise BadInput(
-            f"--out {folder}: another command is at work in this folder; wait for it or choose another"
+            f"results folder {folder}: another command is at work in this folder; wait for it or choose another"
         ) from error
 
 
@@ -111,7 +113,7 @@ class RecordFolder:
             records.mkdir(parents=True, exist_ok=True)
             try_to_write(folder)
         except OSError as error:
-            raise BadInput(f"--out {folder}: cannot write there: {error.strerror or error}") from error
+            raise BadInput(f"results folder {folder}: cannot write there: {error.strerror or error}") from error
 
     def lock(self) -> AbstractContextManager[None]:
         """Keeps a second command out of this folder. Raises BadInput if one is at work in it."""

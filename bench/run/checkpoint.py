@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import platform
 import random
 import shutil
 import time
@@ -12,6 +13,9 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
+
+RESUME = "resume"  # the folder of a run's checkpoints while it is under way
+ATTEMPTS = "attempts"  # a file in there, a line for every time the run was begun
 
 
 class Checkpointer(pl.Callback):
@@ -70,6 +74,20 @@ class Checkpointer(pl.Callback):
 def clear(folder: Path) -> None:
     """Removes all checkpoints in the folder: the run is over."""
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def count_attempt(folder: Path) -> None:
+    """Notes that the run in this folder is begun, or gone on with, here and now."""
+    (folder / RESUME).mkdir(exist_ok=True)
+    with (folder / RESUME / ATTEMPTS).open("a", encoding="utf-8") as file:
+        file.write(f"{time.time()} {platform.node()}\n")
+
+
+def attempts(folder: Path) -> list[tuple[float, str]]:
+    """When (seconds since 1970) and where the unfinished run in this folder was begun, each time."""
+    path = folder / RESUME / ATTEMPTS
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return [(float(line.split()[0]), line.partition(" ")[2]) for line in lines]
 
 
 def _random_states() -> dict[str, Any]:

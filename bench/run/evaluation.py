@@ -17,7 +17,7 @@ from ..data.dataset import Dataset
 from ..metrics import stability
 from ..metrics.catalog import FAMILIES
 from ..metrics.divergence import Divergence
-from .machine import PeakMemory
+from .hardware import PeakMemory
 
 PROBE = 256  # samples behind slopes, the critic's estimate and the spread; fewer where fewer reals are held out
 SNAPSHOT = {True: 512, False: 64}  # samples kept for pictures: points, images

@@ -24,11 +24,11 @@ def sample_run(folder: Path, n: int, out: Path, seed: int) -> Path:
     what is allowed.
     """
     if out.suffix not in (".png", ".pt"):
-        raise BadInput(f"--out {out}: must end in .png or .pt")
+        raise BadInput(f"{out}: must end in .png or .pt")
     if not 1 <= n <= MOST:
-        raise BadInput(f"--n {n}: must be 1 to {MOST:,}")
+        raise BadInput(f"{n} samples: must be 1 to {MOST:,}")
     if not 0 <= seed < 2**63:
-        raise BadInput(f"--seed {seed}: must be 0 or more, and below 2⁶³")
+        raise BadInput(f"seed {seed}: must be 0 or more, and below 2⁶³")
     samples, real = _draw(folder, n, seed)
     try:
         if out.suffix == ".pt":
@@ -38,7 +38,7 @@ def sample_run(folder: Path, n: int, out: Path, seed: int) -> Path:
             picture(shown.numpy(), real if samples.dim() == 2 else None).save(out)
     except (OSError, RuntimeError) as error:  # torch raises the latter for a folder that is not there
         why = getattr(error, "strerror", None) or " ".join(str(error).split())
-        raise BadInput(f"--out {out}: cannot be written ({why})") from error
+        raise BadInput(f"{out}: cannot be written ({why})") from error
     return out
 
 

@@ -1,4 +1,4 @@
-"""What a command fetches when told to (`--download`): data sets, and Inception's weights where they are needed."""
+"""Fetches what a sweep or a study lacks, when asked to: data sets, and Inception's weights where they are needed."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from statistics import fmean
-from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -17,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..config.spec import RunSpec
+from ..records.schema import Outcome, RunResult
 from .executors import Event, RunFinished, RunRetried, RunStarted
 
 SHOWN = 8  # runs under way that are named; the others are counted
@@ -85,7 +85,7 @@ class Progress:
         with live:
             yield
 
-    def tell(self, event: Event, result: dict[str, Any] | None = None) -> None:
+    def tell(self, event: Event, result: RunResult | None = None) -> None:
         """Takes note of an event; says what is worth a line. `result`: of a run that ended."""
         spec = event.spec
         if isinstance(event, RunStarted):
@@ -99,15 +99,15 @@ class Progress:
             assert result is not None
             self._end(spec, result)
 
-    def _end(self, spec: RunSpec, result: dict[str, Any]) -> None:
+    def _end(self, spec: RunSpec, result: RunResult) -> None:
         self._waiting.pop(spec.id, None)
         _, since = self._running.pop(spec.id, (spec, None))
-        took = spent(result["seconds"], None if since is None else time.monotonic() - since)
-        self._ended[result["status"]] += 1
-        if result["status"] in ("completed", "diverged"):
-            self._left.learn(spec, result["seconds"])
-        if result["reason"] or not self._console.is_terminal:
-            done = f"[{self._ended.total()}/{self._total}] {name(spec)}: {ending(result)}, {took}"
+        took = spent(result.cost.seconds, None if since is None else time.monotonic() - since)
+        self._ended[result.outcome.status] += 1
+        if result.measured is not None:
+            self._left.learn(spec, result.cost.seconds)
+        if result.outcome.reason or not self._console.is_terminal:
+            done = f"[{self._ended.total()}/{self._total}] {name(spec)}: {ending(result.outcome)}, {took}"
             self._line(done if self._console.is_terminal else f"{done}{self._outlook()}")
 
     def _outlook(self) -> str:
@@ -160,13 +160,13 @@ def name(spec: RunSpec) -> str:
     return f"{spec.dataset} {spec.objective} {spec.recipe} seed {spec.seed}"
 
 
-def ending(result: dict[str, Any]) -> str:
+def ending(outcome: Outcome) -> str:
     """How a run ended, in words."""
-    if result["reason"] is None:
-        return result["status"]
-    at = "" if result["diverged_at"] is None else f" at step {result['diverged_at']}"
-    recovered = ", recovered" if result["recovered"] else ""
-    return f"{result['status']} ({result['reason']}{at}{recovered})"
+    if outcome.reason is None:
+        return outcome.status
+    at = "" if outcome.diverged_at is None else f" at step {outcome.diverged_at}"
+    recovered = ", recovered" if outcome.recovered else ""
+    return f"{outcome.status} ({outcome.reason}{at}{recovered})"
 
 
 def spent(whole: float, here: float | None) -> str:

@@ -12,14 +12,15 @@ from typing import Any
 from rich.console import Console
 
 from ...objectives.catalog import BUILTINS
-from ..config.spec import SCHEMA_VERSION, RunSpec, expand
+from ..config.spec import RunSpec, expand
 from ..config.suite import Suite
 from ..records.reader import Damaged, RunRecord, read_run
+from ..records.schema import SCHEMA_VERSION, RunResult
 from ..records.store import Store, telling_disk_trouble, write_json
 from ..report import report
 from ..run.context import RunContext
-from ..run.machine import machine
-from ..run.train import record_failure
+from ..run.execution import record_failure
+from ..run.hardware import machine
 from .executors import Executor, LocalExecutor, RunFinished
 from .executors.worker import finished, forget_locks
 from .preflight import check_suite
@@ -134,13 +135,13 @@ class Runner:
             for event in events:
                 result = self._result(event) if isinstance(event, RunFinished) else None
                 if result is not None:
-                    pending.counts.made[result["status"]] += 1
+                    pending.counts.made[result.outcome.status] += 1
                 progress.tell(event, result)
         forget_locks(self.context.folder)
 
-    def _result(self, event: RunFinished) -> dict[str, Any]:
+    def _result(self, event: RunFinished) -> RunResult:
         """What the run left, or the record of its failure; a worker may have died after it had finished its run."""
-        if isinstance(event.outcome, dict):
+        if isinstance(event.outcome, RunResult):
             return event.outcome
         return finished(self.context, event.spec.id) or record_failure(event.spec, self.context, event.outcome)
 

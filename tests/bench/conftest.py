@@ -13,7 +13,7 @@ from lipbench.bench.config.suite import Suite
 from lipbench.bench.records.reader import RunRecord, read_run
 from lipbench.bench.run.checkpoint import Checkpointer
 from lipbench.bench.run.context import RunContext
-from lipbench.bench.run.train import run
+from lipbench.bench.run.execution import run
 
 HEAD = """
 import torch

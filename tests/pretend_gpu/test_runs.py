@@ -16,8 +16,8 @@ from lipbench.bench.data import load
 from lipbench.bench.records.reader import RunRecord, read_run, read_samples
 from lipbench.bench.run.checkpoint import Checkpointer
 from lipbench.bench.run.context import RunContext
+from lipbench.bench.run.execution import run
 from lipbench.bench.run.sampling import sample_run
-from lipbench.bench.run.train import run
 
 SUITE: dict[str, Any] = {
     "name": "small",
@@ -43,8 +43,8 @@ def spec_of(tmp_path: Path, **content: Any) -> RunSpec:
 
 
 def record_of(spec: RunSpec, context: RunContext) -> RunRecord:
-    result = run(spec, context)
-    assert result["traceback"] is None, result["traceback"]
+    outcome = run(spec, context).outcome
+    assert outcome.traceback is None, outcome.traceback
     return read_run(context.folder / "runs" / spec.id)
 
 

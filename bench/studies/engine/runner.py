@@ -13,7 +13,7 @@ from rich.console import Console
 
 from ....objectives.errors import BadInput, unknown
 from ...records.store import disk_trouble, telling_disk_trouble
-from ...run.machine import machine
+from ...run.hardware import machine
 from . import report
 from .contract import NotAtThisScale, Setting, Study
 from .job import StudyJob

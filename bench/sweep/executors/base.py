@@ -3,9 +3,10 @@
 from collections import Counter
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from ...config.spec import RunSpec
+from ...records.schema import RunResult
 from ...run.context import RunContext
 
 
@@ -37,10 +38,10 @@ class RunRetried:
 
 @dataclass(frozen=True)
 class RunFinished:
-    """The run is over: the content of its result.json, or how its worker died, in words."""
+    """The run is over: its result, or how its worker died, in words."""
 
     spec: RunSpec
-    outcome: dict[str, Any] | str
+    outcome: RunResult | str
 
 
 Event = RunStarted | RunRetried | RunFinished

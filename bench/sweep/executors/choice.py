@@ -1,13 +1,13 @@
-"""From what stands on the command line to an executor. Those of other packages are imported when they are asked for."""
+"""From what was asked for to an executor. Those of other packages are imported when they are asked for."""
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
+from typing import Any
 
 from ....objectives.errors import BadInput
-from ...config.suite import key_value
-from ...run.devices import find_devices, jobs_on, threads_of
+from ...run.hardware import find_devices, jobs_on, threads_of
 from .base import UNLIMITED, Executor, Limits
 from .local import LocalExecutor
 
@@ -24,7 +24,7 @@ class Options:
         limits: of every run.
         address: of a Ray cluster; None: one that is known, or a new one on this machine.
         gpus_per_run: share of a GPU (Ray) or number of GPUs (Slurm).
-        slurm: KEY=VALUE parameters of submitit.
+        slurm: parameters of submitit.
     """
 
     jobs: int | None = None
@@ -32,7 +32,7 @@ class Options:
     limits: Limits = UNLIMITED
     address: str | None = None
     gpus_per_run: float = 0.0
-    slurm: Sequence[str] = ()
+    slurm: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -61,11 +61,10 @@ def _slurm(options: Options) -> Choice:
     _need("submitit", "slurm")
     from .slurm import SlurmExecutor
 
-    parameters = dict(key_value(pair, "--slurm", "slurm_partition=gpu") for pair in options.slurm)
-    threads = parameters.get("cpus_per_task", 1)
+    threads = options.slurm.get("cpus_per_task", 1)
     if not isinstance(threads, int) or isinstance(threads, bool) or threads < 1:
-        raise BadInput(f"--slurm cpus_per_task={threads}: must be a whole number, 1 or more")
-    executor = SlurmExecutor(options.limits, options.gpus_per_run, parameters)
+        raise BadInput(f"slurm: cpus_per_task={threads}: must be a whole number, 1 or more")
+    executor = SlurmExecutor(options.limits, options.gpus_per_run, options.slurm)
     return Choice(executor, _elsewhere(options), threads)
 
 
@@ -82,29 +81,28 @@ EXECUTORS: dict[str, Callable[[Options], Choice]] = {"local": _local, "ray": _ra
 def choose(name: str, options: Options) -> Choice:
     """The executor of that name. Raises BadInput where its package is not installed, or an option makes no sense."""
     if options.limits.retries < 0:
-        raise BadInput(f"--retries {options.limits.retries}: must be 0 or more")
+        raise BadInput(f"retries: {options.limits.retries}: must be 0 or more")
     if options.limits.seconds is not None and not 0 < options.limits.seconds <= LONGEST:
-        raise BadInput(f"--time-limit {options.limits.seconds:g}: must be more than 0 seconds, at most {LONGEST:g}")
+        raise BadInput(f"time limit: {options.limits.seconds:g}: must be more than 0 seconds, at most {LONGEST:g}")
     if not 0 <= options.gpus_per_run < math.inf:
-        raise BadInput(f"--gpus-per-run {options.gpus_per_run:g}: must be a number, 0 or more")
+        raise BadInput(f"GPUs for each run: {options.gpus_per_run:g}: must be a number, 0 or more")
     _refuse_what_others_take(name, options)
     return EXECUTORS[name](options)
 
 
 def _refuse_what_others_take(name: str, options: Options) -> None:
     for option, given, takers in (
-        ("--jobs", options.jobs is not None, ("local",)),
-        ("--address", options.address is not None, ("ray",)),
-        ("--slurm", bool(options.slurm), ("slurm",)),
-        ("--gpus-per-run", options.gpus_per_run > 0, ("ray", "slurm")),
+        ("jobs", options.jobs is not None, ("local",)),
+        ("address", options.address is not None, ("ray",)),
+        ("slurm", bool(options.slurm), ("slurm",)),
+        ("GPUs for each run", options.gpus_per_run > 0, ("ray", "slurm")),
     ):
         if given and name not in takers:
-            wanted = " or ".join(f"--executor {taker}" for taker in takers)
-            raise BadInput(f"{option}: is for {wanted}; this is --executor {name}")
+            raise BadInput(f"{option}: for the executor {' or '.join(takers)}; this is {name}")
 
 
 def _need(module: str, extra: str) -> None:
     try:
         import_module(module)
     except ImportError as error:
-        raise BadInput(f"--executor {extra}: {error}; install it: pip install 'lipbench[{extra}]'") from error
+        raise BadInput(f"executor {extra}: {error}; install it: pip install 'lipbench[{extra}]'") from error

@@ -10,9 +10,9 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing.process import BaseProcess
-from typing import Any
 
 from ...config.spec import RunSpec
+from ...records.schema import RunResult
 from ...run.context import RunContext
 from .base import UNLIMITED, Event, Limits, RunFinished, RunRetried, RunStarted, Trials
 from .worker import end_with_parent, make
@@ -31,7 +31,7 @@ class Slot:
         self._pool: ProcessPoolExecutor | None = None
         self._process: BaseProcess | None = None
 
-    def submit(self, spec: RunSpec, context: RunContext, seconds: float | None = None) -> "Future[dict[str, Any]]":
+    def submit(self, spec: RunSpec, context: RunContext, seconds: float | None = None) -> "Future[RunResult]":
         """Starts the run, which may take so many seconds; the process is made when it is needed, also after a death."""
         self._seconds = seconds
         if self._pool is None:
@@ -127,14 +127,14 @@ class LocalExecutor:
             except MemoryError as error:
                 outcome = str(error)
             yield RunFinished(spec, outcome)
-            if isinstance(outcome, dict) and _lost_device(outcome, context.device):
+            if isinstance(outcome, RunResult) and _lost_device(outcome, context.device):
                 yield from self._in_workers(specs[i + 1 :], context)
                 return
 
     def _in_workers(self, specs: Sequence[RunSpec], context: RunContext) -> Generator[Event, None, None]:
         slots = [Slot(self._device(i, context)) for i in range(min(self.slots, len(specs)))]
         waiting, trials = deque(specs), Trials(self.limits.retries)
-        busy: dict[Future[dict[str, Any]], tuple[Slot, RunSpec]] = {}
+        busy: dict[Future[RunResult], tuple[Slot, RunSpec]] = {}
         try:
             while waiting or busy:
                 taken = [slot for slot, _ in busy.values()]
@@ -154,9 +154,9 @@ class LocalExecutor:
         return self.devices[i % len(self.devices)] if self.devices else context.device
 
 
-def _lost_device(result: dict[str, Any], device: str) -> bool:
+def _lost_device(result: RunResult, device: str) -> bool:
     """Whether the CUDA context of the process may be gone for good, whichever of CUDA's libraries has told of it."""
-    return result["status"] == "failed" and device.startswith("cuda")
+    return result.outcome.status == "failed" and device.startswith("cuda")
 
 
 def _pairs(slots: Sequence[Slot], waiting: deque[RunSpec]) -> Iterator[tuple[Slot, RunSpec]]:
@@ -164,7 +164,7 @@ def _pairs(slots: Sequence[Slot], waiting: deque[RunSpec]) -> Iterator[tuple[Slo
         yield slot, waiting.popleft()
 
 
-def _event(future: "Future[dict[str, Any]]", slot: Slot, spec: RunSpec, trials: Trials) -> RunRetried | RunFinished:
+def _event(future: "Future[RunResult]", slot: Slot, spec: RunSpec, trials: Trials) -> RunRetried | RunFinished:
     if isinstance(future.exception(), KeyboardInterrupt):  # raised here it would pass for the user's Ctrl-C
         slot.close()
         return trials.after(spec, "the worker was told to stop (SIGTERM)")

@@ -84,7 +84,7 @@ def _connected(address: str | None) -> Iterator[None]:
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError) as error:
-        raise BadInput(f"--address {address}: no Ray cluster: {' '.join(str(error).split())}") from error
+        raise BadInput(f"address {address}: no Ray cluster: {' '.join(str(error).split())}") from error
     try:
         yield
     finally:

@@ -9,8 +9,8 @@ from ...config.spec import RunSpec
 from ...data.catalog import is_pictures
 from ...data.pictures import base_of
 from ...records.store import Store
+from ...run.checkpoint import attempts
 from ...run.context import RunContext
-from ...run.train import attempts
 from .base import Event, Limits, RunRetried, RunStarted
 
 POLL = 1.0  # seconds between two looks at the folder

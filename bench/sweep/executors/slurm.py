@@ -11,6 +11,7 @@ from submitit.helpers import DelayedSubmission
 
 from ....objectives.errors import BadInput
 from ...config.spec import RunSpec
+from ...records.schema import RunResult
 from ...run.context import RunContext
 from .base import Event, Limits, RunFinished, RunRetried, Trials
 from .shared import POLL, Watch, portable
@@ -23,9 +24,7 @@ HOURS = 12  # of a job, where nothing is said
 class Job:
     """What submitit calls on a node; a job that is preempted goes back to the queue and on from its checkpoint."""
 
-    def __call__(
-        self, spec: RunSpec, context: RunContext, run_id: str, seconds: float | None
-    ) -> dict[str, Any] | BadInput:
+    def __call__(self, spec: RunSpec, context: RunContext, run_id: str, seconds: float | None) -> RunResult | BadInput:
         """The run's result; a BadInput is returned, for of an exception only its text would come back."""
         try:
             return make(spec, context, run_id, seconds)
@@ -51,7 +50,7 @@ class SlurmExecutor:
 
     def __init__(self, limits: Limits, gpus: float, parameters: Mapping[str, Any]) -> None:
         if gpus != int(gpus):
-            raise BadInput(f"--gpus-per-run {gpus:g}: Slurm gives whole GPUs to jobs")
+            raise BadInput(f"{gpus:g} GPUs for each run: Slurm gives whole GPUs to jobs")
         self.limits = limits
         self.cluster = parameters.get("cluster", "slurm")
         own = {"gpus_per_node": int(gpus)} if gpus else {}
@@ -101,7 +100,7 @@ class SlurmExecutor:
             )
             queue.update_parameters(**defaults | self.parameters)
         except (ValueError, RuntimeError, NameError, AssertionError) as error:
-            raise BadInput(f"--executor slurm: {' '.join(str(error).split())}") from error
+            raise BadInput(f"executor slurm: {' '.join(str(error).split())}") from error
         return queue
 
 

@@ -8,20 +8,20 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock
 
 from ....objectives.errors import BadInput
 from ...config.spec import RunSpec
 from ...records.reader import read_run
+from ...records.schema import RunResult
 from ...run.context import RunContext
-from ...run.train import run
+from ...run.execution import run
 
 LOCKS = ".locks"
 
 
-def make(spec: RunSpec, context: RunContext, run_id: str, seconds: float | None = None) -> dict[str, Any]:
+def make(spec: RunSpec, context: RunContext, run_id: str, seconds: float | None = None) -> RunResult:
     """Makes the run, or finds that another attempt has just finished it; kills this process after `seconds`.
 
     A worker that is thought to be lost may still be at work: the one that follows waits until it is gone.
@@ -53,10 +53,10 @@ def _follow_parent() -> None:
     os._exit(1)
 
 
-def finished(context: RunContext, run_id: str) -> dict[str, Any] | None:
+def finished(context: RunContext, run_id: str) -> RunResult | None:
     """The result of a run that is finished, or None."""
     folder = context.folder / "runs" / run_id
-    return read_run(folder).result if folder.exists() else None
+    return RunResult.from_json(read_run(folder).result) if folder.exists() else None
 
 
 def forget_locks(folder: Path) -> None:

@@ -13,7 +13,7 @@ from lipbench.bench import cli
 from lipbench.bench.config.spec import expand
 from lipbench.bench.config.suite import Suite, load_suite
 from lipbench.bench.run.context import RunContext
-from lipbench.bench.run.train import run
+from lipbench.bench.run.execution import run
 from lipbench.bench.sweep.executors import LocalExecutor
 from lipbench.bench.sweep.runner import Runner, sweep
 from lipbench.objectives import BadInput
@@ -59,7 +59,7 @@ def test_options_that_need_a_gpu_are_refused_on_a_cpu_before_any_run(
         cli.main(["run", suite, "--out", str(out), "--device", "cpu", "--jobs", "1", *option])
     assert stop.value.code == 2
     told = capsys.readouterr().err
-    assert told == f"lipbench: {' '.join(option)}: needs a CUDA GPU, and the device is cpu\n"
+    assert told == f"lipbench: {option[0][2:]} '{option[1]}': needs a CUDA GPU, and the device is cpu\n"
     assert not out.exists()
 
 
@@ -74,8 +74,7 @@ def test_options_skip_objectives_that_are_not_capturable(make_suite: MakeSuite, 
 
 def test_options_bf16_makes_a_run_that_says_so(make_suite: MakeSuite, tmp_path: Path) -> None:
     (spec,) = expand(make_suite(precision="bf16"), RunContext(Path()))
-    result = run(spec, RunContext(tmp_path))
-    assert result["status"] in ("completed", "diverged")
+    assert run(spec, RunContext(tmp_path)).outcome.status in ("completed", "diverged")
     assert json.loads((tmp_path / "runs" / spec.id / "spec.json").read_text())["precision"] == "bf16"
 
 
@@ -88,9 +87,9 @@ def test_options_a_run_that_cannot_be_compiled_fails_and_falls_back_to_nothing(
         )
     )
     (spec,) = expand(make_suite(objectives=[f"{path}:Mine"], accelerate="compile"), RunContext(tmp_path))
-    result = run(spec, RunContext(tmp_path / "out"))
-    assert result["status"] == "failed"
-    assert "accelerate: compile: an iteration of mine cannot be captured: " in result["reason"]
+    outcome = run(spec, RunContext(tmp_path / "out")).outcome
+    assert outcome.status == "failed"
+    assert "accelerate: compile: an iteration of mine cannot be captured: " in str(outcome.reason)
 
 
 @pytest.mark.slow
@@ -99,7 +98,7 @@ def test_options_compiled_run_is_evaluated_like_an_eager_one(make_suite: MakeSui
     found = []
     for accelerate in ("none", "compile"):
         (spec,) = expand(make_suite(accelerate=accelerate), RunContext(Path()))
-        found.append(run(spec, RunContext(tmp_path / accelerate)))
+        found.append(run(spec, RunContext(tmp_path / accelerate)).to_json())
     eager, compiled = found
     assert eager["preparation_seconds"] == 0 < compiled["preparation_seconds"]
     for metric in ("w1", "critic_loss", "generator_grad_norm"):

@@ -99,7 +99,7 @@ def test_code_does_not_depend_on_where_the_source_lies(runs: Runs, before: dict[
         ("models/gan.py", "GAN", lambda run: True),
         ("models/recipe.py", "Recipe", lambda run: True),
         ("bench/run/evaluation.py", "evaluation_steps", lambda run: True),
-        ("bench/run/fresh.py", "measure_again", lambda run: True),
+        ("bench/run/noise.py", "measure_again", lambda run: True),
         ("bench/records/summary.py", "TAIL", lambda run: True),
         ("bench/records/summary.py", "BETTER", lambda run: True),
         ("bench/metrics/divergence.py", "Divergence", lambda run: True),

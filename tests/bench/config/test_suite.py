@@ -153,9 +153,9 @@ def test_suite_overrides_reach_inside_and_the_last_one_wins(write: Callable[...,
 @pytest.mark.parametrize(
     ("override", "line"),
     [
-        ("steps", r"--set steps: must be KEY=VALUE, e\.g\. --set steps=60"),
-        ("steps.digits=4", r"--set steps\.digits=4: 'steps' is not a mapping"),
-        ("steps=[1", r"--set steps=\[1: not valid YAML: .*"),
+        ("steps", r"'steps': must be KEY=VALUE, e\.g\. steps=60"),
+        ("steps.digits=4", r"steps\.digits=4: 'steps' is not a mapping"),
+        ("steps=[1", r"steps=\[1: not valid YAML: .*"),
         ("step=4", r"unknown key 'step' \(did you mean 'steps'\?\); allowed: name, .*"),
         ("evaluation.cuont=4", r"unknown key 'evaluation\.cuont' \(did you mean 'count'\?\); allowed: count, .*"),
         ("=4", r"unknown key ''; allowed: .*"),

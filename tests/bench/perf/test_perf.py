@@ -20,6 +20,7 @@ from torch import nn
 from lipbench.bench.perf import __main__ as perf
 from lipbench.bench.perf import against, evaluation, iteration, sweeps, ways
 from lipbench.bench.perf.table import COLUMNS, Goal, Row, machine, markdown, perf_csv, print_rows
+from lipbench.bench.records.schema import Outcome, RunResult
 from lipbench.bench.report.statistics import Estimate
 from lipbench.bench.run.context import RunContext
 from lipbench.models import Networks
@@ -134,12 +135,12 @@ class Desk:
     def __init__(self, name: str, log: list[tuple[str, int, int]], status: str = "completed") -> None:
         self.name, self.log, self.status, self.made = name, log, status, set()
 
-    def submit(self, spec: Any, context: RunContext) -> "Future[dict[str, Any]]":
+    def submit(self, spec: Any, context: RunContext) -> "Future[RunResult]":
         self.log.append((self.name, spec.seed, context.threads))
         assert (context.folder, spec.id) not in self.made, "a worker would find the run instead of making it"
         self.made.add((context.folder, spec.id))
-        done: Future[dict[str, Any]] = Future()
-        done.set_result({"status": self.status, "reason": "of a reason"})
+        done: Future[RunResult] = Future()
+        done.set_result(RunResult("r", {}, Outcome(self.status, "of a reason")))
         return done
 
 
@@ -428,7 +429,7 @@ def test_against_names_the_commit_or_says_that_git_does_not_tell(clone: Path) ->
     ("arguments", "told"),
     [
         (["--batch", "1"], "--batch 1: must be 2 or more"),
-        (["--device", "cuda"], "--device cuda: no GPUs can be used here"),
+        (["--device", "cuda"], "device 'cuda': no GPUs can be used here"),
         (["--against", "/nowhere"], "--against /nowhere: must be a clone of one of"),
     ],
 )

@@ -109,14 +109,14 @@ def blocked(tmp_path: Path) -> Iterator[Path]:
 
 def test_sample_tells_what_is_wrong(points: Path, tmp_path: Path, blocked: Path) -> None:
     assert told(points, 4, tmp_path / "x.jpg", 0).endswith("x.jpg: must end in .png or .pt")
-    assert told(points, 0, tmp_path / "x.png", 0) == "--n 0: must be 1 to 1,000,000"
-    assert told(points, 10**12, tmp_path / "x.png", 0).startswith("--n 1000000000000: must be 1 to")
-    assert told(points, 4, tmp_path / "x.png", 10**23).startswith(f"--seed {10**23}: must be 0 or more, and below")
+    assert told(points, 0, tmp_path / "x.png", 0) == "0 samples: must be 1 to 1,000,000"
+    assert told(points, 10**12, tmp_path / "x.png", 0).startswith("1000000000000 samples: must be 1 to")
+    assert told(points, 4, tmp_path / "x.png", 10**23).startswith(f"seed {10**23}: must be 0 or more, and below")
     assert "no trained generator here; give the folder of a run" in told(tmp_path, 4, tmp_path / "x.png", 0)
     assert "no trained generator here" in told(tmp_path / "absent", 4, tmp_path / "x.png", 0)
     for ending in (".png", ".pt"):
         for path in (blocked.with_suffix(ending), tmp_path / "absent" / f"x{ending}"):
-            assert told(points, 4, path, 0).startswith(f"--out {path}: cannot be written")
+            assert told(points, 4, path, 0).startswith(f"{path}: cannot be written")
 
 
 def test_sample_tells_that_the_weights_are_damaged(points: Path, tmp_path: Path) -> None:

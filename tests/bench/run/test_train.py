@@ -22,11 +22,12 @@ from lipbench.bench.metrics.divergence import Divergence
 from lipbench.bench.records import store
 from lipbench.bench.records.reader import RunRecord, read_samples
 from lipbench.bench.records.summary import summarise
-from lipbench.bench.run import train
+from lipbench.bench.run import execution
 from lipbench.bench.run.context import RunContext
 from lipbench.bench.run.evaluation import Evaluator, Quality
-from lipbench.bench.run.machine import PeakMemory
-from lipbench.bench.run.train import build, run
+from lipbench.bench.run.execution import run
+from lipbench.bench.run.hardware import PeakMemory
+from lipbench.bench.run.train import build
 from lipbench.models import CHUNK
 from lipbench.objectives import BadInput
 
@@ -354,7 +355,7 @@ def test_run_sets_the_memory_of_every_evaluation_apart(make_run: MakeRun, monkey
             apart.append(self.device)
             yield
 
-    monkeypatch.setattr(train, "PeakMemory", Counting)
+    monkeypatch.setattr(execution, "PeakMemory", Counting)
     record = make_run()
     assert apart == ["cpu"] * (len(record.history) + 1)  # the last one is of the repeats at the end
 
@@ -367,9 +368,9 @@ def test_run_as_a_graph_waits_for_room_that_others_take(
     found = load("digits")
     assert found.train is not None
     fed = replace(found, feed=Feed(found.train))
-    monkeypatch.setattr("lipbench.bench.run.train.load", lambda *_: fed)
-    monkeypatch.setattr("lipbench.bench.run.train.Dataset.to", lambda data, _: data)
-    monkeypatch.setattr("lipbench.bench.run.train.fits", lambda table, device, alone: alone and others)
+    monkeypatch.setattr("lipbench.bench.run.execution.load", lambda *_: fed)
+    monkeypatch.setattr("lipbench.bench.run.execution.Dataset.to", lambda data, _: data)
+    monkeypatch.setattr("lipbench.bench.run.execution.fits", lambda table, device, alone: alone and others)
     content = {"datasets": ["digits"], "architectures": ["dcgan"], "accelerate": "graph"}
     if others:
         with pytest.raises(MemoryError, match="out of memory: the data fit on cpu, but others fill it now"):
@@ -384,9 +385,9 @@ def test_run_of_a_plugin_that_has_changed_since_it_was_planned_has_failed(
     folder = write_plugin("x = 1").parent
     (spec,) = expand(make_suite(objectives=["my.py:Mine"]), RunContext(folder, suite_folder=folder))
     write_plugin("x = 2")
-    result = run(spec, context)
-    assert result["status"] == "failed"
-    assert "my.py:Mine: the file has changed since the sweep began" in result["reason"]
+    outcome = run(spec, context).outcome
+    assert outcome.status == "failed"
+    assert "my.py:Mine: the file has changed since the sweep began" in str(outcome.reason)
 
 
 def test_run_on_pictures_that_have_changed_since_it_was_planned_has_failed(
@@ -397,9 +398,9 @@ def test_run_on_pictures_that_have_changed_since_it_was_planned_has_failed(
         Image.new("L", (8, 8), 40 * i).save(tmp_path / f"{i}.png")
     (spec,) = expand(suite, RunContext(Path()))
     Image.new("L", (8, 8), 200).save(tmp_path / "4.png")
-    result = run(spec, context)
-    assert result["status"] == "failed"
-    assert "the pictures have changed since the sweep began" in result["reason"]
+    outcome = run(spec, context).outcome
+    assert outcome.status == "failed"
+    assert "the pictures have changed since the sweep began" in str(outcome.reason)
 
 
 def test_run_on_pictures_beside_the_suite_file_records_what_was_done_to_them_and_is_the_same_elsewhere(
@@ -417,7 +418,7 @@ def test_run_on_pictures_beside_the_suite_file_records_what_was_done_to_them_and
         ids.append(spec.id)
     assert ids[0] == ids[1]
     result = run(spec, moved)
-    assert "29 drawn on white where transparent, " in result["data"]
+    assert "29 drawn on white where transparent, " in result.to_json()["data"]
 
 
 def test_run_that_was_begun_on_another_kind_of_device_keeps_its_checkpoints(
@@ -433,7 +434,7 @@ def test_run_that_was_begun_on_another_kind_of_device_keeps_its_checkpoints(
         run(spec, context)
     assert checkpoint.exists()
     checkpoint.unlink()  # then there is nothing to lose
-    assert run(spec, context)["status"] == "completed"
+    assert run(spec, context).outcome.status == "completed"
 
 
 def test_run_on_a_full_disk_is_not_recorded_and_goes_on_another_time(
@@ -448,11 +449,11 @@ def test_run_on_a_full_disk_is_not_recorded_and_goes_on_another_time(
         write(path, text)
 
     monkeypatch.setattr(store, "write_text", full)
-    with pytest.raises(BadInput, match=f"--out {context.folder}: No space left on device; the same command goes on"):
+    with pytest.raises(BadInput, match=f"results folder {context.folder}: No space left on device; "):
         run(spec, context)
     assert not (context.folder / "runs" / spec.id).exists()
     monkeypatch.undo()
-    assert run(spec, context)["status"] == "completed"
+    assert run(spec, context).outcome.status == "completed"
 
 
 @pytest.mark.parametrize("interrupted", [False, True])

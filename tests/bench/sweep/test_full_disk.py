@@ -92,7 +92,7 @@ def test_full_disk_at_any_rename_loses_at_most_an_iteration(
                 assert sweep_tiny(context) == 0
                 break
             except BadInput as error:
-                assert str(error) == f"--out {context.folder}: {TOLD}; the same command goes on from here"
+                assert str(error) == f"results folder {context.folder}: {TOLD}; the same command goes on from here"
         assert sweep_tiny(context) == 0
         assert courses(context) == undisturbed
         assert len(counted) <= 2 * CONTENT["steps"] + 1

@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from lipbench.bench.config.spec import RunSpec
+from lipbench.bench.records.schema import Cost, Measured, Outcome, RunResult
 from lipbench.bench.run.context import RunContext
 from lipbench.bench.sweep import progress
 from lipbench.bench.sweep.executors import RunFinished, RunRetried, RunStarted
@@ -31,8 +32,10 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return now
 
 
-def result(status: str = "completed", seconds: float = 60.0, reason: str | None = None) -> dict[str, Any]:
-    return {"status": status, "reason": reason, "diverged_at": None, "recovered": False, "seconds": seconds}
+def result(status: str = "completed", seconds: float = 60.0, reason: str | None = None) -> RunResult:
+    trained = status in ("completed", "diverged")
+    measured = Measured(6, {}, {}, {}, "", None, None, {}) if trained else None
+    return RunResult("r", {}, Outcome(status, reason), Cost(seconds), measured)
 
 
 @pytest.mark.parametrize(

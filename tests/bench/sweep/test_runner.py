@@ -369,7 +369,7 @@ def test_sweep_on_a_full_disk_stops_and_goes_on_another_time(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(train, "_write_weights", full)
+        patch.setattr(Path, "write_bytes", full)  # of the weights
         with pytest.raises(BadInput, match="No space left on device; the same command goes on from here"):
             sweep_tiny()
     assert sweep_tiny() == 0

@@ -11,7 +11,7 @@ from .....models.networks import Networks, draw_latent
 from .....models.recipe import Recipe
 from .....objectives.base import Batch, Objective
 from .....objectives.game import generator_step
-from ....run.machine import device_name
+from ....run.hardware import device_name
 from ...engine.contract import Measure, Part, Row, Setting, Size, Study
 from ...plotting.style import panels
 from ...training.fixed_generator import untrained

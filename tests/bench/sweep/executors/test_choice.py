@@ -20,13 +20,13 @@ def test_choose_local_takes_jobs_devices_and_limits() -> None:
 @pytest.mark.parametrize(
     ("options", "line"),
     [
-        ({"limits": Limits(retries=-1)}, "--retries -1: must be 0 or more"),
+        ({"limits": Limits(retries=-1)}, "retries: -1: must be 0 or more"),
         *(
-            ({"limits": Limits(seconds=x)}, f"--time-limit {x:g}: must be more than 0 seconds, at most 1e+09")
+            ({"limits": Limits(seconds=x)}, f"time limit: {x:g}: must be more than 0 seconds, at most 1e+09")
             for x in (0, math.nan, 1e300, math.inf)
         ),
         *(
-            ({"gpus_per_run": x}, f"--gpus-per-run {x:g}: must be a number, 0 or more")
+            ({"gpus_per_run": x}, f"GPUs for each run: {x:g}: must be a number, 0 or more")
             for x in (-0.5, math.nan, math.inf)
         ),
     ],
@@ -40,15 +40,15 @@ def test_choose_refuses_limits_that_nothing_can_keep(options: dict[str, Any], li
 @pytest.mark.parametrize(
     ("name", "options", "line"),
     [
-        ("local", {"slurm": ["timeout_min=3"]}, "--slurm: is for --executor slurm; this is --executor local"),
-        ("slurm", {"jobs": 4}, "--jobs: is for --executor local; this is --executor slurm"),
-        ("local", {"address": "auto"}, "--address: is for --executor ray; this is --executor local"),
-        ("slurm", {"address": "auto"}, "--address: is for --executor ray; this is --executor slurm"),
-        ("ray", {"slurm": ["timeout_min=3"]}, "--slurm: is for --executor slurm; this is --executor ray"),
+        ("local", {"slurm": {"timeout_min": 3}}, "slurm: for the executor slurm; this is local"),
+        ("slurm", {"jobs": 4}, "jobs: for the executor local; this is slurm"),
+        ("local", {"address": "auto"}, "address: for the executor ray; this is local"),
+        ("slurm", {"address": "auto"}, "address: for the executor ray; this is slurm"),
+        ("ray", {"slurm": {"timeout_min": 3}}, "slurm: for the executor slurm; this is ray"),
         (
             "local",
             {"gpus_per_run": 0.5},
-            "--gpus-per-run: is for --executor ray or --executor slurm; this is --executor local",
+            "GPUs for each run: for the executor ray or slurm; this is local",
         ),
     ],
 )
@@ -61,23 +61,23 @@ def test_choose_refuses_what_another_executor_takes(name: str, options: dict[str
 @pytest.mark.parametrize(("name", "package"), [("ray", "ray"), ("slurm", "submitit")])
 def test_choose_says_how_to_install_what_is_missing(monkeypatch: pytest.MonkeyPatch, name: str, package: str) -> None:
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(BadInput, match=rf"--executor {name}: .*; install it: pip install 'lipbench\[{name}\]'$"):
+    with pytest.raises(BadInput, match=rf"executor {name}: .*; install it: pip install 'lipbench\[{name}\]'$"):
         choose(name, Options())
 
 
 def test_choose_elsewhere_asks_for_a_gpu_only_with_gpus_per_run() -> None:
     pytest.importorskip("submitit", reason="submitit is not installed: pip install 'lipbench[slurm]'")
-    assert choose("slurm", Options(slurm=["cluster=local"])).device == "cpu"
+    assert choose("slurm", Options(slurm={"cluster": "local"})).device == "cpu"
     assert choose("slurm", Options(gpus_per_run=1)).device == "cuda:0"
     assert choose("slurm", Options(device="cuda:3")).device == "cuda:3"
-    assert choose("slurm", Options(slurm=["cpus_per_task=4"])).threads == 4
+    assert choose("slurm", Options(slurm={"cpus_per_task": 4})).threads == 4
 
 
-@pytest.mark.parametrize("threads", ["x", "0", "1.5", "true", ""])
-def test_choose_slurm_refuses_threads_that_are_no_number(threads: str) -> None:
+@pytest.mark.parametrize("threads", ["x", 0, 1.5, True, None])
+def test_choose_slurm_refuses_threads_that_are_no_number(threads: object) -> None:
     pytest.importorskip("submitit", reason="submitit is not installed: pip install 'lipbench[slurm]'")
-    with pytest.raises(BadInput, match=r"--slurm cpus_per_task=.*: must be a whole number, 1 or more"):
-        choose("slurm", Options(slurm=[f"cpus_per_task={threads}"]))
+    with pytest.raises(BadInput, match=r"slurm: cpus_per_task=.*: must be a whole number, 1 or more"):
+        choose("slurm", Options(slurm={"cpus_per_task": threads}))
 
 
 def test_executors_are_those_of_the_command_line() -> None:

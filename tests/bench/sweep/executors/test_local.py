@@ -12,6 +12,7 @@ from rich.console import Console
 
 from lipbench.bench.config.spec import RunSpec
 from lipbench.bench.records.reader import RunRecord
+from lipbench.bench.records.schema import Outcome, RunResult
 from lipbench.bench.run.context import RunContext
 from lipbench.bench.sweep.executors import Limits, LocalExecutor, RunFinished, RunRetried, RunStarted, local
 from lipbench.bench.sweep.executors.base import Trials
@@ -22,6 +23,10 @@ Plan = Callable[..., list[RunSpec]]
 DiesOnce = Callable[[str], str]
 Same = Callable[[RunRecord, RunRecord], None]
 KILL = "os.kill(os.getpid(), signal.SIGKILL)"
+
+
+def ended(status: str) -> RunResult:
+    return RunResult("r", {}, Outcome(status))
 
 
 @pytest.fixture(autouse=True)
@@ -97,8 +102,8 @@ def test_local_ends_a_worker_whose_gpu_may_be_lost(plan: Plan, status: str, devi
         def close(self) -> None:
             closed.append(True)
 
-    future: Future[dict[str, Any]] = Future()
-    future.set_result({"status": status, "reason": None})
+    future: Future[RunResult] = Future()
+    future.set_result(ended(status))
     (spec,) = plan(objectives=["minimax"])
     assert _event(future, Fake(device), spec, Trials(0)) == RunFinished(spec, future.result())
     assert closed == ([] if kept else [True])
@@ -109,12 +114,12 @@ def test_local_leaves_this_process_after_a_run_that_failed_on_a_gpu(
     plan: Plan, context: RunContext, monkeypatch: pytest.MonkeyPatch, device: str, elsewhere: int
 ) -> None:
     specs = plan(objectives=["minimax"], seeds=4)
-    outcomes = iter([{"status": "completed"}, {"status": "failed"}, *[{"status": "completed"}] * 2])
+    outcomes = iter([ended("completed"), ended("failed"), ended("completed"), ended("completed")])
     handed: list[RunSpec] = []
 
     def in_workers(self: LocalExecutor, rest: list[RunSpec], context: RunContext) -> Iterator[RunFinished]:
         handed.extend(rest)
-        yield from (RunFinished(spec, {"status": "completed"}) for spec in rest)
+        yield from (RunFinished(spec, ended("completed")) for spec in rest)
 
     monkeypatch.setattr(local, "make", lambda spec, context, run_id: next(outcomes))
     monkeypatch.setattr(LocalExecutor, "_in_workers", in_workers)
@@ -167,5 +172,5 @@ def test_local_waits_in_this_process_too_for_another_attempt_at_the_run(plan: Pl
     before = record.stat().st_mtime_ns
     second = list(LocalExecutor(1).execute([spec], context))
     assert isinstance(first[-1], RunFinished) and isinstance(second[-1], RunFinished)
-    assert isinstance(second[-1].outcome, dict) and second[-1].outcome["status"] == "completed"
+    assert isinstance(second[-1].outcome, RunResult) and second[-1].outcome.outcome.status == "completed"
     assert record.stat().st_mtime_ns == before

@@ -69,7 +69,7 @@ def test_slurm_tells_a_wrong_parameter_in_one_line(
 
 
 def test_slurm_gives_whole_gpus_only() -> None:
-    with pytest.raises(BadInput, match=r"--gpus-per-run 0\.5: Slurm gives whole GPUs to jobs"):
+    with pytest.raises(BadInput, match=r"0\.5 GPUs for each run: Slurm gives whole GPUs to jobs"):
         SlurmExecutor(Limits(), 0.5, {})
 
 

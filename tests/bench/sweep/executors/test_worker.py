@@ -5,12 +5,12 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from filelock import FileLock
 
 from lipbench.bench.config.spec import RunSpec
+from lipbench.bench.records.schema import RunResult
 from lipbench.bench.run.context import RunContext
 from lipbench.bench.sweep.executors import worker
 from lipbench.bench.sweep.executors.worker import LOCKS, forget_locks, make, time_limit
@@ -30,16 +30,17 @@ def test_make_waits_for_another_attempt_and_takes_its_result(
     plan: Plan, context: RunContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (spec,) = plan()
-    first: dict[str, Any] = make(spec, context, spec.id)
+    first = make(spec, context, spec.id)
     monkeypatch.setattr(worker, "run", lambda *arguments: pytest.fail("made twice"))
-    found: list[dict[str, Any]] = []
+    found: list[RunResult] = []
     second = threading.Thread(target=lambda: found.append(make(spec, context, spec.id)))
     with FileLock(context.folder / LOCKS / spec.id):
         second.start()
         second.join(0.3)
         assert second.is_alive()
     second.join(30)
-    assert found[0]["metrics"] == first["metrics"]
+    assert found[0].measured is not None and first.measured is not None
+    assert found[0].measured.metrics == first.measured.metrics
     forget_locks(context.folder)
     assert not (context.folder / LOCKS).exists()
 

@@ -13,7 +13,7 @@ from lipbench.bench.data import load
 from lipbench.bench.records.reader import RunRecord
 from lipbench.bench.run.context import RunContext
 from lipbench.bench.run.evaluation import Quality
-from lipbench.bench.run.fresh import measure_again
+from lipbench.bench.run.noise import measure_again
 from lipbench.bench.run.train import build
 
 Make = Callable[..., RunRecord]

@@ -1,0 +1,157 @@
+"""One run from its specification to its record: what is made of it, and of an error. Knows nothing of other runs."""
+
+import gc
+import json
+import time
+import traceback
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from pytorch_lightning.utilities.exceptions import SIGTERMException
+
+from ...models.acceleration import check_capability
+from ...models.iteration import stream_seed
+from ...models.options import check_device
+from ...models.precision import repeatable_float32
+from ...objectives.errors import BadInput
+from ..config.spec import RunSpec
+from ..data.catalog import load, user_content
+from ..data.dataset import Dataset
+from ..data.prefetch import fits
+from ..records.schema import Outcome, RunResult
+from ..records.store import Store, disk_trouble, telling_disk_trouble, write_json
+from .checkpoint import RESUME, attempts, clear, count_attempt
+from .context import RunContext
+from .evaluation import Evaluator
+from .hardware import PeakMemory, device_name, reset_peak_memory, versions
+from .outcome import result_of, write_files
+from .train import Skipped, build, fit, seed_globally
+
+
+def run(spec: RunSpec, context: RunContext) -> RunResult:
+    """Makes a run, or goes on with an interrupted one, and puts its record in place. An error becomes the result.
+
+    Returns:
+        The content of result.json.
+
+    Raises:
+        BadInput: if the disk is full: the run goes on from its checkpoint another time.
+        MemoryError: if memory runs out: it may go on from its checkpoint, once others have left some.
+        KeyboardInterrupt: if the process is told to stop (SIGINT, SIGTERM), likewise.
+    """
+    with telling_disk_trouble(context.folder):
+        return _run(spec, context)
+
+
+def record_failure(spec: RunSpec, context: RunContext, reason: str) -> RunResult:
+    """The record of a run whose process could not write one; its checkpoints go."""
+    store = Store(context.folder)
+    folder = store.partial(spec.id)
+    _write_spec(folder, spec, None, context)
+    seconds = sum(time.time() - began for began, _ in attempts(folder)[-1:])
+    return _finish(store, _unmeasured(spec, Outcome("failed", reason)), seconds)
+
+
+def _run(spec: RunSpec, context: RunContext) -> RunResult:
+    store = Store(context.folder)
+    folder = store.partial(spec.id)
+    _check_kind_of_device(folder, context)
+    count_attempt(folder)
+    torch.set_num_threads(context.threads)
+    start = time.perf_counter()
+    _write_spec(folder, spec, device_name(context.device), context)
+    try:
+        result = _train_and_measure(spec, context, folder)
+    except Skipped as reason:
+        result = _unmeasured(spec, Outcome("skipped", str(reason)))
+    except (Exception, SystemExit) as error:
+        result = _unmeasured(spec, _failure(error))
+    return _finish(store, result, time.perf_counter() - start)
+
+
+def _check_kind_of_device(folder: Path, context: RunContext) -> None:
+    """A random stream of a GPU means nothing on a CPU, nor the other way round. Raises BadInput."""
+    path = folder / "spec.json"
+    if not path.exists() or not any((folder / RESUME).glob("*.ckpt")):
+        return
+    try:
+        before = json.loads(path.read_text(encoding="utf-8")).get("device")
+    except ValueError:  # cut short: the checkpoints will tell
+        return
+    now = device_name(context.device)
+    if before is not None and before.startswith("cpu") != now.startswith("cpu"):
+        raise BadInput(
+            f"{folder}: this run was begun on {before} and cannot go on on {now}: "
+            "choose that device, or delete the folder to begin anew"
+        )
+
+
+def _write_spec(folder: Path, spec: RunSpec, device: str | None, context: RunContext) -> None:
+    write_json(folder / "spec.json", spec.record() | {"device": device, "threads": context.threads})
+
+
+def _train_and_measure(spec: RunSpec, context: RunContext, folder: Path) -> RunResult:
+    if context.device != "cpu":
+        gc.collect()  # module and trainer of the run before refer to each other, and hold the device's memory
+    data = _load(spec, context)
+    seed_globally(stream_seed(spec.seed, "global"))
+    module = build(spec, data, context.suite_folder)
+    check_device(spec.accelerate, spec.precision, context.device)
+    check_capability(spec.precision, context.device)
+    reset_peak_memory(context.device)
+    evaluator = Evaluator(data, spec.evaluation, spec.steps, context.weights, PeakMemory(context.device))
+    with repeatable_float32():
+        fit(module, evaluator, context, folder)
+        write_files(folder, module, evaluator)
+        return result_of(spec, module, evaluator)
+
+
+def _load(spec: RunSpec, context: RunContext) -> Dataset:
+    """The run's data on its device.
+
+    A graph needs them on the GPU: raises MemoryError where they would fit, were it not for others on it; and BadInput
+    where a user's own pictures have changed.
+    """
+    if user_content(spec.dataset, context.data, context.suite_folder) != spec.content:
+        raise BadInput(f"{spec.dataset}: the pictures have changed since the sweep began; run the suite again")
+    data = load(spec.dataset, context.data, context.suite_folder).to(context.device)
+    if spec.accelerate != "graph" or data.feed is None:
+        return data
+    if fits(data.feed.table.nbytes, context.device, alone=True):
+        raise MemoryError(f"out of memory: the data fit on {context.device}, but others fill it now")
+    return data
+
+
+def _failure(error: BaseException) -> Outcome:
+    """How a run ended that an error of its own ended; other errors, as of the machine, are raised again."""
+    if disk_trouble(error):
+        raise error
+    if _out_of_memory(error):
+        raise MemoryError(f"out of memory: {' '.join(str(error).split())}") from error
+    if isinstance(error, SIGTERMException) or isinstance(error.__context__, KeyboardInterrupt):
+        raise KeyboardInterrupt from error  # Lightning turns both signals into an exit
+    reason = " ".join(f"{type(error).__name__}: {error}".split())
+    return Outcome("failed", reason, traceback=traceback.format_exc())
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    # On a CPU torch raises a RuntimeError that only its text tells from others.
+    # So do the CUDA runtime and its libraries, beside torch's own allocator.
+    # cuDNN finds no plan where no workspace fits any more.
+    marks = ("DefaultCPUAllocator", "CUDA error: out of memory", "_STATUS_ALLOC_FAILED", "unable to find an engine")
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(mark in str(error) for mark in marks)
+
+
+def _unmeasured(spec: RunSpec, outcome: Outcome) -> RunResult:
+    return RunResult(spec.id, versions(), outcome)
+
+
+def _finish(store: Store, result: RunResult, seconds: float) -> RunResult:
+    """Adds these seconds of the last attempt and puts the record in its place."""
+    folder = store.partial(result.run)
+    cost = replace(result.cost, seconds=result.cost.seconds + seconds, attempts=len(attempts(folder)))
+    result = replace(result, cost=cost)
+    write_json(folder / "result.json", result.to_json())
+    clear(store.finish(result.run) / RESUME)  # last: until the record is in place, the checkpoints are all there is
+    return result
