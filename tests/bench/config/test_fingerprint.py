@@ -180,6 +180,27 @@ def digest(target: str, root: Path = ROOT) -> str:
     return Sources(root).closure(target).digest
 
 
+@pytest.mark.parametrize(
+    ("path", "name", "again"),
+    [
+        ("objectives/game.py", "critic_step", True),
+        ("bench/records/summary.py", "WORST", True),
+        ("bench/studies/training/generators.py", "runs_of", True),
+        ("bench/config/suite.py", "Evaluation", True),
+        ("bench/studies/claims/s15_notebook.py", "run", True),
+        ("bench/studies/claims/s15_notebook.py", "plot", False),
+        ("bench/studies/claims/s09_penalty_places.py", "run", False),
+        ("bench/studies/engine/judge.py", "judge", False),
+        ("bench/sweep/runner.py", "records_of", False),
+    ],
+)
+def test_a_study_by_runs_depends_on_how_they_are_made(tree: Path, path: str, name: str, again: bool) -> None:
+    study = "lipbench.bench.studies.claims.s15_notebook:run"
+    first = digest(study, tree)
+    with edited(tree / path, changed(tree / path, name)):
+        assert (digest(study, tree) != first) == again
+
+
 def test_a_plugin_depends_on_its_file_and_on_what_it_imports(
     tmp_path: Path, tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
