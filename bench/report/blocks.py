@@ -8,17 +8,15 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from ...objectives.errors import BadInput
-from ..records.quantities import Quantity, in_order, number, quantity
+from ..records.quantities import Quantity, in_order, quantity
 from ..records.reader import STATUSES, RunRecord
-from .intervals import range_notes
-from .published import published_on
-from .statistics import MIN_SEEDS, Estimate, estimate, median
+from .statistics import Estimate, estimate, median
 
 _SAME_IN_A_GROUP = (
     *("loss", "objective_spec", "architecture_spec", "recipe_spec", "steps", "evaluation"),
@@ -101,12 +99,12 @@ class Block:
     @cached_property
     def floors(self) -> dict[str, float]:
         """Real data's own value per metric: the median over the runs."""
-        found: dict[str, list[float]] = {}
+        by_metric: dict[str, list[float]] = {}
         for run in self.runs:
             for key, value in run.floors.items():
-                found.setdefault(key, []).append(math.nan if value is None else value)
-        medians = {key: median([v for v in values if not math.isnan(v)]) for key, values in found.items()}
-        return {key: value for key, value in medians.items() if not math.isnan(value)}
+                if value is not None and not math.isnan(value):
+                    by_metric.setdefault(key, []).append(value)
+        return {key: median(values) for key, values in by_metric.items()}
 
     @cached_property
     def estimates(self) -> dict[tuple[str, str], Estimate]:
@@ -134,16 +132,24 @@ def make_blocks(records: Sequence[RunRecord], suite: Mapping[str, Any] | None = 
 
     Raises BadInput if a block would mix protocols, or a group runs of different settings or the same seed twice.
     """
-    blocks = []
-    for key in sorted({record.block for record in records}, key=_ranking(suite, "datasets", lambda k: k[0])):
-        inside = [record for record in records if record.block == key]
-        order = objective_order(inside, suite)
-        groups = tuple(Group(o, tuple(sorted((r for r in inside if r.objective == o), key=_by_seed))) for o in order)
-        for group in groups:
-            _check_group(key, group)
-        blocks.append(Block(key, groups, {}))
-    protocols = {dataset: _protocol(dataset, records) for dataset in {record.block[0] for record in records}}
-    return [Block(block.key, block.groups, protocols[block.dataset]) for block in blocks]
+    names = _listed(suite, "datasets")
+    keys = sorted({record.block for record in records}, key=lambda key: (_rank(key[0], names), key))
+    protocols = {dataset: _protocol(dataset, records) for dataset in dict.fromkeys(key[0] for key in keys)}
+    return [Block(key, _groups(key, records, suite), protocols[key[0]]) for key in keys]
+
+
+def _groups(
+    key: tuple[str, str, str], records: Sequence[RunRecord], suite: Mapping[str, Any] | None
+) -> tuple[Group, ...]:
+    by_objective: dict[str, list[RunRecord]] = {}
+    for record in sorted(records, key=lambda record: (record.seed, record.id)):
+        if record.block == key:
+            by_objective.setdefault(record.objective, []).append(record)
+    inside = [record for record in records if record.block == key]
+    groups = tuple(Group(name, tuple(by_objective[name])) for name in objective_order(inside, suite))
+    for group in groups:
+        _check_group(key, group)
+    return groups
 
 
 def objective_order(records: Sequence[RunRecord], suite: Mapping[str, Any] | None = None) -> list[str]:
@@ -153,72 +159,9 @@ def objective_order(records: Sequence[RunRecord], suite: Mapping[str, Any] | Non
     objective stand under one name.
     """
     exact = {label: i for i, label in enumerate((suite or {}).get("objectives") or [])}
-    listed = _ranking(suite, "objectives", lambda label: label)
-    return sorted({r.objective for r in records}, key=lambda label: (exact.get(label, len(exact)), listed(label)))
-
-
-def notes(blocks: Sequence[Block], unfinished: Sequence[str] = ()) -> list[str]:
-    """What a reader of the tables must know: what the numbers are, and every reservation about them."""
-    found = [
-        "Each value is the median over seeds of the tail mean (the mean over the last 20 % of a run's evaluations), "
-        "in brackets its 95 % bootstrap interval over seeds; diverged runs are included. Bold: the block's best.",
-        "The floor is real data's own value, in the generator's place: a floor where lower is better, a ceiling where "
-        "higher is better.",
-    ]
-    counts = {n for block in blocks for n in block.seed_counts}
-    if any(0 < n < MIN_SEEDS for n in counts):
-        found.append(
-            f"No interval where fewer than {MIN_SEEDS} seeds have a value: too few to say anything about spread."
-        )
-    found += range_notes(counts)
-    if any(_lost(run, q.key) for block in blocks for run in block.runs for q in block.quality):
-        found.append("A seed that diverged without a final value counts as the worst possible: ∞, no modes, IS 1.")
-    if noise := _evaluation_noise(blocks):
-        found.append(
-            "Noise of one evaluation (sd between fresh samples of the same generator, pooled over an objective's runs, "
-            f"median over objectives; an interval holds it and the seeds' own spread): {noise}."
-        )
-    found += published_on(block.dataset for block in blocks if _canonical(block))
-    found += [told for block in blocks for group in block.groups for told in _mixed_code(block, group)]
-    if unfinished:
-        found.append(f"{len(unfinished)} run(s) are not finished and not shown.")
-    return found
-
-
-def _mixed_code(block: Block, group: Group) -> list[str]:
-    """Runs that differ in their seeds alone are made by one code."""
-    codes = sorted({str(run.spec["code"])[:12] for run in group.runs if run.spec.get("code")})
-    told = f"{group.objective} on {block.dataset}: runs of {len(codes)} versions of the code: {', '.join(codes)}."
-    return [told] if len(codes) > 1 else []
-
-
-def _canonical(block: Block) -> bool:
-    """Whether its Fréchet distance is Inception's, the only one that others' are."""
-    return block.protocol.get("fd", {}).get("extractor") == "inception"
-
-
-def _evaluation_noise(blocks: Sequence[Block]) -> str:
-    """Such as "W1 0.011 on 8gaussians, FD(mnist-cnn) 0.31 on mnist5k": the first quality metric of each dataset."""
-    found: dict[tuple[str, str], list[float]] = {}
-    for block in (b for b in blocks if b.quality):
-        sds = [evaluation_sd(group, block.quality[0]) for group in block.groups]
-        found.setdefault((block.quality[0].name, block.dataset), []).extend(sd for sd in sds if sd is not None)
-    return ", ".join(f"{name} {number(median(sds), 2)} on {dataset}" for (name, dataset), sds in found.items() if sds)
-
-
-def evaluation_sd(group: Group, metric: Quantity) -> float | None:
-    """Sd of one evaluation of a generator, pooled over the group's runs: sds of few repeats are mostly too low."""
-    sds = [run.evaluation_noise.get(metric.key, {}).get("sd") for run in group.measured]
-    squares = [sd**2 for sd in sds if sd is not None]
-    return (sum(squares) / len(squares)) ** 0.5 if squares else None
-
-
-def _by_seed(record: RunRecord) -> tuple[int, str]:
-    return record.seed, record.id
-
-
-def _lost(run: RunRecord, metric: str) -> bool:
-    return run.status == "diverged" and not math.isfinite(_value(run, metric, "tail_mean", math.nan))
+    names = _listed(suite, "objectives")
+    labels = {record.objective for record in records}
+    return sorted(labels, key=lambda label: (exact.get(label, len(exact)), _rank(label, names), label))
 
 
 def _value(run: RunRecord, metric: str, key: str, worst: float) -> float:
@@ -228,17 +171,16 @@ def _value(run: RunRecord, metric: str, key: str, worst: float) -> float:
     return float(value)
 
 
-def _ranking(suite: Mapping[str, Any] | None, key: str, name: Callable[[Any], str]) -> Callable[[Any], tuple[Any, ...]]:
-    """Sort by the suite's list under `key`; a label may extend the listed name, as "wgan-gp(weight=0.1)" does."""
+def _listed(suite: Mapping[str, Any] | None, key: str) -> list[str]:
+    """What the suite lists under `key`, by label or name."""
     listed = ((suite or {}).get("suite") or {}).get(key) or []
-    names = [str(item.get("label") or item.get("name")) if isinstance(item, Mapping) else str(item) for item in listed]
+    return [str(item.get("label") or item.get("name")) if isinstance(item, Mapping) else str(item) for item in listed]
 
-    def rank(item: Any) -> tuple[Any, ...]:
-        label = name(item)
-        matches = [(len(listed_name), i) for i, listed_name in enumerate(names) if label.startswith(listed_name)]
-        return (max(matches)[1] if matches else len(names), natural(label), item)
 
-    return rank
+def _rank(label: str, names: Sequence[str]) -> tuple[int, list[tuple[bool, int, str]]]:
+    """The place of the longest name that the label extends, as "wgan-gp(weight=0.1)" does; others come last."""
+    matches = [(len(name), place) for place, name in enumerate(names) if label.startswith(name)]
+    return max(matches)[1] if matches else len(names), natural(label)
 
 
 def short_titles(blocks: Sequence[Block]) -> dict[tuple[str, str, str], str]:

@@ -5,7 +5,7 @@ A verdict is about the first quality metric of a block (W1 on points, the Fréch
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,23 +34,33 @@ class Reliability:
 
 def verdict(blocks: Sequence[Block]) -> str:
     """The page's first sentences: who is best where, and how many runs did not complete."""
-    leaders = [(block, block.best(block.quality[0])) for block in blocks if block.quality]
-    won = Counter(objective for _, best in leaders for objective in best)
-    if not won:
-        ties = [text for block, _ in leaders if (text := _tie(block))]
-        return f"{' '.join(ties) or 'No objectives to compare.'} {_outcomes(blocks)}"
-    if len(leaders) == 1:
-        return f"{block_verdict(leaders[0][0])} {_outcomes(blocks)}"
-    values = [f"{short_titles(blocks)[block.key]}: {_lead(block, best)}" for block, best in leaders if best]
+    judged = [block for block in blocks if block.quality]
+    leaders = {block.key: block.best(block.quality[0]) for block in judged}
+    if not any(leaders.values()):
+        ties = [text for block in judged if (text := _tie(block))]
+        text = " ".join(ties) or "No objectives to compare."
+    elif len(judged) == 1:
+        text = block_verdict(judged[0])
+    else:
+        text = _wins(judged, leaders)
+    return f"{text} {_outcomes(blocks)}"
+
+
+def _wins(blocks: Sequence[Block], leaders: Mapping[tuple[str, str, str], Sequence[str]]) -> str:
+    """Who has the best median how often, and of few blocks the values."""
+    won = Counter(objective for best in leaders.values() for objective in best)
+    titles = short_titles(blocks)
+    values = [f"{titles[block.key]}: {_lead(block, leaders[block.key])}" for block in blocks if leaders[block.key]]
     details = f" ({'; '.join(values)})" if len(values) <= MOST_DETAILS else ""
-    told = {o: "" if details else _caveat([b for b, best in leaders if o in best], o) for o in won}
-    parts = [f"{objective} {_times(count)}{told[objective]}" for objective, count in won.most_common()]
-    text = f"Best median in {len(leaders)} comparisons: {', '.join(parts)}"
-    if len(won) == 1 and won.total() == len(leaders):
-        every = "both" if len(leaders) == 2 else f"all {len(leaders)}"
+    caveats = dict.fromkeys(won, "")
+    if not details:
+        caveats = {o: _caveat([block for block in blocks if o in leaders[block.key]], o) for o in won}
+    if len(won) == 1 and won.total() == len(blocks):
+        every = "both" if len(blocks) == 2 else f"all {len(blocks)}"
         first = next(iter(won))
-        text = f"{first} has the best median in {every} comparisons{told[first]}"
-    return f"{text}{details}. {_outcomes(blocks)}"
+        return f"{first} has the best median in {every} comparisons{caveats[first]}{details}."
+    counts = [f"{objective} {_times(count)}{caveats[objective]}" for objective, count in won.most_common()]
+    return f"Best median in {len(blocks)} comparisons: {', '.join(counts)}{details}."
 
 
 def block_verdict(block: Block) -> str:

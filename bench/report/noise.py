@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..records.quantities import Quantity
-from .blocks import Block, Group, evaluation_sd
+from .blocks import Block, Group
 from .curves import Curve, Line
 from .statistics import Estimate, Scatter, estimate, median, scatter
 
@@ -33,6 +33,13 @@ def noise(block: Block) -> list[Noise]:
         return []
     rows = [_noise(group, block.quality[0]) for group in block.groups if group.measured]
     return rows if any(row.one_evaluation is not None or row.limit for row in rows) else []
+
+
+def evaluation_sd(group: Group, metric: Quantity) -> float | None:
+    """Sd of one evaluation of a generator, pooled over the group's runs: sds of few repeats are mostly too low."""
+    sds = [run.evaluation_noise.get(metric.key, {}).get("sd") for run in group.measured]
+    squares = [sd**2 for sd in sds if sd is not None]
+    return (sum(squares) / len(squares)) ** 0.5 if squares else None
 
 
 def _noise(group: Group, metric: Quantity) -> Noise:

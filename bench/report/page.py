@@ -17,10 +17,11 @@ from markupsafe import Markup
 from ..records.quantities import AXES, KNOWN, Quantity, number
 from ..records.reader import RunRecord
 from . import findings
-from .blocks import Block, Group, notes
+from .blocks import Block, Group
 from .curves import Style, axes_of, curves, log_scale
 from .intervals import interval_text, range_notes
 from .noise import Noise, noise, size_curves
+from .notes import notes
 from .palette import CYCLE
 from .plots import slugs
 from .svg import chart, colour_class, sparkline

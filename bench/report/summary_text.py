@@ -6,8 +6,9 @@ from rich.console import Console
 
 from ..records.quantities import number
 from ..records.reader import RunRecord
-from .blocks import Block, notes
+from .blocks import Block
 from .intervals import interval_text, range_notes
+from .notes import notes
 from .table_writer import Table, latex_escape, markdown_page, to_latex
 from .terminal import print_tables
 

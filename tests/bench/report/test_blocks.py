@@ -11,7 +11,8 @@ import pytest
 
 from lipbench.bench.records.quantities import KNOWN
 from lipbench.bench.records.reader import read_runs, read_suite
-from lipbench.bench.report.blocks import make_blocks, natural, notes, objective_order, short_titles
+from lipbench.bench.report.blocks import make_blocks, natural, objective_order, short_titles
+from lipbench.bench.report.notes import notes
 from lipbench.objectives import BadInput
 
 Make = Callable[..., Path]

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from lipbench.bench.records.reader import read_runs, read_suite
-from lipbench.bench.report.blocks import Block, make_blocks, notes
+from lipbench.bench.report.blocks import Block, make_blocks
 from lipbench.bench.report.noise import noise, size_curves
+from lipbench.bench.report.notes import notes
 from lipbench.bench.report.statistics import scatter
 from lipbench.objectives import BadInput
 

@@ -1,0 +1,77 @@
+"""What a reader of the tables must know: what the numbers are, and every reservation about them, a sentence each."""
+
+import math
+from collections.abc import Sequence
+
+from ..records.quantities import number
+from .blocks import Block
+from .intervals import range_notes
+from .noise import evaluation_sd
+from .published import published_on
+from .statistics import MIN_SEEDS, median
+
+MEANING = (
+    "Each value is the median over seeds of the tail mean (the mean over the last 20 % of a run's evaluations), "
+    "in brackets its 95 % bootstrap interval over seeds; diverged runs are included. Bold: the block's best.",
+    "The floor is real data's own value, in the generator's place: a floor where lower is better, a ceiling where "
+    "higher is better.",
+)
+
+
+def notes(blocks: Sequence[Block], unfinished: Sequence[str] = ()) -> list[str]:
+    """The notes below the tables of these blocks; `unfinished` names the runs that are not in them."""
+    lines = [*MEANING, *_interval_notes(blocks)]
+    if any(map(_has_lost_values, blocks)):
+        lines.append("A seed that diverged without a final value counts as the worst possible: ∞, no modes, IS 1.")
+    noise = _evaluation_noise(blocks)
+    if noise:
+        lines.append(
+            "Noise of one evaluation (sd between fresh samples of the same generator, pooled over an objective's runs, "
+            f"median over objectives; an interval holds it and the seeds' own spread): {noise}."
+        )
+    # Others' Fréchet distances are Inception's.
+    lines += published_on(b.dataset for b in blocks if b.protocol.get("fd", {}).get("extractor") == "inception")
+    for block in blocks:
+        lines += _code_notes(block)
+    if unfinished:
+        lines.append(f"{len(unfinished)} run(s) are not finished and not shown.")
+    return lines
+
+
+def _interval_notes(blocks: Sequence[Block]) -> list[str]:
+    counts = {n for block in blocks for n in block.seed_counts}
+    lines = range_notes(counts)
+    if any(0 < n < MIN_SEEDS for n in counts):
+        few = f"No interval where fewer than {MIN_SEEDS} seeds have a value: too few to say anything about spread."
+        return [few, *lines]
+    return lines
+
+
+def _has_lost_values(block: Block) -> bool:
+    """Whether a run diverged and left no value of a metric."""
+    for run in block.runs:
+        values = [run.metrics.get(metric.key, {}).get("tail_mean") for metric in block.quality]
+        if run.status == "diverged" and any(value is None or not math.isfinite(value) for value in values):
+            return True
+    return False
+
+
+def _evaluation_noise(blocks: Sequence[Block]) -> str:
+    """Such as "W1 0.011 on 8gaussians, FD(mnist-cnn) 0.31 on mnist5k": the first quality metric of each dataset."""
+    by_metric: dict[tuple[str, str], list[float]] = {}
+    for block in (block for block in blocks if block.quality):
+        sds = [evaluation_sd(group, block.quality[0]) for group in block.groups]
+        by_metric.setdefault((block.quality[0].name, block.dataset), []).extend(sd for sd in sds if sd is not None)
+    known = {key: median(sds) for key, sds in by_metric.items() if sds}
+    return ", ".join(f"{name} {number(sd, 2)} on {dataset}" for (name, dataset), sd in known.items())
+
+
+def _code_notes(block: Block) -> list[str]:
+    """Runs that differ in their seeds alone are made by one code."""
+    lines = []
+    for group in block.groups:
+        codes = sorted({str(run.spec["code"])[:12] for run in group.runs if run.spec.get("code")})
+        if len(codes) > 1:
+            versions = f"runs of {len(codes)} versions of the code: {', '.join(codes)}."
+            lines.append(f"{group.objective} on {block.dataset}: {versions}")
+    return lines
