@@ -18,7 +18,7 @@ from ....objectives.minimax import Minimax, NonSaturating
 from ....objectives.r1 import R1
 from ....objectives.weight_clipping import WeightClipping
 from ...report.palette import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
-from ..engine.contract import Criterion, Measure, Part, Row, Setting, Size, Study
+from ..engine.contract import Measure, Part, Row, Setting, Size, Study
 from ..engine.parallel import each
 from ..plotting.style import label, legend, panels
 
@@ -164,23 +164,25 @@ def _draw_paths(axis: Axes, paths: pd.DataFrame, name: str) -> None:
         legend(axis, fontsize=6, loc="lower right", handlelength=1)
 
 
-def _tail(objective: str, text: str, **options: object) -> Criterion:
-    where = {"objective": objective} | ({"scheme": options.pop("scheme")} if "scheme" in options else {})
-    return Criterion(measurement="tail", where=where, text=f"mean distance of the last {TAIL} steps, {text}", **options)  # pyright: ignore[reportArgumentType]
+def _median(objective: str, scheme: str) -> Measure:
+    return Measure.median("tail", f"{objective}, {scheme}", objective=objective, scheme=scheme)
 
 
-def _reported(objective: str, scheme: str) -> Measure:
-    where = {"objective": objective, "scheme": scheme}
-    return Measure(measurement="tail", where=where, reduce="median", text=f"{objective}, {scheme}")
-
-
+DISTANCE = f"mean distance of the last {TAIL} steps"
 CONTROLS = tuple(
-    _tail(name, f"{name}, the nearer scheme", op=">", threshold=0.4, reduce="min", control=True)
+    Measure.smallest("tail", f"{DISTANCE}, {name}, the nearer scheme", objective=name).above(0.4, control=True)
     for name in ("GP", "clip")
 )
-NOISELESS = _tail(
-    "non-saturating", "NS without noise, the nearer scheme", op=">", threshold=QUIET, reduce="min", control=True
-)
+NOISELESS = Measure.smallest(
+    "tail", f"{DISTANCE}, NS without noise, the nearer scheme", objective="non-saturating"
+).above(QUIET, control=True)
+CIRCLES = Measure.largest(
+    "tail", f"{DISTANCE}, simultaneous minimax", objective="minimax", scheme="simultaneous"
+).above(float(np.sqrt(2)))
+QUIET_WITH_NOISE = Measure.largest(
+    "tail", f"{DISTANCE}, constant noise, the worse scheme and seed", objective="noise"
+).below(QUIET)
+CONVERGES = Measure.largest("tail", f"{DISTANCE}, R1, the worse scheme", objective="R1").below(1e-6)
 
 STUDY = Study(
     id="S1",
@@ -193,31 +195,18 @@ STUDY = Study(
     parts=(
         Part(
             name="the game may circle or diverge",
-            criteria=(
-                _tail("minimax", "simultaneous minimax", scheme="simultaneous", op=">", threshold=float(np.sqrt(2))),
-            ),
-            reported=tuple(
-                _reported(*cell)
-                for cell in (
-                    ("minimax", "alternating"),
-                    ("non-saturating", "simultaneous"),
-                    ("non-saturating", "alternating"),
-                )
-            ),
+            criteria=(CIRCLES,),
+            reported=(_median("minimax", "alternating"), *(_median("non-saturating", scheme) for scheme in SCHEMES)),
         ),
         Part(
             name="noise helps",
-            criteria=(
-                _tail("noise", "constant noise, the worse scheme and seed", op="<", threshold=QUIET),
-                *CONTROLS,
-                NOISELESS,
-            ),
-            reported=tuple(_reported("annealed noise", scheme) for scheme in SCHEMES),
+            criteria=(QUIET_WITH_NOISE, *CONTROLS, NOISELESS),
+            reported=tuple(_median("annealed noise", scheme) for scheme in SCHEMES),
         ),
         Part(
             name="R1 converges (our addition)",
-            criteria=(_tail("R1", "R1, the worse scheme", op="<", threshold=1e-6), *CONTROLS),
-            reported=tuple(_reported("GP λ=10", scheme) for scheme in SCHEMES),
+            criteria=(CONVERGES, *CONTROLS),
+            reported=tuple(_median("GP λ=10", scheme) for scheme in SCHEMES),
         ),
     ),
     plot=plot,

@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from ...report.palette import GREY, VERMILION
-from ..engine.contract import Criterion, Measure, Part, Row, Setting, Study
+from ..engine.contract import Measure, Part, Row, Setting, Study
 from ..measures.lipschitz import coupled_lines, gradients
-from ..measures.quotients import gain
+from ..measures.quotients import gain, paired
 from ..measures.weights import finite
 from ..plotting.style import crosses, label, legend, panels
 from ..training.critics import trained
@@ -74,11 +74,11 @@ def derive(measurements: pd.DataFrame) -> pd.DataFrame:
     """
     rows: list[Row] = []
     found = measurements[measurements["slope"].notna()]
-    for (seed, toy), cell in found.groupby(["seed", "toy"]):  # pyright: ignore[reportGeneralTypeIssues]
+    for row, cell in paired(found, "seed", "toy"):
         slope, cosine = (cell.set_index("critic")[column] for column in ("slope", "cosine"))
-        rows.append({"seed": seed, "toy": toy, "slope_ratio": gain(slope[CLIP], slope[CLIP_TIGHT])})
+        row |= {"slope_ratio": gain(slope[CLIP], slope[CLIP_TIGHT])}
         lost = math.inf in slope[["GP", *CLIPPED]].to_list()
-        rows[-1] |= {"cosine_gain": -2.0 if lost else float(cosine["GP"] - max(cosine[name] for name in CLIPPED))}
+        rows.append(row | {"cosine_gain": -2.0 if lost else float(cosine["GP"] - cosine[list(CLIPPED)].max())})
     return pd.concat([found, pd.DataFrame(rows)], ignore_index=True)
 
 
@@ -135,23 +135,11 @@ def _draw_toys(axis: Axes, found: pd.DataFrame, column: str) -> None:
             axis.hlines(values.median(), place + shift - 0.1, place + shift + 0.1, color=color, linewidth=1.5)
 
 
-def _slope(measurement: str, text: str, op: str, threshold: float, reduce: str) -> Criterion:
-    return Criterion(
-        measurement=measurement,
-        where={"critic": "GP"},
-        text=f"{text} on coupled lines, GP, {reduce} over toys and seeds",
-        op=op,  # pyright: ignore[reportArgumentType]
-        threshold=threshold,
-        reduce=reduce,  # pyright: ignore[reportArgumentType]
-    )
-
-
 def _reported(measurement: str, critic: str, text: str, **where: str) -> Measure:
-    return Measure(
-        measurement=measurement, where={"critic": critic, **where}, reduce="median", text=f"{text}, {critic}"
-    )
+    return Measure.median(measurement, f"{text}, {critic}", critic=critic, **where)
 
 
+ON_LINES = "on coupled lines, GP"
 STUDY = Study(
     id="S4",
     claim="Clipped critics are too simple; GP critics have unit slope along coupled lines.",
@@ -165,9 +153,11 @@ STUDY = Study(
         Part(
             name="GP: unit slope on coupled lines",
             criteria=(
-                _slope("slope", "mean slope", ">=", 0.9, "min"),
-                _slope("slope", "mean slope", "<=", 1.2, "max"),
-                _slope("slope_sd", "sd of the slope", "<=", 0.15, "max"),
+                Measure.smallest("slope", f"mean slope {ON_LINES}, min over toys and seeds", critic="GP").at_least(0.9),
+                Measure.largest("slope", f"mean slope {ON_LINES}, max over toys and seeds", critic="GP").at_most(1.2),
+                Measure.largest(
+                    "slope_sd", f"sd of the slope {ON_LINES}, max over toys and seeds", critic="GP"
+                ).at_most(0.15),
             ),
             reported=(
                 _reported("slope", "SN", "mean slope"),
@@ -177,24 +167,17 @@ STUDY = Study(
         Part(
             name="clipped critics: too simple, their scale set by c",
             criteria=(
-                Criterion(
-                    measurement="slope_ratio",
-                    text="mean slope at c = .1 over that at c = .01, min over toys and seeds",
-                    op=">=",
-                    threshold=1e3,
-                    reduce="min",
-                ),
-                Criterion(
-                    measurement="cosine_gain",
-                    where={"toy": RING},
-                    text="mean cosine with the transport on the ring, GP minus the better clipped critic, worst seed",
-                    op=">=",
-                    threshold=0.15,
-                    reduce="min",
-                ),
+                Measure.smallest(
+                    "slope_ratio", "mean slope at c = .1 over that at c = .01, min over toys and seeds"
+                ).at_least(1e3),
+                Measure.smallest(
+                    "cosine_gain",
+                    "mean cosine with the transport on the ring, GP minus the better clipped critic, worst seed",
+                    toy=RING,
+                ).at_least(0.15),
             ),
             reported=(
-                Measure(measurement="cosine_gain", where={"toy": RING}, reduce="median", text="the same, median"),
+                Measure.median("cosine_gain", "the same, median", toy=RING),
                 *(_reported("cosine", name, "cosine on the ring", toy=RING) for name in TOY_CELLS),
                 *(_reported("slope", name, "mean slope") for name in CLIPPED),
             ),

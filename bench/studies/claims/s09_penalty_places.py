@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from ...report.palette import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION
-from ..engine.contract import Criterion, Measure, Op, Part, Row, Scale, Setting, Size, Study
+from ..engine.contract import Measure, Part, Row, Scale, Setting, Size, Study
 from ..measures.lipschitz import dual, largest_gradient
-from ..measures.quotients import gain, ratio
+from ..measures.quotients import gain, paired, ratio
 from ..measures.weights import finite
 from ..plotting.style import crosses, label, legend, panels
 from ..training.critics import trained
@@ -54,11 +54,10 @@ def error(gap: float, slope: float) -> float:
 def derive(measurements: pd.DataFrame) -> pd.DataFrame:
     """Adds, paired by seed, dimension and sides: error(box)/error(line) and error(line)/error(OT line)."""
     rows: list[Row] = []
-    for (seed, sides, d), cell in measurements.groupby(["seed", "sides", "dimension"]):  # pyright: ignore[reportGeneralTypeIssues]
+    for row, cell in paired(measurements, "seed", "sides", "dimension"):
         errors = cell.set_index("place")["error"]
-        rows.append({"seed": seed, "sides": sides, "dimension": d})
-        rows[-1] |= {"box_over_line": gain(errors["box"], errors["line"])}
-        rows[-1] |= {"line_over_ot": ratio(errors["line"], errors["ot_line"])}
+        row |= {"box_over_line": gain(errors["box"], errors["line"])}
+        rows.append(row | {"line_over_ot": ratio(errors["line"], errors["ot_line"])})
     return pd.concat([measurements, pd.DataFrame(rows)], ignore_index=True)
 
 
@@ -91,31 +90,24 @@ def _draw(axis: Axes, shown: pd.DataFrame) -> None:
     axis.set_ylim(bottom=0)
 
 
-def _ratio(measurement: str, text: str, sides: str) -> Measure:
-    within = "min" if measurement == "box_over_line" else "max"
-    where = {"sides": sides, "dimension": HIGH}
-    text = f"{text} over d ≥ 16, median over seeds, {sides}"
-    return Measure(measurement=measurement, where=where, text=text, within=within, reduce="median")
+def _box_over_line(sides: str) -> Measure:
+    text = f"error(box)/error(line), the least over d ≥ 16, median over seeds, {sides}"
+    return Measure.median("box_over_line", text, within="min", sides=sides, dimension=HIGH)
 
 
-def _criterion(measure: Measure, op: Op, threshold: float) -> Criterion:
-    return Criterion(**vars(measure), op=op, threshold=threshold)
+def _line_over_ot(sides: str) -> Measure:
+    text = f"error(line)/error(OT line), the largest over d ≥ 16, median over seeds, {sides}"
+    return Measure.median("line_over_ot", text, within="max", sides=sides, dimension=HIGH)
 
 
 def _error(place: str, d: int, measurement: str = "error") -> Measure:
-    where = {"place": place, "sides": "two-sided", "dimension": d}
     text = "error" if measurement == "error" else "error with K the largest gradient"
-    return Measure(measurement=measurement, where=where, reduce="median", text=f"{text}, {place}, d = {d}")
+    return Measure.median(measurement, f"{text}, {place}, d = {d}", place=place, sides="two-sided", dimension=d)
 
 
 def _size(scale: Scale, note: str = "") -> Size:
     return Size(SEEDS[scale], asdict(SHIFT_GRIDS[scale]), note)
 
-
-BOX, OT = (
-    ("box_over_line", "error(box)/error(line), the least"),
-    ("line_over_ot", "error(line)/error(OT line), the largest"),
-)
 
 STUDY = Study(
     id="S9",
@@ -128,13 +120,10 @@ STUDY = Study(
     derive=derive,
     parts=(
         Part(
-            criteria=(
-                _criterion(_ratio(*BOX, "two-sided"), ">=", 2.0),
-                _criterion(_ratio(*OT, "two-sided"), "<=", 1.5),
-            ),
+            criteria=(_box_over_line("two-sided").at_least(2.0), _line_over_ot("two-sided").at_most(1.5)),
             reported=(
-                _ratio(*BOX, "one-sided"),
-                _ratio(*OT, "one-sided"),
+                _box_over_line("one-sided"),
+                _line_over_ot("one-sided"),
                 *(_error(place, d) for d in HIGH for place in PLACES),
                 *(_error(place, d, "gradient_error") for d in HIGH for place in ("line", "ot_line", "box")),
             ),

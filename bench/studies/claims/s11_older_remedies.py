@@ -5,6 +5,7 @@ from matplotlib.figure import Figure
 
 from ...report.palette import GREY, ORANGE, SKY
 from ..engine.contract import Criterion, Measure, Part, Row, Setting, Size, Study
+from ..measures.quotients import paired
 from ..plotting.style import dots, label, panels, threshold
 from ..training.generators import Cell, runs_of
 from ..training.toy_games import GRID, NS, SMOKE_STEPS, STEPS, ending_rows, game
@@ -31,14 +32,12 @@ def derive(measurements: pd.DataFrame) -> pd.DataFrame:
     """Per seed and remedy: modes gained over NS at the published weight (`gain`) and at ten times it (`gain_10`), and
     how far the latter is above half the former (`kept`).
     """
-    modes = measurements.set_index(["seed", "objective", "weight"])["modes_tail"]
     found: list[Row] = []
-    for seed in measurements["seed"].unique():
-        alone = modes[seed, NS, 0.0]
-        for name in (name for name in REMEDIES if (seed, name, WEIGHTS[0]) in modes.index):
-            gain, gain_10 = (float(modes[seed, name, weight] - alone) for weight in WEIGHTS)
-            row: Row = {"seed": seed, "objective": name, "gain": gain, "gain_10": gain_10}
-            found.append(row | {"kept": gain_10 - KEPT * gain})
+    for row, own in paired(measurements, "seed"):
+        modes = own.set_index(["objective", "weight"])["modes_tail"]
+        for name in (name for name in REMEDIES if (name, WEIGHTS[0]) in modes.index):
+            gain, gain_10 = (float(modes[name, weight] - modes[NS, 0.0]) for weight in WEIGHTS)
+            found.append(row | {"objective": name, "gain": gain, "gain_10": gain_10, "kept": gain_10 - KEPT * gain})
     return pd.DataFrame(found)
 
 
@@ -62,29 +61,15 @@ def plot(measurements: pd.DataFrame) -> Figure:
 
 
 def _gain(name: str, control: bool) -> Criterion:
-    return Criterion(
-        measurement="gain",
-        where={"objective": name},
-        text="modes gained over NS at weight 1",
-        reduce="median",
-        op=">=",
-        threshold=GAIN,
-        control=control,
-    )
+    return Measure.median("gain", "modes gained over NS at weight 1", objective=name).at_least(GAIN, control=control)
 
 
 def _parts(name: str) -> tuple[Part, Part]:
     """It helps; and it is fragile, of which nothing can be said where nothing was gained that could be lost."""
-    where = {"objective": name}
-    kept = Criterion(
-        measurement="kept",
-        where=where,
-        text="modes gained at weight 10 less half of those gained at weight 1",
-        reduce="median",
-        op="<=",
-        threshold=0.0,
-    )
-    more = Measure(measurement="gain_10", where=where, text="gained at weight 10", reduce="median")
+    kept = Measure.median(
+        "kept", "modes gained at weight 10 less half of those gained at weight 1", objective=name
+    ).at_most(0.0)
+    more = Measure.median("gain_10", "gained at weight 10", objective=name)
     return (
         Part(name=f"{name} helps", criteria=(_gain(name, control=False),)),
         Part(name=f"{name} is fragile", criteria=(kept, _gain(name, control=True)), reported=(more,)),

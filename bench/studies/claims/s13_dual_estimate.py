@@ -51,19 +51,11 @@ def plot(measurements: pd.DataFrame) -> Figure:
 
 
 def _least(name: str) -> Criterion:
-    return Criterion(
-        measurement="ratio",
-        where={"critic": name},
-        text=f"dual/(K·W1), {name}, min over toys and seeds",
-        reduce="min",
-        op=">=",
-        threshold=0.5,
-    )
+    return Measure.smallest("ratio", f"dual/(K·W1), {name}, min over toys and seeds", critic=name).at_least(0.5)
 
 
 def _reported(name: str, toy: str) -> Measure:
-    where = {"critic": name, "toy": toy}
-    return Measure(measurement="ratio", where=where, reduce="median", text=f"{name}, {toy}")
+    return Measure.median("ratio", f"{name}, {toy}", critic=name, toy=toy)
 
 
 STUDY = Study(
@@ -79,13 +71,9 @@ STUDY = Study(
             criteria=(
                 _least("GP"),
                 _least("SN"),
-                Criterion(
-                    measurement="ratio",
-                    text="dual/(K·W1), max over all critics, toys and seeds (a check of the code)",
-                    op="<=",
-                    threshold=1 + 1e-6,
-                    control=True,
-                ),
+                Measure.largest(
+                    "ratio", "dual/(K·W1), max over all critics, toys and seeds (a check of the code)"
+                ).at_most(1 + 1e-6, control=True),
             ),
             reported=tuple(
                 _reported(name, toy) for name in ("GP", "SN", "SN, Wasserstein", CLIP, CLIP_TIGHT) for toy in TOYS

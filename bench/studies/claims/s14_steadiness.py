@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...report.palette import GREY
-from ..engine.contract import Criterion, Measure, Part, Row, Scale, Setting, Size, Study
+from ..engine.contract import Measure, Part, Row, Scale, Setting, Size, Study
+from ..measures.quotients import paired
 from ..measures.ranks import spearman
 from ..plotting.style import label, logarithmic, name_points, panels, shared_legend
 from ..training.toy_games import COLORS, COMPARISON, CORE, DATA, RING, ZOO, comparison, ending_rows
@@ -41,16 +42,15 @@ def derive(measurements: pd.DataFrame) -> pd.DataFrame:
     only of objectives that are so at one seed at least.
     """
     found: list[Row] = []
-    for (data, seed), block in measurements.groupby(["dataset", "seed"]):  # pyright: ignore[reportGeneralTypeIssues]
+    for row, block in paired(measurements, "dataset", "seed"):
         unsteady, poor = block["w1_tail_sd"], block["w1_final"]
         if len(block) >= FEWEST:
-            found.append({"dataset": data, "seed": seed, "rho": spearman(unsteady, poor)})
-        found.append({"dataset": data, "seed": seed, "unsteady": unsteady.median()})
-        if "w1_noise" in block:
-            found[-1] |= {"noise": block["w1_noise"].median()}
+            found.append(row | {"rho": spearman(unsteady, poor)})
+        noise = {"noise": block["w1_noise"].median()} if "w1_noise" in block else {}
+        found.append(row | {"unsteady": unsteady.median()} | noise)
         flags = (unsteady < unsteady.median()) & (poor > poor.median())
         for name, flag in zip(block["objective"], flags, strict=True):
-            found.append({"dataset": data, "seed": seed, "objective": name, "steady_poor": int(flag)})
+            found.append(row | {"objective": name, "steady_poor": int(flag)})
     rows = pd.DataFrame(found)
     ever = rows.groupby(["dataset", "objective"])["steady_poor"].transform("max") == 1
     return rows[rows["objective"].isna() | ever]
@@ -94,20 +94,12 @@ def _draw(axis: Axes, runs: pd.DataFrame, names: list[str]) -> int:
 
 
 def _part(data: str) -> Part:
-    criterion = Criterion(
-        measurement="rho",
-        where={"dataset": data},
-        text="Spearman's ρ over objectives of W1's sd in the last fifth and final W1",
-        reduce="median",
-        op=">=",
-        threshold=RHO,
-    )
+    criterion = Measure.median(
+        "rho", "Spearman's ρ over objectives of W1's sd in the last fifth and final W1", dataset=data
+    ).at_least(RHO)
     cause = OFTEN_WORSE if data == RING else ""
     scatter = [("unsteady", "W1's sd in the last fifth"), ("noise", "sd of W1 between evaluations of one generator")]
-    told = [
-        Measure(measurement=name, where={"dataset": data}, reduce="median", text=f"{text}, median objective")
-        for name, text in scatter
-    ]
+    told = [Measure.median(name, f"{text}, median objective", dataset=data) for name, text in scatter]
     return Part(
         name=DATA[data], criteria=(criterion,), reported=(*told, *_steady_poor(data)), cause=cause, caveat=CAVEAT
     )
@@ -115,11 +107,11 @@ def _part(data: str) -> Part:
 
 def _steady_poor(data: str) -> tuple[Measure, ...]:
     return tuple(
-        Measure(
-            measurement="steady_poor",
-            where={"dataset": data, "objective": name},
-            text=f"share of seeds steadier than the median objective, yet worse, {name}",
-            reduce="mean",
+        Measure.share(
+            "steady_poor",
+            f"share of seeds steadier than the median objective, yet worse, {name}",
+            dataset=data,
+            objective=name,
         )
         for name in (*CORE, *ZOO)
     )

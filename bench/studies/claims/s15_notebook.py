@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from ...config.suite import Evaluation, Named
 from ...report.palette import BLUE, GREEN, ORANGE, PURPLE
 from ...report.statistics import paired_differences
-from ..engine.contract import Criterion, Part, Row, Setting, Size, Study, median_of
+from ..engine.contract import Measure, Part, Row, Setting, Size, Study, median_of
 from ..plotting.animation import animate
 from ..plotting.style import label, legend, panels, threshold
 from ..training.generators import Cell, runs_of
@@ -88,13 +88,8 @@ STUDY = Study(
     parts=(
         Part(
             criteria=(
-                Criterion(
-                    measurement="advantage",
-                    text="W1 of the GAN less W1 of the WGAN, data units",
-                    reduce="median",
-                    op=">",
-                    threshold=0.0,
-                    by_interval=True,
+                Measure.median("advantage", "W1 of the GAN less W1 of the WGAN, data units").above(
+                    0.0, by_interval=True
                 ),
             ),
             reported=tuple(

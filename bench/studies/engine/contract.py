@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict, Unpack
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -92,6 +92,14 @@ class Size:
     note: str = ""
 
 
+class Role(TypedDict, total=False):
+    """What a criterion is besides a measure and a threshold; see `Criterion`."""
+
+    control: bool
+    by_interval: bool
+    disputed: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Measure:
     """A number read from the records: rows are selected, reduced within a seed, then over seeds.
@@ -109,6 +117,42 @@ class Measure:
     where: Mapping[str, Any] = field(default_factory=dict)
     within: Reduce | None = None
     reduce: Reduce = "max"
+
+    @staticmethod
+    def median(measurement: str, text: str, within: Reduce | None = None, **where: Any) -> "Measure":
+        """The median over seeds."""
+        return Measure(measurement=measurement, text=text, where=where, within=within, reduce="median")
+
+    @staticmethod
+    def share(measurement: str, text: str, **where: Any) -> "Measure":
+        """The share of seeds of which a flag, 0 or 1, is 1."""
+        return Measure(measurement=measurement, text=text, where=where, reduce="mean")
+
+    @staticmethod
+    def largest(measurement: str, text: str, within: Reduce | None = None, **where: Any) -> "Measure":
+        """The largest of all seeds'."""
+        return Measure(measurement=measurement, text=text, where=where, within=within)
+
+    @staticmethod
+    def smallest(measurement: str, text: str, within: Reduce | None = None, **where: Any) -> "Measure":
+        """The smallest of all seeds'."""
+        return Measure(measurement=measurement, text=text, where=where, within=within, reduce="min")
+
+    def at_least(self, threshold: float, **role: Unpack[Role]) -> "Criterion":
+        """The criterion that this number is the threshold or more."""
+        return Criterion(**vars(self), op=">=", threshold=threshold, **role)
+
+    def at_most(self, threshold: float, **role: Unpack[Role]) -> "Criterion":
+        """The criterion that this number is the threshold or less."""
+        return Criterion(**vars(self), op="<=", threshold=threshold, **role)
+
+    def above(self, threshold: float, **role: Unpack[Role]) -> "Criterion":
+        """The criterion that this number is more than the threshold."""
+        return Criterion(**vars(self), op=">", threshold=threshold, **role)
+
+    def below(self, threshold: float, **role: Unpack[Role]) -> "Criterion":
+        """The criterion that this number is less than the threshold."""
+        return Criterion(**vars(self), op="<", threshold=threshold, **role)
 
 
 @dataclass(frozen=True, kw_only=True)

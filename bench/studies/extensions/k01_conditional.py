@@ -1,7 +1,6 @@
 """K1: conditional GANs on the labelled ring of five Gaussians: whether points lie where the class asked for is."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 import pandas as pd
 import torch
@@ -12,7 +11,7 @@ from torch import Tensor
 from ...config.suite import Evaluation
 from ...data.catalog import load
 from ...report.palette import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION
-from ..engine.contract import Criterion, Measure, Part, Row, Setting, Size, Study
+from ..engine.contract import Measure, Part, Row, Setting, Size, Study
 from ..plotting.style import dots, label, legend, panels, threshold
 from ..training.generators import CellRun, runs_of
 from ..training.saved_critics import fresh_samples
@@ -117,32 +116,26 @@ def _draw_accuracy(axis: Axes, ends: pd.DataFrame, conditions: list[tuple[str, s
     legend(axis, loc="center")
 
 
-def _of(name: str, data: str) -> dict[str, str]:
-    return {"objective": name, "dataset": data}
-
-
-def _accuracy(name: str, data: str = LABELLED) -> dict[str, Any]:
+def _accuracy(name: str, data: str = LABELLED) -> Measure:
     text = f"class accuracy of {_title(name, data)}"
-    return {"measurement": "class_accuracy", "where": _of(name, data), "reduce": "median", "text": text}
+    return Measure.median("class_accuracy", text, objective=name, dataset=data)
 
 
 def _quality(name: str) -> Iterable[Measure]:
-    texts: Mapping[str, str] = {"w1_tail": "W1 of points and labels", "modes_tail": "modes"}
-    for measurement, text in texts.items():
-        where = _of(name, LABELLED)
-        yield Measure(measurement=measurement, where=where, reduce="median", text=f"{text}, {name}")
+    for measurement, text in (("w1_tail", "W1 of points and labels"), ("modes_tail", "modes")):
+        yield Measure.median(measurement, f"{text}, {name}", objective=name, dataset=LABELLED)
 
 
 def _part(title: str, name: str, *besides: Measure) -> Part:
     """The class asked for is the one that comes; where the labels say nothing of the points, it comes by chance."""
-    reached = Criterion(**_accuracy(name), op=">=", threshold=ENOUGH)
-    control = Criterion(**_accuracy(name, RANDOM), op="<=", threshold=MOST_BY_CHANCE, control=True)
-    return Part(name=title, criteria=(reached, control), reported=(*_quality(name), *besides))
+    control = _accuracy(name, RANDOM).at_most(MOST_BY_CHANCE, control=True)
+    criteria = (_accuracy(name).at_least(ENOUGH), control)
+    return Part(name=title, criteria=criteria, reported=(*_quality(name), *besides))
 
 
 def _others() -> Iterable[Measure]:
     for name in (GP_STRONG, SN, NS):
-        yield Measure(**_accuracy(name))
+        yield _accuracy(name)
         yield from _quality(name)
 
 

@@ -13,7 +13,7 @@ from ...config.suite import Evaluation, Named
 from ...data.catalog import load
 from ...data.parity import LEVEL, PATCHES, SIDE, in_patches
 from ...report.palette import BLUE, ORANGE, VERMILION
-from ..engine.contract import Criterion, Part, Row, Setting, Size, Study
+from ..engine.contract import Criterion, Measure, Part, Row, Setting, Size, Study
 from ..plotting.style import dots, label, legend, panels, threshold
 from ..training.generators import Cell, CellRun, runs_of
 from ..training.saved_critics import fresh_samples
@@ -147,33 +147,20 @@ def _mosaic(axis: Axes, images: Tensor) -> None:
 
 def _part(name: str, title: str, parity: Criterion, reading: str = "") -> Part:
     """The part's criterion, and the controls that the runs were good but for the relation between the patches."""
-    controls = tuple(
-        _criterion(name, measurement, ">=", bound, text, control=True)
-        for measurement, bound, text in (
-            ("valid", VALID, "share of valid images"),
-            ("rarer", RARER, "share of a patch's rarer sign"),
-        )
-    )
+    valid = Measure.median("valid", f"share of valid images, {name}", networks=name)
+    rarer = Measure.median("rarer", f"share of a patch's rarer sign, {name}", networks=name)
+    controls = (valid.at_least(VALID, control=True), rarer.at_least(RARER, control=True))
     return Part(name=title, criteria=(parity, *controls), reading=reading)
 
 
-def _criterion(name: str, measurement: str, op: str, bound: float, text: str, control: bool = False) -> Criterion:
-    return Criterion(
-        measurement=measurement,
-        where={"networks": name},
-        text=f"{text}, {name}",
-        reduce="median",
-        op=op,  # pyright: ignore[reportArgumentType]
-        threshold=bound,
-        control=control,
-    )
+def _alike(name: str) -> Measure:
+    return Measure.median("parity", f"share of the valid images whose patches are alike, {name}", networks=name)
 
 
 UNFINISHED = (
     "In results/reference at four seeds of five. The fifth, the lowest, has not learnt to make valid images either "
     "(.65): controls are of the median."
 )
-ALIKE = "share of the valid images whose patches are alike"
 STUDY = Study(
     id="K2",
     claim="Convolutions see only their neighbourhood; self-attention lets a GAN make distant parts agree.",
@@ -186,13 +173,8 @@ STUDY = Study(
     "whose background's root mean square is at most a quarter of that.",
     run=run,
     parts=(
-        _part(ALONE, "convolutions leave it to chance", _criterion(ALONE, "parity", "<=", CHANCE, ALIKE)),
-        _part(
-            ATTENTION,
-            "with self-attention the patches agree",
-            _criterion(ATTENTION, "parity", ">=", FOUND, ALIKE),
-            UNFINISHED,
-        ),
+        _part(ALONE, "convolutions leave it to chance", _alike(ALONE).at_most(CHANCE)),
+        _part(ATTENTION, "with self-attention the patches agree", _alike(ATTENTION).at_least(FOUND), UNFINISHED),
     ),
     plot=plot,
     sizes={

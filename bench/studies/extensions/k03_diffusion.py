@@ -15,7 +15,7 @@ from ...metrics.points import PointMetrics
 from ...records.summary import summarise, tail_start
 from ...report.palette import BROWN, GREY, TEAL
 from ...run.evaluation import evaluation_steps
-from ..engine.contract import Criterion, Part, Row, Setting, Size, Study, median_of
+from ..engine.contract import Measure, Part, Row, Setting, Size, Study, median_of
 from ..engine.parallel import each
 from ..measures.quotients import relative
 from ..plotting.style import dots, label, legend, logarithmic, panels, threshold
@@ -190,16 +190,7 @@ STUDY = Study(
     parts=(
         Part(
             name="every mode",
-            criteria=(
-                Criterion(
-                    measurement="modes_tail",
-                    where={"objective": DDPM},
-                    text=f"modes covered of {MODES}, DDPM",
-                    reduce="median",
-                    op=">=",
-                    threshold=MODES,
-                ),
-            ),
+            criteria=(Measure.median("modes_tail", f"modes covered of {MODES}, DDPM", objective=DDPM).at_least(MODES),),
             reported=(
                 *(median_of("modes_tail", name, "modes") for name in (LONGER, *CORE)),
                 *(median_of(column, name, text) for column, text in BESIDES.items() for name in (*MODELS, GP)),
@@ -209,15 +200,9 @@ STUDY = Study(
         Part(
             name="steadier",
             criteria=(
-                Criterion(
-                    measurement="unsteadiness",
-                    where={"objective": DDPM},
-                    text="sd of W1 in the last fifth, DDPM over the steadiest game's median",
-                    reduce="median",
-                    op="<",
-                    threshold=1.0,
-                    disputed=DISPUTED,
-                ),
+                Measure.median(
+                    "unsteadiness", "sd of W1 in the last fifth, DDPM over the steadiest game's median", objective=DDPM
+                ).below(1.0, disputed=DISPUTED),
             ),
             reported=tuple(median_of("unsteadiness", name, "the same") for name in (STILL, LONGER, *CORE)),
         ),

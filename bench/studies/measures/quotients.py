@@ -1,8 +1,22 @@
-"""Quotients in which a diverged run counts as the worst, and never drops out as inf/inf. Nothing else."""
+"""Records paired by seed, and quotients in which a diverged run counts as the worst and never drops out as inf/inf."""
 
 import math
+from collections.abc import Iterator
 
 import pandas as pd
+
+from ..engine.contract import Row
+
+
+def paired(rows: pd.DataFrame, *by: str) -> Iterator[tuple[Row, pd.DataFrame]]:
+    """The rows that have the same seed (and so on) in common, with what they have in common as columns of a new row.
+
+    Args:
+        rows: of the records.
+        by: the columns that rows are paired by.
+    """
+    for values, group in rows.groupby(list(by)):
+        yield dict(zip(by, values, strict=True)), group  # pyright: ignore[reportArgumentType]
 
 
 def ratio(above: float, below: float) -> float:

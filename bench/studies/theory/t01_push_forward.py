@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from scipy import integrate, stats
 
 from ...report.palette import BLUE, VERMILION
-from ..engine.contract import Criterion, Measure, Part, Row, Setting, Study, every_scale
+from ..engine.contract import Measure, Part, Row, Setting, Study, every_scale
 from ..plotting.style import label, legend, panels, threshold
 
 SAMPLES = 1_000_000
@@ -96,24 +96,14 @@ STUDY = Study(
         Part(
             criteria=(
                 # The 25 scores of five seeds pass 3 by chance once in 15 times, the five pooled ones once in 75.
-                Criterion(
-                    measurement="pooled_z",
-                    text="largest Monte-Carlo error of five functions, seeds pooled, in standard errors",
-                    op="<",
-                    threshold=3.0,
-                ),
-                Criterion(
-                    measurement="wrong_z",
-                    reduce="min",
-                    text=f"error of the mean of y with T(x) = {WRONG:g}·x², in standard errors, least seed's",
-                    op=">",
-                    threshold=3.0,
-                    control=True,
-                ),
+                Measure.largest(
+                    "pooled_z", "largest Monte-Carlo error of five functions, seeds pooled, in standard errors"
+                ).below(3.0),
+                Measure.smallest(
+                    "wrong_z", f"error of the mean of y with T(x) = {WRONG:g}·x², in standard errors, least seed's"
+                ).above(3.0, control=True),
             ),
-            reported=(
-                Measure(measurement="z", text="largest of five functions, median seed", within="max", reduce="median"),
-            ),
+            reported=(Measure.median("z", "largest of five functions, median seed", within="max"),),
             caveat="The seeds are judged pooled (at first the median seed was, which is still told): of 25 scores of "
             "single seeds, held against the same bound, one passes it by chance once in 15 times. In results/reference "
             "two do, both of one seed (3.42 and 3.05).",

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...report.palette import BLUE, GREY, VERMILION
-from ..engine.contract import Criterion, Part, Row, Setting, Study, every_scale, refutes
+from ..engine.contract import Measure, Part, Row, Setting, Study, every_scale, refutes
 from ..plotting.style import label, panels
 from .exact import distances, maps, push_forward_error, transport_cost
 
@@ -67,34 +67,15 @@ STUDY = Study(
         Part(
             name="maps cannot split mass, plans can",
             criteria=(
-                Criterion(
-                    measurement="misplaced",
-                    where={"kind": "map"},
-                    reduce="min",
-                    text="mass misplaced by the best map",
-                    op=">",
-                    threshold=0.0,
-                ),
-                Criterion(measurement="cost_error", text="abs(cost of the plan − 1)", op="<", threshold=1e-9),
+                Measure.smallest("misplaced", "mass misplaced by the best map", kind="map").above(0.0),
+                Measure.largest("cost_error", "abs(cost of the plan − 1)").below(1e-9),
             ),
         ),
         refutes(
-            Criterion(
-                measurement="misplaced",
-                where={"kind": "map"},
-                reduce="min",
-                text="mass misplaced by the best map",
-                op=">",
-                threshold=0.0,
-            ),
-            Criterion(
-                measurement="misplaced",
-                where={"kind": "solvable"},
-                text="mass misplaced by the best map of a measure to itself",
-                op="<=",
-                threshold=0.0,
-                control=True,
-            ),
+            Measure.smallest("misplaced", "mass misplaced by the best map", kind="map").above(0.0),
+            Measure.largest(
+                "misplaced", "mass misplaced by the best map of a measure to itself", kind="solvable"
+            ).at_most(0.0, control=True),
             name="an optimal map always exists on compact sets",
             reading="An optimal plan always exists on compact sets; a map need not: a point mass cannot be split.",
         ),

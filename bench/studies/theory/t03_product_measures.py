@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ...report.palette import BLUE, GREEN, ORANGE, VERMILION
-from ..engine.contract import Criterion, Row, Setting, Study, every_scale, refutes
+from ..engine.contract import Measure, Row, Setting, Study, every_scale, refutes
 from ..plotting.style import label, legend, panels
 from .exact import distances, plan, transport_cost
 
@@ -76,21 +76,11 @@ STUDY = Study(
     run=run,
     parts=(
         refutes(
-            Criterion(
-                measurement="excess",
-                where={"kind": "spread"},
-                reduce="min",
-                text="least relative excess of the product coupling's cost",
-                op=">",
-                threshold=1e-9,
+            Measure.smallest("excess", "least relative excess of the product coupling's cost", kind="spread").above(
+                1e-9
             ),
-            Criterion(
-                measurement="abs_excess",
-                where={"kind": "dirac"},
-                text="largest abs(relative excess) with a Dirac marginal",
-                op="<",
-                threshold=1e-9,
-                control=True,
+            Measure.largest("abs_excess", "largest abs(relative excess) with a Dirac marginal", kind="dirac").below(
+                1e-9, control=True
             ),
             reading="Couplings (measures on the product space with the right marginals) are meant. A tie is possible "
             "for special marginals, as in T6.",

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ...report.palette import BLUE, GREY, VERMILION
-from ..engine.contract import Criterion, Part, Row, Setting, Study, every_scale
+from ..engine.contract import Measure, Part, Row, Setting, Study, every_scale
 from ..plotting.style import label, legend, panels
 from .exact import distances, plan, uniform, worst_cycle
 
@@ -80,13 +80,9 @@ def plot(measurements: pd.DataFrame) -> Figure:
 
 
 CYCLES = tuple(
-    Criterion(
-        measurement=f"cycle{length}",
-        where={"pairs": "optimal"},
-        text=f"largest gain by an exchange of {length} pairs in the plan's support",
-        op="<=",
-        threshold=1e-9,
-    )
+    Measure.largest(
+        f"cycle{length}", f"largest gain by an exchange of {length} pairs in the plan's support", pairs="optimal"
+    ).at_most(1e-9)
     for length in (2, 3)
 )
 
@@ -100,26 +96,13 @@ STUDY = Study(
     parts=(
         Part(
             criteria=(
-                Criterion(
-                    measurement="sorted_error", text="abs(sorted cost − LP cost) on the line", op="<=", threshold=1e-9
-                ),
+                Measure.largest("sorted_error", "abs(sorted cost − LP cost) on the line").at_most(1e-9),
                 *CYCLES,
-                Criterion(
-                    measurement="unsorted_excess",
-                    reduce="min",
-                    text="cost of a random matching − LP cost on the line",
-                    op=">",
-                    threshold=1e-9,
-                    control=True,
+                Measure.smallest("unsorted_excess", "cost of a random matching − LP cost on the line").above(
+                    1e-9, control=True
                 ),
-                Criterion(
-                    measurement="cycle2",
-                    where={"pairs": "random"},
-                    reduce="min",
-                    text="gain by an exchange in a random pairing",
-                    op=">",
-                    threshold=1e-9,
-                    control=True,
+                Measure.smallest("cycle2", "gain by an exchange in a random pairing", pairs="random").above(
+                    1e-9, control=True
                 ),
             ),
         ),

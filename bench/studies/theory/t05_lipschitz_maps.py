@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from ...report.palette import BLUE, VERMILION
-from ..engine.contract import Criterion, Row, Setting, Study, every_scale, refutes
+from ..engine.contract import Measure, Row, Setting, Study, every_scale, refutes
 from ..plotting.style import label, legend, panels, powers
 
 STEPS = 10.0 ** -np.arange(1, 7)
@@ -75,21 +75,8 @@ STUDY = Study(
     run=run,
     parts=(
         refutes(
-            Criterion(
-                measurement="exponent",
-                where={"map": "gap"},
-                text="exponent s of quotient ~ h^s at the jump",
-                op="<",
-                threshold=-0.95,
-            ),
-            Criterion(
-                measurement="deviation",
-                where={"map": "identity"},
-                text="abs(quotient − 1) of the identity",
-                op="<",
-                threshold=1e-6,
-                control=True,
-            ),
+            Measure.largest("exponent", "exponent s of quotient ~ h^s at the jump", map="gap").below(-0.95),
+            Measure.largest("deviation", "abs(quotient − 1) of the identity", map="identity").below(1e-6, control=True),
             reading="A gap in the target makes the map jump. Lipschitz needs more: on the line, a source density "
             "bounded from above and a target density bounded from below on an interval (T′ = f/g∘T); in R^d, for "
             "instance, a Gaussian source and a target more log-concave than it (Caffarelli's contraction theorem).",

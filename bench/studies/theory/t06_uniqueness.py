@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...report.palette import BLUE, GREEN, GREY, ORANGE, VERMILION
-from ..engine.contract import Criterion, Part, Row, Setting, Study, every_scale, refutes
+from ..engine.contract import Measure, Part, Row, Setting, Study, every_scale, refutes
 from ..plotting.style import label, legend, panels
 from .exact import Array, assignment_costs, distances
 
@@ -90,19 +90,9 @@ STUDY = Study(
     run=run,
     parts=(
         refutes(
-            Criterion(
-                measurement="spread",
-                text="largest − smallest cost over all couplings of the square, p = 2",
-                op="<=",
-                threshold=1e-12,
-            ),
-            Criterion(
-                measurement="margin",
-                reduce="min",
-                text="margin of the best map over the second best, generic points",
-                op=">",
-                threshold=1e-9,
-                control=True,
+            Measure.largest("spread", "largest − smallest cost over all couplings of the square, p = 2").at_most(1e-12),
+            Measure.smallest("margin", "margin of the best map over the second best, generic points").above(
+                1e-9, control=True
             ),
             name="strictly convex cost (p = 2)",
             reading="Unique if, besides, μ is absolutely continuous (p = 2: Brenier; strictly convex c(x − y): Gangbo "
@@ -110,14 +100,7 @@ STUDY = Study(
         ),
         Part(
             name="book shift (p = 1, not strictly convex): plans tie",
-            criteria=(
-                Criterion(
-                    measurement="tie",
-                    text="difference of the two plans' costs, and to the optimum",
-                    op="<=",
-                    threshold=1e-12,
-                ),
-            ),
+            criteria=(Measure.largest("tie", "difference of the two plans' costs, and to the optimum").at_most(1e-12),),
         ),
     ),
     plot=plot,

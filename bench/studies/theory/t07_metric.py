@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ...report.palette import BLUE, GREEN, VERMILION
-from ..engine.contract import Criterion, Part, Row, Setting, Study, every_scale, refutes
+from ..engine.contract import Measure, Part, Row, Setting, Study, every_scale, refutes
 from ..plotting.style import label, legend, panels
 from .exact import distances, kullback_leibler, monge_cost, wasserstein
 
@@ -83,46 +83,21 @@ STUDY = Study(
         Part(
             name="Kantorovich's W_p",
             criteria=(
-                Criterion(
-                    measurement="violation",
-                    text="worst violation of identity, symmetry or triangle inequality",
-                    op="<=",
-                    threshold=1e-9,
+                Measure.largest("violation", "worst violation of identity, symmetry or triangle inequality").at_most(
+                    1e-9
                 ),
-                Criterion(
-                    measurement="apart",
-                    reduce="min",
-                    text="least distance of different measures",
-                    op=">",
-                    threshold=0.0,
-                ),
+                Measure.smallest("apart", "least distance of different measures").above(0.0),
             ),
         ),
         refutes(
-            Criterion(
-                measurement="forward_error", text="abs(Monge's cost of ½δ₋₁ + ½δ₁ → δ₀ − 1)", op="<", threshold=1e-9
-            ),
-            Criterion(
-                measurement="backward",
-                reduce="min",
-                text="Monge's cost of the reverse (inf: no map)",
-                op=">",
-                threshold=1e300,
-            ),
+            Measure.largest("forward_error", "abs(Monge's cost of ½δ₋₁ + ½δ₁ → δ₀ − 1)").below(1e-9),
+            Measure.smallest("backward", "Monge's cost of the reverse (inf: no map)").above(1e300),
             name="Monge's definition",
             reading="A metric by Kantorovich's definition only.",
         ),
         Part(
             name="KL is not symmetric",
-            criteria=(
-                Criterion(
-                    measurement="asymmetry",
-                    text="median abs(KL(p‖q) − KL(q‖p)), nats",
-                    reduce="median",
-                    op=">",
-                    threshold=1e-9,
-                ),
-            ),
+            criteria=(Measure.median("asymmetry", "median abs(KL(p‖q) − KL(q‖p)), nats").above(1e-9),),
         ),
     ),
     plot=plot,

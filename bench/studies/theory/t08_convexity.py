@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ...report.palette import BLUE, GREEN, VERMILION
-from ..engine.contract import Criterion, Part, Row, Setting, Study, every_scale, refutes
+from ..engine.contract import Measure, Part, Row, Setting, Study, every_scale, refutes
 from ..plotting.style import label, legend, panels
 from .exact import wasserstein
 
@@ -77,26 +77,11 @@ STUDY = Study(
     parts=(
         Part(
             name="p = 1",
-            criteria=(
-                Criterion(
-                    measurement="excess_w1", text="largest excess over joint convexity, W_1", op="<=", threshold=1e-9
-                ),
-            ),
+            criteria=(Measure.largest("excess_w1", "largest excess over joint convexity, W_1").at_most(1e-9),),
         ),
         refutes(
-            Criterion(
-                measurement="excess_w2",
-                text="W_2(δ₀, ½δ₀ + ½δ₁) − ½",
-                where={"t": 0.5},
-                op=">",
-                threshold=1e-9,
-            ),
-            Criterion(
-                measurement="excess_w2_squared",
-                text="largest excess over joint convexity, W_2²",
-                op="<=",
-                threshold=1e-9,
-            ),
+            Measure.largest("excess_w2", "W_2(δ₀, ½δ₀ + ½δ₁) − ½", t=0.5).above(1e-9),
+            Measure.largest("excess_w2_squared", "largest excess over joint convexity, W_2²").at_most(1e-9),
             name="p = 2",
             reading="W_2 is not convex, not even in one argument; W_2² is jointly convex.",
         ),

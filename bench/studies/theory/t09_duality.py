@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ...report.palette import BLUE, VERMILION
-from ..engine.contract import Criterion, Part, Row, Setting, Study, every_scale
+from ..engine.contract import Measure, Part, Row, Setting, Study, every_scale
 from ..plotting.style import label, legend, panels
 from .exact import best_potential, distances, on_union, transport_cost
 
@@ -53,21 +53,8 @@ STUDY = Study(
     parts=(
         Part(
             criteria=(
-                Criterion(
-                    measurement="error",
-                    where={"power": 1},
-                    text="abs(sup over one potential − W_1)",
-                    op="<",
-                    threshold=1e-8,
-                ),
-                Criterion(
-                    measurement="relative_gap",
-                    where={"power": 2},
-                    reduce="min",
-                    text="relative gap with squared cost, 1 − sup/W_2²",
-                    op=">",
-                    threshold=1e-3,
-                ),
+                Measure.largest("error", "abs(sup over one potential − W_1)", power=1).below(1e-8),
+                Measure.smallest("relative_gap", "relative gap with squared cost, 1 − sup/W_2²", power=2).above(1e-3),
             ),
             reading="One potential for both sides is special to a cost that is a distance.",
         ),

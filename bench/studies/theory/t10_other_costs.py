@@ -11,7 +11,7 @@ from scipy.sparse.csgraph import shortest_path
 from scipy.special import xlogy
 
 from ...report.palette import BLUE, VERMILION
-from ..engine.contract import Criterion, Part, Row, Setting, Study, every_scale
+from ..engine.contract import Measure, Part, Row, Setting, Study, every_scale
 from ..plotting.style import label, legend, panels
 from .exact import Array, assignment_costs
 
@@ -88,29 +88,13 @@ STUDY = Study(
         Part(
             criteria=(
                 *(
-                    Criterion(
-                        measurement="error",
-                        where={"cost": name},
-                        text=f"abs(LP optimum − best permutation), {name}",
-                        op="<=",
-                        threshold=1e-9,
-                    )
+                    Measure.largest("error", f"abs(LP optimum − best permutation), {name}", cost=name).at_most(1e-9)
                     for name in COSTS
                 ),
-                Criterion(
-                    measurement="triangle",
-                    where={"cost": "graph"},
-                    text="violation of the triangle inequality, graph",
-                    op="<=",
-                    threshold=1e-9,
-                ),
-                Criterion(
-                    measurement="triangle",
-                    where={"cost": "cross-entropy"},
-                    text="violation of the triangle inequality, cross-entropy",
-                    op=">",
-                    threshold=1e-9,
-                ),
+                Measure.largest("triangle", "violation of the triangle inequality, graph", cost="graph").at_most(1e-9),
+                Measure.largest(
+                    "triangle", "violation of the triangle inequality, cross-entropy", cost="cross-entropy"
+                ).above(1e-9),
             ),
             reading="Both give optimal plans; only the graph's cost makes them a distance between measures.",
         ),

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from scipy.special import expit
 
 from ...report.palette import BLUE, GREY, VERMILION
-from ..engine.contract import Criterion, Part, Row, Setting, Study, every_scale
+from ..engine.contract import Measure, Part, Row, Setting, Study, every_scale
 from ..plotting.style import label, legend, panels
 from .discriminator import GRID, PAIRS, STEPS, optimum, train
 
@@ -57,19 +57,8 @@ STUDY = Study(
     parts=(
         Part(
             criteria=(
-                Criterion(
-                    measurement="error",
-                    text="sup abs(D − D*) where p_r + p_g > .05, three pairs",
-                    op="<",
-                    threshold=0.03,
-                ),
-                Criterion(
-                    measurement="error",
-                    where={"pair": "equal"},
-                    text="sup abs(D − ½), equal densities",
-                    op="<",
-                    threshold=0.03,
-                ),
+                Measure.largest("error", "sup abs(D − D*) where p_r + p_g > .05, three pairs").below(0.03),
+                Measure.largest("error", "sup abs(D − ½), equal densities", pair="equal").below(0.03),
             ),
         ),
     ),

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from scipy import integrate
 
 from ...report.palette import BLUE
-from ..engine.contract import Criterion, Part, Row, Setting, Study, every_scale
+from ..engine.contract import Measure, Part, Row, Setting, Study, every_scale
 from ..plotting.style import label, legend, panels
 from .discriminator import PAIRS, STEPS, train, value
 
@@ -65,28 +65,18 @@ STUDY = Study(
     parts=(
         Part(
             criteria=(
-                Criterion(
-                    measurement="error",
-                    text="abs(value at the trained D − (−2 log 2 + 2 JSD)), three pairs, nats",
-                    op="<",
-                    threshold=0.01,
+                Measure.largest("error", "abs(value at the trained D − (−2 log 2 + 2 JSD)), three pairs, nats").below(
+                    0.01
                 ),
                 # D* is the maximum: the trained value lies below it, and only an error on both sides says anything.
-                Criterion(
-                    measurement="error",
-                    where={"pair": "equal"},
-                    text="abs(value at the trained D + 2 log 2), equal densities, nats",
-                    op="<",
-                    threshold=0.01,
-                ),
-                Criterion(
-                    measurement="above_minimum",
-                    where={"pair": ("shifted", "bimodal")},
-                    reduce="min",
-                    text="value at the trained D + 2 log 2, different densities, nats",
-                    op=">",
-                    threshold=0.01,
-                ),
+                Measure.largest(
+                    "error", "abs(value at the trained D + 2 log 2), equal densities, nats", pair="equal"
+                ).below(0.01),
+                Measure.smallest(
+                    "above_minimum",
+                    "value at the trained D + 2 log 2, different densities, nats",
+                    pair=("shifted", "bimodal"),
+                ).above(0.01),
             ),
         ),
     ),

@@ -7,7 +7,7 @@ from scipy.optimize import linprog
 from scipy.stats import norm
 
 from ...report.palette import BLUE, GREEN, VERMILION
-from ..engine.contract import Criterion, Row, Setting, Study, every_scale, refutes
+from ..engine.contract import Measure, Row, Setting, Study, every_scale, refutes
 from ..plotting.style import label, legend, panels
 from .exact import Array, jensen_shannon, total_variation
 
@@ -78,30 +78,11 @@ STUDY = Study(
     run=run,
     parts=(
         refutes(
-            Criterion(
-                measurement="error",
-                where={"kind": "shift"},
-                text="abs(optimum − (1 + TV)), D in [0,1]",
-                op="<",
-                threshold=1e-6,
-            ),
-            Criterion(
-                measurement="from_js",
-                where={"kind": "shift", "shift": 1.0},
-                text="abs(optimum − (1 + JSD)), shift 1",
-                op=">",
-                threshold=1e-3,
-            ),
-            Criterion(measurement="optimum_gap", text="change of the optimum at equal TV", op="<", threshold=1e-6),
-            Criterion(measurement="js_gap", text="change of JSD at equal TV", op=">", threshold=1e-3),
-            Criterion(
-                measurement="optimum",
-                where={"kind": "unbounded"},
-                reduce="min",
-                text="optimum for unbounded D (inf: no maximum)",
-                op=">",
-                threshold=1e300,
-            ),
+            Measure.largest("error", "abs(optimum − (1 + TV)), D in [0,1]", kind="shift").below(1e-6),
+            Measure.largest("from_js", "abs(optimum − (1 + JSD)), shift 1", kind="shift", shift=1.0).above(1e-3),
+            Measure.largest("optimum_gap", "change of the optimum at equal TV").below(1e-6),
+            Measure.largest("js_gap", "change of JSD at equal TV").above(1e-3),
+            Measure.smallest("optimum", "optimum for unbounded D (inf: no maximum)", kind="unbounded").above(1e300),
             reading="It measures 1 + TV for D in [0,1], and is +∞ for unbounded D; "
             "the logarithms make it Jensen–Shannon.",
         ),

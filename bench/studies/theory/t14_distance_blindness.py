@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ...report.palette import BLUE, VERMILION
-from ..engine.contract import Criterion, Part, Row, Setting, Study, every_scale
+from ..engine.contract import Measure, Part, Row, Setting, Study, every_scale
 from ..plotting.style import label, legend, panels
 from .exact import jensen_shannon, on_union, parallel_lines, wasserstein
 
@@ -51,14 +51,8 @@ STUDY = Study(
     parts=(
         Part(
             criteria=(
-                Criterion(
-                    measurement="js_error",
-                    where={"apart": 1},
-                    text="abs(JSD − log 2) over θ ≠ 0",
-                    op="<=",
-                    threshold=1e-9,
-                ),
-                Criterion(measurement="w1_error", text="abs(W_1 − abs(θ)) over θ", op="<=", threshold=1e-9),
+                Measure.largest("js_error", "abs(JSD − log 2) over θ ≠ 0", apart=1).at_most(1e-9),
+                Measure.largest("w1_error", "abs(W_1 − abs(θ)) over θ").at_most(1e-9),
             ),
         ),
     ),

@@ -146,12 +146,12 @@ def _distinct(ends: pd.DataFrame) -> pd.DataFrame:
 
 
 def _share(name: str, column: str, text: str) -> Criterion:
-    return Criterion(measurement=column, where={"divergence": name}, reduce="mean", text=text, op=">=", threshold=0.95)
+    return Measure.share(column, text, divergence=name).at_least(0.95)
 
 
 def _best(name: str, mode: float = MODE) -> Measure:
     text = f"modes covered by the best optimum, modes at ±{mode:g}"
-    return Measure(measurement="best_modes", where={"divergence": name, "mode": mode}, text=text)
+    return Measure.largest("best_modes", text, divergence=name, mode=mode)
 
 
 STUDY = Study(

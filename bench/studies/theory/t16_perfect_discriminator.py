@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from ....objectives.game import critic_step
 from ....objectives.minimax import Minimax
 from ...report.palette import BLUE, GREEN, VERMILION
-from ..engine.contract import Criterion, Measure, Part, Row, Setting, Study, every_scale
+from ..engine.contract import Measure, Part, Row, Setting, Study, every_scale
 from ..plotting.style import label, legend, panels, threshold
 from ..training.sheet import Sheet, sheet
 
@@ -85,24 +85,14 @@ STUDY = Study(
     parts=(
         Part(
             criteria=(
-                Criterion(
-                    measurement="first",
-                    where={"rate": RATES[0]},
-                    text="first step with accuracy 1 and JSD estimate > .69, worst seed, lr 1e-3",
-                    op="<=",
-                    threshold=100,
-                ),
-                Criterion(
-                    measurement="jsd_same",
-                    text="JSD estimate after 100 steps on equal distributions, nats",
-                    op="<",
-                    threshold=0.05,
-                    control=True,
+                Measure.largest(
+                    "first", "first step with accuracy 1 and JSD estimate > .69, worst seed, lr 1e-3", rate=RATES[0]
+                ).at_most(100),
+                Measure.largest("jsd_same", "JSD estimate after 100 steps on equal distributions, nats").below(
+                    0.05, control=True
                 ),
             ),
-            reported=(
-                Measure(measurement="first", where={"rate": RATES[1]}, text="the same step at lr 2e-4, worst seed"),
-            ),
+            reported=(Measure.largest("first", "the same step at lr 2e-4, worst seed", rate=RATES[1]),),
         ),
     ),
     plot=plot,

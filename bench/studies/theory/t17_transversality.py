@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ...report.palette import BLUE, GREEN, VERMILION
-from ..engine.contract import Criterion, Part, Row, Setting, Study, every_scale
+from ..engine.contract import Measure, Part, Row, Setting, Study, every_scale
 from ..plotting.style import label, legend, panels, powers
 
 # A patch of 12 dimensions crosses planes of small codimension at no small angle. With 3 dimensions some crossings are
@@ -84,21 +84,14 @@ STUDY = Study(
         Part(
             criteria=(
                 *(
-                    Criterion(
-                        measurement="deviation",
-                        where={"codimension": codimension},
-                        text=f"relative deviation of the exponent from codimension {codimension}",
-                        op="<=",
-                        threshold=0.1,
-                    )
+                    Measure.largest(
+                        "deviation",
+                        f"relative deviation of the exponent from codimension {codimension}",
+                        codimension=codimension,
+                    ).at_most(0.1)
                     for codimension in COLORS
                 ),
-                Criterion(
-                    measurement="meeting",
-                    text="share of points on the other support (within 1e-9)",
-                    op="<=",
-                    threshold=1e-5,
-                ),
+                Measure.largest("meeting", "share of points on the other support (within 1e-9)").at_most(1e-5),
             ),
         ),
     ),

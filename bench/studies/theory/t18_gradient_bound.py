@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from ...report.palette import BLUE, GREY, VERMILION
-from ..engine.contract import Criterion, Part, Row, Setting, Study, every_scale, refutes
+from ..engine.contract import Measure, Part, Row, Setting, Study, every_scale, refutes
 from ..plotting.style import label, legend, panels, powers
 
 DISTANCE, EPSILON = 1.0, 1e-3
@@ -93,19 +93,13 @@ STUDY = Study(
     parts=(
         Part(
             name="∇D** = 0",
-            criteria=(
-                Criterion(measurement="slope", text="largest slope of D** on the supports", op="<=", threshold=1e-12),
-            ),
+            criteria=(Measure.largest("slope", "largest slope of D** on the supports").at_most(1e-12),),
             reading="D** takes its extreme values 1 and 0 on the supports, so its gradient vanishes there wherever it "
             "is differentiable.",
         ),
         refutes(
-            Criterion(
-                measurement="ratio",
-                reduce="min",
-                text="generator's gradient / bound, ε in sup norm, least of three frequencies",
-                op=">",
-                threshold=1.0,
+            Measure.smallest("ratio", "generator's gradient / bound, ε in sup norm, least of three frequencies").above(
+                1.0
             ),
             name="eq. 7 with ε in sup norm",
             reading="ε must bound the slopes too (Arjovsky & Bottou 2017, theorem 2.4).",
@@ -113,12 +107,9 @@ STUDY = Study(
         Part(
             name="eq. 7 with the gradient in the norm",
             criteria=(
-                Criterion(
-                    measurement="ratio_with_slope",
-                    text="generator's gradient / bound, slopes included, largest of three",
-                    op="<=",
-                    threshold=1.0,
-                ),
+                Measure.largest(
+                    "ratio_with_slope", "generator's gradient / bound, slopes included, largest of three"
+                ).at_most(1.0),
             ),
         ),
     ),

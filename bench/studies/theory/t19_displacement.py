@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ...report.palette import BLUE, GREY, VERMILION
-from ..engine.contract import Criterion, Row, Setting, Study, every_scale, refutes
+from ..engine.contract import Measure, Row, Setting, Study, every_scale, refutes
 from ..plotting.style import dots, label, legend, panels, threshold
 from .exact import Array, distances, plan, uniform, wasserstein
 
@@ -84,14 +84,10 @@ STUDY = Study(
     run=run,
     parts=(
         refutes(
-            Criterion(
-                measurement="ratio",
-                reduce="min",
-                text="W_1(μ, midpoints of independent pairs) / mean floor, least seed's",
-                op=">=",
-                threshold=5.0,
+            Measure.smallest("ratio", "W_1(μ, midpoints of independent pairs) / mean floor, least seed's").at_least(
+                5.0
             ),
-            Criterion(measurement="optimal", text="W_1(μ, midpoints of optimal pairs)", op="<=", threshold=1e-9),
+            Measure.largest("optimal", "W_1(μ, midpoints of optimal pairs)").at_most(1e-9),
             reading="True for optimally coupled pairs, false for independent ones. The floors scatter: the least "
             "seed's distance is 4.6 times the largest of them.",
         ),

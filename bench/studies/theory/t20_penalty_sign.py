@@ -10,7 +10,7 @@ from ....objectives.game import critic_step
 from ....objectives.gradient_penalty import GradientPenalty
 from ....objectives.slopes import line, slopes
 from ...report.palette import BLUE, VERMILION
-from ..engine.contract import Criterion, Row, Setting, Study, every_scale, refutes
+from ..engine.contract import Measure, Row, Setting, Study, every_scale, refutes
 from ..plotting.style import label, legend, panels
 from .discriminator import mlp
 
@@ -101,24 +101,13 @@ STUDY = Study(
     parts=(
         refutes(
             *(
-                Criterion(
-                    measurement="change",
-                    where={"sign": "+", "start": start},
-                    reduce="min",
-                    text=f"change of mean abs(‖∇f‖ − 1) with +, start {start:g}",
-                    op=">",
-                    threshold=0.0,
-                )
+                Measure.smallest(
+                    "change", f"change of mean abs(‖∇f‖ − 1) with +, start {start:g}", sign="+", start=start
+                ).above(0.0)
                 for start in STARTS
             ),
             *(
-                Criterion(
-                    measurement="change",
-                    where={"sign": "−", "start": start},
-                    text=f"change with −, start {start:g}",
-                    op="<",
-                    threshold=0.0,
-                )
+                Measure.largest("change", f"change with −, start {start:g}", sign="−", start=start).below(0.0)
                 for start in STARTS
             ),
             reading="A sign error: the penalty is subtracted inside the maximum (added to the loss that is minimised).",

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ...report.palette import BLUE, GREEN, VERMILION
-from ..engine.contract import Criterion, Part, Row, Setting, Study, every_scale
+from ..engine.contract import Measure, Part, Row, Setting, Study, every_scale
 from ..plotting.style import label, legend, panels
 from .exact import Array, jensen_shannon, on_union, parallel_lines, wasserstein
 
@@ -100,33 +100,11 @@ STUDY = Study(
     parts=(
         Part(
             criteria=(
-                Criterion(
-                    measurement="w1_rate",
-                    text="largest jump of W_1 / step, parallel lines",
-                    op="<=",
-                    threshold=1.0 + 1e-6,
-                ),
-                Criterion(
-                    measurement="excess",
-                    text="jump of W_1 beyond the mean move of the points, network",
-                    op="<=",
-                    threshold=1e-9,
-                ),
+                Measure.largest("w1_rate", "largest jump of W_1 / step, parallel lines").at_most(1.0 + 1e-6),
+                Measure.largest("excess", "jump of W_1 beyond the mean move of the points, network").at_most(1e-9),
                 # A jump proportional to the step gives .1; half as much again is allowed.
-                Criterion(
-                    measurement="decay",
-                    text="network: largest jump of W_1 at step .01 over that at step .1",
-                    op="<=",
-                    threshold=0.15,
-                ),
-                Criterion(
-                    measurement="js_jump",
-                    where=FINEST,
-                    reduce="min",
-                    text="largest jump of JS at the finest step, nats",
-                    op=">",
-                    threshold=0.69,
-                ),
+                Measure.largest("decay", "network: largest jump of W_1 at step .01 over that at step .1").at_most(0.15),
+                Measure.smallest("js_jump", "largest jump of JS at the finest step, nats", **FINEST).above(0.69),
             ),
             reading="For a generator that is continuous in θ (Arjovsky et al. 2017, theorem 1).",
         ),

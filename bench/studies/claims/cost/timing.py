@@ -20,7 +20,7 @@ from .....objectives.minimax import Minimax
 from .....objectives.spectral_norm import SpectralNorm
 from .....objectives.weight_clipping import WeightClipping
 from ....report.palette import BLACK, BLUE, GREEN, PURPLE
-from ...engine.contract import Criterion, Row
+from ...engine.contract import Measure, Row
 from ...plotting.style import dots, label, threshold
 
 NONE, CLIP, GP, SN = "none", "clip", "GP", "SN"
@@ -74,11 +74,9 @@ def ratios(medians: Mapping[str, float], rounds: int) -> list[Row]:
     ]
 
 
-def cost(constraint: str, op: str, bound: float, what: str, **place: str) -> Criterion:
+def cost(constraint: str, what: str, **place: str) -> Measure:
     """The constraint's time over the time without one; `place`: further columns that say what was timed."""
-    where = {**place, "constraint": constraint}
-    text = f"time of {what}, {constraint} over none"
-    return Criterion(measurement="ratio", where=where, text=text, reduce="median", op=op, threshold=bound)  # pyright: ignore[reportArgumentType]
+    return Measure.median("ratio", f"time of {what}, {constraint} over none", **place, constraint=constraint)
 
 
 def draw(axis: Axes, rows: pd.DataFrame, title: str, *, sn: bool) -> None:

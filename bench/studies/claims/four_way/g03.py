@@ -1,7 +1,6 @@
 """G3: minimax, NS, clipping, GP and SN side by side on images: how good, and how steady."""
 
 import math
-from dataclasses import replace
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -9,7 +8,7 @@ from matplotlib.figure import Figure
 
 from ....records.quantities import KNOWN
 from ....report.palette import GREY
-from ...engine.contract import Criterion, Part, Row, Setting, Study, median_of
+from ...engine.contract import Measure, Part, Row, Setting, Study, median_of
 from ...measures.quotients import relative
 from ...plotting.style import dots, draw_course, label, legend, panels, threshold
 from ...training import image_games
@@ -73,16 +72,11 @@ def _draw_courses(axis: Axes, courses: pd.DataFrame) -> None:
     axis.set_yscale("log")
 
 
-def _criterion(name: str, measurement: str, op: str, bound: float, text: str) -> Criterion:
-    where = {"objective": name}
-    return Criterion(measurement=measurement, where=where, reduce="median", op=op, threshold=bound, text=text)  # pyright: ignore[reportArgumentType]
-
-
 def _unconstrained(name: str) -> Part:
     text = f"the larger of (final/best)/{UNSTEADY:g} and FD over GP's median, {name}"
     return Part(
         name=f"{name}: gets worse again, or is worse than GP",
-        criteria=(_criterion(name, "unsound", ">", 1.0, text),),
+        criteria=(Measure.median("unsound", text, objective=name).above(1.0),),
         reported=(median_of("worsening", name, "final/best"), median_of("fd_tail", name, "FD")),
     )
 
@@ -102,8 +96,8 @@ STUDY = Study(
         Part(
             name="order of FD: SN < GP < clipping",
             criteria=(
-                _criterion(SN, "to_gp", "<", 1.0, "FD of SN over the median of GP"),
-                _criterion(GP, "to_clip", "<", 1.0, "FD of GP over the median of clipping"),
+                Measure.median("to_gp", "FD of SN over the median of GP", objective=SN).below(1.0),
+                Measure.median("to_clip", "FD of GP over the median of clipping", objective=GP).below(1.0),
             ),
             reported=tuple(median_of("fd_tail", name, "FD") for name in (SN, GP, CLIP)),
         ),
@@ -112,11 +106,10 @@ STUDY = Study(
         Part(
             name="SN stays at its best",
             criteria=(
-                _criterion(SN, "worsening", "<=", STEADY, "final FD over the best, SN"),
+                Measure.median("worsening", "final FD over the best, SN", objective=SN).at_most(STEADY),
                 # To stay at one's best says something only where somebody does not.
-                replace(
-                    _criterion(SN, "others_worsening", ">", STEADY, "the same, the worst median of the others"),
-                    control=True,
+                Measure.median("others_worsening", "the same, the worst median of the others", objective=SN).above(
+                    STEADY, control=True
                 ),
             ),
             reported=(median_of("worsening", GP, "final/best"), median_of("worsening", CLIP, "final/best")),

@@ -7,7 +7,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ....records.quantities import KNOWN
 from ....report.palette import GREY
-from ...engine.contract import Criterion, Measure, Part, Row, Setting, Study
+from ...engine.contract import Measure, Part, Row, Setting, Study
 from ...measures.quotients import relative
 from ...plotting.style import dots, draw_course, label, legend, panels, shared_legend, threshold
 from ...training.toy_games import (
@@ -108,22 +108,18 @@ def _draw_collapse(axis: Axes, ends: pd.DataFrame) -> None:
     axis.set_yscale("log")
 
 
-def _collapse(name: str) -> dict[str, object]:
+def _collapse(name: str) -> Measure:
     text = f"mode-KL of {name} on the grid over the smaller median of minimax and NS"
-    return {"measurement": "collapse", "where": _common(GRID, name), "reduce": "median", "text": text}
+    return _median("collapse", GRID, name, text)
 
 
 def _part(name: str, title: str, *reported: Measure, cause: str = "") -> Part:
-    criterion = Criterion(**_collapse(name), op="<=", threshold=SHARE)  # pyright: ignore[reportArgumentType]
-    return Part(name=f"less mode collapse: {title}", criteria=(criterion,), reported=reported, cause=cause)
+    criteria = (_collapse(name).at_most(SHARE),)
+    return Part(name=f"less mode collapse: {title}", criteria=criteria, reported=reported, cause=cause)
 
 
-def _reported(measurement: str, data: str, name: str, text: str) -> Measure:
-    return Measure(measurement=measurement, where=_common(data, name), reduce="median", text=text)
-
-
-def _common(data: str, name: str) -> dict[str, str]:
-    return {"dataset": data, "objective": name, "recipe": "common"}
+def _median(measurement: str, data: str, name: str, text: str) -> Measure:
+    return Measure.median(measurement, text, dataset=data, objective=name, recipe="common")
 
 
 STUDY = Study(
@@ -141,27 +137,22 @@ STUDY = Study(
         _part(
             CLIP_TIGHT,
             "clipping, c = .01",
-            _reported("mode_kl_tail", GRID, MINIMAX, "mode-KL of minimax, nats"),
-            _reported("mode_kl_tail", GRID, NS, "mode-KL of NS, nats"),
+            _median("mode_kl_tail", GRID, MINIMAX, "mode-KL of minimax, nats"),
+            _median("mode_kl_tail", GRID, NS, "mode-KL of NS, nats"),
             cause="Its mode-KL is .06 to .07 from update 150 to 600, then drifts to .17 at the end (medians).",
         ),
-        _part(GP, "GP, λ = .1", Measure(**_collapse(GP_STRONG))),  # pyright: ignore[reportArgumentType]
+        _part(GP, "GP, λ = .1", _collapse(GP_STRONG)),
         _part(SN, "SN"),
         Part(
             name="better samples: a strong discriminator against SN",
             criteria=(
-                Criterion(
-                    measurement="w1_to_sn",
-                    where=_common(RING, MINIMAX_5),
-                    reduce="median",
-                    text="W1 of minimax n=5 on the ring over the median of SN",
-                    op=">=",
-                    threshold=FACTOR,
+                _median("w1_to_sn", RING, MINIMAX_5, "W1 of minimax n=5 on the ring over the median of SN").at_least(
+                    FACTOR
                 ),
             ),
             reported=(
-                *(_reported("w1_tail", GRID, name, f"W1 on the grid, {name}") for name in (MINIMAX, NS, CLIP, GP, SN)),
-                _reported("floor", GRID, GP, "floor of W1 on the grid"),
+                *(_median("w1_tail", GRID, name, f"W1 on the grid, {name}") for name in (MINIMAX, NS, CLIP, GP, SN)),
+                _median("floor", GRID, GP, "floor of W1 on the grid"),
             ),
         ),
     ),

@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ....report.palette import GREY
 from ...engine.contract import Criterion, Measure, Part, Row
+from ...measures.quotients import paired
 from ...measures.ranks import spearman
 from ...plotting.style import label, panels
 from ...training.generators import CellRun
@@ -38,12 +39,12 @@ def correlations(measurements: pd.DataFrame, quality: str, reference: str) -> pd
     tracked nothing, whatever its course was until then: its ρ is −1, and the reference's 1, so that it helps no other.
     """
     found: list[Row] = []
-    for (seed, name), course in measurements.groupby(["seed", "objective"]):  # pyright: ignore[reportGeneralTypeIssues]
-        worst = 1.0 if name == reference else -1.0
+    for row, course in paired(measurements, "seed", "objective"):
+        worst = 1.0 if row["objective"] == reference else -1.0
         stopped = "stopped" in course and bool(course["stopped"].notna().any())
-        found.append({"seed": seed, "objective": name})
         for column, estimate in (("rho", "estimate"), ("rho_of_gap", "gap")):
-            found[-1][column] = worst if stopped else spearman(course[estimate], course[quality])
+            row[column] = worst if stopped else spearman(course[estimate], course[quality])
+        found.append(row)
     rows = pd.DataFrame(found)
     return rows.assign(above=rows["rho"] - rows.loc[rows["objective"] == reference, "rho"].median())
 
@@ -94,15 +95,8 @@ def part(wasserstein: Sequence[str], reference: str, others: Sequence[str]) -> P
 
 
 def _above(name: str, reference: str) -> Criterion:
-    return Criterion(
-        measurement="above",
-        where={"objective": name},
-        text=f"ρ of {name} less the median ρ of {reference}",
-        reduce="median",
-        op=">=",
-        threshold=GAIN,
-    )
+    return Measure.median("above", f"ρ of {name} less the median ρ of {reference}", objective=name).at_least(GAIN)
 
 
 def _rho(name: str, measurement: str = "rho", text: str = "ρ") -> Measure:
-    return Measure(measurement=measurement, where={"objective": name}, reduce="median", text=f"{text}, {name}")
+    return Measure.median(measurement, f"{text}, {name}", objective=name)

@@ -12,7 +12,8 @@ from matplotlib.axes import Axes
 
 from ....config.recipes import SNGAN_SETTINGS
 from ....report.palette import BLACK, SKY, YELLOW
-from ...engine.contract import Criterion, Measure, Part, Row
+from ...engine.contract import Measure, Part, Row
+from ...measures.quotients import paired
 from ...plotting.style import crosses, label, legend, threshold
 
 SETTINGS = {name[-1].upper(): name for name in SNGAN_SETTINGS}
@@ -29,40 +30,25 @@ def counts(runs: pd.DataFrame, good: pd.Series) -> list[Row]:
         good: whether it succeeded, on the same index.
     """
     found: list[Row] = []
-    for (seed, name), own in runs.groupby(["seed", "objective"]):  # pyright: ignore[reportGeneralTypeIssues]
+    for row, own in paired(runs, "seed", "objective"):
         by_letter = good[own.index].set_axis(own["setting"])
         mild, harsh = (int(by_letter.reindex(letters, fill_value=False).sum()) for letters in (MILD, HARSH))
-        row: Row = {"seed": seed, "objective": name, "successes": mild + harsh, "mild": mild, "harsh": harsh}
-        found.append(row | {"fewer_harsh": mild - harsh})
+        found.append(row | {"successes": mild + harsh, "mild": mild, "harsh": harsh, "fewer_harsh": mild - harsh})
     return found
 
 
 def part(name: str, sn: str, gp: str, *reported: Measure) -> Part:
     """SN succeeds in at least five of the six settings, GP in fewer of D–F than of A–C."""
-    enough = Criterion(
-        measurement="successes",
-        where={"objective": sn},
-        text="settings, of six, in which SN succeeds",
-        reduce="median",
-        op=">=",
-        threshold=ENOUGH,
-    )
-    fewer = Criterion(
-        measurement="fewer_harsh",
-        where={"objective": gp},
-        text="settings that succeed among A–C less those among D–F, GP",
-        reduce="median",
-        op=">",
-        threshold=0,
-    )
+    enough = Measure.median("successes", "settings, of six, in which SN succeeds", objective=sn).at_least(ENOUGH)
+    fewer = Measure.median(
+        "fewer_harsh", "settings that succeed among A–C less those among D–F, GP", objective=gp
+    ).above(0)
     return Part(name=name, criteria=(enough, fewer), reported=(successes(gp), *reported))
 
 
 def successes(name: str) -> Measure:
     """How many of the six settings succeed."""
-    return Measure(
-        measurement="successes", where={"objective": name}, reduce="median", text=f"settings that succeed, {name}"
-    )
+    return Measure.median("successes", f"settings that succeed, {name}", objective=name)
 
 
 def bars(axis: Axes, runs: pd.DataFrame, colors: Mapping[str, str]) -> None:

@@ -70,7 +70,7 @@ STUDY = Study(
             GP,
             successes(NS),
             successes(CLIP),
-            Measure(measurement="best", reduce="median", text="the best FD of a seed"),
+            Measure.median("best", "the best FD of a seed"),
         ),
     ),
     plot=plot,

@@ -9,7 +9,7 @@ from scipy import stats
 
 from ....config.suite import Evaluation
 from ....report.palette import GREY
-from ...engine.contract import Criterion, Measure, Part, Row, Setting, Size, Study
+from ...engine.contract import Measure, Part, Row, Setting, Size, Study
 from ...plotting.style import label, legend, panels, threshold
 from ...training.generators import Cell, runs_of
 from ...training.toy_games import CLIP, COLORS, GP, GP_STRONG, MINIMAX, NS, SMOKE_STEPS, SN, STEPS, ending_rows, game
@@ -130,13 +130,11 @@ STUDY = Study(
             name="(b) architectures",
             replicates="1 a pair",
             criteria=(
-                Criterion(
-                    measurement="margin", text='pairs with "only GP" less 5 × those with "only NS"', op=">", threshold=0
-                ),
-                Criterion(measurement="sign_p", text="sign test between the two, p", op="<", threshold=0.05),
+                Measure.largest("margin", 'pairs with "only GP" less 5 × those with "only NS"').above(0),
+                Measure.largest("sign_p", "sign test between the two, p").below(0.05),
             ),
             reported=tuple(
-                Measure(measurement=name, text=f"pairs with which {told}")
+                Measure.largest(name, f"pairs with which {told}")
                 for name, told in (("only_gp", "only GP succeeds"), ("only_ns", "only NS"), ("both", "both"))
             ),
             caveat="NS does not succeed with the common setting's own networks either (S5): what is seen is that GP "

@@ -5,7 +5,7 @@ Rows are endings of runs with a column `factor`; which quality counts is the stu
 
 import pandas as pd
 
-from ...engine.contract import Criterion, Measure, Part, Row
+from ...engine.contract import Measure, Part, Row
 from ...measures.quotients import ratio
 
 NORMS = ("none", "batch", "layer")
@@ -26,24 +26,19 @@ def strength(ends: pd.DataFrame, quality: str) -> Row:
     return {f"strong_{name}": ratio(float(values.iloc[-1]), float(values.iloc[0])) for name, values in by_name}
 
 
-def reported(measurement: str, text: str) -> Measure:
-    """A median over seeds that decides nothing."""
-    return Measure(measurement=measurement, reduce="median", text=text)
-
-
 def norms_part(quality: str) -> Part:
     """Batch norm is the worst in more than half of the seeds."""
     text = f"share of seeds in which batch norm has the largest {quality}"
     return Part(
         name="batch norm in the critic hurts, layer norm does not",
-        criteria=(Criterion(measurement="bn_worst", text=text, reduce="mean", op=">", threshold=0.5),),
-        reported=(reported("ln_to_none", f"{quality} with layer norm over {quality} without"),),
+        criteria=(Measure.share("bn_worst", text).above(0.5),),
+        reported=(Measure.median("ln_to_none", f"{quality} with layer norm over {quality} without"),),
     )
 
 
 def strength_part(quality: str) -> Part:
     """A strong critic at least doubles minimax's value and leaves GP's within a fifth."""
     text = f"{quality} with the most critic steps over {quality} with 1"
-    worse = Criterion(measurement="strong_minimax", text=f"{text}, minimax", reduce="median", op=">=", threshold=WORSE)
-    steady = Criterion(measurement="strong_GP", text=f"{text}, GP", reduce="median", op="<=", threshold=STEADY)
+    worse = Measure.median("strong_minimax", f"{text}, minimax").at_least(WORSE)
+    steady = Measure.median("strong_GP", f"{text}, GP").at_most(STEADY)
     return Part(name="a strong discriminator overpowers a GAN, not a WGAN", criteria=(worse, steady))

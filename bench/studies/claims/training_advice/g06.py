@@ -14,15 +14,15 @@ from ....data.catalog import kind_of
 from ....data.dataset import Dataset
 from ....metrics.points import wasserstein1
 from ....report.palette import BLACK, BLUE, GREY, VERMILION
-from ...engine.contract import Criterion, Part, Row, Setting, Study
+from ...engine.contract import Measure, Part, Row, Setting, Study
 from ...measures.lipschitz import dual
-from ...measures.quotients import ratio
+from ...measures.quotients import paired, ratio
 from ...plotting.style import dots, label, legend, panels, scatter_medians
 from ...training import image_games
 from ...training.generators import Cell, CellRun
 from ...training.image_games import GP, MINIMAX, ON_IMAGES, SMALL, data_of, device_of, ending, game, image_runs, sizes
 from ...training.saved_critics import fresh_samples, trained_critic
-from .advice import NORMS, norms_part, reported, strength, strength_part, worst_norm
+from .advice import NORMS, norms_part, strength, strength_part, worst_norm
 from .batch_norm import PenaltyWithNorms
 
 WITH_NORMS = f"{PenaltyWithNorms.__module__}:{PenaltyWithNorms.__name__}"
@@ -92,11 +92,11 @@ def missed(one: CellRun, data: Dataset, n: int) -> Row:
 def derive(measurements: pd.DataFrame) -> pd.DataFrame:
     """Per seed: the errors with 1 and 5 critic steps and their ratio, the worst norm, and FD with 5 over FD with 1."""
     found: list[Row] = []
-    for seed, rows in measurements.groupby("seed"):
+    for row, rows in paired(measurements, "seed"):
         errors = rows[rows["error"].notna()].set_index("n_critic")["error"]
         one, five = (float(errors[n]) for n in CRITIC_STEPS)
         ends = rows[rows["status"].notna()]
-        row: Row = {"seed": seed, "error_1": one, "error_5": five, "5_to_1": ratio(five, one)}
+        row |= {"error_1": one, "error_5": five, "5_to_1": ratio(five, one)}
         found.append(row | worst_norm(ends, "fd_tail") | strength(ends, "fd_tail"))
     return pd.DataFrame(found)
 
@@ -142,15 +142,9 @@ STUDY = Study(
         Part(
             name="five critic steps estimate W better than one",
             criteria=(
-                Criterion(
-                    measurement="5_to_1",
-                    text="error of the estimate with 5 critic steps over that with 1",
-                    reduce="median",
-                    op="<",
-                    threshold=1.0,
-                ),
+                Measure.median("5_to_1", "error of the estimate with 5 critic steps over that with 1").below(1.0),
             ),
-            reported=(reported("error_1", "share of W1 missed with 1 step"), reported("error_5", "with 5")),
+            reported=(Measure.median("error_1", "share of W1 missed with 1 step"), Measure.median("error_5", "with 5")),
         ),
         norms_part("FD"),
         strength_part("FD"),

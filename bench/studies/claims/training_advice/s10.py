@@ -10,13 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ....report.palette import BLACK, BLUE, GREY, VERMILION
-from ...engine.contract import Criterion, Part, Row, Setting, Size, Study
-from ...measures.quotients import ratio
+from ...engine.contract import Measure, Part, Row, Setting, Size, Study
+from ...measures.quotients import paired, ratio
 from ...measures.ranks import spearman
 from ...plotting.style import dots, label, legend, logarithmic, panels, scatter_medians, threshold
 from ...training.generators import Cell, CellRun, runs_of
 from ...training.toy_games import GP, MINIMAX, SMOKE_STEPS, STEPS, adjusted, game
-from .advice import NORMS, STEADY, WORSE, norms_part, reported, strength, strength_part, worst_norm
+from .advice import NORMS, STEADY, WORSE, norms_part, strength, strength_part, worst_norm
 from .batch_norm import PenaltyThroughBatchNorm
 
 QUICK_STEPS = 600
@@ -89,8 +89,7 @@ def derive(measurements: pd.DataFrame) -> pd.DataFrame:
     with a strong critic over W1 with a weak one.
     """
     found: list[Row] = []
-    for seed, runs in measurements.groupby("seed"):
-        row: Row = {"seed": seed}
+    for row, runs in paired(measurements, "seed"):
         courses = runs[runs["step"].notna()].groupby("n_critic")
         errors = {int(n): missed(course) for n, course in courses}  # pyright: ignore[reportArgumentType]
         row |= {f"error_{n}": error for n, error in errors.items()}
@@ -154,10 +153,6 @@ def _draw_strength(axis: Axes, runs: pd.DataFrame) -> None:
     label(axis, "critic steps per update", "W1 over the last fifth, data units", "a strong critic")
 
 
-def _criterion(measurement: str, op: str, bound: float, text: str, reduce: str = "median") -> Criterion:
-    return Criterion(measurement=measurement, op=op, threshold=bound, text=text, reduce=reduce)  # pyright: ignore[reportArgumentType]
-
-
 STUDY = Study(
     id="S10",
     claim="Five critic steps estimate W better than one; lower learning rates are steadier; batch norm in the critic "
@@ -172,25 +167,29 @@ STUDY = Study(
         Part(
             name="more critic steps estimate W better",
             criteria=(
-                _criterion("most_to_5", "<=", 1.0, "error of the estimate with the most critic steps over that with 5"),
-                _criterion("5_to_1", "<", 1.0, "error of the estimate with 5 critic steps over that with 1"),
+                Measure.median(
+                    "most_to_5", "error of the estimate with the most critic steps over that with 5"
+                ).at_most(1.0),
+                Measure.median("5_to_1", "error of the estimate with 5 critic steps over that with 1").below(1.0),
             ),
             reported=(
-                reported("error_1", "share of W1 missed with 1 step"),
-                reported("error_5", "with 5"),
-                reported("error_most", "with the most"),
+                Measure.median("error_1", "share of W1 missed with 1 step"),
+                Measure.median("error_5", "with 5"),
+                Measure.median("error_most", "with the most"),
             ),
             reading="The order is right, but an estimate it is not yet: see the share of W1 that is missed even with "
             "the most steps.",
         ),
         Part(
             name="a lower learning rate is steadier",
-            criteria=(_criterion("rho", ">=", RHO, "Spearman's ρ of learning rate and W1's sd in the last fifth"),),
+            criteria=(
+                Measure.median("rho", "Spearman's ρ of learning rate and W1's sd in the last fifth").at_least(RHO),
+            ),
             reading="On the whole: with four rates ρ = .8 leaves room for one swap of neighbours (one order in six "
             "gets there by chance), with six for more: see the picture.",
             reported=(
-                *(reported(f"sd_{rate:g}", f"W1's sd in the last fifth at {rate:g}") for rate in RATES),
-                reported("noise", "sd of W1 between evaluations of one generator, median of the rates"),
+                *(Measure.median(f"sd_{rate:g}", f"W1's sd in the last fifth at {rate:g}") for rate in RATES),
+                Measure.median("noise", "sd of W1 between evaluations of one generator, median of the rates"),
             ),
             caveat="At the lower rates that is no more than evaluations of one generator differ by (on the grid .009, "
             "results/reference/quick): the order among them is chance.",

@@ -6,8 +6,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ...engine.contract import Criterion, Part, Row, Setting, median_of
-from ...measures.quotients import gain, ratio
+from ...engine.contract import Measure, Part, Row, Setting, median_of
+from ...measures.quotients import gain, paired, ratio
 from ...plotting.style import label, legend, panels
 from ...training.critics import CriticRun, trained
 from ...training.trainings import CLIP, CLIP_TIGHT, COLORS, Key
@@ -53,14 +53,12 @@ def summary(measurements: pd.DataFrame) -> pd.DataFrame:
     smallest over the overall largest from step SETTLED on (`spread`, `share`).
     """
     rows: list[Row] = []
-    for (seed, objective), curve in measurements.groupby(["seed", "objective"]):  # pyright: ignore[reportGeneralTypeIssues]
+    for row, curve in paired(measurements, "seed", "objective"):
         gradient = curve.sort_values("step").set_index("step")["gradient"]
-        settled = gradient[gradient.index >= SETTLED]
-        rows.append({"seed": seed, "objective": objective, "fall": gain(gradient.iloc[0], gradient.iloc[-1])})
-        rows[-1] |= {"fall_from_top": gain(gradient.max(), gradient.iloc[-1])}
-        rows[-1] |= {"spread": ratio(settled.max(), settled.min())}
-        rows[-1] |= {"share": 1 / ratio(gradient.max(), settled.min())}
-        rows[-1] |= {"first": gradient.iloc[0], "last": gradient.iloc[-1]}
+        settled, first, last = gradient[gradient.index >= SETTLED], gradient.iloc[0], gradient.iloc[-1]
+        row |= {"fall": gain(first, last), "fall_from_top": gain(gradient.max(), last)}
+        row |= {"spread": ratio(settled.max(), settled.min()), "share": 1 / ratio(gradient.max(), settled.min())}
+        rows.append(row | {"first": first, "last": last})
     return pd.DataFrame(rows)
 
 
@@ -74,9 +72,8 @@ def curves(measurements: pd.DataFrame, title: str, place: str = "lower left") ->
 
 def parts(fall: str, text: str) -> tuple[Part, Part]:
     """The two halves of the claim; `fall`: the column with the fall of minimax's gradient, `text`: from where."""
-    where = {"objective": "minimax"}
     text = f"{text} over gradient at the end, minimax, worst seed"
-    falls = Criterion(measurement=fall, where=where, text=text, reduce="min", op=">=", threshold=1e3)
+    falls = Measure.smallest(fall, text, objective="minimax").at_least(1e3)
     vanishes = Part(
         name="minimax: the gradient vanishes",
         criteria=(falls,),
@@ -91,21 +88,12 @@ def parts(fall: str, text: str) -> tuple[Part, Part]:
 KEPT = Part(
     name="GP and SN critics keep it",
     criteria=(
-        Criterion(
-            measurement="spread",
-            where={"objective": "GP"},
-            text=f"largest over smallest gradient from step {SETTLED} on, GP, worst seed",
-            op="<=",
-            threshold=2.0,
-        ),
-        Criterion(
-            measurement="share",
-            where={"objective": "SN"},
-            text=f"smallest gradient from step {SETTLED} on over the largest, SN, worst seed",
-            reduce="min",
-            op=">=",
-            threshold=0.1,
-        ),
+        Measure.largest(
+            "spread", f"largest over smallest gradient from step {SETTLED} on, GP, worst seed", objective="GP"
+        ).at_most(2.0),
+        Measure.smallest(
+            "share", f"smallest gradient from step {SETTLED} on over the largest, SN, worst seed", objective="SN"
+        ).at_least(0.1),
     ),
     reported=(
         *(median_of("last", name, "gradient at the end") for name in ("GP", "SN", CLIP, CLIP_TIGHT)),

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from ....report.palette import BLACK, SKY, VERMILION
 from ...engine.contract import Criterion, Measure, Part, Row, Setting, Study
-from ...measures.quotients import gain
+from ...measures.quotients import gain, paired
 from ...plotting.style import legend, panels
 from ...training.trainings import MINIMAX, noise_cells, sheet_runs, sheet_sizes
 from .curves import draw_curves, gradient_rows, last
@@ -22,11 +22,11 @@ def run(setting: Setting) -> list[Row]:
 
 def derive(measurements: pd.DataFrame) -> pd.DataFrame:
     """Per seed and kind of noise: the last gradient, and its ratio (`gain`) to the one without noise at that seed."""
-    found = last(measurements)
     rows: list[Row] = []
-    for (seed, objective), gradient in found.items():  # pyright: ignore[reportGeneralTypeIssues]
-        row: Row = {"seed": seed, "objective": objective, "last": gradient}
-        rows.append(row | {"gain": gain(gradient, found[seed, "minimax"])})
+    for row, own in paired(last(measurements).reset_index(), "seed"):
+        gradients = own.set_index("objective")["gradient"]
+        for name, gradient in gradients.items():
+            rows.append(row | {"objective": name, "last": gradient, "gain": gain(gradient, gradients["minimax"])})
     return pd.DataFrame(rows)
 
 
@@ -39,20 +39,13 @@ def plot(measurements: pd.DataFrame) -> Figure:
 
 
 def _gain(objective: str) -> Criterion:
-    return Criterion(
-        measurement="gain",
-        where={"objective": objective},
-        text=f"last gradient over the one without noise, {objective}, worst seed",
-        reduce="min",
-        op=">=",
-        threshold=1e3,
-    )
+    return Measure.smallest(
+        "gain", f"last gradient over the one without noise, {objective}, worst seed", objective=objective
+    ).at_least(1e3)
 
 
 def _last(objective: str) -> Measure:
-    return Measure(
-        measurement="last", where={"objective": objective}, reduce="median", text=f"last gradient, {objective}"
-    )
+    return Measure.median("last", f"last gradient, {objective}", objective=objective)
 
 
 STUDY = Study(

@@ -7,7 +7,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ...engine.contract import Criterion, Measure, Part, Row, Setting, Study, refutes
+from ...engine.contract import Measure, Part, Row, Setting, Study, refutes
 from ...measures.lipschitz import clipping_bound, layers, steepest
 from ...measures.weights import finite, histogram, share_of_extremes, spectra, weights
 from ...plotting.style import label, panels
@@ -88,20 +88,11 @@ def _draw_spectra(axis: Axes, values: pd.DataFrame) -> None:
     axis.set_yscale("log")
 
 
-def _criterion(measurement: str, text: str, op: str, threshold: float, **options: object) -> Criterion:
-    return Criterion(measurement=measurement, text=text, op=op, threshold=threshold, **options)  # pyright: ignore[reportArgumentType]
-
-
 def _reported(measurement: str, text: str, **where: str) -> Measure:
-    return Measure(measurement=measurement, where=where, reduce="median", within="max", text=text)
+    return Measure.median(measurement, text, within="max", **where)
 
 
-def _sigma(op: str, threshold: float, reduce: str) -> Criterion:
-    extreme = "smallest" if reduce == "min" else "largest"
-    text = f"{extreme} σ of a layer as a matrix, SN, all layers and seeds"
-    return _criterion("sigma", text, op, threshold, reduce=reduce, where={"critic": SN})
-
-
+SIGMA = "σ of a layer as a matrix, SN, all layers and seeds"
 STUDY = Study(
     id="G2",
     claim="Clipping pushes the weights of critics of images to the extremes, a gradient penalty does not; clipped "
@@ -117,50 +108,41 @@ STUDY = Study(
         Part(
             name="weights at the extremes",
             criteria=(
-                _criterion(
-                    "extreme",
-                    "share of weights within 2 % of ±c, clip, worst seed",
-                    ">=",
-                    EXTREME,
-                    reduce="min",
-                    where={"critic": CLIP},
+                Measure.smallest(
+                    "extreme", "share of weights within 2 % of ±c, clip, worst seed", critic=CLIP
+                ).at_least(EXTREME),
+                Measure.largest("extreme", "share within 2 % of their maximum, GP, worst seed", critic=GP).at_most(
+                    CENTRED
                 ),
-                _criterion(
-                    "extreme", "share within 2 % of their maximum, GP, worst seed", "<=", CENTRED, where={"critic": GP}
-                ),
-                _criterion(
-                    "clipped_start",
-                    "share within 2 % of ±c before any training, after one clipping",
-                    "<",
-                    EXTREME,
-                    control=True,
-                    where={"critic": CLIP},
-                ),
+                Measure.largest(
+                    "clipped_start", "share within 2 % of ±c before any training, after one clipping", critic=CLIP
+                ).below(EXTREME, control=True),
             ),
             reported=(_reported("extreme", "share within 2 % of their maximum, SN", critic=SN),),
         ),
         Part(
             name="c and the architecture bound the slope",
             criteria=(
-                _criterion("tightness", "measured slope over ∏‖W‖₂, max over all critics", "<=", 1 + 1e-6),
-                _criterion("bound_share", "measured slope over c's bound, clip, worst seed", "<=", 1 + 1e-6),
+                Measure.largest("tightness", "measured slope over ∏‖W‖₂, max over all critics").at_most(1 + 1e-6),
+                Measure.largest("bound_share", "measured slope over c's bound, clip, worst seed").at_most(1 + 1e-6),
             ),
             reported=tuple(_reported("slope", f"slope, {name}", critic=name) for name in CRITICS),
         ),
         Part(
             name="SN: layers as matrices, kernels reshaped",
-            criteria=(_sigma(">=", LOW, "min"), _sigma("<=", HIGH, "max")),
+            criteria=(
+                Measure.smallest("sigma", f"smallest {SIGMA}", critic=SN).at_least(LOW),
+                Measure.largest("sigma", f"largest {SIGMA}", critic=SN).at_most(HIGH),
+            ),
         ),
         refutes(
-            _criterion(
+            Measure.smallest(
                 "operator",
                 "operator norm of normalised convolutions, the largest layer of the least seed",
-                ">",
-                HIGH,
-                where={"critic": SN, "kind": "convolution"},
                 within="max",
-                reduce="min",
-            ),
+                critic=SN,
+                kind="convolution",
+            ).above(HIGH),
             name="SN: convolutions as maps",
             reading="What is normalised is the reshaped kernel; the convolution as a map has a larger norm.",
         ),

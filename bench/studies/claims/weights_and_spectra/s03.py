@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ....report.palette import BLACK, BLUE, GREY, PURPLE
-from ...engine.contract import Criterion, Measure, Part, Row, Scale, Setting, Size, Study
+from ...engine.contract import Measure, Part, Row, Scale, Setting, Size, Study
 from ...measures.weights import NEAR, finite, histogram, share_of_extremes, weights
 from ...plotting.style import label, legend, panels
 from ...training.critics import trained
@@ -75,24 +75,8 @@ def _draw_gradients(axis: Axes, profiles: pd.DataFrame) -> None:
     label(axis, "layer (0: the critic's input)", "norm of the loss's gradient", "gradient per layer, one line a seed")
 
 
-def _decades(name: str, op: str, threshold: float) -> Criterion:
-    return Criterion(
-        measurement="decades",
-        where={"critic": name},
-        text=f"abs(log10(gradient at input / after layer {DEPTH})), {name}, worst seed",
-        reduce="max" if op == "<=" else "min",
-        op=op,  # pyright: ignore[reportArgumentType]
-        threshold=threshold,
-    )
-
-
-def _share(name: str, text: str, **options: object) -> Criterion:
-    where = {"critic": name}
-    return Criterion(measurement="extreme", where=where, text=f"share of weights {text}, worst seed", **options)  # pyright: ignore[reportArgumentType]
-
-
-def _reported(measurement: str, name: str, text: str) -> Measure:
-    return Measure(measurement=measurement, where={"critic": name}, reduce="median", text=text)
+def _decades(name: str) -> str:
+    return f"abs(log10(gradient at input / after layer {DEPTH})), {name}, worst seed"
 
 
 UNTRAINED = (
@@ -118,31 +102,33 @@ STUDY = Study(
         Part(
             name="weights at the extremes",
             criteria=(
-                _share("clip 0.01", "within 2 % of ±c, clip 0.01", op=">=", threshold=0.7, reduce="min"),
-                _share("GP", "within 2 % of their maximum, GP", op="<=", threshold=0.01),
-                Criterion(
-                    measurement="clipped_start",
-                    where={"critic": "clip 0.01"},
-                    text="share within 2 % of ±c before any training, after one clipping, clip 0.01",
-                    op="<",
-                    threshold=0.7,
-                    control=True,
-                    disputed=UNTRAINED,
-                ),
+                Measure.smallest(
+                    "extreme", "share of weights within 2 % of ±c, clip 0.01, worst seed", critic="clip 0.01"
+                ).at_least(0.7),
+                Measure.largest(
+                    "extreme", "share of weights within 2 % of their maximum, GP, worst seed", critic="GP"
+                ).at_most(0.01),
+                Measure.largest(
+                    "clipped_start",
+                    "share within 2 % of ±c before any training, after one clipping, clip 0.01",
+                    critic="clip 0.01",
+                ).below(0.7, control=True, disputed=UNTRAINED),
             ),
             reported=(
-                _reported("extreme", "clip 0.1", "share, clip 0.1"),
-                _reported("clipped_start", "clip 0.1", "after one clipping of the untrained weights, clip 0.1"),
-                _reported("extreme", "clip 0.001", "share, clip 0.001"),
+                Measure.median("extreme", "share, clip 0.1", critic="clip 0.1"),
+                Measure.median(
+                    "clipped_start", "after one clipping of the untrained weights, clip 0.1", critic="clip 0.1"
+                ),
+                Measure.median("extreme", "share, clip 0.001", critic="clip 0.001"),
             ),
         ),
         Part(
             name="gradients vanish or explode with depth",
             criteria=(
-                _decades("clip 0.01", ">=", 6.0),
-                _decades("clip 0.001", ">=", 6.0),
-                _decades("clip 0.1", ">=", 1.0),
-                _decades("GP", "<=", 1.0),
+                Measure.smallest("decades", _decades("clip 0.01"), critic="clip 0.01").at_least(6.0),
+                Measure.smallest("decades", _decades("clip 0.001"), critic="clip 0.001").at_least(6.0),
+                Measure.smallest("decades", _decades("clip 0.1"), critic="clip 0.1").at_least(1.0),
+                Measure.largest("decades", _decades("GP"), critic="GP").at_most(1.0),
             ),
         ),
     ),

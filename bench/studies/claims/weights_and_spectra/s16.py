@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ....report.palette import BLUE, GREEN, PURPLE, SKY, VERMILION
-from ...engine.contract import Criterion, Measure, Part, Row, Setting, Size, Study
+from ...engine.contract import Measure, Part, Row, Setting, Size, Study
 from ...measures.lipschitz import clipping_bound, layer_norms, product, steepest
 from ...measures.weights import finite
 from ...plotting.style import dots, label, legend, panels, threshold
@@ -73,14 +73,12 @@ def plot(measurements: pd.DataFrame) -> Figure:
 
 
 def _slope(cell: str, study: str) -> Measure:
-    where = {"study": study, "cell": cell}
-    return Measure(measurement="slope", where=where, reduce="median", within="median", text=f"slope, {cell} ({study})")
+    return Measure.median("slope", f"slope, {cell} ({study})", within="median", study=study, cell=cell)
 
 
 def _tightness(kind: str) -> Measure:
-    where = {"kind": kind, "study": SHALLOW}
     text = f"slope/product, median, {kind} (without S3's 12 layers)"
-    return Measure(measurement="tightness", where=where, reduce="median", within="median", text=text)
+    return Measure.median("tightness", text, within="median", kind=kind, study=SHALLOW)
 
 
 NOTE = "the critics of S2, S3, S4, S9, S12 and S17 as they are at this scale"
@@ -95,18 +93,10 @@ STUDY = Study(
     parts=(
         Part(
             criteria=(
-                Criterion(
-                    measurement="tightness",
-                    text="measured slope over ∏‖W‖₂, max over all critics",
-                    op="<=",
-                    threshold=1 + 1e-6,
-                ),
-                Criterion(
-                    measurement="bound_share",
-                    text="measured slope over ∏ c·√(inputs·outputs), max over all clipped critics",
-                    op="<=",
-                    threshold=1 + 1e-6,
-                ),
+                Measure.largest("tightness", "measured slope over ∏‖W‖₂, max over all critics").at_most(1 + 1e-6),
+                Measure.largest(
+                    "bound_share", "measured slope over ∏ c·√(inputs·outputs), max over all clipped critics"
+                ).at_most(1 + 1e-6),
             ),
             reported=(
                 *(_tightness(kind) for kind, _ in KINDS.values()),

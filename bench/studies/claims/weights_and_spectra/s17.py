@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ....report.palette import BLUE, GREEN, GREY, VERMILION
-from ...engine.contract import Criterion, Part, Row, Scale, Setting, Size, Study, refutes
+from ...engine.contract import Measure, Part, Row, Scale, Setting, Size, Study, refutes
 from ...measures.lipschitz import layers, lost_layers
 from ...measures.weights import finite
 from ...plotting.style import dots, label, legend, panels
@@ -85,22 +85,12 @@ def _dots(axis: Axes, groups: list[tuple[str, pd.Series, str]]) -> None:
     legend(axis, loc="upper left")
 
 
-def _sigma(op: str, threshold: float, reduce: str) -> Criterion:
-    return Criterion(
-        measurement="sigma",
-        where={"kind": "linear"},
-        text=f"σ of normalised linear layers, {reduce} over critics, layers and seeds",
-        op=op,  # pyright: ignore[reportArgumentType]
-        threshold=threshold,
-        reduce=reduce,  # pyright: ignore[reportArgumentType]
-    )
-
-
 def _size(scale: Scale, note: str = "") -> Size:
     steps = {"sheet": SHEET_STEPS[scale], "toy": TOY_STEPS[scale], "image": IMAGE_STEPS[scale]}
     return Size(SEEDS[scale], {**steps, "later_toys": LATER_TOYS[scale]}, note)
 
 
+SIGMA = "σ of normalised linear layers"
 STUDY = Study(
     id="S17",
     claim="Spectral normalisation makes every layer, and so the critic, 1-Lipschitz.",
@@ -112,20 +102,20 @@ STUDY = Study(
     parts=(
         Part(
             name="linear layers",
-            criteria=(_sigma(">=", LOW, "min"), _sigma("<=", HIGH, "max")),
+            criteria=(
+                Measure.smallest("sigma", f"{SIGMA}, min over critics, layers and seeds", kind="linear").at_least(LOW),
+                Measure.largest("sigma", f"{SIGMA}, max over critics, layers and seeds", kind="linear").at_most(HIGH),
+            ),
             cause="One power iteration a step lags behind weights that Adam moves at 1e-3: with the weights held, 200 "
             "more iterations brought every layer that was tried to 1.000 (no record is kept of that).",
         ),
         refutes(
-            Criterion(
-                measurement="operator",
-                where={"kind": "convolution"},
-                text="operator norm of normalised convolutions, the largest layer of the least seed",
+            Measure.smallest(
+                "operator",
+                "operator norm of normalised convolutions, the largest layer of the least seed",
                 within="max",
-                reduce="min",
-                op=">",
-                threshold=HIGH,
-            ),
+                kind="convolution",
+            ).above(HIGH),
             name="convolutions",
             reading="What is normalised is the reshaped kernel; the convolution as a map has a larger norm. How "
             "steep the whole critic is, S16 measures (SN, S17).",
