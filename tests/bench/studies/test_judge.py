@@ -244,3 +244,27 @@ def test_quantities_that_a_scale_leaves_out_are_not_reported() -> None:
 def test_criterion_says_its_threshold_to_the_digit_that_matters() -> None:
     assert criterion_text(replace(BELOW, threshold=1 + 1e-6)).endswith("< 1.000001")
     assert criterion_text(BELOW).endswith("< 1")
+
+
+@pytest.mark.parametrize(
+    ("measure", "value"),
+    [
+        (Measure.median("error", "error"), 2.0),
+        (Measure.largest("error", "error"), 9.0),
+        (Measure.smallest("error", "error"), 1.0),
+        (Measure.largest("error", "error", kind="a"), 2.0),
+        (Measure.smallest("error", "error", within="max", kind=("b", "c")), 9.0),
+        (Measure.share("flag", "share"), 1 / 3),
+    ],
+)
+def test_measures_are_reduced_within_a_seed_and_over_seeds(measure: Measure, value: float) -> None:
+    rows = pd.DataFrame({"seed": [0, 1, 2, 2], "kind": ["a", "a", "c", "b"], "error": [1.0, 2.0, 9.0, 2.0]})
+    assert evaluate(measure, rows.assign(flag=[0, 1, 0, 0])).value == pytest.approx(value)
+
+
+@pytest.mark.parametrize(("method", "holds"), [("at_least", "=>"), ("at_most", "<="), ("above", ">"), ("below", "<")])
+def test_criteria_say_on_which_side_of_the_threshold_a_measure_must_lie(method: str, holds: str) -> None:
+    criterion = getattr(Measure.median("error", "error"), method)(2.0, control=True)
+    assert criterion.control
+    found = {sign: find(criterion, errors(*[value] * 3)).holds for sign, value in (("<", 1.0), ("=", 2.0), (">", 3.0))}
+    assert found == {sign: sign in holds for sign in found}
