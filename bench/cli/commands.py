@@ -2,13 +2,13 @@
 imported when it is called, so that no other one waits for torch.
 """
 
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from rich.console import Console
-
-from ..sweep.unchanged import Request
 
 Kind = Literal["objectives", "datasets", "models", "recipes", "suites", "studies", "extractors", "losses"]
 
@@ -58,17 +58,24 @@ def run(
         weights: file with Inception's weights, for suites that ask for the extractor inception.
         download: fetch what is missing: data sets, to where --data says, and Inception's weights where they are used.
     """
+    from ..config.suite import key_value, load_suite
+    from ..run.context import RunContext
+    from ..sweep.unchanged import nothing_to_do
+
     given = {"seeds": seeds, "accelerate": accelerate, "precision": precision}
     overrides = [*(set or []), *(f"{key}={value}" for key, value in given.items() if value is not None)]
-    request = Request(suite, [*overrides, f"data: {data}", f"weights: {weights}"])
-    if _settled(request, out or Path("results") / request.name):
+    loaded, folder = load_suite(suite, overrides)
+    context = RunContext(
+        out or Path("results") / loaded.name,
+        loggers=tuple(logger or ()),
+        checkpoint_seconds=checkpoint_seconds,
+        weights=weights and weights.absolute(),
+        data=data,
+        suite_folder=folder,
+    )
+    if _settled(loaded.name, nothing_to_do(loaded, context), context.folder):
         return 0
 
-    from ..config.suite import key_value, load_suite
-
-    loaded, folder = load_suite(suite, overrides)  # a mistake in it need not wait for torch
-
-    from ..run.context import RunContext
     from ..sweep.downloads import fetch
     from ..sweep.executors import Limits, Options, choose
     from ..sweep.runner import Runner, sweep
@@ -78,10 +85,8 @@ def run(
     parameters = dict(key_value(pair, "slurm_partition=gpu") for pair in slurm or [])
     options = Options(jobs, device, Limits(retries, time_limit), address, gpus_per_run, parameters)
     choice = choose(executor, options)
-    where, loggers = out or Path("results") / loaded.name, tuple(logger or ())
-    weights = weights and weights.absolute()
-    context = RunContext(where, choice.device, choice.threads, loggers, checkpoint_seconds, weights, data, folder)
-    return sweep(loaded, Runner(context, choice.executor, Console()), request)
+    context = replace(context, device=choice.device, threads=choice.threads)
+    return sweep(loaded, Runner(context, choice.executor, Console()))
 
 
 def report(folder: Path) -> int:
@@ -266,13 +271,12 @@ def list_(kind: Kind) -> int:
     return 0
 
 
-def _settled(request: Request, out: Path) -> bool:
-    """Whether there is nothing to do; then that has been said."""
-    ended = request.nothing_to_do(out)
+def _settled(name: str, ended: Counter[str] | None, out: Path) -> bool:
+    """Whether there is nothing to do, as `nothing_to_do` tells; then that has been said."""
     if ended is None:
         return False
     told = ", ".join(f"{count} {status}" for status, count in ended.items())
-    print(f"{request.name}: {ended.total()} runs, 0 to make, and nothing has changed since the last report: {told}.")
+    print(f"{name}: {ended.total()} runs, 0 to make, and nothing has changed since the last report: {told}.")
     print(f"Report: {out}/report.html; the tables once more: lipbench report {out}")
     return True
 

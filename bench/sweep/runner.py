@@ -1,6 +1,5 @@
 """A sweep: what is still to be made, made in parallel, told as it goes, and reported. One run is run/'s affair."""
 
-import hashlib
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -25,7 +24,7 @@ from .executors import Executor, LocalExecutor, RunFinished
 from .executors.worker import finished, forget_locks
 from .preflight import check_suite
 from .progress import Progress, TimeLeft, say
-from .unchanged import Request
+from .unchanged import remember
 
 
 @dataclass
@@ -69,15 +68,12 @@ class Runner:
     executor: Executor
     console: Console
 
-    def sweep(self, suite: Suite, specs: Sequence[RunSpec]) -> int:
+    def sweep(self, suite: Suite, specs: Sequence[RunSpec]) -> SweepCounts:
         """Makes the runs that are missing, and reports on all; the suite gives the name and the order of the tables.
 
         Args:
             suite: the specifications come from it, and were checked.
             specs: all runs that the folder is to have; others are set aside.
-
-        Returns:
-            The exit status: 1 if a run failed, else 0.
         """
         folder, store = self.context.folder, Store(self.context.folder)
         with telling_disk_trouble(folder), store.lock():
@@ -89,7 +85,7 @@ class Runner:
             self._make(pending)
             report(folder, console=self.console)
         say(f"{pending.counts}. Report: {folder}/report.html", self.console)
-        return pending.counts.status
+        return pending.counts
 
     def records(self, specs: Sequence[RunSpec]) -> list[RunRecord]:
         """The records of these runs, of which the missing are made first; no tables.
@@ -146,13 +142,12 @@ class Runner:
         return finished(self.context, event.spec.id) or record_failure(event.spec, self.context, event.outcome)
 
 
-def sweep(suite: Suite, runner: Runner, request: Request | None = None) -> int:
+def sweep(suite: Suite, runner: Runner) -> int:
     """Makes the runs of a suite that are not there yet, and reports on all of them.
 
     Args:
         suite: what to compare.
         runner: makes the runs.
-        request: what was asked for, if it is to be known again next time.
 
     Returns:
         The exit status: 1 if a run failed, else 0.
@@ -163,12 +158,11 @@ def sweep(suite: Suite, runner: Runner, request: Request | None = None) -> int:
     context = runner.context
     specs = expand(suite, context)
     check_suite(suite, specs, context, runner.console)
-    status = runner.sweep(suite, specs)
-    if request is not None and not status and all(known_again(spec, suite) for spec in specs):
-        targets = {s.objective_target.rpartition(":")[0] for s in specs if s.source}
-        paths = [(context.suite_folder / target).absolute() for target in targets]
-        request.remember(context.folder, {str(p): hashlib.sha256(p.read_bytes()).hexdigest() for p in paths})
-    return status
+    counts = runner.sweep(suite, specs)
+    if not counts.status and all(known_again(spec, suite) for spec in specs):
+        plugins = {context.suite_folder / s.objective_target.rpartition(":")[0] for s in specs if s.source}
+        remember(suite, context, counts.made + counts.kept, plugins)
+    return counts.status
 
 
 def records_of(
@@ -185,9 +179,9 @@ def records_of(
 
 
 def known_again(spec: RunSpec, suite: Suite) -> bool:
-    """Whether a request shows all that decides what the run computes.
+    """Whether `unchanged` sees all that decides what the run computes.
 
-    It does not show what else a package has in it, a user's own pictures, or whether a data set that another one stood
+    It does not see what else a package has in it, a user's own pictures, or whether a data set that another one stood
     in for has come since.
     """
     own = spec.objective_target in BUILTINS or spec.objective_target.rpartition(":")[0].endswith(".py")

@@ -71,7 +71,7 @@ def _search(suite: Suite, plans: Sequence[Plan], runner: Runner, budget: int) ->
     records = {r.id: r for r in _within(runner, "search").records(specs)}
     tuned = [_tuned(p, records, budget) for p in plans]
     best = [spec for p, found in zip(plans, tuned, strict=True) for spec in _fresh(p, found)]
-    status = _within(runner, "best").sweep(suite, best) if best else 0
+    status = _within(runner, "best").sweep(suite, best).status if best else 0
     report_tuning(runner.context.folder, tuned, runner.console)
     return 1 if status or any(record.status == "failed" for record in records.values()) else 0
 

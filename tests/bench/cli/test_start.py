@@ -40,3 +40,9 @@ def test_cli_answers_without_heavy_imports(tmp_path: Path, arguments: str, statu
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == status
     assert done.stderr.splitlines()[-1].strip() == "imported:"
+
+
+def test_cli_tells_that_there_is_nothing_to_do_without_heavy_imports() -> None:
+    code = f"import sys, lipbench.bench.sweep.unchanged; print([name for name in {HEAVY} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

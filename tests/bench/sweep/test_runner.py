@@ -1,7 +1,6 @@
 """Sweeps: what is made and what is kept, that nothing finished is lost or mixed, and what a failing run does."""
 
 import csv
-import hashlib
 import io
 import json
 import os
@@ -30,6 +29,7 @@ from lipbench.bench.run.context import RunContext
 from lipbench.bench.sweep import runner
 from lipbench.bench.sweep.executors.local import LocalExecutor, _cause
 from lipbench.bench.sweep.runner import Runner, known_again, records_of, sweep
+from lipbench.bench.sweep.unchanged import nothing_to_do
 from lipbench.models import GAN
 from lipbench.objectives import BadInput
 
@@ -342,11 +342,13 @@ def test_run_is_known_again_only_if_a_request_shows_all_that_decides_it(
 def test_sweep_is_remembered_with_the_files_of_its_plugins(
     make_suite: MakeSuite, write_plugin: WritePlugin, context: RunContext
 ) -> None:
-    path, asked = write_plugin(), Mock()
-    runner = Runner(context, LocalExecutor(), Console(file=io.StringIO()))
-    assert sweep(make_suite(objectives=["my.py:Mine"], steps=1), runner, asked) == 0
-    files = {str(path): hashlib.sha256(path.read_bytes()).hexdigest()}
-    asked.remember.assert_called_once_with(context.folder, files)
+    write_plugin()
+    suite = make_suite(objectives=["my.py:Mine"], steps=1)
+    assert nothing_to_do(suite, context) is None
+    assert sweep(suite, Runner(context, LocalExecutor(), Console(file=io.StringIO()))) == 0
+    assert nothing_to_do(suite, context) == {"completed": 1}
+    write_plugin("x = 1")
+    assert nothing_to_do(suite, context) is None
 
 
 @pytest.mark.usefixtures("quiet")

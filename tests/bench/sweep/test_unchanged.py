@@ -1,13 +1,11 @@
 """Sweeps asked for again: nothing is imported, read or written where nothing has changed, and any change is noticed."""
 
-import hashlib
 import os
 import shutil
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -15,8 +13,9 @@ import yaml
 from lipbench.bench.cli import main
 from lipbench.bench.config.suite import Suite
 from lipbench.bench.records.store import Store
+from lipbench.bench.run.context import RunContext
 from lipbench.bench.sweep import unchanged
-from lipbench.bench.sweep.unchanged import STAMP, Request
+from lipbench.bench.sweep.unchanged import STAMP, nothing_to_do, remember
 
 
 @pytest.fixture
@@ -26,7 +25,6 @@ def out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / "lipbench" / room).mkdir(parents=True)
     (tmp_path / "lipbench" / "bench" / "a.py").write_text("1")
     monkeypatch.setattr(unchanged, "ROOT", tmp_path / "lipbench")
-    (tmp_path / "small.yaml").write_text("name: little\nobjectives: minimax\n")
     (tmp_path / "my.py").write_text("1")
     folder = tmp_path / "out"
     Store(folder)
@@ -34,26 +32,21 @@ def out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (folder / "runs" / name).mkdir()
         (folder / "runs" / name / "result.json").write_text("{}")
     (folder / "runs.csv").write_text("run,status\na,completed\nb,diverged\n")
-    ask(tmp_path).remember(folder, {str(tmp_path / "my.py"): sha(tmp_path / "my.py")})
+    remember(suite(), RunContext(folder), {"completed": 1, "diverged": 1}, [tmp_path / "my.py"])
     return folder
 
 
-def sha(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def suite(**keys: Any) -> Suite:
+    return Suite.model_validate({"name": "little", "objectives": "minimax", "datasets": "8gaussians"} | keys)
 
 
-def ask(folder: Path, said: str = "steps=3") -> Request:
-    return Request(str(folder / "small.yaml"), [said])
-
-
-def test_request_knows_a_folder_where_nothing_has_changed(out: Path) -> None:
-    request = ask(out.parent)
-    assert request.name == "little"
-    assert request.nothing_to_do(out) == Counter(completed=1, diverged=1)
+def test_unchanged_knows_a_folder_where_nothing_has_changed(out: Path) -> None:
+    assert nothing_to_do(suite(), RunContext(out)) == Counter(completed=1, diverged=1)
+    (out / ".lock").touch()
+    assert nothing_to_do(suite(), RunContext(out, device="cuda:0", threads=2)) is not None
 
 
 CHANGES: dict[str, Callable[[Path], object]] = {
-    "the suite": lambda out: (out.parent / "small.yaml").write_text("name: little\nobjectives: wgan-gp\n"),
     "the code": lambda out: (out.parent / "lipbench" / "bench" / "a.py").write_text("2"),
     "new code": lambda out: (out.parent / "lipbench" / "models" / "b.py").write_text(""),
     "a plug-in": lambda out: (out.parent / "my.py").write_text("2"),
@@ -70,26 +63,15 @@ CHANGES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("what", CHANGES)
-def test_request_notices_every_change(out: Path, what: str) -> None:
+def test_unchanged_notices_every_change(out: Path, what: str) -> None:
     CHANGES[what](out)
-    assert ask(out.parent).nothing_to_do(out) is None
+    assert nothing_to_do(suite(), RunContext(out)) is None
 
 
-def test_request_notices_that_something_else_is_asked_for(out: Path) -> None:
-    assert ask(out.parent, "steps=4").nothing_to_do(out) is None
-
-
-@pytest.mark.parametrize("content", [None, "[", "- a", "objectives: x"])
-def test_request_leaves_complaints_about_a_suite_to_others(tmp_path: Path, content: str | None) -> None:
-    if content is not None:
-        (tmp_path / "small.yaml").write_text(content)
-    request = ask(tmp_path)
-    assert (request.name, request.nothing_to_do(tmp_path)) == ("small", None)
-
-
-def test_request_leaves_a_suite_that_cannot_be_read_to_others(tmp_path: Path) -> None:
-    (tmp_path / "small.yaml").mkdir()  # reading it is an OSError, as without the permission
-    assert ask(tmp_path).nothing_to_do(tmp_path) is None
+def test_unchanged_notices_that_something_else_is_asked_for(out: Path) -> None:
+    assert nothing_to_do(suite(objectives="wgan-gp"), RunContext(out)) is None
+    for context in (RunContext(out, data=out), RunContext(out, weights=out / "w"), RunContext(out, suite_folder=out)):
+        assert nothing_to_do(suite(), context) is None
 
 
 @pytest.fixture
@@ -127,14 +109,3 @@ def test_cli_says_that_there_is_nothing_to_do_until_something_is_touched(
     assert run_small().startswith(nothing)
     write_plugin("x = 1")
     assert "2 runs, 1 to make" in run_small()
-
-
-def test_unchanged_imports_nothing_heavy() -> None:
-    """Torch comes with the package's own errors; Lightning, pandas and the like must not."""
-    code = (
-        "import sys, lipbench.bench.cli, lipbench.bench.sweep.unchanged\n"
-        "heavy = 'pytorch_lightning', 'torchmetrics', 'torchvision', 'pandas', 'matplotlib'\n"
-        "print([name for name in heavy if name in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"
