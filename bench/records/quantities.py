@@ -43,9 +43,11 @@ def _quality(key: str, name: str, unit: str, meaning: str) -> Quantity:
 
 _QUALITY = (
     _quality("w1", "W1", "data units", "exact Wasserstein-1 distance to fresh real points"),
-    _quality("modes", "modes", "count", "modes that enough samples fall into"),
+    _quality("modes", "modes", "count", "modes that enough samples fall into: on points .2 % of them"),
     _quality("high_quality", "high quality", "share", "samples within 3σ of a mode"),
     _quality("mode_kl", "mode KL", "nats", "KL of the samples' shares of their nearest modes to even ones"),
+    _quality("modes_any", "modes, any sample", "count", "modes that any of 2,500 samples is within 3σ of (VEEGAN's)"),
+    _quality("mode_kl_high_quality", "mode KL within 3σ", "nats", "mode KL of the samples within 3σ alone (PacGAN's)"),
     _quality("fd", "FD", "", "Fréchet distance of features of samples to those of real images"),
     _quality("is", "IS", "", "Inception Score: classes both certain and varied"),
     _quality("kid", "KID", "", "kernel distance of features of samples to those of real images"),

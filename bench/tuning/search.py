@@ -22,7 +22,7 @@ from ..sweep.runner import Runner
 from .draws import configured, draw, shown
 from .ranges import Ranges, check_keys, ranges_of
 
-POINT_METRICS = ("w1", "modes", "high_quality", "mode_kl")
+POINT_METRICS = ("w1", "modes", "high_quality", "mode_kl", "modes_any", "mode_kl_high_quality")
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from lipbench.bench.data import Dataset, Mixture, load
 from lipbench.bench.metrics import points as points_module
-from lipbench.bench.metrics.points import PointMetrics, mode_coverage, w1_floor, wasserstein1
+from lipbench.bench.metrics.points import PointMetrics, any_coverage, mode_coverage, w1_floor, wasserstein1
 from lipbench.objectives import BadInput
 
 THREE = Mixture(torch.tensor([[0.0, 0.0], [10.0, 0.0], [0.0, 20.0]]), 0.5)
@@ -158,6 +158,26 @@ def test_mode_coverage_takes_samples_that_are_not_finite_as_of_low_quality() -> 
     assert result["mode_kl"] == pytest.approx(entropy([30, 39, 20], [1, 1, 1]), abs=1e-12)
 
 
+def test_any_coverage_counts_a_mode_from_one_high_quality_sample() -> None:
+    one = at_modes([2498, 1, 0], 2500)
+    assert any_coverage(one, THREE)["modes_any"] == 2
+    assert mode_coverage(one, THREE)["modes"] == 1  # lipbench's own rule wants five of 2,500
+    far = torch.tensor([[4.0, 1.0]] * 60 + [[1.0, 12.0]] * 40)  # nearest to two modes, none within 3σ
+    assert any_coverage(far, THREE)["modes_any"] == 0
+
+
+def test_any_coverage_kl_is_of_high_quality_samples_alone() -> None:
+    sharp = at_modes([600, 200, 100], 1000)  # the other 100 are nearest to the second mode, and far from it
+    assert any_coverage(sharp, THREE)["mode_kl_high_quality"] == pytest.approx(entropy([6, 2, 1], [1, 1, 1]), abs=1e-12)
+    assert mode_coverage(sharp, THREE)["mode_kl"] != pytest.approx(entropy([6, 2, 1], [1, 1, 1]), abs=1e-3)
+
+
+@pytest.mark.parametrize("samples", [torch.full((9, 2), torch.nan), torch.full((9, 2), 50.0)])
+def test_any_coverage_without_high_quality_samples_is_the_worst_and_finite(samples: Tensor) -> None:
+    worst = {"modes_any": 0, "mode_kl_high_quality": pytest.approx(log(3), abs=1e-12)}
+    assert any_coverage(samples, THREE) == worst
+
+
 KNOWN = [("8gaussians", 8), ("25gaussians", 25), ("ring5", 5), ("ring5-labelled", 5), ("ring5-random-labels", 25)]
 
 
@@ -201,7 +221,18 @@ def test_point_metrics_measure_the_first_n_against_fresh_reals() -> None:
     assert first["w1"] == pytest.approx(assignment_cost(fake[:80], data.held_out(80, rng)), abs=1e-9)
     assert second["w1"] == pytest.approx(assignment_cost(fake[:80], data.held_out(80, rng)), abs=1e-9)
     assert first["w1"] != second["w1"]
-    assert {k: v for k, v in first.items() if k != "w1"} == mode_coverage(fake[:300], data.mixture)
+    covered = mode_coverage(fake[:300], data.mixture) | any_coverage(fake[:300], data.mixture)
+    assert {k: v for k, v in first.items() if k != "w1"} == covered
+
+
+def test_point_metrics_count_modes_of_any_sample_on_the_first_2500() -> None:
+    data, rng = load("8gaussians"), torch.Generator().manual_seed(0)
+    assert data.mixture is not None
+    fake = data.mixture.centres[:1].repeat(3000, 1)
+    fake[2499], fake[2500] = data.mixture.centres[1], data.mixture.centres[2]
+    measure = PointMetrics(data, rng, n=50, n_modes=3000)
+    assert measure(fake)["modes_any"] == 2
+    assert measure.protocol["modes_any"] == {"n_fake": 2500, "radius_sigmas": 3.0, "covered_from_samples": 1}
 
 
 def test_point_metrics_repeat_with_their_generator_and_ignore_the_global_one() -> None:
@@ -250,7 +281,8 @@ def test_point_metrics_protocol_tells_sizes_and_rules_as_json() -> None:
     assert json.loads(json.dumps(protocol)) == protocol
     assert protocol["w1"] == {"distance": "exact, Euclidean", "n_real": 80, "n_fake": 80, "split": "stream"}
     assert protocol["modes"] == {"n_fake": 300, "radius_sigmas": 3.0, "covered_from_per_mille": 2}
-    assert protocol.keys() == {"w1", "modes", "high_quality", "mode_kl"}
+    assert protocol.keys() == {"w1", "modes", "high_quality", "mode_kl", "modes_any", "mode_kl_high_quality"}
+    assert protocol["modes_any"]["n_fake"] == protocol["mode_kl_high_quality"]["n_fake"] == 300  # no more are drawn
     assert metrics(load("8gaussians"), n=81, n_modes=300).protocol["w1"] != protocol["w1"]
 
 

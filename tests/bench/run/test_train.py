@@ -66,7 +66,8 @@ def test_run_history_has_a_row_per_evaluation_and_counts_steps_and_images(make_r
     assert history["step"].tolist() == [0, 2, 5, 7]
     assert history["critic_steps"].tolist() == [0, 4, 10, 14]
     assert history["images"].tolist() == [0, 64, 160, 224]
-    measured = {"w1", "modes", "high_quality", "mode_kl", "critic_estimate", "sample_spread", "sigma_max"}
+    measured = {"w1", "modes", "high_quality", "mode_kl", "modes_any", "mode_kl_high_quality"}
+    measured |= {"critic_estimate", "sample_spread", "sigma_max"}
     measured |= {f"slope_{place}_{what}" for place in ("real", "fake", "line") for what in ("mean", "sd", "max")}
     trained = {"critic_loss", "penalty", "generator_loss", "generator_grad_norm"}
     assert set(history.columns) == measured | trained | {"step", "critic_steps", "images", "seconds"}
@@ -78,7 +79,8 @@ def test_run_history_has_a_row_per_evaluation_and_counts_steps_and_images(make_r
 def test_run_metrics_floors_and_protocol_go_together(make_run: MakeRun) -> None:
     result = make_run().result
     assert result["floors"].keys() == {"w1"}
-    assert result["protocol"].keys() == {"w1", "modes", "high_quality", "mode_kl"}
+    coverage = {"modes", "high_quality", "mode_kl", "modes_any", "mode_kl_high_quality"}
+    assert result["protocol"].keys() == {"w1"} | coverage
     assert result["protocol"]["w1"]["n_real"] == 50
     assert result["metrics"].keys() >= result["protocol"].keys()
     assert result["layers"]["clip"] is None

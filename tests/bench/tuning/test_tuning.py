@@ -139,9 +139,7 @@ def test_bad_ranges_are_one_clear_line(
 def test_metric_that_does_not_fit_the_data_is_refused_before_any_run(
     make_suite: MakeSuite, context: RunContext
 ) -> None:
-    with pytest.raises(
-        BadInput, match=r"^on 8gaussians: unknown metric 'fd'; known: high_quality, mode_kl, modes, w1$"
-    ):
+    with pytest.raises(BadInput, match=r"^on 8gaussians: unknown metric 'fd'; known: high_quality, mode_kl,.* w1$"):
         plan(make_suite(), context, 2, "fd")
 
 
