@@ -6,12 +6,14 @@ Each check is one function in the modules here; it plays small games by `critic_
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from typing import Any
 
 from ..base import Objective
-from . import basics, constraint, direction, machine, penalty, repeatable
-from .report import Outcome, Report, Result, Status, failed, not_applicable, passed
-from .trial import IMAGES, POINTS, Make, Setting, one_thread
+from . import basics, constraint, direction, gradients, machine, norms, penalty, repeatable, samples
+from .report import Outcome, Report, Result, Status, failed, not_applicable, passed, said
+from .schedule import at_step, judged_steps
+from .trial import GREY, IMAGES, NUMBERS, POINTS, Make, Setting, one_thread
 
 __all__ = ["CHECKS", "Report", "Result", "Status", "assert_conforms", "check_objective"]
 
@@ -26,22 +28,25 @@ class Check:
     settings: tuple[Setting, ...] = (POINTS, IMAGES)
 
 
-BASIC = ("runs", "finite scalars")
+BASIC = ("runs", "shapes", "finite scalars")
 PLAYS = (*BASIC, "gradient reaches the generator")
 REPEATS = (*PLAYS, "randomness from batch.rng")
 APPROACHES = (*PLAYS, "critic separates", "samples stay apart")
 
 CHECKS = (
     Check("runs", basics.runs),
-    Check("finite scalars", basics.finite_scalars, ("runs",)),
+    Check("shapes", basics.shapes, ("runs",), (POINTS, IMAGES, NUMBERS, GREY)),
+    Check("finite scalars", basics.finite_scalars, ("runs", "shapes"), (POINTS, IMAGES, NUMBERS, GREY)),
     Check("gradient reaches the generator", direction.gradient_reaches_generator, BASIC),
+    Check("finite gradients", gradients.finite_gradients, PLAYS),
     Check("critic kept by the generator phase", direction.critic_kept_by_generator_phase, PLAYS),
     Check("inputs unchanged", basics.inputs_unchanged, PLAYS),
     Check("randomness from batch.rng", repeatable.randomness_from_the_stream, PLAYS),
     Check("state in buffers", repeatable.state_in_buffers, REPEATS),
     Check("samples stay apart", penalty.samples_stay_apart, (*REPEATS, "critic kept by the generator phase")),
     Check("batch norm refused", penalty.batch_norm_refused, REPEATS),
-    Check("norms per sample", penalty.norms_per_sample, (*REPEATS, "samples stay apart")),
+    Check("norms per sample", norms.norms_per_sample, (*REPEATS, "samples stay apart")),
+    Check("every sample counts", samples.every_sample_counts, (*REPEATS, "norms per sample")),
     Check("one draw a sample", penalty.one_draw_a_sample, REPEATS),
     Check("float64", machine.double_precision, REPEATS),
     Check("penalty differentiable", penalty.penalty_is_differentiable, (*REPEATS, "float64")),
@@ -77,12 +82,14 @@ def check_objective(
     title = f"{getattr(type(make()), 'name', 'objective without a name')} ({type(make()).__name__})"
     report, unmet = Report(title), set[str]()
     with repeatable.global_streams_kept(), one_thread():
+        steps = judged_steps(make, (POINTS, IMAGES))
         for check in CHECKS:
             missing = next((need for need in check.needs if need in unmet), None)
             if missing:
                 outcome = not_applicable(f"needs: {missing}")
             else:
-                outcome = _merged({setting.name: _run(check, make, setting) for setting in check.settings})
+                settings = [at_step(setting, step) for setting, step in product(check.settings, steps)]
+                outcome = _merged({setting.name: _run(check, make, setting) for setting in settings})
             if check.name == "runs" and outcome.status is Status.NOT_APPLICABLE:
                 outcome = failed(f"every critic of the kit is refused: {outcome.reason}")
             if missing or outcome.status is Status.FAIL:
@@ -106,7 +113,7 @@ def _run(check: Check, make: Make, setting: Setting) -> Outcome:
         refusal = make().skip_reason(setting.critic(), setting.shape)
         return not_applicable(refusal) if refusal else check.run(make, setting)
     except Exception as error:
-        return failed(f"raises {type(error).__name__}: {' '.join(str(error).split())[:160]}")
+        return failed(said(error, make))
 
 
 def _merged(outcomes: dict[str, Outcome]) -> Outcome:

@@ -1,11 +1,19 @@
 """Does the objective run at all, return finite scalars, leave its inputs alone and show a NaN?"""
 
-import torch
-from torch import Tensor
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
 
+import torch
+from torch import Tensor, nn
+
+from ..errors import BadInput
 from ..game import frozen
-from .report import Outcome, Status, failed, passed
+from .report import Outcome, Status, failed, passed, said
 from .trial import Game, Make, Scalars, Setting
+
+SIZES = (1, 7, 32)  # of batches
 
 
 def _forward(game: Game, n: int) -> Scalars:
@@ -44,18 +52,60 @@ def _in_no_optimizer(game: Game) -> str | None:
     return next((name for name, p in own if p.requires_grad and id(p) not in known), None)
 
 
-def finite_scalars(make: Make, setting: Setting) -> Outcome:
-    """Shape () and finite: for two batch sizes, and with logits around ±100 where nothing bounds them."""
-    for n, scale in ((7, 1.0), (32, 1.0), (32, _scale_for_large_logits(setting))):
-        for name, value in _forward(Game(make, setting, scale=scale), n).items():
+def shapes(make: Make, setting: Setting) -> Outcome:
+    """The critic sees samples [n, …] and gives logits [n], and what is minimised has shape ()."""
+    for n in SIZES[1:]:
+        game = Game(make, setting)
+        with _watched(game.critic) as passes:
+            values = _forward(game, n)
+        for seen, logits in passes:
+            if seen[1:] != setting.shape:
+                wanted = ", ".join(map(str, ("n", *setting.shape)))
+                return failed(f"the critic is given samples of shape {seen}, not ({wanted})")
+            if logits != seen[:1]:
+                return failed(f"the critic returns logits of shape {logits} for {seen[0]} samples")
+        for name, value in values.items():
             if value.shape != ():
                 return failed(f"{name} has shape {tuple(value.shape)}, not (), for {n} samples")
+    return passed()
+
+
+@contextmanager
+def _watched(critic: nn.Module) -> Iterator[list[tuple[tuple[int, ...], tuple[int, ...]]]]:
+    """A list that receives the shapes of what enters the critic and of what leaves it, at each forward pass."""
+    passes: list[tuple[tuple[int, ...], tuple[int, ...]]] = []
+
+    def watch(critic: nn.Module, args: tuple[Any, ...], logits: Tensor) -> None:
+        passes.append((tuple(args[0].shape), tuple(logits.shape)))
+
+    handle = critic.register_forward_hook(watch)
+    try:
+        yield passes
+    finally:
+        handle.remove()
+
+
+def finite_scalars(make: Make, setting: Setting) -> Outcome:
+    """Finite: for several batch sizes, and with logits around ±100 where nothing bounds them.
+
+    A batch of one may be refused by BadInput; it is not tried on samples of one number, which have no spread at all.
+    """
+    sizes = SIZES[1:] if setting.centre.numel() == 1 else SIZES
+    for n, scale in (*((n, 1.0) for n in sizes), (32, scale_for_large_logits(setting))):
+        try:
+            values = _forward(Game(make, setting, scale=scale), n)
+        except BadInput:
+            if n > 1:
+                raise
+            continue
+        for name, value in values.items():
             if not torch.isfinite(value):
                 return failed(f"{name} is {value.item()} for {n} samples and a critic scaled by {scale:.1f}")
     return passed()
 
 
-def _scale_for_large_logits(setting: Setting, size: float = 100.0) -> float:
+@cache
+def scale_for_large_logits(setting: Setting, size: float = 100.0) -> float:
     """The factor on all parameters that makes the plain critic's largest logit that large, by bisection."""
     low, high = 1.0, 100.0
     for _ in range(20):
@@ -70,7 +120,12 @@ def _scale_for_large_logits(setting: Setting, size: float = 100.0) -> float:
 
 def inputs_unchanged(make: Make, setting: Setting) -> Outcome:
     """Samples and latents are the same after a step."""
-    game = Game(make, setting)
+    game, made = Game(make, setting), list[tuple[Tensor, Tensor]]()
+
+    def keep(generator: nn.Module, args: tuple[Any, ...], fake: Tensor) -> None:
+        made.append((fake, fake.detach().clone()))
+
+    game.generator.register_forward_hook(keep)
     for phase in ("critic", "generator"):
         batch, latent = game.batch(), game.latent()
         given = {"real": batch.real, "fake": batch.fake, "latent": latent}
@@ -82,6 +137,9 @@ def inputs_unchanged(make: Make, setting: Setting) -> Outcome:
         for name, value in before.items():
             if not torch.equal(value, given[name]):
                 return failed(f"the {phase} phase changes batch.{name} in place")
+    fake, fake_before = made[-1]
+    if not torch.equal(fake, fake_before):
+        return failed("the generator phase changes batch.fake in place")
     return passed()
 
 
@@ -91,8 +149,7 @@ def nan_stays_visible(make: Make, setting: Setting) -> Outcome:
         found = _nan_samples(make, setting)
         return _nan_critic(make, setting) if found.status is Status.PASS else found
     except Exception as error:  # whatever: with numbers it does not
-        said = " ".join(str(error).split())[:120]
-        return failed(f"NaN raises {type(error).__name__}, so that a run would fail, not diverge: {said}")
+        return failed(f"NaN {said(error, make)}; a run would fail, not diverge")
 
 
 def _nan_samples(make: Make, setting: Setting) -> Outcome:

@@ -1,29 +1,17 @@
-"""Is the penalty one of slopes per sample, with a draw per sample, and does its gradient reach the critic?"""
+"""Does the penalty keep samples apart, with a draw for each, and does its gradient reach the critic?"""
 
 import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 from torch.nn.utils import parametrize
 
+from .norms import NO_PENALTY
 from .report import Outcome, failed, not_applicable, passed
 from .trial import Game, Make, Setting
 
-NO_PENALTY = "there is no penalty"
 REFUSE = "leave penalty_allows_batch_norm False, and let a skip_reason of your own ask super() too"
 SCALES = (1.0, 2.0, 4.0)  # of the critic: a one-sided penalty is zero until slopes are large enough
-SLOPES = (0.5, 8.0, 1000.0)  # of cones; the last lies beyond the targets that are in use
 STEP = 1e-6  # of differences, in the critic's size: a penalty jumps where a sample crosses a kink of an activation
-
-
-class Cone(nn.Module):
-    """f(x) = a‖x‖: of slope a everywhere, in every direction."""
-
-    def __init__(self, slope: float) -> None:
-        super().__init__()
-        self.slope = nn.Parameter(torch.tensor(slope))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.slope * x.flatten(1).norm(dim=1)
 
 
 def samples_stay_apart(make: Make, setting: Setting) -> Outcome:
@@ -78,57 +66,6 @@ def _penalty(make: Make, setting: Setting, scale: float, seed: int) -> float:
     game = Game(make, setting, scale=scale)
     game.data.manual_seed(seed)
     return game.still_step()["penalty"].item()
-
-
-def norms_per_sample(make: Make, setting: Setting) -> Outcome:
-    """On a critic of one slope everywhere the penalty depends on that slope alone, and is not less for the steepest."""
-    if not Game(make, setting).penalised():
-        return not_applicable(NO_PENALTY)
-    refusal = make().skip_reason(Cone(1.0), setting.shape)
-    if refusal:
-        return not_applicable(f"a critic of one slope everywhere is refused: {refusal}")
-    try:
-        _on_cone(make, setting, 1.0, setting.centre[None], 0)
-    except Exception as error:  # whatever: it passed with an ordinary critic
-        said = f"{type(error).__name__}: {error}"
-        return not_applicable(f"a critic of one slope everywhere, which has no layers, is too much for it ({said})")
-    paid = []
-    for slope in SLOPES:
-        same = setting.centre.expand(32, *setting.shape)
-        paid.append(_on_cone(make, setting, slope, same, 0))
-        if not _close(paid[-1], _on_cone(make, setting, slope, same, 1)):
-            return not_applicable("the penalty of equal samples depends on the draw, so batches cannot be compared")
-        differs = _differs_between_batches(make, setting, slope, paid[-1])
-        if differs:
-            return failed(f"slope {slope:g} everywhere, yet {paid[-1]:.4g} for 32 equal samples and {differs}")
-    if paid[-1] < paid[0] and not _close(paid[-1], paid[0]):
-        fall = f"from {paid[0]:.4g} at slope {SLOPES[0]:g} to {paid[-1]:.4g} at slope {SLOPES[-1]:g}"
-        return failed(f"the penalty falls {fall}: is its sign wrong?")
-    return passed() if any(paid) else not_applicable(f"the penalty is zero for slopes up to {SLOPES[-1]:g}")
-
-
-def _differs_between_batches(make: Make, setting: Setting, slope: float, expected: float) -> str | None:
-    """A penalty that is not the expected one, that of 32 equal samples, and where; None if there is none."""
-    point = setting.centre[None]
-    for x, where in (
-        (point.expand(2, *setting.shape), "2 equal samples"),
-        (point.expand(7, *setting.shape), "7"),
-        (torch.cat([point, -point] * 16), "32 of two opposite gradients"),
-    ):
-        value = _on_cone(make, setting, slope, x, 0)
-        if not _close(expected, value):
-            return f"{value:.4g} for {where}"
-    return None
-
-
-def _on_cone(make: Make, setting: Setting, slope: float, x: Tensor, seed: int) -> float:
-    game = Game(make, setting, Cone(slope))
-    game.rng.manual_seed(seed)
-    return game.still_step(game.constant_batch(x.clone(), x.clone()))["penalty"].item()
-
-
-def _close(a: float, b: float) -> bool:
-    return abs(a - b) <= 1e-3 * max(abs(a), abs(b)) + 1e-6
 
 
 def one_draw_a_sample(make: Make, setting: Setting) -> Outcome:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ..capture_guard import CaptureGuard
@@ -39,7 +39,7 @@ def _global_states() -> dict[str, bytes]:
 
 
 def randomness_from_the_stream(make: Make, setting: Setting) -> Outcome:
-    """No generator but that of the batch is held or moves during a step, and equal streams give equal scalars."""
+    """No generator but that of the batch is held or moves in a step, and equal streams alone give equal scalars."""
     if own := _generators_of_its_own(Game(make, setting)):
         return failed(f"has a generator of its own, {' and '.join(own)}: draw from batch.rng instead")
     first = second = {}
@@ -53,8 +53,16 @@ def randomness_from_the_stream(make: Make, setting: Setting) -> Outcome:
         moved = [name for name, state in _global_states().items() if state != before[name]]
         if moved:
             return failed(f"draws from {' and '.join(moved)} instead of batch.rng")
-    different = _different(first, second)
-    return failed(f"two runs with equal batch.rng differ in {different}") if different else passed()
+    if different := _different(first, second):
+        return failed(f"two runs with equal batch.rng differ in {different}")
+    ends = [_stream_after_a_round(Game(make, setting), seed) for seed in (0, 1)]
+    return failed("seeds batch.rng anew: only draw from it") if torch.equal(*ends) else passed()
+
+
+def _stream_after_a_round(game: Game, seed: int) -> Tensor:
+    game.rng.manual_seed(seed)
+    game.play(1)
+    return game.rng.get_state()
 
 
 def _generators_of_its_own(game: Game) -> list[str]:

@@ -1,7 +1,12 @@
 """What the conformance kit says: an outcome a check, and the report that prints them. No checks here."""
 
+import sys
+import traceback
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
+
+from ..base import Objective
 
 
 class Status(Enum):
@@ -33,6 +38,18 @@ def failed(reason: str) -> Outcome:
 def not_applicable(reason: str) -> Outcome:
     """The promise is not made, or cannot be judged here."""
     return Outcome(Status.NOT_APPLICABLE, reason)
+
+
+def said(error: Exception, make: Callable[[], Objective]) -> str:
+    """What was raised, in one line, and where in the objective's own file (or in that of a class it extends)."""
+    place, frames = "", traceback.extract_tb(error.__traceback__)
+    for cls in type(make()).__mro__:
+        source = getattr(sys.modules.get(cls.__module__), "__file__", None)
+        lines = [frame.lineno for frame in frames if frame.filename == source]
+        if lines and not issubclass(Objective, cls):
+            place = f" ({source}:{lines[-1]})"
+            break
+    return f"raises {type(error).__name__}: {' '.join(str(error).split())[:160]}{place}"
 
 
 @dataclass(frozen=True)

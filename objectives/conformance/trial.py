@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -28,27 +29,32 @@ class Critic(nn.Module):
         return self.layers(x).squeeze(1)
 
 
-def linear_critic(norm: str) -> Critic:
-    """[B, 8] → [B]; `norm` is none, layer or batch, after the first layer."""
+def linear_critic(norm: str, inputs: int = 8) -> Critic:
+    """[B, inputs] → [B]; `norm` is none, layer or batch, after the first layer."""
     between = {"none": [], "layer": [nn.LayerNorm(32)], "batch": [nn.BatchNorm1d(32)]}[norm]
-    hidden = nn.Linear(8, 32), *between, nn.LeakyReLU(0.2), nn.Linear(32, 32), nn.LeakyReLU(0.2)
+    hidden = nn.Linear(inputs, 32), *between, nn.LeakyReLU(0.2), nn.Linear(32, 32), nn.LeakyReLU(0.2)
     return Critic(*hidden, nn.Linear(32, 1))
 
 
-def convolutional_critic(norm: str) -> Critic:
-    """[B, 3, 8, 8] → [B]; `norm` is none, layer or batch, after the first layer."""
+def convolutional_critic(norm: str, colours: int = 3, width: int = 8) -> Critic:
+    """[B, colours, 8, width] → [B]; `norm` is none, layer or batch, after the first layer."""
     between = {"none": [], "layer": [nn.GroupNorm(1, 8)], "batch": [nn.BatchNorm2d(8)]}[norm]
-    hidden = nn.Conv2d(3, 8, 4, 2, 1), *between, nn.LeakyReLU(0.2), nn.Conv2d(8, 16, 3, 1, 1), nn.LeakyReLU(0.2)
-    return Critic(*hidden, nn.Flatten(), nn.Linear(256, 1))
+    hidden = nn.Conv2d(colours, 8, 4, 2, 1), *between, nn.LeakyReLU(0.2), nn.Conv2d(8, 16, 3, 1, 1), nn.LeakyReLU(0.2)
+    return Critic(*hidden, nn.Flatten(), nn.Linear(32 * width, 1))
 
 
 @dataclass(frozen=True)
 class Setting:
-    """A kind of data: N(±centre, ¼² I), and how to build a critic for it, given the kind of its norm."""
+    """A kind of data: N(±centre, ¼² I), how to build a critic for it, given the kind of its norm, and where a game is.
+
+    Attributes:
+        step: generator updates before the game begins, for schedules by `batch.step`.
+    """
 
     name: str
     centre: Tensor
     build: Callable[[str], nn.Module]
+    step: int = 0
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -61,14 +67,17 @@ class Setting:
             return self.build(norm)
 
 
-def _pattern() -> Tensor:
+def _pattern(*shape: int) -> Tensor:
     rng = torch.Generator().manual_seed(0)
-    return 0.5 * torch.randint(0, 2, (3, 8, 8), generator=rng).float() - 0.2
+    return 0.5 * torch.randint(0, 2, shape, generator=rng).float() - 0.2
 
 
 # In few dimensions a penalty may hold an untrained critic in the wrong direction for a while.
 POINTS = Setting("points", torch.linspace(0.6, 0.2, 8), linear_critic)
-IMAGES = Setting("images", _pattern(), convolutional_critic)
+IMAGES = Setting("images", _pattern(3, 8, 8), convolutional_critic)
+# Shapes in which a dimension is mistaken for another, or lost.
+NUMBERS = Setting("numbers", torch.tensor([0.6]), partial(linear_critic, inputs=1))
+GREY = Setting("grey images", _pattern(1, 8, 16), partial(convolutional_critic, colours=1, width=16))
 
 
 @contextmanager
@@ -131,7 +140,7 @@ class Game:
         self.generator = generator.to(**self.placed)
         self.data = torch.Generator().manual_seed(1)
         self.rng = torch.Generator("cuda" if device == "cuda" else "cpu").manual_seed(2)
-        self.updates: Any = 0  # or a tensor
+        self.updates: Any = setting.step  # or a tensor
         self.critic_optimizer, self.generator_optimizer = self.adam(1e-2, self.critic), self.adam(3e-2, self.generator)
 
     def _make_generator(self) -> nn.Module:

@@ -29,6 +29,7 @@ from lipbench.objectives.conformance import (
     assert_conforms,
     check_objective,
     machine,
+    norms,
     penalty,
     trial,
 )
@@ -200,7 +201,7 @@ def test_conformance_passes_a_penalty_with_a_target_beyond_most_slopes() -> None
     def make() -> Objective:
         return GradientPenalty(target=20.0)
 
-    assert penalty.norms_per_sample(make, trial.POINTS).status is Status.PASS
+    assert norms.norms_per_sample(make, trial.POINTS).status is Status.PASS
 
 
 class SpectralR1(R1):
@@ -277,7 +278,7 @@ def test_conformance_does_not_blame_a_penalty_for_a_critic_without_layers() -> N
             weights = [p for p in critic.parameters() if p.dim() > 1]
             return super().penalty(critic, batch) + 0.1 * weights[-1].square().sum()
 
-    found = penalty.norms_per_sample(OnTheHead, trial.POINTS)
+    found = norms.norms_per_sample(OnTheHead, trial.POINTS)
     assert found.status is Status.NOT_APPLICABLE
     assert "has no layers, is too much for it (IndexError" in found.reason
 
