@@ -58,12 +58,14 @@ def _built(make: Make, setting: Setting, critic: nn.Module | None = None, scale:
 
 def _samples(make: Make, setting: Setting) -> Iterator[tuple[str, Game, Batch]]:
     """Batches in which samples are equal, with a generator that has collapsed to the fake ones."""
-    centre = setting.centre.expand(16, *setting.shape)
-    for where in ("for equal real and fake samples", "where all fakes are equal", "where all samples are equal"):
+    drawn, one = Game(make, setting).batch().real, setting.centre.expand(16, *setting.shape)
+    for where, real, fake in (
+        ("for equal real and fake samples", drawn, drawn),
+        ("where all fakes are equal", drawn, one),
+        ("where all samples are equal", one, one),
+    ):
         game = Game(make, setting)
-        batch = game.batch()
-        real, fake = centre if "all samples" in where else batch.real, batch.real if "real" in where else centre
-        if "equal real" not in where:
+        if fake is one:
             _collapse_(game, setting.centre)
         yield where, game, game.constant_batch(real.clone(), fake.clone())
     if setting.centre.numel() > 1:  # one number has no spread at all
