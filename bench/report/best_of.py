@@ -12,43 +12,44 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from .canvas import RC, Panel, canvas, plain_axes
-from .curves import Style
+from .curves import Style, spans_decades
 from .statistics import expected_best, median_best
 from .trials import Tuned
 
 
-def best_of_png(found: Sequence[Tuned], looks: Mapping[str, Style]) -> bytes:
+def best_of_png(tuned: Sequence[Tuned], looks: Mapping[str, Style]) -> bytes:
     """`best_of_figure` as PNG."""
     with matplotlib.rc_context(RC):
         buffer = io.BytesIO()
-        best_of_figure(found, looks).savefig(buffer, format="png")
+        best_of_figure(tuned, looks).savefig(buffer, format="png")
         return buffer.getvalue()
 
 
-def best_of_figure(found: Sequence[Tuned], looks: Mapping[str, Style]) -> Figure:
+def best_of_figure(tuned: Sequence[Tuned], looks: Mapping[str, Style]) -> Figure:
     """Left: every configuration's value. Right: the expected best of k of them, against k (dashed: the median)."""
-    found = [one for one in found if one.values]
-    entries = [
-        Line2D([], [], color=looks[t.objective].colour, marker="o", markersize=4, label=t.objective) for t in found
-    ]
-    metric = found[0].metric if found else None
-    title = f"{' · '.join(found[0].key)}: {metric.title}" if found and metric else "nothing to draw"
-    figure, (left, right) = canvas(2, 2, Panel(), title, entries)
-    finite = [v for one in found for v in one.values if math.isfinite(v)]
-    log = bool(finite) and min(finite) > 0 and max(finite) > 10 * min(finite)
-    top = max(finite, default=1.0)
-    for i, one in enumerate(found):
-        _dots(left, i, one, looks[one.objective], top)
+    tuned = [one for one in tuned if one.values]
+    if not tuned:
+        return canvas(2, 2, Panel(), "nothing to draw")[0]
+    metric = tuned[0].metric
+    figure, (left, right) = canvas(2, 2, Panel(), f"{' · '.join(tuned[0].key)}: {metric.title}", _legend(tuned, looks))
+    finite = [value for one in tuned for value in one.values if math.isfinite(value)]
+    for i, one in enumerate(tuned):
+        _dots(left, i, one, looks[one.objective], max(finite, default=1.0))
         _curves(right, one, looks[one.objective])
     left.set_title("each configuration (×: lost, counts as worst)")
-    left.set_ylabel((metric.unit or metric.name) if metric else "")
+    left.set_ylabel(metric.unit or metric.name)
     right.set_title("expected best of k (dashed: median)")
     right.set_xlabel("k, configurations tried")
     for axes in (left, right):
-        plain_axes(axes, log)
+        plain_axes(axes, spans_decades(finite))
     right.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=True))
     left.set_xticks([])
     return figure
+
+
+def _legend(tuned: Sequence[Tuned], looks: Mapping[str, Style]) -> list[Line2D]:
+    marks = {"marker": "o", "markersize": 4}
+    return [Line2D([], [], color=looks[one.objective].colour, label=one.objective, **marks) for one in tuned]
 
 
 def _dots(axes: Axes, place: int, one: Tuned, look: Style, top: float) -> None:

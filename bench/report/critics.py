@@ -15,7 +15,7 @@ from ..records.quantities import KNOWN
 from ..records.reader import RunRecord
 from .blocks import Block, Group
 from .canvas import GRID, Panel, canvas, plain_axes
-from .curves import Style
+from .curves import Style, spans_decades
 
 _MARKER = 6  # points
 _APART = 0.088  # inches between two objectives at one rank, so that their markers do not cover each other
@@ -45,20 +45,21 @@ def singular_values_figure(block: Block, styles: Mapping[str, Style]) -> Figure 
     A layer stands at its rank in its own critic, for an objective that wraps a layer renames it. Within a rank each
     objective has its own place, so that equal values do not cover each other.
     """
-    measured = {c.objective: [r for r in c.measured if _layers(r, "singular_values")] for c in block.groups}
-    found = {objective: [_largest(run) for run in runs] for objective, runs in measured.items() if runs}
-    if not found:
+    layers = {group.objective: _spectra(group) for group in block.groups}
+    layers = {objective: runs for objective, runs in layers.items() if runs}
+    if not layers:
         return None
-    labels = _rank_labels([tuple(_layers(run, "singular_values")) for runs in measured.values() for run in runs])
-    entries = [_entry(objective, styles[objective]) for objective in found]
-    entries.append(Line2D([], [], color="#777777", marker=".", linestyle="", label="one seed (large: median)"))
-    room = max(0.9, _APART * (len(found) + 2))
+    runs = [run for runs in layers.values() for run in runs]
+    labels = _rank_labels([tuple(run) for run in runs])
+    room = max(0.9, _APART * (len(layers) + 2))
     panel = Panel(width=max(5.0, room * len(labels)), height=2.6, left=0.82, bottom=0.9 if _long(labels) else 0.5)
+    entries = [_entry(objective, styles[objective]) for objective in layers]
+    entries.append(Line2D([], [], color="#777777", marker=".", linestyle="", label="one seed (large: median)"))
     figure, (ax,) = canvas(1, 1, panel, f"{block.title}: critic layers at the end", entries)
-    for i, (objective, runs) in enumerate(found.items()):
-        _singular_values(ax, runs, (i - (len(found) - 1) / 2) / (len(found) + 2), styles[objective])
-    values = [value for runs in found.values() for run in runs for value in run if math.isfinite(value)]
-    plain_axes(ax, log=bool(values) and min(values) > 0 and max(values) > 10 * min(values))
+    for i, (objective, own) in enumerate(layers.items()):
+        shift = (i - (len(layers) - 1) / 2) / (len(layers) + 2)
+        _singular_values(ax, [list(run.values()) for run in own], shift, styles[objective])
+    plain_axes(ax, spans_decades([value for run in runs for value in run.values() if math.isfinite(value)]))
     ax.axhline(1.0, color="#999999", linewidth=0.8)
     _label_ranks(ax, labels)
     ax.set_ylabel(f"largest singular value\n({KNOWN['sigma_max'].meaning})")
@@ -95,10 +96,15 @@ def _first(group: Group, key: str) -> RunRecord | None:
     return next((run for run in group.measured if _layers(run, key)), None)
 
 
-def _largest(run: RunRecord) -> list[float]:
-    """A value per layer; a layer's record is its largest singular value, or its whole spectrum."""
-    values = [np.atleast_1d(np.array(v, dtype=float)) for v in _layers(run, "singular_values").values()]
-    return [float(v.max()) if v.size else math.nan for v in values]
+def _spectra(group: Group) -> list[dict[str, float]]:
+    """Layer → its largest singular value, for each run that has them; a record holds that value or a whole spectrum."""
+    records = [_layers(run, "singular_values") for run in group.measured]
+    return [{name: _largest(values) for name, values in record.items()} for record in records if record]
+
+
+def _largest(values: Any) -> float:
+    spectrum = np.atleast_1d(np.array(values, dtype=float))
+    return float(spectrum.max()) if spectrum.size else math.nan
 
 
 def _histograms(ax: Axes, layers: dict[str, Any], colour: str) -> None:

@@ -85,10 +85,17 @@ def log_scale(found: Sequence[Curve], metric: Quantity, floor: float | None = No
 
     Never for what is better the higher it is: there, the large values matter.
     """
-    values = np.concatenate([line.y for curve in found for line in curve.lines] or [np.array([])])
-    if not values.size or values.min() <= 0 or (floor is not None and floor <= 0) or metric.better == "higher":
+    if metric.better == "higher" or (floor is not None and floor <= 0):
         return False
-    return metric.key == "generator_grad_norm" or bool(values.max() > LOG_RATIO * values.min())
+    values = np.concatenate([line.y for curve in found for line in curve.lines] or [np.array([])])
+    if metric.key == "generator_grad_norm":
+        return bool(values.size and values.min() > 0)
+    return spans_decades(values)
+
+
+def spans_decades(values: Sequence[float] | np.ndarray) -> bool:
+    """Whether a linear axis would hide the small ones of the values: all are positive, and they differ much."""
+    return len(values) > 0 and bool(min(values) > 0 and max(values) > LOG_RATIO * min(values))
 
 
 def sample_runs(block: Block) -> dict[str, RunRecord | None]:

@@ -91,7 +91,12 @@ def _legend(
     entries.append(Line2D([], [], color="#777777", linewidth=0.7, label="one seed (bold: median)"))
     if any(metric.key in block.floors for metric, _, _ in drawn):
         entries.append(Line2D([], [], label="real data's own value", **FLOOR_STYLE))
-    crossed = {line.recovered for _, _, found in drawn for curve in found for line in curve.lines if line.cross}
+    return entries + _cross_entries([curve for _, _, curves in drawn for curve in curves])
+
+
+def _cross_entries(curves: Sequence[Curve]) -> list[Line2D]:
+    crossed = {line.recovered for curve in curves for line in curve.lines if line.cross}
+    entries = []
     if False in crossed:
         entries.append(Line2D([], [], color="#777777", label="diverged here", **DIVERGED))
     if True in crossed:

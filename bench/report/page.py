@@ -3,7 +3,6 @@
 Everything that comes from a record is escaped by the template; only svg.py's markup is taken as it is.
 """
 
-import base64
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -25,7 +24,7 @@ from .notes import notes
 from .palette import CYCLE
 from .plots import slugs
 from .svg import chart, colour_class, sparkline
-from .thumbnails import Strip, strips, thumbnail
+from .thumbnails import Strip, data_uri, strips, thumbnail
 
 _STABILITY = (
     "generator_grad_norm",
@@ -154,30 +153,37 @@ def _value(block: Block, group: Group, metric: Quantity) -> Value:
 
 def _section(block: Block, slug: str, styles: Mapping[str, Style], pngs: Mapping[str, bytes]) -> Section:
     axes = axes_of([run for group in block.groups for run in group.measured], list(AXES))
-    measured = {q.key: q for q in block.quantities}
-    shown = [measured[key] for key in _STABILITY if key in measured]
-    shown += [q for q in block.quantities if not q.quality and q.key not in KNOWN]
-    real, found = strips(block, styles)
-    pictures = [
-        (title, pngs[f"{slug}-{kind}.png"]) for kind, title in _EMBEDDED.items() if f"{slug}-{kind}.png" in pngs
-    ]
+    real, own_strips = strips(block, styles)
     return Section(
         block=block,
         anchor=f"block-{slug}",
         verdict=findings.block_verdict(block),
         axes={axis: AXES[axis] for axis in axes},
         quality=[_charts(block, metric, axes, styles) for metric in block.quality],
-        stability=[_charts(block, metric, ["step"], styles) for metric in shown],
+        stability=[_charts(block, metric, ["step"], styles) for metric in _stability_metrics(block)],
         survival=chart(findings.survival_curves(block), styles, AXES["step"], "share not diverged", stairs=True),
         real=real,
-        strips=found,
-        frames=sorted({step for strip in found for step in strip.steps}),
-        pictures=[(title, f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}") for title, png in pictures],
+        strips=own_strips,
+        frames=sorted({step for strip in own_strips for step in strip.steps}),
+        pictures=_pictures(slug, pngs),
         comparisons=findings.comparisons(block),
         reliability=findings.reliability(block),
         noise=noise(block),
         sizes=_sizes(block, styles),
     )
+
+
+def _stability_metrics(block: Block) -> list[Quantity]:
+    """The usual ones, then what lipbench does not know."""
+    measured = {metric.key: metric for metric in block.quantities}
+    usual = [measured[key] for key in _STABILITY if key in measured]
+    return usual + [metric for metric in block.quantities if not metric.quality and metric.key not in KNOWN]
+
+
+def _pictures(slug: str, pngs: Mapping[str, bytes]) -> list[tuple[str, str]]:
+    """(title, data URI) of the plots that the page shows as they are."""
+    named = {title: pngs.get(f"{slug}-{kind}.png") for kind, title in _EMBEDDED.items()}
+    return [(title, data_uri("image/png", png)) for title, png in named.items() if png is not None]
 
 
 def _sizes(block: Block, styles: Mapping[str, Style]) -> Markup:

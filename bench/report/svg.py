@@ -3,7 +3,6 @@
 Strings in, strings out; every text is escaped here because the page takes the result as markup.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -39,7 +38,7 @@ class Scale:
 
 
 def chart(
-    found: Sequence[Curve],
+    curves: Sequence[Curve],
     styles: Mapping[str, Style],
     x_label: str,
     y_label: str,
@@ -51,26 +50,29 @@ def chart(
 
     With `stairs` the lines are a survival curve, and the axis goes down to 0. An empty string if nothing is to draw.
     """
-    lines = [line for curve in found for line in curve.lines]
+    lines = [line for curve in curves for line in curve.lines]
     if not lines:
         return Markup("")
-    x, y = (np.concatenate([getattr(line, name) for line in lines]) for name in ("x", "y"))
-    ends = [*([] if floor is None else [floor]), *([0.0] if stairs else [])]
-    low, high = min(float(y.min()), *ends, math.inf), max(float(y.max()), *ends, -math.inf)
-    xs = Scale(x.min(), x.max(), _LEFT, WIDTH - _RIGHT)
-    ys = Scale(low, high, HEIGHT - _BOTTOM, _TOP, log)
-    parts = [
-        _frame(xs, ys, x_label, y_label),
-        *(_curve(curve, styles[curve.objective], xs, ys, stairs) for curve in found),
-    ]
+    x, y = np.concatenate([line.x for line in lines]), np.concatenate([line.y for line in lines])
+    ends = [float(y.min()), float(y.max())]
     if floor is not None:
-        level = float(ys(np.array([floor]))[0])
-        parts.append(
-            f'<path class="floor" d="M{_LEFT} {level:.1f}H{WIDTH - _RIGHT}">'
-            f"<title>real data: {tick(floor)}</title></path>"
-        )
-    label = escape(f"{y_label} against {x_label}: {', '.join(curve.objective for curve in found)}")
+        ends.append(floor)
+    if stairs:
+        ends.append(0.0)
+    xs = Scale(x.min(), x.max(), _LEFT, WIDTH - _RIGHT)
+    ys = Scale(min(ends), max(ends), HEIGHT - _BOTTOM, _TOP, log)
+    parts = [_frame(xs, ys, x_label, y_label)]
+    parts += [_curve(curve, styles[curve.objective], xs, ys, stairs) for curve in curves]
+    if floor is not None:
+        parts.append(_floor(floor, ys))
+    label = escape(f"{y_label} against {x_label}: {', '.join(curve.objective for curve in curves)}")
     return Markup(f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">{"".join(parts)}</svg>')
+
+
+def _floor(value: float, ys: Scale) -> str:
+    level = float(ys(np.array([value]))[0])
+    title = f"<title>real data: {tick(value)}</title>"
+    return f'<path class="floor" d="M{_LEFT} {level:.1f}H{WIDTH - _RIGHT}">{title}</path>'
 
 
 def sparkline(x: np.ndarray, y: np.ndarray, style: Style, label: str) -> Markup:

@@ -28,16 +28,16 @@ class Strip:
 
 def strips(block: Block, styles: Mapping[str, Style]) -> tuple[Strip | None, list[Strip]]:
     """The real data as one frame, and a strip for every objective that has samples; (None, []) where none has."""
-    found, real_strip = [], None
+    own_strips, real_strip = [], None
     for objective, run in sample_runs(block).items():
         if run is None or run.samples is None:
             continue
         arrays = read_samples(run.samples, "fake", "real", "steps", "snapshots")
         real = arrays.get("real", arrays["fake"])
         frames, steps = _frames(arrays, run)
-        found.append(Strip(objective, run.seed, _uri(frames, real, styles[objective].colour, FRAME), steps))
+        own_strips.append(Strip(objective, run.seed, _uri(frames, real, styles[objective].colour, FRAME), steps))
         real_strip = real_strip or Strip("real data", None, _uri([real], real, "#000000", FRAME), [])
-    return real_strip, found
+    return real_strip, own_strips
 
 
 def thumbnail(run: RunRecord, style: Style) -> str | None:
@@ -61,9 +61,9 @@ def _uri(frames: list[np.ndarray], real: np.ndarray, colour: str, size: int) -> 
     if real.ndim == 2:
         window = view(real)
         picture = np.concatenate([raster(points, window, colour, size) for points in frames], axis=1)
-        return _data(*encode(picture))
+        return data_uri(*encode(picture))
     pictures = [_fit(grid(images, _side(images, size)), size) for images in frames]
-    return _data(*encode(np.concatenate(pictures, axis=1), colour_photo=pictures[0].ndim == 3))
+    return data_uri(*encode(np.concatenate(pictures, axis=1), colour_photo=pictures[0].ndim == 3))
 
 
 def _side(images: np.ndarray, size: int) -> int:
@@ -77,5 +77,6 @@ def _fit(picture: np.ndarray, size: int) -> np.ndarray:
     return np.asarray(Image.fromarray(picture).resize((size, size), Image.Resampling.BOX))
 
 
-def _data(media_type: str, content: bytes) -> str:
+def data_uri(media_type: str, content: bytes) -> str:
+    """The content as a link that holds it."""
     return f"data:{media_type};base64,{base64.b64encode(content).decode('ascii')}"
