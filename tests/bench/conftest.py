@@ -15,6 +15,8 @@ from lipbench.bench.run.checkpoint import Checkpointer
 from lipbench.bench.run.context import RunContext
 from lipbench.bench.run.execution import run
 
+from .synthetic_records import make_sweep, sweep  # noqa: F401  fixtures
+
 HEAD = """
 import torch
 from lipbench.objectives import Batch, Objective
