@@ -206,10 +206,10 @@ def _read_json(path: Path, advice: str = MADE_AGAIN) -> dict[str, Any]:
 
 def _check_version(path: Path, spec: dict[str, Any]) -> None:
     """Before anything else is held against a record: another version may have other fields."""
-    found = spec.get("schema_version")
-    if isinstance(found, int) and found != SCHEMA_VERSION:
-        told = f"schema_version {found}, this program reads {SCHEMA_VERSION}"
-        raise BadInput(f"{path}: written by another version of lipbench: {told}")
+    version = spec.get("schema_version")
+    if isinstance(version, int) and version != SCHEMA_VERSION:
+        versions = f"schema_version {version}, this program reads {SCHEMA_VERSION}"
+        raise BadInput(f"{path}: written by another version of lipbench: {versions}")
 
 
 def _check_fields(path: Path, content: dict[str, Any], types: dict[str, type | tuple[type, ...]]) -> None:
@@ -230,14 +230,20 @@ def _check_metrics(path: Path, result: dict[str, Any]) -> None:
                 raise _damaged(path, f"metric '{name}' has {key} = {value!r}")
 
 
-def _check_measured_again(path: Path, key: str, found: Any) -> None:
-    """Metric → {name: a number, null, or a list of these}."""
-    inner: list[Any] = list(found.values()) if isinstance(found, dict) else [None]
-    if all(isinstance(values, dict) for values in inner):
-        flat = [v for values in inner for x in values.values() for v in (x if isinstance(x, list) else [x])]
-        if all(value is None or isinstance(value, int | float) for value in flat):
-            return
-    raise _damaged(path, f"'{key}' is {json.dumps(found)[:100]}")
+def _check_measured_again(path: Path, key: str, measured: Any) -> None:
+    """Metric → see `_holds_numbers`."""
+    if not isinstance(measured, dict) or not all(map(_holds_numbers, measured.values())):
+        raise _damaged(path, f"'{key}' is {json.dumps(measured)[:100]}")
+
+
+def _holds_numbers(values: Any) -> bool:
+    """Whether it is {name: a number, null, or a list of these}."""
+    if not isinstance(values, dict):
+        return False
+    flat: list[Any] = []
+    for value in values.values():
+        flat += value if isinstance(value, list) else [value]
+    return all(value is None or isinstance(value, int | float) for value in flat)
 
 
 def _read_history(path: Path, result: dict[str, Any]) -> pd.DataFrame:
@@ -258,16 +264,20 @@ def _parse_history(path: Path) -> pd.DataFrame:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise _trouble(path, error) from error
-    header, *rows = list(csv.reader(text.splitlines())) or [[]]
+    lines = list(csv.reader(text.splitlines()))
+    header, rows = (lines[0], lines[1:]) if lines else ([], [])
     if "step" not in header or len(set(header)) != len(header):
         raise _damaged(path, "its header has no (or a repeated) 'step' column")
     if not text.endswith("\n") or any(len(row) != len(header) for row in rows):
         raise _damaged(path, "a row is cut off")
+    return pd.DataFrame(_floats(path, rows).reshape(len(rows), len(header)), columns=pd.Index(header))
+
+
+def _floats(path: Path, rows: list[list[str]]) -> np.ndarray:
     try:
-        values = np.array([[value or "nan" for value in row] for row in rows], dtype=np.float64)
+        return np.array([[value or "nan" for value in row] for row in rows], dtype=np.float64)
     except ValueError as error:
         raise _damaged(path, str(error)) from error
-    return pd.DataFrame(values.reshape(len(rows), len(header)), columns=pd.Index(header))
 
 
 def _check_samples(path: Path) -> Path | None:
