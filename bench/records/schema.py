@@ -9,7 +9,7 @@ STATUSES = ("completed", "diverged", "failed", "skipped")
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RunOutcome:
     """How a run ended.
 
     Attributes:
@@ -65,7 +65,7 @@ class RunResult:
 
     run: str
     versions: dict[str, str]
-    outcome: Outcome
+    outcome: RunOutcome
     cost: Cost = Cost()
     measured: Measured | None = None
 
@@ -89,4 +89,4 @@ class RunResult:
             return kind(**{field.name: content[field.name] for field in fields(kind) if field.name in content})
 
         measured = None if content["metrics"] is None else part(Measured)
-        return cls(content["run"], dict(content["versions"]), part(Outcome), part(Cost), measured)
+        return cls(content["run"], dict(content["versions"]), part(RunOutcome), part(Cost), measured)

@@ -19,7 +19,7 @@ from ..config.spec import RunSpec
 from ..data.catalog import load, user_content
 from ..data.dataset import Dataset
 from ..data.prefetch import fits
-from ..records.schema import Outcome, RunResult
+from ..records.schema import RunOutcome, RunResult
 from ..records.store import Store, disk_trouble, telling_disk_trouble, write_json
 from .checkpoint import RESUME, attempts, clear, count_attempt
 from .context import RunContext
@@ -50,7 +50,7 @@ def record_failure(spec: RunSpec, context: RunContext, reason: str) -> RunResult
     folder = store.partial(spec.id)
     _write_spec(folder, spec, None, context)
     seconds = sum(time.time() - began for began, _ in attempts(folder)[-1:])
-    return _finish(store, _unmeasured(spec, Outcome("failed", reason)), seconds)
+    return _finish(store, _unmeasured(spec, RunOutcome("failed", reason)), seconds)
 
 
 def _run(spec: RunSpec, context: RunContext) -> RunResult:
@@ -64,7 +64,7 @@ def _run(spec: RunSpec, context: RunContext) -> RunResult:
     try:
         result = _train_and_measure(spec, context, folder)
     except Skipped as reason:
-        result = _unmeasured(spec, Outcome("skipped", str(reason)))
+        result = _unmeasured(spec, RunOutcome("skipped", str(reason)))
     except (Exception, SystemExit) as error:
         result = _unmeasured(spec, _failure(error))
     return _finish(store, result, time.perf_counter() - start)
@@ -123,7 +123,7 @@ def _load(spec: RunSpec, context: RunContext) -> Dataset:
     return data
 
 
-def _failure(error: BaseException) -> Outcome:
+def _failure(error: BaseException) -> RunOutcome:
     """How a run ended that an error of its own ended; other errors, as of the machine, are raised again."""
     if disk_trouble(error):
         raise error
@@ -132,7 +132,7 @@ def _failure(error: BaseException) -> Outcome:
     if isinstance(error, SIGTERMException) or isinstance(error.__context__, KeyboardInterrupt):
         raise KeyboardInterrupt from error  # Lightning turns both signals into an exit
     reason = " ".join(f"{type(error).__name__}: {error}".split())
-    return Outcome("failed", reason, traceback=traceback.format_exc())
+    return RunOutcome("failed", reason, traceback=traceback.format_exc())
 
 
 def _out_of_memory(error: BaseException) -> bool:
@@ -143,7 +143,7 @@ def _out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(mark in str(error) for mark in marks)
 
 
-def _unmeasured(spec: RunSpec, outcome: Outcome) -> RunResult:
+def _unmeasured(spec: RunSpec, outcome: RunOutcome) -> RunResult:
     return RunResult(spec.id, versions(), outcome)
 
 

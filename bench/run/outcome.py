@@ -13,7 +13,7 @@ from ...models.iteration import Iteration, stream_seed
 from ..config.spec import RunSpec
 from ..data.dataset import Dataset
 from ..metrics import stability
-from ..records.schema import Cost, Measured, Outcome, RunResult
+from ..records.schema import Cost, Measured, RunOutcome, RunResult
 from ..records.store import write_text
 from ..records.summary import summarise
 from ..report.samples import write_picture
@@ -37,7 +37,7 @@ def result_of(spec: RunSpec, module: GAN, evaluator: Evaluator) -> RunResult:
         data=evaluator.data.source,
         layers=_layers(module.iteration, evaluator.data),
     )
-    outcome = Outcome(**evaluator.divergence.verdict())
+    outcome = RunOutcome(**evaluator.divergence.verdict())
     return RunResult(spec.id, versions(), outcome, _cost(module, evaluator), measured)
 
 

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..config.spec import RunSpec
-from ..records.schema import Outcome, RunResult
+from ..records.schema import RunOutcome, RunResult
 from .executors import Event, RunFinished, RunRetried, RunStarted
 
 SHOWN = 8  # runs under way that are named; the others are counted
@@ -160,7 +160,7 @@ def name(spec: RunSpec) -> str:
     return f"{spec.dataset} {spec.objective} {spec.recipe} seed {spec.seed}"
 
 
-def ending(outcome: Outcome) -> str:
+def ending(outcome: RunOutcome) -> str:
     """How a run ended, in words."""
     if outcome.reason is None:
         return outcome.status

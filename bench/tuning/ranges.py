@@ -44,7 +44,7 @@ class Range:
 
 
 @dataclass(frozen=True)
-class Choice:
+class OneOf:
     """One of the values, each as likely."""
 
     values: tuple[Any, ...]
@@ -58,11 +58,11 @@ class Choice:
         return list(self.values)
 
 
-Ranges = dict[str, Range | Choice]
+Ranges = dict[str, Range | OneOf]
 
 # Lucic et al. 2018, "Are GANs Created Equal?", the wide ranges (their code: google/compare_gan, params.py), without
 # batch norm in the critic, which belongs to the architecture here.
-DEFAULTS: Ranges = {"lr": Range(1e-5, 1e-2, log=True), "beta1": Range(0.0, 1.0), "n_critic": Choice((1, 5))}
+DEFAULTS: Ranges = {"lr": Range(1e-5, 1e-2, log=True), "beta1": Range(0.0, 1.0), "n_critic": OneOf((1, 5))}
 _WEIGHT = Range(0.1, 100.0, log=True)
 DEFAULT_ARGUMENTS: dict[str, Ranges] = {
     "wgan-clip": {"clip": Range(1e-3, 1.0, log=True)},  # as above
@@ -116,12 +116,12 @@ def check_keys(
             raise BadInput(f"{where}: tune: {unknown('key', key, [*SETTINGS, *arguments, *names])}")
 
 
-def parse_range(value: Any, whole: bool, where: str) -> Range | Choice:
+def parse_range(value: Any, whole: bool, where: str) -> Range | OneOf:
     """A range from what a suite says. Raises BadInput, with `where` before it, if that is none."""
     if isinstance(value, list):
         if not value:
             raise BadInput(f"{where}: an empty list has nothing to choose from")
-        return Choice(tuple(value))
+        return OneOf(tuple(value))
     if not isinstance(value, Mapping) or not {"low", "high"} <= set(value) <= {"low", "high", "log"}:
         raise BadInput(f"{where}: must be {{low: …, high: …, log: true or false}} or a list of choices, not {value!r}")
     low, high, log = value["low"], value["high"], value.get("log", False)

@@ -26,7 +26,7 @@ POINT_METRICS = ("w1", "modes", "high_quality", "mode_kl", "modes_any", "mode_kl
 
 
 @dataclass(frozen=True)
-class Plan:
+class TuningPlan:
     """One objective in one block: the run it starts from, its ranges, the drawn configurations with their runs, and
     the seeds that the best one gets, none of which a configuration is chosen by.
     """
@@ -65,7 +65,7 @@ def tune(suite: Suite, runner: Runner, budget: int, metric: str | None = None) -
         return _search(suite, plans, runner, budget)
 
 
-def _search(suite: Suite, plans: Sequence[Plan], runner: Runner, budget: int) -> int:
+def _search(suite: Suite, plans: Sequence[TuningPlan], runner: Runner, budget: int) -> int:
     specs = [spec for p in plans for _, spec in p.trials]
     say(f"{suite.name}: {budget} configurations for each of {len(plans)} objectives and blocks", runner.console)
     records = {r.id: r for r in _within(runner, "search").records(specs)}
@@ -81,9 +81,9 @@ def _within(runner: Runner, name: str) -> Runner:
     return replace(runner, context=replace(runner.context, folder=runner.context.folder / name))
 
 
-def plan(suite: Suite, context: RunContext, budget: int, metric: str | None = None) -> list[Plan]:
+def plan(suite: Suite, context: RunContext, budget: int, metric: str | None = None) -> list[TuningPlan]:
     """What is tried, per objective and block. Raises BadInput for a metric or ranges that cannot be used."""
-    plans: list[Plan] = []
+    plans: list[TuningPlan] = []
     expand(suite, context)  # tells what is there twice; below every data set is looked at alone
     for dataset in suite.datasets:
         quantity, seeds = _metric(metric, dataset, suite), suite.seeds_on(dataset)
@@ -100,7 +100,7 @@ def plan(suite: Suite, context: RunContext, budget: int, metric: str | None = No
             free = {key: one for key, one in ranges.items() if not _fixed(key, base)}
             configurations = [draw(free, i) for i in range(budget if base.skip is None else 1)]
             trials = list(_trials(base, found, configurations, suite.where))
-            plans.append(Plan(base, free, trials, quantity, fresh))
+            plans.append(TuningPlan(base, free, trials, quantity, fresh))
     return plans
 
 
@@ -135,20 +135,20 @@ def _measured(dataset: str, suite: Suite) -> Sequence[str]:
     return POINT_METRICS if load(dataset).mixture is not None else ["w1"]
 
 
-def _tuned(plan: Plan, records: dict[str, RunRecord], budget: int) -> Tuned:
+def _tuned(plan: TuningPlan, records: dict[str, RunRecord], budget: int) -> Tuned:
     trials = [Trial(v, records[spec.id], value_of(records[spec.id], plan.metric)) for v, spec in plan.trials]
     base = plan.base
     block = base.dataset, base.architecture, base.recipe
     return Tuned(block, base.objective, plan.metric, budget, len(plan.fresh), trials)
 
 
-def _fresh(plan: Plan, found: Tuned) -> Iterator[RunSpec]:
+def _fresh(plan: TuningPlan, found: Tuned) -> Iterator[RunSpec]:
     if found.best is not None:
         for seed in plan.fresh:
             yield replace(plan.trials[found.best][1], seed=seed, recipe=found.label)
 
 
-def _about(suite: Suite, budget: int, plans: Sequence[Plan]) -> dict[str, Any]:
+def _about(suite: Suite, budget: int, plans: Sequence[TuningPlan]) -> dict[str, Any]:
     return {
         "name": suite.name,
         "budget": budget,

@@ -11,9 +11,9 @@ from typing import Any
 
 from ..base import Objective
 from . import basics, constraint, direction, gradients, machine, norms, penalty, repeatable, samples
-from .report import Outcome, Report, Result, Status, failed, not_applicable, passed, said
+from .report import CheckOutcome, Report, Result, Status, failed, not_applicable, passed, said
 from .schedule import at_step, judged_steps
-from .trial import GREY, IMAGES, NUMBERS, POINTS, Make, Setting, one_thread
+from .trial import GREY, IMAGES, NUMBERS, POINTS, Make, TrialSetting, one_thread
 
 __all__ = ["CHECKS", "Report", "Result", "Status", "assert_conforms", "check_objective"]
 
@@ -23,9 +23,9 @@ class Check:
     """A check by name; it is not run where one that it `needs` has failed, so that one fault fails one check."""
 
     name: str
-    run: Callable[[Make, Setting], Outcome]
+    run: Callable[[Make, TrialSetting], CheckOutcome]
     needs: tuple[str, ...] = ()
-    settings: tuple[Setting, ...] = (POINTS, IMAGES)
+    settings: tuple[TrialSetting, ...] = (POINTS, IMAGES)
 
 
 BASIC = ("runs", "shapes", "finite scalars")
@@ -107,7 +107,7 @@ def assert_conforms(
         raise AssertionError(f"\n{report}")
 
 
-def _run(check: Check, make: Make, setting: Setting) -> Outcome:
+def _run(check: Check, make: Make, setting: TrialSetting) -> CheckOutcome:
     # Whatever a plug-in raises is a finding about it, and the other checks go on.
     try:
         refusal = make().skip_reason(setting.critic(), setting.shape)
@@ -116,7 +116,7 @@ def _run(check: Check, make: Make, setting: Setting) -> Outcome:
         return failed(said(error, make))
 
 
-def _merged(outcomes: dict[str, Outcome]) -> Outcome:
+def _merged(outcomes: dict[str, CheckOutcome]) -> CheckOutcome:
     """The worst of the settings; a check that applies in one of them applies."""
     for status, make in ((Status.FAIL, failed), (Status.PASS, passed), (Status.NOT_APPLICABLE, not_applicable)):
         reasons = {name: outcome.reason for name, outcome in outcomes.items() if outcome.status is status}

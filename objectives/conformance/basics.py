@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from ..errors import BadInput
 from ..game import frozen
-from .report import Outcome, Status, failed, passed, said
-from .trial import Game, Make, Scalars, Setting
+from .report import CheckOutcome, Status, failed, passed, said
+from .trial import Game, Make, Scalars, TrialSetting
 
 SIZES = (1, 7, 32)  # of batches
 
@@ -29,7 +29,7 @@ def _forward(game: Game, n: int) -> Scalars:
     return values
 
 
-def runs(make: Make, setting: Setting) -> Outcome:
+def runs(make: Make, setting: TrialSetting) -> CheckOutcome:
     """Name, reference and the three functions exist and return tensors; the critic's loss reaches its parameters."""
     game = Game(make, setting)
     for attribute in ("name", "reference"):
@@ -52,7 +52,7 @@ def _in_no_optimizer(game: Game) -> str | None:
     return next((name for name, p in own if p.requires_grad and id(p) not in known), None)
 
 
-def shapes(make: Make, setting: Setting) -> Outcome:
+def shapes(make: Make, setting: TrialSetting) -> CheckOutcome:
     """The critic sees samples [n, …] and gives logits [n], and what is minimised has shape ()."""
     for n in SIZES[1:]:
         game = Game(make, setting)
@@ -85,7 +85,7 @@ def _watched(critic: nn.Module) -> Iterator[list[tuple[tuple[int, ...], tuple[in
         handle.remove()
 
 
-def finite_scalars(make: Make, setting: Setting) -> Outcome:
+def finite_scalars(make: Make, setting: TrialSetting) -> CheckOutcome:
     """Finite: for several batch sizes, and with logits around ±100 where nothing bounds them.
 
     A batch of one may be refused by BadInput; it is not tried on samples of one number, which have no spread at all.
@@ -105,7 +105,7 @@ def finite_scalars(make: Make, setting: Setting) -> Outcome:
 
 
 @cache
-def scale_for_large_logits(setting: Setting, size: float = 100.0) -> float:
+def scale_for_large_logits(setting: TrialSetting, size: float = 100.0) -> float:
     """The factor on all parameters that makes the plain critic's largest logit that large, by bisection."""
     low, high = 1.0, 100.0
     for _ in range(20):
@@ -118,7 +118,7 @@ def scale_for_large_logits(setting: Setting, size: float = 100.0) -> float:
     return high
 
 
-def inputs_unchanged(make: Make, setting: Setting) -> Outcome:
+def inputs_unchanged(make: Make, setting: TrialSetting) -> CheckOutcome:
     """Samples and latents are the same after a step."""
     game, made = Game(make, setting), list[tuple[Tensor, Tensor]]()
 
@@ -143,7 +143,7 @@ def inputs_unchanged(make: Make, setting: Setting) -> Outcome:
     return passed()
 
 
-def nan_stays_visible(make: Make, setting: Setting) -> Outcome:
+def nan_stays_visible(make: Make, setting: TrialSetting) -> CheckOutcome:
     """A NaN in one sample or in the critic reaches the loss, so that a diverged run is seen to diverge."""
     try:
         found = _nan_samples(make, setting)
@@ -152,7 +152,7 @@ def nan_stays_visible(make: Make, setting: Setting) -> Outcome:
         return failed(f"NaN {said(error, make)}; a run would fail, not diverge")
 
 
-def _nan_samples(make: Make, setting: Setting) -> Outcome:
+def _nan_samples(make: Make, setting: TrialSetting) -> CheckOutcome:
     nan = torch.nan
     for side in ("real", "fake"):
         game = Game(make, setting)
@@ -168,7 +168,7 @@ def _nan_samples(make: Make, setting: Setting) -> Outcome:
     return passed()
 
 
-def _nan_critic(make: Make, setting: Setting) -> Outcome:
+def _nan_critic(make: Make, setting: TrialSetting) -> CheckOutcome:
     healthy, game = Game(make, setting), Game(make, setting)
     penalty = healthy.still_step()["penalty"]
     with torch.no_grad():

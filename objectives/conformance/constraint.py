@@ -11,14 +11,14 @@ from torch.nn.utils.parametrize import ParametrizationList
 from ..base import Objective
 from ..layers import NORMS, measurable, weighted
 from ..slopes import slopes
-from .report import Outcome, failed, not_applicable, passed
-from .trial import Game, Make, Setting
+from .report import CheckOutcome, failed, not_applicable, passed
+from .trial import Game, Make, TrialSetting
 
 TOLERANCE = 1.05  # one power iteration a step follows the norm at a small distance
 NEAR = 0.2  # samples that all but overlap ask for slopes beyond any bound near 1
 
 
-def constraint_holds(make: Make, setting: Setting) -> Outcome:
+def constraint_holds(make: Make, setting: TrialSetting) -> CheckOutcome:
     """Optimiser and `constrain_` alone change the critic; `constrain_` reaches every weight and leaves it in bounds."""
     game = Game(make, setting)
     constrains = type(game.objective).constrain_ is not Objective.constrain_
@@ -35,7 +35,7 @@ def constraint_holds(make: Make, setting: Setting) -> Outcome:
     return passed() if constrains or parametrized else not_applicable("the critic's weights are not constrained")
 
 
-def _changes_elsewhere(make: Make, setting: Setting) -> str | None:
+def _changes_elsewhere(make: Make, setting: TrialSetting) -> str | None:
     """A step of length zero must leave exactly what `constrain_` makes of the critic."""
     expected, game = Game(make, setting), Game(make, setting)
     with torch.no_grad():
@@ -47,7 +47,7 @@ def _changes_elsewhere(make: Make, setting: Setting) -> str | None:
     return None
 
 
-def _still_in_bounds(make: Make, setting: Setting) -> str | None:
+def _still_in_bounds(make: Make, setting: TrialSetting) -> str | None:
     """After critic steps of some length, `constrain_` must have nothing left to do."""
     game = Game(make, setting)
     optimizer = game.adam(0.05, game.critic)
@@ -62,7 +62,7 @@ def _still_in_bounds(make: Make, setting: Setting) -> str | None:
     return None
 
 
-def _reaches_every_weight(make: Make, setting: Setting) -> str | None:
+def _reaches_every_weight(make: Make, setting: TrialSetting) -> str | None:
     """A weight made a million times larger must not come out of `constrain_` unchanged; biases are free to."""
     norm = "none" if make().skip_reason(setting.critic("layer"), setting.shape) else "layer"
     game = Game(make, setting, setting.critic(norm))
@@ -111,7 +111,7 @@ def _largest_slope(game: Game) -> float:
         return slopes(game.critic, x, create_graph=False).max().item()
 
 
-def bound_on_linear_layers(make: Make, setting: Setting) -> Outcome:
+def bound_on_linear_layers(make: Make, setting: TrialSetting) -> CheckOutcome:
     """Measured slopes of a trained critic of linear layers keep the claimed bound."""
     game = Game(make, setting, side=NEAR)
     bound = game.objective.lipschitz_bound
@@ -122,7 +122,7 @@ def bound_on_linear_layers(make: Make, setting: Setting) -> Outcome:
     return passed(said) if largest <= TOLERANCE * bound else failed(said)
 
 
-def bound_on_convolutions(make: Make, setting: Setting) -> Outcome:
+def bound_on_convolutions(make: Make, setting: TrialSetting) -> CheckOutcome:
     """The same with convolutions; that only a convolution's operator breaks the bound is reported, no failure."""
     game = Game(make, setting, side=NEAR)
     bound = game.objective.lipschitz_bound

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from .report import Outcome, failed, passed
-from .trial import Game, Make, Setting
+from .report import CheckOutcome, failed, passed
+from .trial import Game, Make, TrialSetting
 
 CRITIC_STEPS = 25
 HEAD_START = 15  # of the critic: one that is too sure of itself gives gradients of any direction where the fakes are
@@ -33,14 +33,14 @@ def _gap(game: Game) -> float:
     return (game.critic(batch.real).mean() - game.critic(batch.fake).mean()).item()
 
 
-def critic_separates(make: Make, setting: Setting) -> Outcome:
+def critic_separates(make: Make, setting: TrialSetting) -> CheckOutcome:
     """Trained on separable data, the critic gives real samples the larger logits."""
     gaps = [_train_until_apart(Game(make, setting, side=side), CRITIC_STEPS) for side in SIDES]
     said = f"real − fake logits of a trained critic: {gaps[0]:.3g} and, sides exchanged, {gaps[1]:.3g}"
     return passed(said) if min(gaps) > 0 else failed(f"{said}; both must be > 0")
 
 
-def gradient_reaches_generator(make: Make, setting: Setting) -> Outcome:
+def gradient_reaches_generator(make: Make, setting: TrialSetting) -> CheckOutcome:
     """After a generator step each of its parameters has a finite gradient that is not zero."""
     game = Game(make, setting)
     for _ in range(5):
@@ -59,7 +59,7 @@ def gradient_reaches_generator(make: Make, setting: Setting) -> Outcome:
     return passed()
 
 
-def generator_approaches(make: Make, setting: Setting) -> Outcome:
+def generator_approaches(make: Make, setting: TrialSetting) -> CheckOutcome:
     """In a game with a critic that has a head start, the generator's samples move towards the data."""
     shares = []
     for side in SIDES:
@@ -78,7 +78,7 @@ def _mean_sample(game: Game) -> Tensor:
     return game.generator(game.latent(64)).mean(0)
 
 
-def critic_kept_by_generator_phase(make: Make, setting: Setting) -> Outcome:
+def critic_kept_by_generator_phase(make: Make, setting: TrialSetting) -> CheckOutcome:
     """Parameters, buffers, gradients and modes of the critic are the same after a generator step."""
     game = Game(make, setting)
     game.play(2)

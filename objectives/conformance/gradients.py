@@ -10,11 +10,11 @@ from ..errors import BadInput
 from ..game import frozen
 from ..layers import head
 from .basics import scale_for_large_logits
-from .report import Outcome, failed, passed
-from .trial import Game, Make, Scalars, Setting
+from .report import CheckOutcome, failed, passed
+from .trial import Game, Make, Scalars, TrialSetting
 
 
-def finite_gradients(make: Make, setting: Setting) -> Outcome:
+def finite_gradients(make: Make, setting: TrialSetting) -> CheckOutcome:
     """In ordinary and degenerate games; where the critic itself is not finite there, nothing is asked."""
     for where, game, batch in _games(make, setting):
         if not _finite_critic(game, batch):
@@ -30,7 +30,7 @@ def finite_gradients(make: Make, setting: Setting) -> Outcome:
     return passed()
 
 
-def _games(make: Make, setting: Setting) -> Iterator[tuple[str, Game, Batch]]:
+def _games(make: Make, setting: TrialSetting) -> Iterator[tuple[str, Game, Batch]]:
     large = scale_for_large_logits(setting)
     for scale, where in (
         (1.0, "in an ordinary game"),
@@ -49,14 +49,14 @@ def _games(make: Make, setting: Setting) -> Iterator[tuple[str, Game, Batch]]:
     yield from _samples(make, setting)
 
 
-def _built(make: Make, setting: Setting, critic: nn.Module | None = None, scale: float = 1.0) -> Game | None:
+def _built(make: Make, setting: TrialSetting, critic: nn.Module | None = None, scale: float = 1.0) -> Game | None:
     try:
         return Game(make, setting, critic, scale=scale)
     except Exception:  # whatever: some parametrizations know no weight of zero
         return None
 
 
-def _samples(make: Make, setting: Setting) -> Iterator[tuple[str, Game, Batch]]:
+def _samples(make: Make, setting: TrialSetting) -> Iterator[tuple[str, Game, Batch]]:
     """Batches in which samples are equal, with a generator that has collapsed to the fake ones."""
     drawn, one = Game(make, setting).batch().real, setting.centre.expand(16, *setting.shape)
     for where, real, fake in (

@@ -13,8 +13,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from ..capture_guard import CaptureGuard
 from ..game import round_outputs_up
-from .report import Outcome, failed, not_applicable, passed
-from .trial import Game, Make, Scalars, Setting
+from .report import CheckOutcome, failed, not_applicable, passed
+from .trial import Game, Make, Scalars, TrialSetting
 
 MIXED_DEVICES = re.compile(r"expected device|same device")
 HOST_CALLS = {Tensor.numpy, Tensor.cpu, Tensor.tolist, Tensor.__array__, Tensor.new_tensor}
@@ -26,7 +26,7 @@ HOST_OPERATORS = {
 }
 
 
-def double_precision(make: Make, setting: Setting) -> Outcome:
+def double_precision(make: Make, setting: TrialSetting) -> CheckOutcome:
     """Data and networks in float64 give losses and penalties in float64."""
     for name, value in _both_phases(Game(make, setting, dtype=torch.float64)).items():
         if value.dtype != torch.float64:
@@ -43,7 +43,7 @@ def _both_phases(game: Game, watch: AbstractContextManager[Any] | None = None) -
         return scalars | game.generator_step(latent, batch)
 
 
-def autocast(make: Make, setting: Setting) -> Outcome:
+def autocast(make: Make, setting: TrialSetting) -> CheckOutcome:
     """Under bf16 autocast both phases run and give finite scalars, and the penalty stays in single precision."""
     game = Game(make, setting)
     round_outputs_up(game.critic, game.generator)  # as in a run
@@ -57,12 +57,12 @@ def autocast(make: Make, setting: Setting) -> Outcome:
     return passed()
 
 
-def other_device(make: Make, setting: Setting) -> Outcome:
+def other_device(make: Make, setting: TrialSetting) -> CheckOutcome:
     """Everything is made on the device of the samples: on CUDA where present, else on torch's meta device."""
     return _on_cuda(make, setting) if torch.cuda.is_available() else _on_meta(make, setting)
 
 
-def _on_cuda(make: Make, setting: Setting) -> Outcome:
+def _on_cuda(make: Make, setting: TrialSetting) -> CheckOutcome:
     try:
         scalars = _both_phases(Game(make, setting, device="cuda"))
     except RuntimeError as error:
@@ -73,7 +73,7 @@ def _on_cuda(make: Make, setting: Setting) -> Outcome:
     return failed(f"{', '.join(wrong)} not on the samples' device") if wrong else passed("on CUDA")
 
 
-def _on_meta(make: Make, setting: Setting) -> Outcome:
+def _on_meta(make: Make, setting: TrialSetting) -> CheckOutcome:
     """Tensors of the meta device have no values, but they refuse to be mixed with those of the CPU."""
     try:
         _both_phases(Game(make, setting, device="meta"))
@@ -135,7 +135,7 @@ def _host_refused() -> Iterator[None]:
         yield
 
 
-def capturable(make: Make, setting: Setting) -> Outcome:
+def capturable(make: Make, setting: TrialSetting) -> CheckOutcome:
     """Where `capturable` is claimed, no step asks the device for a value, and every tensor stays where it lies."""
     game = Game(make, setting)
     if not game.objective.capturable:
@@ -148,7 +148,7 @@ def capturable(make: Make, setting: Setting) -> Outcome:
     return _stays_in_place(Game(make, setting))
 
 
-def _stays_in_place(game: Game) -> Outcome:
+def _stays_in_place(game: Game) -> CheckOutcome:
     """A captured iteration goes on with the tensors of its first time."""
     game.play(1)
     guard = CaptureGuard(game.objective, game.critic)

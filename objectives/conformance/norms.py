@@ -7,8 +7,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from .report import Outcome, failed, not_applicable, passed
-from .trial import Game, Make, Setting
+from .report import CheckOutcome, failed, not_applicable, passed
+from .trial import Game, Make, TrialSetting
 
 NO_PENALTY = "there is no penalty"
 SLOPES = (0.5, 8.0, 1000.0)  # the last lies beyond the targets that are in use
@@ -38,7 +38,7 @@ class Cone(nn.Module):
         return torch.where((rows * self.axis).sum(1) < 0, self.slopes[1], self.slopes[0]) * rows.norm(dim=1)
 
 
-def norms_per_sample(make: Make, setting: Setting) -> Outcome:
+def norms_per_sample(make: Make, setting: TrialSetting) -> CheckOutcome:
     """On a critic of one slope everywhere the penalty depends on that slope alone, and is not less for the steepest.
 
     Another norm than Euclid's may make another slope of it, for each direction of the gradient.
@@ -63,7 +63,7 @@ def norms_per_sample(make: Make, setting: Setting) -> Outcome:
     return failed(wrong) if wrong else passed()
 
 
-def no_cones(make: Make, setting: Setting) -> str | None:
+def no_cones(make: Make, setting: TrialSetting) -> str | None:
     """Why the penalty cannot be judged on cones, or None."""
     if not Game(make, setting).penalised():
         return NO_PENALTY
@@ -78,7 +78,7 @@ def no_cones(make: Make, setting: Setting) -> str | None:
     return None
 
 
-def price_of(make: Make, setting: Setting, critic: nn.Module, x: Tensor, seed: int = 0) -> float:
+def price_of(make: Make, setting: TrialSetting, critic: nn.Module, x: Tensor, seed: int = 0) -> float:
     """The penalty on this critic where real and fake samples are both x [B, …]."""
     game = Game(make, setting, critic)
     game.rng.manual_seed(seed)
@@ -90,7 +90,7 @@ def close(a: float, b: float) -> bool:
     return abs(a - b) <= 1e-3 * max(abs(a), abs(b)) + 1e-6
 
 
-def _differs_between_batches(make: Make, setting: Setting, slope: float, expected: float) -> str | None:
+def _differs_between_batches(make: Make, setting: TrialSetting, slope: float, expected: float) -> str | None:
     """A penalty that is not the expected one, that of 32 equal samples, and where; None if there is none."""
     point = setting.centre[None]
     for x, where in (
@@ -104,7 +104,7 @@ def _differs_between_batches(make: Make, setting: Setting, slope: float, expecte
     return None
 
 
-def _of_coordinates(make: Make, setting: Setting, paid: list[float]) -> str | None:
+def _of_coordinates(make: Make, setting: TrialSetting, paid: list[float]) -> str | None:
     """Whether the penalty is rather one of single coordinates or pixels, and how that shows; or None."""
     alone = torch.zeros(1, *setting.shape)
     alone.view(-1)[0] = setting.centre.norm()

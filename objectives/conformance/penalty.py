@@ -6,15 +6,15 @@ from torch.autograd import forward_ad
 from torch.nn.utils import parametrize
 
 from .norms import NO_PENALTY
-from .report import Outcome, failed, not_applicable, passed
-from .trial import Game, Make, Setting
+from .report import CheckOutcome, failed, not_applicable, passed
+from .trial import Game, Make, TrialSetting
 
 REFUSE = "leave penalty_allows_batch_norm False, and let a skip_reason of your own ask super() too"
 SCALES = (1.0, 2.0, 4.0)  # of the critic: a one-sided penalty is zero until slopes are large enough
 STEP = 1e-6  # of differences, in the critic's size: a penalty jumps where a sample crosses a kink of an activation
 
 
-def samples_stay_apart(make: Make, setting: Setting) -> Outcome:
+def samples_stay_apart(make: Make, setting: TrialSetting) -> CheckOutcome:
     """A penalty on samples needs logits per sample: the prepared critic has nothing like batch norm in it."""
     excused = _looks_at_no_samples(make, setting)
     if excused:
@@ -29,7 +29,7 @@ def samples_stay_apart(make: Make, setting: Setting) -> Outcome:
     return passed()
 
 
-def batch_norm_refused(make: Make, setting: Setting) -> Outcome:
+def batch_norm_refused(make: Make, setting: TrialSetting) -> CheckOutcome:
     """Nor does an objective of slopes accept a critic that comes with batch norm."""
     excused = _looks_at_no_samples(make, setting)
     if excused:
@@ -41,7 +41,7 @@ def batch_norm_refused(make: Make, setting: Setting) -> Outcome:
     return passed()
 
 
-def _looks_at_no_samples(make: Make, setting: Setting) -> str | None:
+def _looks_at_no_samples(make: Make, setting: TrialSetting) -> str | None:
     if not Game(make, setting).penalised():
         return NO_PENALTY
     if all(_penalty(make, setting, scale, 0) == _penalty(make, setting, scale, 1) for scale in SCALES):
@@ -49,7 +49,7 @@ def _looks_at_no_samples(make: Make, setting: Setting) -> str | None:
     return None
 
 
-def _takes_slopes(make: Make, setting: Setting) -> bool:
+def _takes_slopes(make: Make, setting: TrialSetting) -> bool:
     """Whether the critic sees samples by which something is differentiated, backward or forward."""
     game, seen = Game(make, setting), []
 
@@ -62,13 +62,13 @@ def _takes_slopes(make: Make, setting: Setting) -> bool:
     return any(seen)
 
 
-def _penalty(make: Make, setting: Setting, scale: float, seed: int) -> float:
+def _penalty(make: Make, setting: TrialSetting, scale: float, seed: int) -> float:
     game = Game(make, setting, scale=scale)
     game.data.manual_seed(seed)
     return game.still_step()["penalty"].item()
 
 
-def one_draw_a_sample(make: Make, setting: Setting) -> Outcome:
+def one_draw_a_sample(make: Make, setting: TrialSetting) -> CheckOutcome:
     """Where equal samples reach the critic changed at random, each is changed by a draw of its own."""
     n = 16
     first, second = (_what_the_critic_sees(make, setting, n, seed) for seed in (0, 1))
@@ -84,7 +84,7 @@ def one_draw_a_sample(make: Make, setting: Setting) -> Outcome:
     return passed() if drawn else not_applicable("what the critic sees does not depend on a draw")
 
 
-def _what_the_critic_sees(make: Make, setting: Setting, n: int, seed: int) -> list[Tensor]:
+def _what_the_critic_sees(make: Make, setting: TrialSetting, n: int, seed: int) -> list[Tensor]:
     game, seen = Game(make, setting), []
     game.rng.manual_seed(seed)
     game.critic.register_forward_pre_hook(lambda _, args: seen.append(args[0].detach().clone()))
@@ -93,7 +93,7 @@ def _what_the_critic_sees(make: Make, setting: Setting, n: int, seed: int) -> li
     return seen
 
 
-def penalty_is_differentiable(make: Make, setting: Setting) -> Outcome:
+def penalty_is_differentiable(make: Make, setting: TrialSetting) -> CheckOutcome:
     """The penalty's gradient with respect to the critic agrees with what the penalty does along it."""
     if not Game(make, setting).penalised():
         return not_applicable(NO_PENALTY)
@@ -103,11 +103,11 @@ def penalty_is_differentiable(make: Make, setting: Setting) -> Outcome:
     return not_applicable("the penalty is zero, also for a critic scaled by 4")
 
 
-def _precise(make: Make, setting: Setting, scale: float) -> Game:
+def _precise(make: Make, setting: TrialSetting, scale: float) -> Game:
     return Game(make, setting, scale=scale, dtype=torch.float64)  # in which so short a step can be told
 
 
-def _against_differences(make: Make, setting: Setting, scale: float) -> Outcome:
+def _against_differences(make: Make, setting: TrialSetting, scale: float) -> CheckOutcome:
     gradient = _penalty_gradient(make, setting, scale)
     norm = torch.cat([g.flatten() for g in gradient]).norm().item()
     if norm == 0:
@@ -123,7 +123,7 @@ def _against_differences(make: Make, setting: Setting, scale: float) -> Outcome:
     return passed()
 
 
-def _penalty_gradient(make: Make, setting: Setting, scale: float) -> list[Tensor]:
+def _penalty_gradient(make: Make, setting: TrialSetting, scale: float) -> list[Tensor]:
     """The gradient that critic_step leaves, less that of the loss alone."""
     both, alone = (_precise(make, setting, scale) for _ in range(2))
     both.still_step()
@@ -137,7 +137,7 @@ def _or_zero(parameter: Tensor, gradient: Tensor | None) -> Tensor:
     return torch.zeros_like(parameter) if gradient is None else gradient
 
 
-def _slope_along(make: Make, setting: Setting, scale: float, way: list[Tensor]) -> float:
+def _slope_along(make: Make, setting: TrialSetting, scale: float, way: list[Tensor]) -> float:
     """Central difference of the penalty that critic_step reports, per unit length of the way."""
     length = torch.cat([w.flatten() for w in way]).norm()
     games = [_precise(make, setting, scale) for _ in range(2)]

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ..capture_guard import CaptureGuard
-from .report import Outcome, failed, passed
-from .trial import Game, Make, Scalars, Setting
+from .report import CheckOutcome, failed, passed
+from .trial import Game, Make, Scalars, TrialSetting
 
 GENERATORS = (torch.Generator, np.random.Generator, np.random.RandomState, random.Random)
 
@@ -38,7 +38,7 @@ def _global_states() -> dict[str, bytes]:
     }
 
 
-def randomness_from_the_stream(make: Make, setting: Setting) -> Outcome:
+def randomness_from_the_stream(make: Make, setting: TrialSetting) -> CheckOutcome:
     """No generator but that of the batch is held or moves in a step, and equal streams alone give equal scalars."""
     if own := _generators_of_its_own(Game(make, setting)):
         return failed(f"has a generator of its own, {' and '.join(own)}: draw from batch.rng instead")
@@ -82,7 +82,7 @@ def _different(one: Scalars, other: Scalars) -> str | None:
     return next(names, None)
 
 
-def state_in_buffers(make: Make, setting: Setting) -> Outcome:
+def state_in_buffers(make: Make, setting: TrialSetting) -> CheckOutcome:
     """A game made anew and given the checkpoint of another one plays on with the same scalars."""
     game = Game(make, setting)
     game.play(4)

@@ -18,26 +18,26 @@ class Status(Enum):
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CheckOutcome:
     """Status of one check, with its reason in one line."""
 
     status: Status
     reason: str
 
 
-def passed(reason: str = "") -> Outcome:
+def passed(reason: str = "") -> CheckOutcome:
     """The promise is kept."""
-    return Outcome(Status.PASS, reason)
+    return CheckOutcome(Status.PASS, reason)
 
 
-def failed(reason: str) -> Outcome:
+def failed(reason: str) -> CheckOutcome:
     """The promise is broken."""
-    return Outcome(Status.FAIL, reason)
+    return CheckOutcome(Status.FAIL, reason)
 
 
-def not_applicable(reason: str) -> Outcome:
+def not_applicable(reason: str) -> CheckOutcome:
     """The promise is not made, or cannot be judged here."""
-    return Outcome(Status.NOT_APPLICABLE, reason)
+    return CheckOutcome(Status.NOT_APPLICABLE, reason)
 
 
 def said(error: Exception, make: Callable[[], Objective]) -> str:

@@ -4,21 +4,21 @@ from torch import Tensor
 
 from ..game import frozen
 from .norms import SLOPES, Cone, close, no_cones, price_of
-from .report import Outcome, failed, passed
-from .trial import Game, Make, Setting
+from .report import CheckOutcome, failed, passed
+from .trial import Game, Make, TrialSetting
 
 N = 5
 MOVES = (0.5, -0.5, 8.0, -8.0)  # of one sample, in its centre: a loss may look at the largest logits alone
 DRAWS = range(4)  # or at samples that are drawn
 
 
-def every_sample_counts(make: Make, setting: Setting) -> Outcome:
+def every_sample_counts(make: Make, setting: TrialSetting) -> CheckOutcome:
     """Each sample that moves changes the losses; the penalty of two slopes is at least the mean of what each costs."""
     overlooked = _overlooked(make, setting) or _below_the_mean(make, setting)
     return failed(overlooked) if overlooked else passed()
 
 
-def _overlooked(make: Make, setting: Setting) -> str | None:
+def _overlooked(make: Make, setting: TrialSetting) -> str | None:
     """A sample that a loss does not depend on, though on others of its side; None if there is none."""
     game = Game(make, setting)
     batch = game.batch(N)
@@ -47,7 +47,7 @@ def _loss(game: Game, loss: str, real: Tensor, fake: Tensor, seed: int) -> float
     return getattr(game.objective, loss)(game.critic, game.constant_batch(real, fake)).item()
 
 
-def _below_the_mean(make: Make, setting: Setting) -> str | None:
+def _below_the_mean(make: Make, setting: TrialSetting) -> str | None:
     """Where a steep sample among flat ones costs less than its share: left out, or averaged before the penalty."""
     if no_cones(make, setting):
         return None

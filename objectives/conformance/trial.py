@@ -44,7 +44,7 @@ def convolutional_critic(norm: str, colours: int = 3, width: int = 8) -> Critic:
 
 
 @dataclass(frozen=True)
-class Setting:
+class TrialSetting:
     """A kind of data: N(±centre, ¼² I), how to build a critic for it, given the kind of its norm, and where a game is.
 
     Attributes:
@@ -73,11 +73,11 @@ def _pattern(*shape: int) -> Tensor:
 
 
 # In few dimensions a penalty may hold an untrained critic in the wrong direction for a while.
-POINTS = Setting("points", torch.linspace(0.6, 0.2, 8), linear_critic)
-IMAGES = Setting("images", _pattern(3, 8, 8), convolutional_critic)
+POINTS = TrialSetting("points", torch.linspace(0.6, 0.2, 8), linear_critic)
+IMAGES = TrialSetting("images", _pattern(3, 8, 8), convolutional_critic)
 # Shapes in which a dimension is mistaken for another, or lost.
-NUMBERS = Setting("numbers", torch.tensor([0.6]), partial(linear_critic, inputs=1))
-GREY = Setting("grey images", _pattern(1, 8, 16), partial(convolutional_critic, colours=1, width=16))
+NUMBERS = TrialSetting("numbers", torch.tensor([0.6]), partial(linear_critic, inputs=1))
+GREY = TrialSetting("grey images", _pattern(1, 8, 16), partial(convolutional_critic, colours=1, width=16))
 
 
 @contextmanager
@@ -118,7 +118,7 @@ class Game:
     def __init__(
         self,
         make: Make,
-        setting: Setting,
+        setting: TrialSetting,
         critic: nn.Module | None = None,
         *,
         seed: int = 0,

@@ -18,7 +18,7 @@ from lipbench.bench.metrics.stacked import StackedModes
 from lipbench.models.acceleration import TrainingLoop
 from lipbench.objectives import BUILTINS, Batch, NonSaturating, SpectralNorm, WeightClipping, conformance
 from lipbench.objectives.conformance import Status, machine
-from lipbench.objectives.conformance.trial import IMAGES, POINTS, Setting
+from lipbench.objectives.conformance.trial import IMAGES, POINTS, TrialSetting
 
 DEVICES = ("cpu", "cuda:0")
 SIZES = Sizes(n_fake=60, n_scored=80, splits=2, subsets=3, subset_size=20)
@@ -129,7 +129,7 @@ class Mixing(NonSaturating):
 
 @pytest.mark.parametrize("setting", [POINTS, IMAGES], ids=lambda setting: setting.name)
 @pytest.mark.parametrize("name", BUILTINS)
-def test_conformance_kit_plays_every_objective_there(gpu: Any, name: str, setting: Setting) -> None:
+def test_conformance_kit_plays_every_objective_there(gpu: Any, name: str, setting: TrialSetting) -> None:
     outcome = machine.other_device(BUILTINS[name], setting)
     assert (outcome.status, outcome.reason) == (Status.PASS, "on CUDA")
 

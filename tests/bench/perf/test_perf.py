@@ -20,7 +20,7 @@ from torch import nn
 from lipbench.bench.perf import __main__ as perf
 from lipbench.bench.perf import against, evaluation, iteration, sweeps, ways
 from lipbench.bench.perf.table import COLUMNS, Goal, Row, machine, markdown, perf_csv, print_rows
-from lipbench.bench.records.schema import Outcome, RunResult
+from lipbench.bench.records.schema import RunOutcome, RunResult
 from lipbench.bench.report.statistics import Estimate
 from lipbench.bench.run.context import RunContext
 from lipbench.models import Networks
@@ -140,7 +140,7 @@ class Desk:
         assert (context.folder, spec.id) not in self.made, "a worker would find the run instead of making it"
         self.made.add((context.folder, spec.id))
         done: Future[RunResult] = Future()
-        done.set_result(RunResult("r", {}, Outcome(self.status, "of a reason")))
+        done.set_result(RunResult("r", {}, RunOutcome(self.status, "of a reason")))
         return done
 
 

@@ -2,17 +2,17 @@
 
 import json
 
-from lipbench.bench.records.schema import Cost, Measured, Outcome, RunResult
+from lipbench.bench.records.schema import Cost, Measured, RunOutcome, RunResult
 
 METRICS: dict[str, dict[str, float | None]] = {"w1": {"final": 0.25, "tail_sd": None}}
 TRAINED = RunResult(
     "a run",
     {"torch": "2"},
-    Outcome("diverged", "nan", diverged_at=7),
+    RunOutcome("diverged", "nan", diverged_at=7),
     Cost(seconds=1.5, attempts=2, peak_memory_mb=300.0),
     Measured(7, METRICS, {"w1": 0.1}, {"w1": {"n_real": 50}}, "drawn", None, {}, {"clip": None}),
 )
-FAILED = RunResult("another", {}, Outcome("failed", "E: of a reason", traceback="E"), Cost(seconds=0.5, attempts=1))
+FAILED = RunResult("another", {}, RunOutcome("failed", "E: of a reason", traceback="E"), Cost(seconds=0.5, attempts=1))
 
 
 def test_result_comes_back_from_json() -> None:

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from lipbench.bench.config.spec import RunSpec
-from lipbench.bench.records.schema import Cost, Measured, Outcome, RunResult
+from lipbench.bench.records.schema import Cost, Measured, RunOutcome, RunResult
 from lipbench.bench.run.context import RunContext
 from lipbench.bench.sweep import progress
 from lipbench.bench.sweep.executors import RunFinished, RunRetried, RunStarted
@@ -35,7 +35,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def result(status: str = "completed", seconds: float = 60.0, reason: str | None = None) -> RunResult:
     trained = status in ("completed", "diverged")
     measured = Measured(6, {}, {}, {}, "", None, None, {}) if trained else None
-    return RunResult("r", {}, Outcome(status, reason), Cost(seconds), measured)
+    return RunResult("r", {}, RunOutcome(status, reason), Cost(seconds), measured)
 
 
 @pytest.mark.parametrize(

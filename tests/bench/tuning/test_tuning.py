@@ -26,7 +26,7 @@ from lipbench.bench.sweep.executors import LocalExecutor
 from lipbench.bench.sweep.runner import Runner
 from lipbench.bench.tuning import tune
 from lipbench.bench.tuning.draws import configured, draw, share
-from lipbench.bench.tuning.ranges import DEFAULTS, WHOLE, Choice, Range
+from lipbench.bench.tuning.ranges import DEFAULTS, WHOLE, OneOf, Range
 from lipbench.bench.tuning.search import plan
 from lipbench.models import Recipe
 from lipbench.objectives import BadInput
@@ -63,7 +63,7 @@ def test_ranges_are_even_in_what_they_say() -> None:
     assert log.min() == 1e-3 and log.max() < 1e1
     whole = [Range(2, 4, whole=True).at(x) for x in u]
     assert [whole.count(n) for n in (2, 3, 4)] == [334, 333, 333] and all(isinstance(n, int) for n in whole)
-    chosen = [Choice(("a", "b", "c", "d")).at(x) for x in u]
+    chosen = [OneOf(("a", "b", "c", "d")).at(x) for x in u]
     assert [chosen.count(c) for c in "abcd"] == [250] * 4
 
 
@@ -228,5 +228,5 @@ def test_tune_makes_the_budget_the_best_with_fresh_seeds_and_a_table(
 
 
 def test_draw_takes_each_setting_at_its_own_share() -> None:
-    ranges = {"lr": Range(0.0, 1.0), "n_critic": Choice((1, 2))}
+    ranges = {"lr": Range(0.0, 1.0), "n_critic": OneOf((1, 2))}
     assert draw(ranges, 3) == {"lr": share("lr", 3), "n_critic": 1 + int(2 * share("n_critic", 3))}

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from lipbench.bench.config.spec import RunSpec
 from lipbench.bench.records.reader import RunRecord
-from lipbench.bench.records.schema import Outcome, RunResult
+from lipbench.bench.records.schema import RunOutcome, RunResult
 from lipbench.bench.run.context import RunContext
 from lipbench.bench.sweep.executors import Limits, LocalExecutor, RunFinished, RunRetried, RunStarted, local
 from lipbench.bench.sweep.executors.base import Trials
@@ -26,7 +26,7 @@ KILL = "os.kill(os.getpid(), signal.SIGKILL)"
 
 
 def ended(status: str) -> RunResult:
-    return RunResult("r", {}, Outcome(status))
+    return RunResult("r", {}, RunOutcome(status))
 
 
 @pytest.fixture(autouse=True)
