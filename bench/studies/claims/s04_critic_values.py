@@ -15,8 +15,8 @@ from ..measures.lipschitz import coupled_lines, gradients
 from ..measures.quotients import gain, paired
 from ..measures.weights import finite
 from ..plotting.style import crosses, label, legend, panels
+from ..training.critic_runs import CLIP, CLIP_TIGHT, RING, TOY_CELLS, TOY_COLORS, TOYS, toy_runs, toy_sizes
 from ..training.critics import trained
-from ..training.trainings import CLIP, CLIP_TIGHT, RING, TOY_CELLS, TOY_COLORS, TOYS, toy_runs, toy_sizes
 
 CLIPPED = (CLIP, CLIP_TIGHT)
 POINTS, SIDE, REACH, SHOWN = 1000, 41, 2.2, 250

@@ -14,8 +14,8 @@ from ..measures.lipschitz import dual, largest_gradient
 from ..measures.quotients import gain, paired, ratio
 from ..measures.weights import finite
 from ..plotting.style import crosses, label, legend, panels
+from ..training.critic_runs import PLACES, SEEDS, SHIFT, SHIFT_GRIDS, SIDES, ShiftGrid, shift_runs
 from ..training.critics import trained
-from ..training.trainings import PLACES, SEEDS, SHIFT, SHIFT_GRIDS, SIDES, ShiftGrid, shift_runs
 
 POINTS = 1000
 # Of a critic whose weights are no numbers.

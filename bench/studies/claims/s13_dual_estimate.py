@@ -11,8 +11,8 @@ from ..engine.contract import Criterion, Measure, Part, Row, Setting, Study
 from ..measures.lipschitz import dual
 from ..measures.weights import finite
 from ..plotting.style import dots, label, legend, panels, threshold
+from ..training.critic_runs import CLIP, CLIP_TIGHT, TOY_CELLS, TOY_COLORS, TOYS, toy_runs, toy_sizes
 from ..training.critics import trained
-from ..training.trainings import CLIP, CLIP_TIGHT, TOY_CELLS, TOY_COLORS, TOYS, toy_runs, toy_sizes
 
 POINTS = 1000
 LOST: Row = {"slope": math.inf, "ratio": 0.0}  # of a critic whose weights are no numbers: it estimates nothing

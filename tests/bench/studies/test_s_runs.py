@@ -18,9 +18,9 @@ from lipbench.bench.studies import STUDIES, Setting, Study
 from lipbench.bench.studies.claims.weights_and_spectra.s16 import measure as measure_bounds
 from lipbench.bench.studies.engine.judge import judge
 from lipbench.bench.studies.engine.store import frame
+from lipbench.bench.studies.training.critic_runs import CLIPS, RING, ShiftGrid, all_runs
 from lipbench.bench.studies.training.critics import CriticRun, Trained
 from lipbench.bench.studies.training.fixed_generator import NoisyData
-from lipbench.bench.studies.training.trainings import CLIPS, RING, ShiftGrid, all_runs
 from lipbench.models import Recipe
 
 TINY = {

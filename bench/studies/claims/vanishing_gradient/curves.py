@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from ...engine.contract import Measure, Part, Row, Setting, median_of
 from ...measures.quotients import gain, paired, ratio
 from ...plotting.style import label, legend, panels
+from ...training.critic_runs import CLIP, CLIP_TIGHT, COLORS, Key
 from ...training.critics import CriticRun, trained
-from ...training.trainings import CLIP, CLIP_TIGHT, COLORS, Key
 
 SETTLED = 50  # the critic's start is over
 

@@ -8,10 +8,10 @@ from matplotlib.figure import Figure
 
 from .....models.recipe import Recipe
 from ...engine.contract import Row, Setting, Size, Study
+from ...training.critic_runs import SHEET_CELLS, Key, marks
 from ...training.critics import CriticRun
 from ...training.fixed_generator import Images
 from ...training.image_games import LARGE, NEEDS_A_GPU, SMALL, data_of, device_of, named, resolved
-from ...training.trainings import SHEET_CELLS, Key, marks
 from .curves import SETTLED, curves, gradient_rows, parts, summary
 
 RECIPE = Recipe("adam", 1e-3, (0.5, 0.9), batch=64)  # S2's but for the batch

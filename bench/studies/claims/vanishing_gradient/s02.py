@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ...engine.contract import Row, Setting, Study
-from ...training.trainings import SHEET_CELLS, sheet_runs, sheet_sizes
+from ...training.critic_runs import SHEET_CELLS, sheet_runs, sheet_sizes
 from .curves import SETTLED, curves, gradient_rows, parts, summary
 
 

@@ -7,7 +7,7 @@ from ....report.palette import BLACK, SKY, VERMILION
 from ...engine.contract import Criterion, Measure, Part, Row, Setting, Study
 from ...measures.quotients import gain, paired
 from ...plotting.style import legend, panels
-from ...training.trainings import MINIMAX, noise_cells, sheet_runs, sheet_sizes
+from ...training.critic_runs import MINIMAX, noise_cells, sheet_runs, sheet_sizes
 from .curves import draw_curves, gradient_rows, last
 
 COLORS = {"minimax": VERMILION, "constant noise": SKY, "annealed noise": BLACK}

@@ -11,9 +11,9 @@ from ....report.palette import BLACK, BLUE, GREY, PURPLE
 from ...engine.contract import Measure, Part, Row, Scale, Setting, Size, Study
 from ...measures.weights import NEAR, finite, histogram, share_of_extremes, weights
 from ...plotting.style import label, legend, panels
+from ...training.critic_runs import DEEP_CELLS, DEEP_SIZE, deep_runs
 from ...training.critics import trained
 from ...training.deep import DEPTH, WIDTH, layer_gradients
-from ...training.trainings import DEEP_CELLS, DEEP_SIZE, deep_runs
 
 COLORS = dict(zip(DEEP_CELLS, (PURPLE, BLACK, GREY, BLUE), strict=True))
 POINTS = 1024

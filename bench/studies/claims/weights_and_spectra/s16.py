@@ -10,8 +10,8 @@ from ...engine.contract import Measure, Part, Row, Setting, Size, Study
 from ...measures.lipschitz import clipping_bound, layer_norms, product, steepest
 from ...measures.weights import finite
 from ...plotting.style import dots, label, legend, panels, threshold
+from ...training.critic_runs import CLIP, CLIP_TIGHT, all_runs
 from ...training.critics import Trained, trained
-from ...training.trainings import CLIP, CLIP_TIGHT, all_runs
 
 POINTS = 500
 SHALLOW = ("S2", "S4", "S9", "S12", "S17")

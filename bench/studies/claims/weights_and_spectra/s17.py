@@ -9,8 +9,7 @@ from ...engine.contract import Measure, Part, Row, Scale, Setting, Size, Study, 
 from ...measures.lipschitz import layers, lost_layers
 from ...measures.weights import finite
 from ...plotting.style import dots, label, legend, panels
-from ...training.critics import Training, trained
-from ...training.trainings import (
+from ...training.critic_runs import (
     IMAGE_STEPS,
     LATER_TOYS,
     SEEDS,
@@ -22,6 +21,7 @@ from ...training.trainings import (
     sheet_runs,
     toy_runs,
 )
+from ...training.critics import Training, trained
 
 LOW, HIGH = 0.9, 1.1
 
