@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from .errors import BadInput
-from .losses import get_loss
+from .loss_catalog import get_loss
 
 API_VERSION = 1
 

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from .checks import choice
 from .registry import Registry
 
 if TYPE_CHECKING:
@@ -18,3 +19,8 @@ LOSSES: "Registry[Loss]" = Registry(
         "least_squares": "losses:LEAST_SQUARES",
     },
 )
+
+
+def get_loss(name: str) -> "Loss":
+    """The loss of that name. Raises BadInput, which lists the known ones, if there is none."""
+    return LOSSES[choice("loss", name, LOSSES)]

@@ -9,9 +9,6 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor
 
-from .checks import choice
-from .loss_catalog import LOSSES
-
 
 @dataclass(frozen=True)
 class Loss:
@@ -95,8 +92,3 @@ RELATIVISTIC = Loss("relativistic", relativistic_critic, relativistic_generator,
 
 LEAST_SQUARES = Loss("least_squares", least_squares_critic, least_squares_generator)
 """Critic: ½E[(f(x) − 1)²] + ½E[f(G(z))²]. Generator: ½E[(f(G(z)) − 1)²]."""
-
-
-def get_loss(name: str) -> Loss:
-    """The loss of that name; BadInput, which lists the known ones, if there is none."""
-    return LOSSES[choice("loss", name, LOSSES)]

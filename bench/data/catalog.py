@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ...objectives.errors import unknown
 from ...objectives.registry import Registry
+from .files import PREFIX, root
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from .dataset import Dataset
 
 PACKAGE = "lipbench.bench.data"
-PREFIX = "folder:"  # of a user's own pictures
 PICTURES = f"{PACKAGE}.pictures:folder"  # what reads them
 
 Kind = Literal["points", "digits", "photos"]
@@ -86,8 +86,6 @@ def download(name: str, data_dir: Path | None = None) -> None:
     """
     if name not in DOWNLOADS:
         return
-    from .files import root
-
     DOWNLOADS[name](root(data_dir))
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from ...objectives.errors import BadInput
 
+PREFIX = "folder:"  # opens the name of a user's own pictures
 ADVICE = "add --download to fetch it there, or name the folder that has it with --data DIR"
 
 

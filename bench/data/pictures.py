@@ -12,11 +12,11 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from ...objectives.errors import BadInput, unknown
-from .catalog import PREFIX
 from .contents import ENDINGS, contents, fingerprint, is_hidden, listed
 from .dataset import Dataset
 from .decoded import Picture, decoded
 from .decoding import Format, LeftOut, check_background
+from .files import PREFIX
 
 OPTIONS: dict[str, Callable[[str], Any]] = {
     "size": lambda text: _whole(text, 1),

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lipbench.objectives import LOSSES, BadInput
-from lipbench.objectives.losses import get_loss
+from lipbench.objectives.loss_catalog import get_loss
 
 REAL = np.array([2.3, -0.4, 0.7])
 FAKE = np.array([-1.1, 0.9, 1.6])
