@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ...models.catalog import ARCHITECTURES
 from ...objectives.catalog import BUILTINS
+from ...objectives.loss_catalog import LOSSES
 from ..data.catalog import DATASETS, kind_of, target_of
 from ..metrics.catalog import EXTRACTORS, FAMILIES
 from ..records.source import Sources, installed_sources
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 CORE = "lipbench.bench.run.execution:run"  # game, iteration, training, evaluation, divergence and tail
 STUDIES, SETTINGS, DATA = "lipbench.bench.studies", "lipbench.bench.config", "lipbench.bench.data"
+OBJECTIVES = "lipbench.objectives"
+CATALOGS = (BUILTINS, LOSSES, ARCHITECTURES, EXTRACTORS)
 
 
 def code_of(spec: "RunSpec", sources: Sources | None = None) -> str:
@@ -27,12 +30,24 @@ def code_of(spec: "RunSpec", sources: Sources | None = None) -> str:
     found = {CORE, ARCHITECTURES.target(spec.architecture_spec["name"]), target_of(spec.dataset)}
     if spec.source is None:
         found.add(BUILTINS.target(spec.objective_name))
+    found |= _losses(spec, sources)
     found |= _families(spec.dataset)
     if kind_of(spec.dataset) != "points":
         asked = spec.evaluation.get("extractor")
         names = {asked} if asked else sources.closure(target_of(spec.dataset)).texts(DATA)
         found |= {EXTRACTORS.target(name) for name in EXTRACTORS if name in names}
     return sources.closure(*found).digest[:16]
+
+
+def _losses(spec: "RunSpec", sources: Sources) -> set[str]:
+    """The loss that the objective is given, or those that it names; any, where its code is somebody else's."""
+    given = spec.arguments.get("loss")
+    if given in LOSSES:
+        return {LOSSES.target(given)}
+    if spec.source is not None:
+        return {LOSSES.target(name) for name in LOSSES}
+    named = sources.closure(BUILTINS.target(spec.objective_name)).texts(OBJECTIVES)
+    return {LOSSES.target(name) for name in LOSSES if name in named}
 
 
 def source_with_names(targets: Iterable[str], texts: Iterable[str] = ()) -> str:
@@ -50,6 +65,7 @@ def _with_names(targets: frozenset[str], texts: frozenset[str], sources: Sources
         more = _named(reached.texts(STUDIES))
         more |= {ARCHITECTURES.target(name) for name in reached.texts(SETTINGS) if name in ARCHITECTURES}
         more |= {EXTRACTORS.target(name) for name in reached.texts(DATA) if name in EXTRACTORS}
+        more |= {LOSSES.target(name) for name in reached.texts(OBJECTIVES) if name in LOSSES}
     return sources.closure(*found).digest[:16]
 
 
@@ -57,7 +73,9 @@ def _named(texts: Iterable[str]) -> set[str]:
     """The targets that these texts are, or are names of."""
     found: set[str] = set()
     for text in texts:
-        found |= {registry.target(text) for registry in (BUILTINS, ARCHITECTURES, EXTRACTORS) if text in registry}
+        found |= {
+            registry.target(text) for registry in (BUILTINS, LOSSES, ARCHITECTURES, EXTRACTORS) if text in registry
+        }
         data = {name for name in (text, f"{text}-jpeg") if name in DATASETS}  # CIFAR-10 may be found as JPEGs alone
         found |= {target for name in data for target in (target_of(name), *_families(name))}
         found |= {text} if text.startswith(STUDIES) and ":" in text else set()

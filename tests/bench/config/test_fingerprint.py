@@ -16,6 +16,7 @@ from lipbench.bench.records.source import ROOT, Sources
 from lipbench.bench.run.context import RunContext
 
 Runs = dict[str, RunSpec]
+LOSS = {"minimax": "minimax", "dragan": "non_saturating"}
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +109,9 @@ def test_code_does_not_depend_on_where_the_source_lies(runs: Runs, before: dict[
         ("objectives/dragan.py", "DRAGAN", lambda run: "dragan" in run),
         ("objectives/penalties.py", "two_sided", lambda run: "dragan" in run),
         ("objectives/minimax.py", "Minimax", lambda run: "minimax" in run),
+        ("objectives/losses.py", "MINIMAX", lambda run: LOSS[run.split()[0]] == "minimax"),
+        ("objectives/losses.py", "non_saturating_generator", lambda run: LOSS[run.split()[0]] == "non_saturating"),
+        ("objectives/losses.py", "hinge_critic", lambda run: False),
         ("models/mlp.py", "mlp", lambda run: "mlp" in run),
         ("models/dcgan.py", "dcgan", lambda run: "dcgan" in run),
         ("bench/data/toys.py", "eight_gaussians", lambda run: "8gaussians" in run),
