@@ -8,6 +8,8 @@ from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
+from pydantic import BaseModel
+
 from ...models.catalog import ARCHITECTURES
 from ...objectives.catalog import BUILTINS
 from ...objectives.loss_catalog import LOSSES
@@ -33,7 +35,7 @@ def code_of(spec: "RunSpec", sources: Sources | None = None) -> str:
     found |= _losses(spec, sources)
     found |= _families(spec.dataset)
     if kind_of(spec.dataset) != "points":
-        asked = spec.evaluation.get("extractor")
+        asked = spec.evaluation.extractor
         names = {asked} if asked else sources.closure(target_of(spec.dataset)).texts(DATA)
         found |= {EXTRACTORS.target(name) for name in EXTRACTORS if name in names}
     return sources.closure(*found).digest[:16]
@@ -91,6 +93,8 @@ def texts_in(value: object) -> set[str]:
     """The texts in settings, and in the fields of a specification."""
     if isinstance(value, str):
         return {value}
+    if isinstance(value, BaseModel):
+        value = value.model_dump()
     if isinstance(value, Mapping):
         value = [*value.keys(), *value.values()]
     elif is_dataclass(value):

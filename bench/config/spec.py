@@ -14,6 +14,7 @@ from ...models.catalog import ARCHITECTURES
 from ...models.recipe import Recipe
 from ...objectives.errors import BadInput, unknown
 from ..data.catalog import found_name, kind_of, user_content
+from ..metrics.settings import Evaluation
 from ..records.schema import SCHEMA_VERSION
 from .fingerprint import code_of
 from .plugins import ResolvedObjective, bind_arguments, build_objective, find_objective
@@ -46,7 +47,7 @@ class RunSpec:
     recipe_spec: Recipe
     seed: int
     steps: int
-    evaluation: dict[str, int]
+    evaluation: Evaluation
     objective_target: str
     skip: str | None = None
     accelerate: str = "none"
@@ -59,7 +60,7 @@ class RunSpec:
         located = ("objective_target", "skip")
         plain = [key for key, value in PLAIN.items() if getattr(self, key) == value]
         kept = {k: v for k, v in asdict(self).items() if k not in (*located, *plain)}
-        return kept | {"code": code_of(self)}
+        return kept | {"evaluation": self.evaluation.model_dump(), "code": code_of(self)}
 
     @property
     def id(self) -> str:
@@ -85,7 +86,7 @@ class RunSpec:
             "recipe_spec": asdict(self.recipe_spec),
             "seed": self.seed,
             "steps": self.steps,
-            "evaluation": self.evaluation,
+            "evaluation": self.evaluation.model_dump(),
             "accelerate": self.accelerate,
             "precision": self.precision,
             **({} if self.content is None else {"content": self.content}),
@@ -149,7 +150,7 @@ def _resolve(suite: Suite, context: Folders, cell: Combination) -> RunSpec:
         recipe_spec=settings.recipe,
         seed=cell.seed,
         steps=suite.steps_on(cell.dataset),
-        evaluation=suite.evaluation.model_dump(),
+        evaluation=suite.evaluation,
         objective_target=target,
         skip=no_recipe or no_loss,
         accelerate=suite.accelerate,

@@ -3,10 +3,10 @@
 import difflib
 import itertools
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import (
     AfterValidator,
@@ -16,16 +16,13 @@ from pydantic import (
     Field,
     PrivateAttr,
     ValidationError,
-    model_validator,
 )
 
 from ...models.options import ACCELERATIONS, PRECISIONS
 from ...objectives.errors import LIKE, BadInput, unknown
 from ...objectives.loss_catalog import LOSSES
 from ..data.catalog import check_name
-from ..metrics.catalog import EXTRACTORS
-from ..metrics.labels import METRICS
-from .presets import PRESETS
+from ..metrics.settings import Count, Evaluation, known_name
 from .yaml_reader import parse_yaml
 
 MANY_SEEDS = 10_000  # more are no number of seeds but a slip, or one seed
@@ -61,56 +58,9 @@ def _architectures(value: Any) -> Any:
     return value if value is None else _as_list(value)
 
 
-def _known(kind: str, names: Collection[str]) -> AfterValidator:
-    def check(value: str) -> str:
-        if value not in names:
-            raise unknown(kind, value, list(names))
-        return value
-
-    return AfterValidator(check)
-
-
 Named = str | dict[str, Any]
-Count = Annotated[int, Field(ge=1, le=10**9, strict=True)]
 Seed = Annotated[int, Field(ge=0, le=10**18, strict=True)]  # tables hold integers of 64 bits
 Seeds = Annotated[list[Seed], Field(min_length=1)]
-
-
-class Evaluation(BaseModel):
-    """How often and on how many samples a run is evaluated; part of its identity.
-
-    `count` evaluations follow the one at step 0, evenly spaced; `points` go into W1, `mode_points` into mode coverage,
-    `images` into the metrics of images, `metrics`, on the features of `extractor` (the data set's own if None): fakes
-    against `reals` (None: all) of the set `split`; without a split, as many against as many held-out ones. The
-    Inception Score is the mean over `is_splits` parts of `is_images` (None: `images`). KID (`kid_subsets` of
-    `kid_subset_size`), precision and recall take at most `held_images` a side. `protocol` names a preset of these keys
-    (presets.py); those given beside it come first. At the end the generator is evaluated `repeats` times
-    more, on fresh samples: the noise of an evaluation; 0 leaves that out.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    count: Count = 20
-    points: Annotated[int, Field(ge=10, le=5000, strict=True)] = 1000
-    mode_points: Annotated[int, Field(ge=100, strict=True)] = 10_000
-    protocol: Annotated[str, _known("protocol", PRESETS)] | None = None
-    images: Annotated[int, Field(ge=100, strict=True)] = 1000
-    reals: Annotated[int, Field(ge=100, strict=True)] | None = None
-    split: Literal["train", "test"] | None = None
-    extractor: Annotated[str, _known("extractor", EXTRACTORS)] | None = None
-    metrics: Annotated[list[Annotated[str, _known("image metric", METRICS)]], Field(min_length=1)] = list(METRICS)
-    is_images: Annotated[int, Field(ge=100, strict=True)] | None = None
-    is_splits: Annotated[int, Field(ge=1, le=100, strict=True)] = 1
-    held_images: Annotated[int, Field(ge=100, strict=True)] = 10_000
-    kid_subsets: Annotated[int, Field(ge=1, strict=True)] = 100
-    kid_subset_size: Annotated[int, Field(ge=2, strict=True)] = 1000
-    repeats: Annotated[int, Field(ge=0, le=100, strict=True)] = 3
-
-    @model_validator(mode="before")
-    @classmethod
-    def _with_preset(cls, given: Any) -> Any:
-        if not isinstance(given, dict) or not isinstance(given.get("protocol"), str):
-            return given
-        return PRESETS.get(given["protocol"], {}) | given
 
 
 class Combination(NamedTuple):
@@ -145,8 +95,8 @@ class Suite(BaseModel):
     evaluation: Evaluation = Evaluation()
     tune: dict[str, Any] = {}
     max_runs: Count = 5000
-    accelerate: Annotated[str, _known("accelerate", ACCELERATIONS)] = "none"
-    precision: Annotated[str, BeforeValidator(str), _known("precision", PRECISIONS)] = "32"
+    accelerate: Annotated[str, known_name("accelerate", ACCELERATIONS)] = "none"
+    precision: Annotated[str, BeforeValidator(str), known_name("precision", PRECISIONS)] = "32"
     _file: str | None = PrivateAttr(None)
 
     @property

@@ -3,7 +3,6 @@
 The functions are pure; `PointMetrics` adds the fresh real sample of an evaluation and the floor.
 """
 
-from collections.abc import Mapping
 from functools import cache, cached_property
 from statistics import median
 from typing import Any
@@ -18,6 +17,7 @@ from ...objectives.errors import BadInput
 from ..data.catalog import load
 from ..data.dataset import Dataset, Mixture
 from .bias import by_size
+from .settings import Evaluation
 
 MAX_EXACT = 5000  # points a side; memory and time of exact transport grow with n² and about n^2.5
 RADIUS_SIGMAS = 3.0
@@ -174,11 +174,9 @@ class PointMetrics:
         return protocol
 
 
-def point_metrics(
-    data: Dataset, evaluation: Mapping[str, Any], rng: torch.Generator
-) -> tuple[PointMetrics, dict[str, float]]:
+def point_metrics(data: Dataset, evaluation: Evaluation, rng: torch.Generator) -> tuple[PointMetrics, dict[str, float]]:
     """The metrics that a suite's `evaluation` asks for on these points, and their floors; reals come from `rng`."""
-    points = PointMetrics(data, rng, n=evaluation["points"], n_modes=evaluation["mode_points"])
+    points = PointMetrics(data, rng, n=evaluation.points, n_modes=evaluation.mode_points)
     return points, {"w1": _floor(data.name, points.n, str(rng.device))}
 
 

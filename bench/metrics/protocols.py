@@ -1,8 +1,6 @@
 """How a data set's reals are divided into reference and floor, as a suite's `evaluation` asks for."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,12 +11,13 @@ from .catalog import load_extractor
 from .extractors import Extractor
 from .features import NEIGHBOURS
 from .images import ImageMetrics, Sizes
+from .settings import Evaluation
 
 FLOOR_SEED = 1
 
 
 def image_metrics(
-    data: Dataset, evaluation: Mapping[str, Any], device: torch.device | str, weights: Path | None = None
+    data: Dataset, evaluation: Evaluation, device: torch.device | str, weights: Path | None = None
 ) -> tuple[ImageMetrics, dict[str, float]]:
     """The metrics that a suite's `evaluation` asks for on these images, and their floors.
 
@@ -29,7 +28,7 @@ def image_metrics(
 
     Args:
         data: images.
-        evaluation: the fields of `suite.Evaluation`.
+        evaluation: what is asked for.
         device: where the extractor runs.
         weights: of inception, where they are not in torch hub's cache.
 
@@ -38,46 +37,46 @@ def image_metrics(
     """
     extractor = _extractor(data, evaluation, weights)
     reference, other, sizes = _divided(data, evaluation, torch.device(device))
-    split = evaluation["split"]
+    split = evaluation.split
     metrics = ImageMetrics(reference, extractor, sizes, split=split or data.held_out_from, device=device)
     return metrics, {} if other is None else metrics.floor(other if split is None else _drawn(other, sizes.n_fake))
 
 
-def check_evaluation(data: Dataset, evaluation: Mapping[str, Any], weights: Path | None = None) -> None:
+def check_evaluation(data: Dataset, evaluation: Evaluation, weights: Path | None = None) -> None:
     """Raises what `image_metrics` would, without looking at an image; nothing for points."""
     if data.is_images:
         _extractor(data, evaluation, weights)
         _divided(data, evaluation, torch.device("cpu"))
 
 
-def _extractor(data: Dataset, evaluation: Mapping[str, Any], weights: Path | None) -> Extractor:
-    name = evaluation["extractor"] or data.extractor
+def _extractor(data: Dataset, evaluation: Evaluation, weights: Path | None) -> Extractor:
+    name = evaluation.extractor or data.extractor
     assert name is not None
     return load_extractor(name, weights if name == "inception" else None)
 
 
-def _divided(data: Dataset, evaluation: Mapping[str, Any], device: torch.device) -> tuple[Tensor, Tensor | None, Sizes]:
+def _divided(data: Dataset, evaluation: Evaluation, device: torch.device) -> tuple[Tensor, Tensor | None, Sizes]:
     """Reference, the floor's other side, and the sizes, of which there are enough."""
-    if evaluation["split"] is None:
-        reference, other = _halves(data, evaluation["images"], device)
+    if evaluation.split is None:
+        reference, other = _halves(data, evaluation.images, device)
         sizes = _sizes(evaluation, len(reference))
     else:
-        reference, other = _sets(data, evaluation["split"])
-        sizes = _sizes(evaluation, evaluation["images"])
+        reference, other = _sets(data, evaluation.split)
+        sizes = _sizes(evaluation, evaluation.images)
     _check(data.name, sizes, len(reference))
     return reference, other, sizes
 
 
-def _sizes(evaluation: Mapping[str, Any], n_fake: int) -> Sizes:
+def _sizes(evaluation: Evaluation, n_fake: int) -> Sizes:
     return Sizes(
         n_fake=n_fake,
-        n_real=evaluation["reals"],
-        n_scored=evaluation["is_images"],
-        splits=evaluation["is_splits"],
-        held=evaluation["held_images"],
-        subsets=evaluation["kid_subsets"],
-        subset_size=evaluation["kid_subset_size"],
-        metrics=tuple(evaluation["metrics"]),
+        n_real=evaluation.reals,
+        n_scored=evaluation.is_images,
+        splits=evaluation.is_splits,
+        held=evaluation.held_images,
+        subsets=evaluation.kid_subsets,
+        subset_size=evaluation.kid_subset_size,
+        metrics=tuple(evaluation.metrics),
     )
 
 

@@ -31,6 +31,7 @@ UNCOUNTED = (
     "lipbench.bench.config.plugins",
     "lipbench.bench.data.catalog",
     "lipbench.bench.metrics.catalog",
+    "lipbench.bench.metrics.settings",
     "lipbench.bench.perf",
     "lipbench.bench.records",
     "lipbench.bench.report",

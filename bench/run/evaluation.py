@@ -17,6 +17,7 @@ from ..data.dataset import Dataset
 from ..metrics import stability
 from ..metrics.catalog import FAMILIES
 from ..metrics.divergence import Divergence
+from ..metrics.settings import Evaluation
 from .hardware import PeakMemory
 
 PROBE = 256  # samples behind slopes, the critic's estimate and the spread; fewer where fewer reals are held out
@@ -35,7 +36,7 @@ class Quality:
     """
 
     def __init__(
-        self, data: Dataset, evaluation: dict[str, Any], rng: torch.Generator, weights: Path | None = None
+        self, data: Dataset, evaluation: Evaluation, rng: torch.Generator, weights: Path | None = None
     ) -> None:
         self.modes = None
         if data.is_points:
@@ -58,14 +59,14 @@ class Evaluator(pl.Callback):
     def __init__(
         self,
         data: Dataset,
-        evaluation: dict[str, Any],
+        evaluation: Evaluation,
         steps: int,
         weights: Path | None = None,
         memory: PeakMemory | None = None,
     ) -> None:
         self.data, self.evaluation, self.steps, self.weights = data, evaluation, steps, weights
         self.memory = memory or PeakMemory("cpu")
-        self.schedule = evaluation_steps(steps, evaluation["count"])
+        self.schedule = evaluation_steps(steps, evaluation.count)
         self.history: list[dict[str, float]] = []
         self.snapshots: list[tuple[int, Tensor]] = []
         self.divergence = Divergence(steps)

@@ -26,7 +26,7 @@ def result_of(spec: RunSpec, module: GAN, evaluator: Evaluator) -> RunResult:
     """The result of a run that has just been trained; its seconds are those before it was last resumed."""
     assert evaluator.quality is not None
     with evaluator.memory.apart():
-        again = measure_again(module.iteration, evaluator.quality, spec.evaluation["repeats"])
+        again = measure_again(module.iteration, evaluator.quality, spec.evaluation.repeats)
     measured = Measured(
         steps=module.iteration.updates,
         metrics=summarise(pd.DataFrame(evaluator.history), spec.steps),

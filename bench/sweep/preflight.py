@@ -57,6 +57,6 @@ def _check_networks(suite: Suite, specs: Sequence[RunSpec], data: Dataset) -> No
 def _check_evaluation(suite: Suite, data: Dataset, weights: Path | None) -> None:
     """An extractor that is not at hand, or too few images for the protocol, is told now too."""
     try:
-        check_evaluation(data, suite.evaluation.model_dump(), weights)
+        check_evaluation(data, suite.evaluation, weights)
     except BadInput as error:
         raise BadInput(f"{suite.where}: evaluation: {error}") from error

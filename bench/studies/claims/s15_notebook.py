@@ -7,7 +7,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ...config.suite import Evaluation, Named
+from ...config.suite import Named
+from ...metrics.settings import Evaluation
 from ...report.palette import BLUE, GREEN, ORANGE, PURPLE
 from ...report.statistics import paired_differences
 from ..engine.contract import Measure, Part, Row, Setting, Size, Study, median_of

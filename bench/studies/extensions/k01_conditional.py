@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from ...config.suite import Evaluation
 from ...data.catalog import load
+from ...metrics.settings import Evaluation
 from ...report.palette import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION
 from ..engine.contract import Measure, Part, Row, Setting, Size, Study
 from ..plotting.style import dots, label, legend, panels, threshold

@@ -9,9 +9,10 @@ from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from ....models.dcgan import to_uint8
-from ...config.suite import Evaluation, Named
+from ...config.suite import Named
 from ...data.catalog import load
 from ...data.parity import LEVEL, PATCHES, SIDE, in_patches
+from ...metrics.settings import Evaluation
 from ...report.palette import BLUE, ORANGE, VERMILION
 from ..engine.contract import Criterion, Measure, Part, Row, Setting, Size, Study
 from ..plotting.style import dots, label, legend, panels, threshold

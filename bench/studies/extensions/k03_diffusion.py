@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 
 from ....models.iteration import stream_seed
 from ...config.recipes import STABILITY
-from ...config.suite import Evaluation
 from ...data.catalog import load
 from ...metrics.points import PointMetrics
+from ...metrics.settings import Evaluation
 from ...records.summary import summarise, tail_start
 from ...report.palette import BROWN, GREY, TEAL
 from ...run.evaluation import evaluation_steps

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...config.suite import Evaluation, Named, Suite
+from ...config.suite import Named, Suite
+from ...metrics.settings import Evaluation
 from ...records.reader import RunRecord
 from ...records.summary import WORST
 from ...run.context import RunContext

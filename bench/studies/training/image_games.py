@@ -10,10 +10,11 @@ from typing import Any
 import torch
 
 from ....objectives.errors import BadInput
-from ...config.suite import Evaluation, Named
+from ...config.suite import Named
 from ...data.catalog import found_name, load, user_content
 from ...data.dataset import Dataset
 from ...metrics import inception
+from ...metrics.settings import Evaluation
 from ...report.palette import BLUE, GREEN, ORANGE, PURPLE, VERMILION
 from ..engine.contract import NotAtThisScale, Row, Scale, Setting, Size
 from .generators import Cell, CellRun, runs_of

@@ -7,22 +7,21 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from lipbench.bench.config.presets import PRESETS
-from lipbench.bench.config.suite import Evaluation
 from lipbench.bench.data import Dataset, load
 from lipbench.bench.metrics import protocols
 from lipbench.bench.metrics.catalog import load_extractor
 from lipbench.bench.metrics.images import ImageMetrics
 from lipbench.bench.metrics.labels import METRICS
 from lipbench.bench.metrics.protocols import check_evaluation, image_metrics
+from lipbench.bench.metrics.settings import PRESETS, Evaluation
 from lipbench.objectives import BadInput
 
 
-def settings(**keys: Any) -> dict[str, Any]:
-    return Evaluation.model_validate(keys).model_dump()
+def settings(**keys: Any) -> Evaluation:
+    return Evaluation.model_validate(keys)
 
 
-def small(**keys: Any) -> dict[str, Any]:
+def small(**keys: Any) -> Evaluation:
     return settings(**{"kid_subsets": 3, "kid_subset_size": 50} | keys)
 
 
@@ -33,7 +32,7 @@ def digits() -> Dataset:
 
 def test_protocols_mean_what_their_papers_say():
     keys = ("images", "reals", "split", "is_images", "is_splits")
-    found = {name: tuple(settings(protocol=name)[key] for key in keys) for name in PRESETS}
+    found = {name: tuple(getattr(settings(protocol=name), key) for key in keys) for name in PRESETS}
     assert found == {
         "50k-train": (50_000, None, "train", None, 10),
         "10k-test": (10_000, None, "test", None, 10),
@@ -43,7 +42,7 @@ def test_protocols_mean_what_their_papers_say():
 
 def test_protocol_gives_way_to_keys_beside_it():
     found = settings(protocol="sngan", images=300, is_splits=1)
-    assert (found["images"], found["is_splits"], found["reals"], found["protocol"]) == (300, 1, 10_000, "sngan")
+    assert (found.images, found.is_splits, found.reals, found.protocol) == (300, 1, 10_000, "sngan")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytorch_lightning as pl
 from lipbench.bench.data import load
 from lipbench.bench.run.evaluation import Evaluator
-from lipbench.bench.config.suite import Evaluation
+from lipbench.bench.metrics.settings import Evaluation
 from lipbench.bench.run.train import Ticks
 from lipbench.models import ARCHITECTURES, GAN, Iteration, Recipe
 from lipbench.objectives import GradientPenalty
@@ -27,7 +27,7 @@ class Watch(pl.Callback):
 data = load("8gaussians")
 networks = ARCHITECTURES["mlp"](data.shape, width=8, depth=2)
 gan = GAN(Iteration(networks, GradientPenalty(), Recipe(batch=16, ema=0.9), data, steps=10000, seed=0))
-asked = Evaluation(count=20, points=50, mode_points=100).model_dump()
+asked = Evaluation(count=20, points=50, mode_points=100)
 trainer = pl.Trainer(accelerator="cpu", max_epochs=1, logger=False, enable_checkpointing=False,
                      enable_progress_bar=False, enable_model_summary=False,
                      callbacks=[Evaluator(data, asked, 10000), Watch()])

@@ -15,10 +15,11 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from lipbench.bench.config.spec import expand
-from lipbench.bench.config.suite import Evaluation, Suite
+from lipbench.bench.config.suite import Suite
 from lipbench.bench.data import load
 from lipbench.bench.data.prefetch import Feed
 from lipbench.bench.metrics.divergence import Divergence
+from lipbench.bench.metrics.settings import Evaluation
 from lipbench.bench.records import store
 from lipbench.bench.records.reader import RunRecord, read_samples
 from lipbench.bench.records.summary import summarise
@@ -523,16 +524,16 @@ def test_summarise_keeps_nan_where_a_run_has_diverged() -> None:
 
 def test_evaluator_schedule_is_even_and_ends_with_the_run() -> None:
     data = load("8gaussians")
-    assert sorted(Evaluator(data, {"count": 4}, 10).schedule) == [0, 2, 5, 8, 10]
-    assert sorted(Evaluator(data, {"count": 20}, 3).schedule) == [0, 1, 2, 3]
-    assert sorted(Evaluator(data, {"count": 1}, 7).schedule) == [0, 7]
+    assert sorted(Evaluator(data, Evaluation(count=4), 10).schedule) == [0, 2, 5, 8, 10]
+    assert sorted(Evaluator(data, Evaluation(count=20), 3).schedule) == [0, 1, 2, 3]
+    assert sorted(Evaluator(data, Evaluation(count=1), 7).schedule) == [0, 7]
 
 
 def test_quality_on_images_holds_disjoint_held_out_sets_against_each_other() -> None:
     """As many as there are: two halves of a held-out set that is smaller than twice what was asked for."""
     data = load("digits")
     assert data.test is not None
-    evaluation = Evaluation(images=10_000).model_dump()
+    evaluation = Evaluation(images=10_000)
     quality = Quality(data, evaluation, torch.Generator())
     assert quality.n_fake == len(data.test) // 2
     assert quality.protocol["fd"]["n_real"] == quality.n_fake

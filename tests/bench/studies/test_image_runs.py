@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from lipbench.bench.config.spec import expand
-from lipbench.bench.config.suite import Evaluation
 from lipbench.bench.data import Dataset
 from lipbench.bench.metrics import inception
+from lipbench.bench.metrics.settings import Evaluation
 from lipbench.bench.run.context import RunContext
 from lipbench.bench.studies import STUDIES, NotAtThisScale, Resources, Scale, Setting, Size
 from lipbench.bench.studies.claims.vanishing_gradient.g01 import RECIPE

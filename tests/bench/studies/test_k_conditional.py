@@ -12,8 +12,8 @@ from safetensors.torch import load_file
 
 from lipbench.bench.config.recipes import STABILITY
 from lipbench.bench.config.spec import expand
-from lipbench.bench.config.suite import Evaluation
 from lipbench.bench.data import load
+from lipbench.bench.metrics.settings import Evaluation
 from lipbench.bench.run.context import RunContext
 from lipbench.bench.studies import STUDIES, Outcome, Setting, Size
 from lipbench.bench.studies.engine import report, store

@@ -13,7 +13,7 @@ from scipy import stats
 from lipbench.bench import studies
 from lipbench.bench.config.recipes import NOTEBOOK, STABILITY
 from lipbench.bench.config.spec import expand
-from lipbench.bench.config.suite import Evaluation
+from lipbench.bench.metrics.settings import Evaluation
 from lipbench.bench.records.reader import RunRecord
 from lipbench.bench.records.store import Store
 from lipbench.bench.run.context import RunContext

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from lipbench.bench.config.suite import Evaluation
+from lipbench.bench.metrics.settings import Evaluation
 from lipbench.bench.report.statistics import WHOLE_RANGE
 from lipbench.bench.studies import STUDIES, Outcome, Setting, Size
 from lipbench.bench.studies.engine import report, store

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ....config.suite import Evaluation
+from ....metrics.settings import Evaluation
 from ...engine.contract import Row, Setting, Size, Study
 from ...training import toy_games
 from ...training.generators import runs_of

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy import stats
 
-from ....config.suite import Evaluation
+from ....metrics.settings import Evaluation
 from ....report.palette import GREY
 from ...engine.contract import Measure, Part, Row, Setting, Size, Study
 from ...plotting.style import label, legend, panels, threshold
