@@ -6,7 +6,7 @@ A run depends on the core of all runs and on what its objective, networks, data 
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from pydantic import BaseModel
 
@@ -17,16 +17,30 @@ from ..data.catalog import DATASETS, kind_of, target_of
 from ..metrics.catalog import EXTRACTORS, FAMILIES
 from ..records.source import Sources, installed_sources
 
-if TYPE_CHECKING:
-    from .spec import RunSpec
-
 CORE = "lipbench.bench.run.execution:run"  # game, iteration, training, evaluation, divergence and tail
 STUDIES, SETTINGS, DATA = "lipbench.bench.studies", "lipbench.bench.config", "lipbench.bench.data"
 OBJECTIVES = "lipbench.objectives"
 CATALOGS = (BUILTINS, LOSSES, ARCHITECTURES, EXTRACTORS)
 
 
-def code_of(spec: "RunSpec", sources: Sources | None = None) -> str:
+class Specified(Protocol):
+    """What a fingerprint reads of a `RunSpec`; see there."""
+
+    @property
+    def objective_name(self) -> str: ...
+    @property
+    def arguments(self) -> dict[str, Any]: ...
+    @property
+    def source(self) -> str | None: ...
+    @property
+    def architecture_spec(self) -> dict[str, Any]: ...
+    @property
+    def dataset(self) -> str: ...
+    @property
+    def evaluation(self) -> Any: ...
+
+
+def code_of(spec: Specified, sources: Sources | None = None) -> str:
     """A hash of the code in lipbench that decides the run; a plug-in's is `spec.source`."""
     sources = sources or installed_sources()
     found = {CORE, ARCHITECTURES.target(spec.architecture_spec["name"]), target_of(spec.dataset)}
@@ -41,9 +55,9 @@ def code_of(spec: "RunSpec", sources: Sources | None = None) -> str:
     return sources.closure(*found).digest[:16]
 
 
-def _losses(spec: "RunSpec", sources: Sources) -> set[str]:
+def _losses(spec: Specified, sources: Sources) -> set[str]:
     """The loss that the objective is given, or those that it names; any, where its code is somebody else's."""
-    given = spec.arguments.get("loss")
+    given = str(spec.arguments.get("loss"))
     if given in LOSSES:
         return {LOSSES.target(given)}
     if spec.source is not None:
