@@ -1,5 +1,6 @@
 """Metrics of features: functions of tensors [N, D] alone, in float64. No network, no images, no files."""
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -7,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-SMALL = 128  # features up to which the general eigenvalues cost nothing
+SMALL = 128  # features up to which factors of both covariances cost nothing
 NEIGHBOURS = 3  # Kynkäänniemi et al. 2019, section 3.1
 ROWS = 1024  # samples whose distances to all others are held at a time
 SEED = 2020  # torch-fidelity's, so that its KID has the same subsets
@@ -58,9 +59,10 @@ def frechet_distance(
 ) -> float:
     """|μ₁ - μ₂|² + tr(S₁ + S₂ - 2 (S₁ S₂)^½), Dowson and Landau 1982; of features: Heusel et al. 2017.
 
-    The trace of the matrix root is the sum of the square roots of the eigenvalues of S₁ S₂. Up to SMALL features they
-    are taken from that product itself, as torchmetrics does; beyond it from the symmetric Rᵀ S₂ R with S₁ = R Rᵀ, four
-    times as fast at 2,048 features, or from its Gram form where there are fewer samples than r.
+    With S₁ = R Rᵀ and S₂ = Q Qᵀ the trace of the matrix root is the sum of the singular values of Rᵀ Q, which are exact
+    for singular covariances too: the roots of the eigenvalues of S₁ S₂, torchmetrics' form, err by √ε for each that is
+    0. Beyond SMALL features it is the sum of the roots of the eigenvalues of Rᵀ S₂ R, five times as fast at 2,048
+    features, or of its Gram form where there are fewer samples than r.
 
     Args:
         real: fit to the real features.
@@ -74,9 +76,9 @@ def frechet_distance(
 
 
 def _trace_of_root(real: Gaussian, fake: Gaussian, root: Tensor | None, samples: Tensor | None) -> Tensor:
-    if len(real.mean) <= SMALL:
-        return torch.linalg.eigvals(real.covariance @ fake.covariance).sqrt().real.sum()
     root = factor(real.covariance) if root is None else root
+    if len(real.mean) <= SMALL:
+        return torch.linalg.svdvals(root.T @ factor(fake.covariance)).sum()
     if samples is not None and len(samples) < root.shape[1]:
         projected = (samples.double().cpu() - fake.mean) @ root
         symmetric = projected @ projected.T / (fake.n - 1)
@@ -97,9 +99,9 @@ def inception_score(logits: Tensor, splits: int) -> float:
 
 
 def _score(logits: Tensor) -> Tensor:
-    logits = logits.double()
-    p, log_p = logits.softmax(dim=1), logits.log_softmax(dim=1)
-    return (p * (log_p - p.mean(dim=0, keepdim=True).log())).sum(dim=1).mean().exp()
+    log_p = logits.double().log_softmax(dim=1)
+    log_mean = log_p.logsumexp(dim=0) - math.log(len(log_p))  # finite where all of a class's probabilities underflow
+    return (log_p.exp() * (log_p - log_mean)).sum(dim=1).mean().exp()
 
 
 def subsets(n_real: int, n_fake: int, count: int, size: int) -> Iterator[tuple[Tensor, Tensor]]:

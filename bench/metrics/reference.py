@@ -21,7 +21,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from .features import SMALL, Gaussian, factor, radii
+from .features import Gaussian, factor, radii
 
 VARIABLE = "LIPBENCH_CACHE"
 PACKAGES = ("torch", "torch-fidelity", "efficientnet-lite-pytorch")  # whose layers and resizes extractors are made of
@@ -41,7 +41,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Reference:
-    """A `Sample` and what is worth computing once: the covariance's factor (many features only), the balls' radii."""
+    """A `Sample` and what is worth computing once: the covariance's factor, the balls' radii."""
 
     sample: Sample
     root: Tensor | None = None
@@ -54,8 +54,7 @@ class Reference:
 
 def refer(sample: Sample, balls: bool) -> Reference:
     """A sample as the reference of metrics, with the radii of precision where `balls`; nobody asks for its logits."""
-    many = len(sample.gaussian.mean) > SMALL
-    root = factor(sample.gaussian.covariance) if many else None
+    root = factor(sample.gaussian.covariance)
     return Reference(replace(sample, logits=sample.logits[:0].clone()), root, radii(sample.features) if balls else None)
 
 

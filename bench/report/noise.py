@@ -17,7 +17,7 @@ from .statistics import Estimate, Scatter, estimate, median, scatter
 class Noise:
     """One objective: the scatter of its tail means, the sd of one evaluation, and the extrapolated distance.
 
-    `limit` is the median over seeds; `error` the median of the fits' standard errors. None where nothing was fitted.
+    `limit` is the median over seeds; `error` the median of its standard errors. None where nothing was fitted.
     """
 
     objective: str

@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy import linalg
 
-from lipbench.bench.metrics.bias import by_size, extrapolated
+from lipbench.bench.metrics.bias import by_size, extrapolated, means
 from lipbench.bench.metrics.images import frechet_distance
 
 
@@ -34,9 +34,15 @@ def test_by_size_averages_over_disjoint_parts_of_both_sides() -> None:
         return float(b.sum() - a.sum())
 
     found = by_size(real, fake, distance)
-    assert list(found) == [3, 4, 6, 12]
     # the parts of one size add up to the whole: 2·(0 + … + 11) = 132
-    assert found == {3: 132 / 4, 4: 132 / 3, 6: 132 / 2, 12: 132.0}
+    assert {size: (len(parts), sum(parts)) for size, parts in found.items()} == {
+        3: (4, 132),
+        4: (3, 132),
+        6: (2, 132),
+        12: (1, 132),
+    }
+    assert found[3] == [6, 24, 42, 60]
+    assert means(found) == {"sizes": [3, 4, 6, 12], "values": [132 / 4, 132 / 3, 132 / 2, 132]}
     for size in (3, 4, 6, 12):
         parts = [pair for pair in seen if len(pair[0]) == size]
         assert sorted(x for a, _ in parts for x in a) == list(range(12))
@@ -50,18 +56,46 @@ def test_by_size_takes_equal_parts_where_the_number_does_not_divide() -> None:
 
 
 def test_extrapolated_is_the_intercept_of_the_least_squares_line() -> None:
-    exact = extrapolated({size: 5 + 300 / size for size in (250, 333, 500, 1000)})
-    assert exact["limit"] == pytest.approx(5, rel=1e-9) and exact["error"] == pytest.approx(0, abs=1e-6)
     sizes, heights = np.array([250, 333, 500, 1000]), np.array([7.0, 6.3, 5.2, 4.4])
     design = np.c_[np.ones(4), 1 / sizes]
-    solution, residual, *_ = np.linalg.lstsq(design, heights, rcond=None)
-    error = np.sqrt(residual[0] / 2 * np.linalg.inv(design.T @ design)[0, 0])
-    found = extrapolated(dict(zip(sizes.tolist(), heights.tolist(), strict=True)))
+    solution, *_ = np.linalg.lstsq(design, heights, rcond=None)
+    parts = {250: [6.0, 8.0, 7.5, 6.5], 333: [6.3, 6.3, 6.3], 500: [5.0, 5.4], 1000: [4.4]}
+    found = extrapolated(parts)
     assert found["limit"] == pytest.approx(solution[0], rel=1e-9)
-    assert found["error"] == pytest.approx(error, rel=1e-9)
     assert found["sizes"] == [250, 333, 500, 1000] and found["values"] == heights.tolist()
+    # squares over 3, 2 and 1 degrees of freedom, of means of 4, 3 and 2: (2.5 / 4 + 0 / 3 + .08 / 2) / 6
+    assert found["error"] == pytest.approx((0.665 / 6) ** 0.5, rel=1e-12)
+
+
+def scattered_limits(dim: int, n: int, shift: float, trials: int) -> tuple[np.ndarray, np.ndarray, float]:
+    """Limits and errors of so many pairs of samples of two Gaussians, and the true distance."""
+    rng = np.random.default_rng(11)
+    root, mean = np.eye(dim) + 0.3 * shift * rng.normal(size=(dim, dim)), shift * rng.normal(size=dim)
+    covariance = root @ root.T
+    exact = mean @ mean + np.trace(np.eye(dim) + covariance - 2 * np.real(linalg.sqrtm(covariance)))
+    limits, errors = [], []
+    for _ in range(trials):
+        real, fake = rng.normal(size=(n, dim)), rng.normal(size=(n, dim)) @ root.T + mean
+        found = extrapolated(by_size(torch.tensor(real), torch.tensor(fake), frechet_distance))
+        limits.append(found["limit"])
+        errors.append(found["error"])
+    return np.array(limits), np.array(errors), float(exact)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("dim", "n", "shift"), [(8, 400, 0.2), (20, 800, 0.2), (2, 2000, 0.05), (20, 800, 0.0)])
+def test_extrapolated_error_is_that_of_other_samples(dim: int, n: int, shift: float) -> None:
+    limits, errors, exact = scattered_limits(dim, n, shift, 120)
+    scale = np.sqrt(np.mean(errors**2)) / limits.std(ddof=1)
+    assert 0.75 < scale < (1.35 if shift else 1.9)  # the least squares line's own error is .2 to .4, .7 at 0
+    assert np.mean(np.abs(limits - exact) < 2.8 * errors) > 0.85  # Student's t with 4 degrees of freedom: 95 %
+
+
+def test_extrapolated_error_is_about_that_of_other_samples() -> None:
+    limits, errors, _ = scattered_limits(5, 200, 0.2, 30)
+    assert 0.6 < np.sqrt(np.mean(errors**2)) / limits.std(ddof=1) < 1.6
 
 
 def test_extrapolated_has_no_limit_where_a_value_is_not_finite() -> None:
-    found = extrapolated({250: float("nan"), 1000: 4.0})
+    found = extrapolated({250: [4.0, float("nan")], 1000: [4.0]})
     assert found["limit"] is None and found["error"] is None

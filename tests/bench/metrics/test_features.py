@@ -16,6 +16,7 @@ from torchmetrics.image.kid import poly_mmd
 
 from lipbench.bench.metrics.features import (
     SMALL,
+    Gaussian,
     Moments,
     coverage,
     factor,
@@ -83,6 +84,23 @@ def test_frechet_distance_of_fewer_samples_than_features(n_real: int, n_fake: in
     assert general == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize("dim", [4, 20, SMALL, SMALL + 1])
+@pytest.mark.parametrize("overlap", [0, 0.5])
+def test_frechet_distance_of_singular_covariances_is_the_closed_form(dim: int, overlap: float):
+    """Commuting ones with spreads a and b along shared axes, of which half are 0: |μ₁ - μ₂|² + Σ (a - b)²."""
+    rng = torch.Generator().manual_seed(dim)
+    axes = torch.linalg.qr(torch.randn(dim, dim, generator=rng, dtype=torch.float64)).Q
+    a, b = torch.linspace(0.5, 2, dim).double(), torch.linspace(3, 0.7, dim).double()
+    half = dim // 2
+    a[half:], b[: half - int(overlap * half)] = 0, 0
+    covariances = [axes * spread.square() @ axes.T for spread in (a, b)]
+    real, fake = (Gaussian(1000, torch.full((dim,), m), s) for m, s in zip((0.0, 0.25), covariances, strict=True))
+    expected = dim / 16 + (a - b).square().sum().item()
+    tolerance = 1e-11 if dim <= SMALL else 1e-6  # the faster form takes the roots of eigenvalues that are 0
+    assert frechet_distance(real, fake) == pytest.approx(expected, abs=tolerance * expected)
+    assert frechet_distance(fake, real) == pytest.approx(expected, abs=tolerance * expected)
+
+
 def test_moments_of_parts_are_those_of_the_whole():
     features = skewed(700, 30, 7)
     whole, parts = fit(features), fit(features, 111)
@@ -100,6 +118,25 @@ def test_inception_score_is_torch_fidelitys(n: int, splits: int):
     expected = isc_features_to_metric(logits[order], splits=splits, shuffle=False)["inception_score_mean"]
     assert inception_score(logits, splits) == pytest.approx(expected, rel=1e-9)
     assert expected > 1.2
+
+
+@pytest.mark.parametrize("scale", [1.0, 2000.0])
+def test_inception_score_is_finite_where_probabilities_underflow(scale: float):
+    """The classes that no sample has get e^-2000, 0 in floating point, times a logarithm that is not finite."""
+    one, two = torch.zeros(60, dtype=torch.long), torch.arange(60) % 2
+    assert inception_score(torch.eye(10)[one] * scale, 1) == pytest.approx(1.0, abs=1e-12)
+    if scale > 100:
+        assert inception_score(torch.eye(10)[two] * scale, 1) == pytest.approx(2.0, abs=1e-12)
+
+
+def test_inception_score_and_subsets_leave_the_global_streams_alone():
+    torch.manual_seed(0)
+    before, numpys = torch.get_rng_state(), np.random.get_state()
+    logits = skewed(100, 10, 21)
+    assert inception_score(logits, 10) == inception_score(logits, 10)
+    list(subsets(50, 50, 3, 20))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert np.array_equal(np.random.get_state()[1], numpys[1])
 
 
 def double_sum(real: np.ndarray, fake: np.ndarray) -> float:
@@ -143,6 +180,16 @@ def test_subsets_are_without_replacement_and_one_where_there_is_but_one():
     assert max(fake.max() for fake, _ in pairs) < 30 <= max(real.max() for _, real in pairs)
     assert [len(fake) for fake, _ in subsets(30, 30, 4, 1000)] == [30]
     assert [len(real) for _, real in subsets(31, 30, 4, 1000)] == [30] * 4
+
+
+@pytest.mark.parametrize(("n_real", "n_fake", "of_all"), [(40, 40, True), (40, 25, False)])
+def test_kernel_distance_below_the_subset_size_takes_all_of_the_smaller_side(n_real: int, n_fake: int, of_all: bool):
+    real, fake = skewed(n_real, 6, 22), skewed(n_fake, 6, 23, shift=0.3)
+    pairs = list(subsets(n_real, n_fake, 7, 1000))
+    assert len(pairs) == (1 if of_all else 7)
+    assert all(fakes.sort().values.tolist() == list(range(n_fake)) for fakes, _ in pairs)
+    expected = np.mean([double_sum(real[b].double().numpy(), fake[a].double().numpy()) for a, b in pairs])
+    assert kernel_distance(real, fake, pairs) == pytest.approx(expected, rel=1e-9)
 
 
 def brute_force(points: np.ndarray, centres: np.ndarray) -> float:
@@ -197,9 +244,9 @@ class Passed(nn.Module):
         return features
 
 
-def test_frechet_distance_of_few_features_is_torchmetrics_to_the_bit():
+def test_frechet_distance_of_few_features_is_torchmetrics():
     real, fake = skewed(500, 40, 19).double(), skewed(300, 40, 20, shift=0.3).double()
     theirs = FrechetInceptionDistance(Passed())
     theirs.update(real, real=True)
     theirs.update(fake, real=False)
-    assert frechet_distance(fit(real), fit(fake)) == theirs.compute().item()
+    assert frechet_distance(fit(real), fit(fake)) == pytest.approx(theirs.compute().item(), rel=1e-10)

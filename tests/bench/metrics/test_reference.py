@@ -62,7 +62,7 @@ def test_cached_gives_back_the_same_bits(folder: Path, kind: str):
 
 def test_refer_computes_what_the_metrics_need_only():
     many, few = refer(sample(), balls=True), refer(sample(dim=5), balls=False)
-    assert many.root is not None and few.root is None and few.radii is None
+    assert many.root is not None and few.root is not None and few.radii is None
     assert many.radii is not None and torch.equal(many.radii, few.balls()) is False
     assert torch.equal(few.balls(), refer(sample(dim=5), balls=True).balls())
     assert len(many.sample.logits) == 0 == many.sample.logits.untyped_storage().nbytes()
