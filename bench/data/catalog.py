@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 PACKAGE = "lipbench.bench.data"
 PICTURES = f"{PACKAGE}.pictures:folder"  # what reads them
+PAIRS = "funnels:"  # of pairs of distributions whose optimal transport is known
+FUNNELS = f"{PACKAGE}.funnels:funnels"  # what makes them
 
-Kind = Literal["points", "digits", "photos"]
+Kind = Literal["points", "digits", "photos", "pairs"]
 # The others are images.
 POINTS = ("8gaussians", "25gaussians", "swissroll", "ring5", "ring5-labelled", "ring5-random-labels")
 DIGITS = ("digits", "mnist5k", "parity", "mnist", "fashion-mnist", "stacked-mnist")
@@ -64,7 +66,7 @@ def load(name: str, data_dir: Path | None = None, suite_folder: Path | None = No
     """The dataset of that name, on the CPU; `folder:PATH` is a user's own (see `pictures.folder`).
 
     Args:
-        name: one of DATASETS, or `folder:PATH?size=…`.
+        name: one of DATASETS, or `folder:PATH?size=…`, or `funnels:d=…&n=…`.
         data_dir: the folder of those kept in files, ~/.cache/lipbench if None.
         suite_folder: where a relative PATH is looked for behind `data_dir`, and before the working directory.
 
@@ -72,6 +74,10 @@ def load(name: str, data_dir: Path | None = None, suite_folder: Path | None = No
         BadInput: for an unknown name, and for a folder or file that is missing or corrupt. Nothing is downloaded.
     """
     check_name(name)
+    if is_pair(name):
+        from .funnels import funnels
+
+        return funnels(name, data_dir)
     if not is_pictures(name):
         return DATASETS[name](data_dir)
     from .pictures import folder
@@ -95,8 +101,12 @@ def check_name(name: str) -> None:
         from .pictures import parse
 
         parse(name)
+    elif is_pair(name):
+        from .pair_names import parse
+
+        parse(name)
     elif name not in DATASETS:
-        raise unknown("dataset", name, [*DATASETS, f"{PREFIX}PATH"])
+        raise unknown("dataset", name, [*DATASETS, f"{PREFIX}PATH", f"{PAIRS}d=16&n=64"])
 
 
 def found_name(name: str, data_dir: Path | None = None) -> str:
@@ -109,7 +119,14 @@ def found_name(name: str, data_dir: Path | None = None) -> str:
 
 
 def user_content(name: str, data_dir: Path | None = None, suite_folder: Path | None = None) -> str | None:
-    """A hash of what lies in a user's own `folder:PATH`; None for the known data sets, whose files are checked."""
+    """A hash of what lies in a user's own `folder:PATH`, or in the file of an official pair.
+
+    None for the known data sets, whose files are checked.
+    """
+    if is_pair(name):
+        from .funnels import content_of
+
+        return content_of(name, data_dir)
     if not is_pictures(name):
         return None
     from .pictures import content_of
@@ -122,8 +139,15 @@ def is_pictures(name: str) -> bool:
     return name.startswith(PREFIX)
 
 
+def is_pair(name: str) -> bool:
+    """Whether these are two distributions whose optimal transport is known: `funnels:d=…&n=…`."""
+    return name.startswith(PAIRS)
+
+
 def kind_of(name: str) -> Kind:
-    """What recipes go by: `points`, `digits` (8 to 28 pixels, for DCGAN) or `photos` (32 pixels and more)."""
+    """What recipes go by: `pairs`, `points`, `digits` (8 to 28 pixels, for DCGAN) or `photos` (32 pixels and more)."""
+    if is_pair(name):
+        return "pairs"
     if name in POINTS:
         return "points"
     return "digits" if name in DIGITS else "photos"
@@ -131,4 +155,6 @@ def kind_of(name: str) -> Kind:
 
 def target_of(name: str) -> str:
     """`package.module:attribute` of what loads that data set; imports nothing."""
+    if is_pair(name):
+        return FUNNELS
     return PICTURES if is_pictures(name) else DATASETS.target(name)

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import pi
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...objectives.errors import BadInput
 from .prefetch import Feed, draw_index, fits, rows
@@ -53,6 +53,29 @@ class Mixture:
         return replace(self, centres=self.centres.to(device))
 
 
+class Distance(NamedTuple):
+    """W1 and its standard error."""
+
+    value: float
+    error: float
+
+
+class Pair(nn.Module):
+    """Makes the fakes of a pair of distributions whose optimal transport is known. Nothing in it is trained.
+
+    Called with latents uniform in [−1, 1]^d, [B, d], it returns fakes [B, d].
+    """
+
+    def gradient(self, fake: Tensor) -> Tensor:
+        """The gradient of an optimal critic (high on reals) at fakes, [B, d], float64; of length 1 or 0."""
+        raise NotImplementedError
+
+    @property
+    def distance(self) -> Distance:
+        """W1 between reals and fakes."""
+        raise NotImplementedError
+
+
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """Real data, kept whole in memory or drawn without end.
@@ -72,6 +95,7 @@ class Dataset:
     source: str  # one line: origin and citation or licence
     stream: Sampler | None = None
     feed: Feed | None = None  # what `sample` draws from where `train` lies on another device
+    pair: Pair | None = None  # what makes the fakes, where they are fixed and the optimal transport is known
 
     @property
     def is_points(self) -> bool:
@@ -126,7 +150,9 @@ class Dataset:
     def to(self, device: torch.device | str) -> Dataset:
         """The same data on another device. Images that do not fit there stay in host memory and are fed to it."""
         kept = self._too_large_for(device)
-        parts = [k for k in ("train", "test", "labels", "mixture") if getattr(self, k) is not None and k not in kept]
+        parts = [
+            k for k in ("train", "test", "labels", "mixture", "pair") if getattr(self, k) is not None and k not in kept
+        ]
         moved = {k: getattr(self, k).to(device) for k in parts}
         feed = Feed(self.train) if "train" in kept and self.train is not None else None
         return replace(self, **moved, feed=feed)
