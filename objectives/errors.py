@@ -1,16 +1,33 @@
 """The one exception that stands for a user's mistake; the command line prints it as a line and exits with status 2."""
 
+import re
+
 LIKE = 0.65  # difflib's ratio of names that are close: at its own 0.6 cosine would be none, above 0.66 mpl not mlp
+LONGEST = 1000  # characters of a message: three lines of a wide terminal say it
 
 
 class BadInput(ValueError):
-    """Something the user gave cannot be used. The message is one line: what, where, what is allowed."""
+    """Something the user gave cannot be used. The message is one line: what, where, what is allowed.
+
+    It may quote whatever the user gave, and others' messages: they are made one line here.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
+
+
+def one_line(text: str) -> str:
+    r"""The text without line breaks, with \x1b for what a terminal would obey, and without the middle if it is long."""
+    joined = re.sub(r"\s*[\n\v\f\r\x1c-\x1e\x85\u2028\u2029]\s*", " ", text).strip()
+    if len(joined) > LONGEST:
+        joined = f"{joined[: LONGEST * 2 // 3]} … {joined[-LONGEST // 4 :]}"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in joined)
 
 
 def unknown(kind: str, name: str, known: list[str]) -> BadInput:
     """An error for a name that is not known, which lists the names that are, closest first if one is close."""
     from difflib import get_close_matches
 
-    close = get_close_matches(str(name), known, n=1, cutoff=LIKE)  # a settings file may hold anything
+    close = get_close_matches(str(name)[:LONGEST], known, n=1, cutoff=LIKE)  # a settings file may hold anything
     hint = f" (did you mean '{close[0]}'?)" if close else ""
     return BadInput(f"unknown {kind} '{name}'{hint}; known: {', '.join(sorted(known))}")

@@ -7,7 +7,7 @@ import csv
 import errno
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,9 +17,12 @@ import numpy as np
 import pandas as pd
 
 from ...objectives.errors import BadInput
+from .checksums import SUMS, altered
 from .schema import SCHEMA_VERSION, STATUSES
 from .summary import tail_start
 
+FILES = ("spec.json", "result.json", "history.csv", "samples.npz")  # of a record
+WEIGHTS = ("checkpoint/generator.safetensors", "checkpoint/critic.safetensors")  # which it may lack
 MADE_AGAIN = "a sweep moves it to superseded/ and makes that run again"
 _SPEC_TYPES: dict[str, type | tuple[type, ...]] = {
     "run": str,
@@ -152,6 +155,7 @@ def read_run(folder: Path) -> RunRecord:
         Damaged: names the file that is.
         BadInput: for a file that cannot be read, and a record of another version; both may be sound.
     """
+    check_sums(folder, FILES)
     spec, result = _read_json(folder / "spec.json"), _read_json(folder / "result.json")
     _check_version(folder / "spec.json", spec)
     _check_fields(folder / "spec.json", spec, _SPEC_TYPES)
@@ -165,6 +169,16 @@ def read_run(folder: Path) -> RunRecord:
         _check_measured_again(folder / "result.json", key, result.get(key) or {})
     history = _read_history(folder / "history.csv", result)
     return RunRecord(folder, spec, result, history, _check_samples(folder / "samples.npz"))
+
+
+def check_sums(folder: Path, names: Sequence[str]) -> None:
+    """Raises Damaged if one of the named files is no more what was written, BadInput if one cannot be read."""
+    try:
+        path = altered(folder, names)
+    except OSError as error:
+        raise _trouble(Path(error.filename or folder), error) from error
+    if path is not None:
+        raise _damaged(path, f"not what was written, by its sum in {SUMS}" if path.exists() else "file is missing")
 
 
 def read_samples(path: Path, *names: str) -> dict[str, np.ndarray]:
@@ -195,10 +209,10 @@ def _trouble(path: Path, error: Exception, advice: str = MADE_AGAIN) -> BadInput
 def _read_json(path: Path, advice: str = MADE_AGAIN) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise _damaged(path, f"not readable as JSON ({error})", advice) from error
     except (OSError, UnicodeDecodeError) as error:
         raise _trouble(path, error, advice) from error
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path, f"not readable as JSON ({error})", advice) from error
     if not isinstance(content, dict):
         raise _damaged(path, "not a JSON object", advice)
     return content
@@ -253,7 +267,7 @@ def _read_history(path: Path, result: dict[str, Any]) -> pd.DataFrame:
             return pd.DataFrame({"step": []})
         raise _damaged(path, "file is missing")
     history = _parse_history(path)
-    if result["status"] == "completed" and (history.empty or int(history["step"].iloc[-1]) != result["steps"]):
+    if result["status"] == "completed" and (history.empty or history["step"].iloc[-1] != result["steps"]):
         raise _damaged(path, f"its last row is not the run's last step, {result['steps']}")
     return history
 
@@ -264,7 +278,10 @@ def _parse_history(path: Path) -> pd.DataFrame:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise _trouble(path, error) from error
-    lines = list(csv.reader(text.splitlines()))
+    try:
+        lines = list(csv.reader(text.splitlines()))
+    except csv.Error as error:
+        raise _damaged(path, str(error)) from error
     header, rows = (lines[0], lines[1:]) if lines else ([], [])
     if "step" not in header or len(set(header)) != len(header):
         raise _damaged(path, "its header has no (or a repeated) 'step' column")

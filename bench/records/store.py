@@ -7,7 +7,7 @@ import errno
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -17,8 +17,9 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from ...objectives.errors import BadInput
+from .checksums import seal
 from .files import put
-from .reader import RunRecord, read_run
+from .reader import FILES, WEIGHTS, RunRecord, read_run
 
 # Full, over quota; and what a file server in trouble or a dying disk says: another time it may be well again.
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.ESTALE, errno.EIO, errno.EROFS)
@@ -102,13 +103,15 @@ class RecordFolder:
     Args:
         folder: the results folder.
         records: where the records lie in it; made if it is missing.
+        files: of a record, whose sums are kept beside them.
 
     Raises:
         BadInput: if the folder cannot be written to.
     """
 
-    def __init__(self, folder: Path, records: Path) -> None:
+    def __init__(self, folder: Path, records: Path, files: Sequence[str]) -> None:
         self.folder, self.records, self.superseded = folder, records, folder / "superseded"
+        self.files = files
         try:
             records.mkdir(parents=True, exist_ok=True)
             try_to_write(folder)
@@ -131,6 +134,7 @@ class RecordFolder:
 
     def finish(self, name: str) -> Path:
         """Puts a finished record in its place; a kill on the way leaves the old one or the new one whole."""
+        seal(self.unfinished(name), self.files)
         final, old = self.records / name, self.records / f".{name}.old"
         if final.exists():
             shutil.rmtree(old, ignore_errors=True)
@@ -154,7 +158,7 @@ class Store(RecordFolder):
     """The results folder of a sweep: its runs by id. Raises BadInput if it cannot be written to."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(folder, folder / "runs")
+        super().__init__(folder, folder / "runs", [*FILES, *WEIGHTS])
         self.runs = self.records
 
     def find(self, run: str) -> RunRecord | None:

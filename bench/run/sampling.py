@@ -10,7 +10,8 @@ from ...models.catalog import ARCHITECTURES
 from ...models.dcgan import to_uint8
 from ...models.networks import draw_latent
 from ...objectives.errors import BadInput
-from ..records.reader import read_run, read_samples
+from ..records.checksums import SUMS, altered
+from ..records.reader import WEIGHTS, read_run, read_samples
 from ..report.samples import picture
 
 MOST = 1_000_000  # samples of one call
@@ -44,10 +45,12 @@ def sample_run(folder: Path, n: int, out: Path, seed: int) -> Path:
 
 @torch.no_grad()
 def _draw(folder: Path, n: int, seed: int):
-    weights = folder / "checkpoint" / "generator.safetensors"
+    weights = folder / WEIGHTS[0]
     if not weights.is_file():
         raise BadInput(_why_none(folder))
     record = read_run(folder)
+    if altered(folder, WEIGHTS[:1]):
+        raise BadInput(f"{weights}: damaged: not what was written, by its sum in {SUMS}")
     real = read_samples(folder / "samples.npz", "real")["real"]
     settings = {k: v for k, v in record.spec["architecture_spec"].items() if k != "name"}
     with torch.device("meta"):  # nothing is drawn for weights that are replaced at once
@@ -58,6 +61,8 @@ def _draw(folder: Path, n: int, seed: int):
         raise BadInput(
             f"{weights}: damaged or of another architecture ({' '.join(str(error).split())[:200]})"
         ) from error
+    if not all(tensor.isfinite().all() for tensor in networks.generator.state_dict().values()):
+        raise BadInput(f"{weights}: not all of its weights are numbers: nothing to draw (this run {record.status})")
     networks.generator.eval()
     latent = draw_latent(networks, n, torch.Generator().manual_seed(seed))
     return torch.cat([networks.generator(part) for part in latent.split(BATCH)]), real

@@ -13,6 +13,7 @@ import pandas as pd
 
 from ....objectives.errors import BadInput
 from ...config.fingerprint import source_with_names, texts_in
+from ...records.checksums import SUMS, altered
 from ...records.store import RecordFolder, write_json, write_text
 from .contract import Row, Size, Study
 
@@ -70,7 +71,7 @@ class StudyStore(RecordFolder):
     """
 
     def __init__(self, out: Path) -> None:
-        super().__init__(out, out)
+        super().__init__(out, out, (DESCRIPTION, MEASUREMENTS))
 
     def draft(self, study: str) -> Path:
         """An empty folder for a record under way."""
@@ -109,6 +110,7 @@ def read(folder: Path) -> tuple[Record, pd.DataFrame]:
     Raises:
         BadInput: where a file is missing, cut, or of another schema.
     """
+    _check_sums(folder)
     record = _read_description(folder / DESCRIPTION)
     try:
         table = pd.read_csv(folder / MEASUREMENTS, dtype=str, keep_default_na=False).apply(_parse)
@@ -121,6 +123,15 @@ def read(folder: Path) -> tuple[Record, pd.DataFrame]:
             f"{folder / MEASUREMENTS}: {len(table)} rows where {record.rows} were recorded; run the study again"
         )
     return record, table
+
+
+def _check_sums(folder: Path) -> None:
+    try:
+        path = altered(folder, (DESCRIPTION, MEASUREMENTS))
+    except OSError as error:
+        raise BadInput(f"{folder}: cannot be read ({error.strerror or error}); run the study again") from error
+    if path is not None:
+        raise BadInput(f"{path}: not what was written, by its sum in {SUMS}; run the study again")
 
 
 def _parse(column: pd.Series) -> pd.Series:
@@ -144,7 +155,7 @@ def _read_description(path: Path) -> Record:
         found["seeds"] = tuple(found["seeds"])
         known = {f.name for f in fields(Record)}
         record = Record(**{k: v for k, v in found.items() if k in known})
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise BadInput(f"{path}: not a record of a study ({error}); run the study again") from error
     if record.schema_version != SCHEMA_VERSION:
         raise BadInput(f"{path}: schema_version {record.schema_version}, this lipbench reads {SCHEMA_VERSION}")

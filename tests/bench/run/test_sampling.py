@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
-from lipbench.bench.records.reader import RunRecord
+from lipbench.bench.records.checksums import SUMS, seal
+from lipbench.bench.records.reader import FILES, WEIGHTS, RunRecord
 from lipbench.bench.run.context import RunContext
 from lipbench.bench.run.sampling import sample_run
 from lipbench.models.mlp import mlp
@@ -124,7 +125,19 @@ def test_sample_tells_that_the_weights_are_damaged(points: Path, tmp_path: Path)
     whole = path.read_bytes()
     for content in (whole[: len(whole) // 2], b"", b"nonsense" * 20):
         path.write_bytes(content)
-        assert told(points, 4, tmp_path / "x.png", 0).startswith(f"{path}: damaged or of another architecture")
+        assert told(points, 4, tmp_path / "x.png", 0).startswith(f"{path}: damaged")
+    (points / SUMS).unlink()  # as in records of before
+    assert told(points, 4, tmp_path / "x.png", 0).startswith(f"{path}: damaged or of another architecture")
+
+
+def test_sample_draws_nothing_from_weights_that_are_no_numbers(points: Path, tmp_path: Path) -> None:
+    path = points / "checkpoint" / "generator.safetensors"
+    state = load_file(path)
+    next(tensor for tensor in state.values() if tensor.is_floating_point())[0] = float("nan")
+    save_file(state, path)
+    seal(points, [*FILES, *WEIGHTS])
+    assert "weights are numbers" in told(points, 4, tmp_path / "x.png", 0)
+    assert not (tmp_path / "x.png").exists()
 
 
 def test_sample_tells_that_the_record_is_damaged(points: Path, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from PIL import Image
 from rich.console import Console
 
 from lipbench.bench.config.suite import Suite
+from lipbench.bench.records.checksums import SUMS
 from lipbench.bench.records.store import locked
 from lipbench.bench.studies import (
     STUDIES,
@@ -92,6 +93,12 @@ def run(*studies: Study, out: Path, scale: Any = "quick", **asked: Any) -> tuple
     return status, text.getvalue()
 
 
+def edit(path: Path, text: str) -> None:
+    """Changes a file of a record on purpose, as one does that deletes its sums."""
+    (path.parent / SUMS).unlink()
+    path.write_text(text)
+
+
 def verdicts(out: Path, *studies: Study) -> dict[str, str]:
     table = verdict_table(out, {study.id: study for study in studies})
     return dict(zip(table["id"], table["verdict"], strict=True))
@@ -100,7 +107,13 @@ def verdicts(out: Path, *studies: Study) -> dict[str, str]:
 def test_run_leaves_records_plot_and_tables(tmp_path: Path) -> None:
     status, printed = run(GOOD, out=tmp_path, resources=Resources(jobs=2))
     assert status == 0 and "reproduced" in printed and "0.1" in printed
-    assert {p.name for p in (tmp_path / "X1").iterdir()} == {"measurements.csv", "study.json", "plot.png", "extra.txt"}
+    assert {p.name for p in (tmp_path / "X1").iterdir()} == {
+        "measurements.csv",
+        "study.json",
+        SUMS,
+        "plot.png",
+        "extra.txt",
+    }
     about = json.loads((tmp_path / "X1" / "study.json").read_text())["machine"]
     assert (about["threads"], about["cores"], about["numpy"]) == (1, os.cpu_count(), np.__version__)
     assert (tmp_path / "X1" / "extra.txt").read_text() == "2 1"
@@ -296,7 +309,7 @@ def test_records_that_do_not_say_what_was_resolved_are_reported_and_made_again(t
     run(study, out=tmp_path)
     path = tmp_path / "X1" / "study.json"
     content = json.loads(path.read_text())
-    path.write_text(json.dumps({k: v for k, v in content.items() if k != "resolved"}))
+    edit(path, json.dumps({k: v for k, v in content.items() if k != "resolved"}))
     assert verdicts(tmp_path, study) == {"X1": "reproduced"}
     assert "complete already" not in run(study, out=tmp_path)[1]
 
@@ -350,8 +363,7 @@ def test_run_with_few_seeds_is_inconclusive_and_the_table_says_what_is_smaller(t
 
 def test_verdict_follows_an_edit_of_the_record(tmp_path: Path) -> None:
     run(GOOD, out=tmp_path)
-    path = tmp_path / "X1" / "measurements.csv"
-    path.write_text("seed,error\n0,0.6\n1,0.7\n2,0.8\n")
+    edit(tmp_path / "X1" / "measurements.csv", "seed,error\n0,0.6\n1,0.7\n2,0.8\n")
     table = verdict_table(tmp_path, {"X1": GOOD})
     assert table["verdict"][0] == "not reproduced"
     assert table["reading"][0] == "In results/reference: The factor."  # found there, not in this record
@@ -369,7 +381,7 @@ def test_verdict_follows_an_edit_of_the_record(tmp_path: Path) -> None:
 def test_table_has_the_caveat_whatever_came_out(tmp_path: Path, rows: str, reading: str) -> None:
     study = replace(GOOD, parts=(replace(GOOD.parts[0], caveat="Noisy."),))
     run(study, out=tmp_path)
-    (tmp_path / "X1" / "measurements.csv").write_text(f"seed,error\n{rows}")
+    edit(tmp_path / "X1" / "measurements.csv", f"seed,error\n{rows}")
     assert verdict_table(tmp_path, {"X1": study})["reading"][0] == reading
 
 

@@ -1,0 +1,36 @@
+"""Whether a record still is what was written: sha256 sums beside its files, as `sha256sum --check` reads them."""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from .files import put
+
+SUMS = "checksums.sha256"
+
+
+def seal(folder: Path, names: Iterable[str]) -> None:
+    """Writes the sums of those of the named files that are there. Raises OSError."""
+    lines = [f"{_sum(folder / name)}  {name}\n" for name in names if (folder / name).is_file()]
+    put(folder / SUMS, "".join(lines).encode())
+
+
+def altered(folder: Path, names: Iterable[str]) -> Path | None:
+    """The first of the named files that was changed, removed or added since the record was sealed; None if none was.
+
+    A record of before there were sums passes. Raises OSError for a file that cannot be read.
+    """
+    if not (folder / SUMS).exists():
+        return None
+    lines = (folder / SUMS).read_text(encoding="utf-8", errors="replace").splitlines()
+    written = {name: value for value, _, name in (line.partition("  ") for line in lines)}
+    for name in names:
+        now = _sum(folder / name) if (folder / name).is_file() else None
+        if now != written.get(name):
+            return folder / name
+    return None
+
+
+def _sum(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
