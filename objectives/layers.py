@@ -23,15 +23,31 @@ class MaxMin(nn.Module):
         return torch.stack([torch.maximum(a, b), torch.minimum(a, b)], dim=2).flatten(1, 2)
 
 
+class GroupSort(nn.Module):
+    """Sorts groups of neighbouring channels, all of them as one group if no size is given (Anil et al. 2019).
+
+    A permutation as `MaxMin` is, which sorts pairs; the size must divide the channels in dimension 1.
+    """
+
+    def __init__(self, size: int | None = None) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The same shape as x."""
+        groups = x.unflatten(1, (-1, x.shape[1] if self.size is None else self.size))
+        return groups.sort(dim=2).values.flatten(1, 2)
+
+
 WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 Weighted = nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d
 NORMS = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.LocalResponseNorm)  # _NormBase: batch and instance norm
-BENDS = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.Hardtanh, MaxMin)  # piecewise linear activations
+BENDS = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.Hardtanh, MaxMin, GroupSort)  # piecewise linear activations
 CURVES = (nn.ELU, nn.CELU, nn.SELU, nn.GELU, nn.SiLU, nn.Mish, nn.Softplus, nn.Tanh, nn.Sigmoid, nn.Softsign)
 ACTIVATIONS = (*BENDS, *CURVES)
 # Slope ≤ 1 everywhere; leaky ReLU, ELU and CELU where their parameter is within [−1, 1]. That of PReLU is trained.
 CONTRACTIONS = (
-    *(nn.ReLU, nn.ReLU6, nn.Hardtanh, nn.LeakyReLU, nn.ELU, nn.CELU, MaxMin),
+    *(nn.ReLU, nn.ReLU6, nn.Hardtanh, nn.LeakyReLU, nn.ELU, nn.CELU, MaxMin, GroupSort),
     *(nn.Softplus, nn.Tanh, nn.Sigmoid, nn.Softsign),
 )
 SHAPES = (nn.Flatten, nn.Unflatten, nn.Identity)  # layers that leave every value as it is

@@ -1,4 +1,4 @@
-"""A critic that is 1-Lipschitz by construction: orthogonal weights and MaxMin (Anil et al. 2019)."""
+"""A critic that is 1-Lipschitz by construction: orthogonal weights and sorted activations (Anil et al. 2019)."""
 
 from math import ceil, prod, sqrt
 
@@ -7,20 +7,26 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations, parametrize
 
 from .base import Objective
-from .layers import ACTIVATIONS, SHAPES, MaxMin, is_chain, leaves
+from .checks import positive_integer
+from .errors import BadInput
+from .layers import ACTIVATIONS, SHAPES, GroupSort, MaxMin, is_chain, leaves
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 CHAINABLE = (nn.Linear, *CONVOLUTIONS, *ACTIVATIONS, *SHAPES)
 
 
 class Orthogonal(Objective):
-    """WᵀW = I or WWᵀ = I in every layer, and MaxMin for every activation, so that ‖∇f‖ ≤ 1 (Anil et al. 2019).
+    """WᵀW = I or WWᵀ = I in every layer, and GroupSort for every activation, so that ‖∇f‖ ≤ 1 (Anil et al. 2019).
 
     For a convolution W is the reshaped kernel divided by √m, m the number of windows that a pixel enters
     (Cissé et al. 2017): its operator's norm is then ≤ 1, but not every singular value is 1.
 
     Args:
         loss: see `Objective`.
+        group: how many units are sorted together; 2 is MaxMin. None: a whole layer, "FullSort".
+
+    Raises:
+        BadInput: for a group of fewer than 2.
     """
 
     name = "orthogonal"
@@ -28,8 +34,11 @@ class Orthogonal(Objective):
     lipschitz_bound = 1.0
     capturable = False  # Cayley's linear solve asks the host whether the matrix was singular.
 
-    def __init__(self, *, loss: str = "wasserstein") -> None:
+    def __init__(self, *, loss: str = "wasserstein", group: int | None = 2) -> None:
         super().__init__(loss=loss)
+        if group is not None and positive_integer("group", group) < 2:
+            raise BadInput(f"group={group}: must be an integer ≥ 2, or null for whole layers")
+        self.group = group
 
     def skip_reason(self, critic: nn.Module, shape: tuple[int, ...]) -> str | None:
         for layer in leaves(critic):
@@ -39,13 +48,13 @@ class Orthogonal(Objective):
                 return f"padding_mode={layer.padding_mode} of a convolution repeats pixels, which breaks the bound"
         if not is_chain(critic, shape):
             return "the critic is not a plain chain of layers, so their bounds do not multiply to 1"
-        return _odd_width(critic, shape)
+        return _unsorted_width(critic, shape, self.group)
 
     def prepare_critic(self, critic: nn.Module) -> nn.Module:
         # One activation may stand in several places, and is named once unless asked for.
         for name, layer in list(critic.named_modules(remove_duplicate=False)):
             if isinstance(layer, ACTIVATIONS):
-                critic.set_submodule(name, MaxMin())
+                critic.set_submodule(name, MaxMin() if self.group == 2 else GroupSort(self.group))
         for layer in leaves(critic):
             if isinstance(layer, nn.Linear):
                 _orthogonal_(layer)
@@ -86,8 +95,10 @@ def _orthogonal_kernel_(layer: nn.Conv1d | nn.Conv2d | nn.Conv3d) -> None:
 
 
 @torch.no_grad()
-def _odd_width(critic: nn.Module, shape: tuple[int, ...]) -> str | None:
-    """Why MaxMin cannot stand for each activation, found out by a forward pass of zeros; or None."""
+def _unsorted_width(critic: nn.Module, shape: tuple[int, ...], group: int | None) -> str | None:
+    """Why groups cannot be sorted in place of each activation, found out by a forward pass of zeros; or None."""
+    if group is None:
+        return None
     sizes: list[torch.Size] = []
     activations = [layer for layer in leaves(critic) if isinstance(layer, ACTIVATIONS)]
     handles = [a.register_forward_pre_hook(lambda _, args: sizes.append(args[0].shape)) for a in activations]
@@ -97,5 +108,6 @@ def _odd_width(critic: nn.Module, shape: tuple[int, ...]) -> str | None:
         for handle in handles:
             handle.remove()
     widths = (size[1] if len(size) > 1 else 1 for size in sizes)
-    odd = next((width for width in widths if width % 2), None)
-    return None if odd is None else f"MaxMin sorts pairs, and what enters an activation is {odd} wide"
+    odd = next((width for width in widths if width % group), None)
+    told = "MaxMin sorts pairs" if group == 2 else f"GroupSort sorts groups of {group}"
+    return None if odd is None else f"{told}, and what enters an activation is {odd} wide"

@@ -61,6 +61,22 @@ def test_conformance_constraints_pass_with_every_loss(name: str, loss: str) -> N
     assert_conforms(BUILTINS[name], loss=loss)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("wgan-clip", {"biases": False}),
+        ("wgan-clip", {"start_clipped": True}),
+        ("sn-gan", {"power_iterations": 5}),
+        ("orthogonal", {"group": 4}),
+        ("orthogonal", {"group": None}),
+    ],
+    ids=str,
+)
+def test_conformance_options_pass(name: str, arguments: dict[str, object]) -> None:
+    assert_conforms(BUILTINS[name], **arguments)
+
+
 def test_conformance_of_wgan_gp_judges_its_penalty() -> None:
     """Not applicable would be a pass that says nothing."""
     status = {result.check: result.status for result in report_of("wgan-gp").results}

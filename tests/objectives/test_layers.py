@@ -8,6 +8,7 @@ from torch.nn.utils import parametrizations
 
 from lipbench.objectives.layers import (
     ACTIVATIONS,
+    GroupSort,
     MaxMin,
     contracts,
     head,
@@ -150,7 +151,7 @@ def test_layers_looking_for_a_chain_leaves_no_hooks() -> None:
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in critic.modules())
 
 
-ELEMENTWISE = [kind() for kind in ACTIVATIONS if kind not in (MaxMin, nn.PReLU)]
+ELEMENTWISE = [kind() for kind in ACTIVATIONS if kind not in (MaxMin, GroupSort, nn.PReLU)]
 STEEP = [nn.LeakyReLU(1.5), nn.LeakyReLU(-1.5), nn.ELU(alpha=1.5), nn.LeakyReLU(0.2), nn.Softplus(beta=3)]
 
 

@@ -6,8 +6,8 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
-from lipbench.objectives import Orthogonal, critic_step
-from lipbench.objectives.layers import MaxMin
+from lipbench.objectives import BadInput, Orthogonal, critic_step
+from lipbench.objectives.layers import GroupSort, MaxMin
 from lipbench.objectives.slopes import slopes
 
 
@@ -164,3 +164,42 @@ def test_orthogonal_takes_plain_critics(make_critic) -> None:
     assert Orthogonal().skip_reason(odd_without_activation, (3,)) is None
     assert Orthogonal().skip_reason(make_critic(), (3,)) is None
     assert Orthogonal().skip_reason(convolutional_critic(), (2, 8, 8)) is None
+
+
+@pytest.mark.parametrize(("group", "sorted_"), [(2, [1.0, 5, -2, 3]), (4, [-2.0, 1, 3, 5]), (None, [-2.0, 1, 3, 5])])
+def test_orthogonal_group_sort_sorts_groups_of_any_size(group: int | None, sorted_: list[float]) -> None:
+    x = torch.tensor([[1.0, 5.0, 3.0, -2.0], [0.0, 0.0, 0.0, 0.0]])
+    assert GroupSort(group)(x)[0].tolist() == sorted_
+    images = torch.randn(3, 8, 4, 4)
+    torch.testing.assert_close(GroupSort(group)(images).sort(dim=1).values, images.sort(dim=1).values)
+
+
+@pytest.mark.parametrize("group", [4, None])
+def test_orthogonal_with_larger_groups_bounds_slopes_and_keeps_gradients_of_length_1(
+    group: int | None, make_batch
+) -> None:
+    torch.manual_seed(0)
+    layers = [nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 1), nn.Flatten(0)]
+    objective = Orthogonal(group=group)
+    critic = objective.prepare_critic(nn.Sequential(*layers).double())
+    optimizer = torch.optim.Adam(critic.parameters(), lr=1e-2)
+    for seed in range(20):
+        critic_step(objective, critic, make_batch(seed=seed), optimizer)
+    steep = slopes(critic, make_batch(200, seed=99).real)
+    assert 0.3 < steep.max().item() <= 1 + 1e-12
+
+
+def test_orthogonal_refuses_groups_that_do_not_divide_a_layer() -> None:
+    critic = nn.Sequential(nn.Linear(2, 6), nn.ReLU(), nn.Linear(6, 1), nn.Flatten(0))
+    assert (
+        Orthogonal(group=4).skip_reason(critic, (2,))
+        == "GroupSort sorts groups of 4, and what enters an activation is 6 wide"
+    )
+    assert Orthogonal(group=3).skip_reason(critic, (2,)) is None
+    assert Orthogonal(group=None).skip_reason(critic, (2,)) is None
+
+
+@pytest.mark.parametrize("group", [1, 0])
+def test_orthogonal_refuses_groups_of_fewer_than_two(group: int) -> None:
+    with pytest.raises(BadInput, match=f"group={group}"):
+        Orthogonal(group=group)

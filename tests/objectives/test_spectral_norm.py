@@ -8,7 +8,7 @@ from torch.nn.utils.parametrizations import _SpectralNorm
 
 from lipbench.models.mlp import mlp
 from lipbench.models.resnet import sngan_resnet
-from lipbench.objectives import Batch, SpectralNorm, critic_step, generator_step
+from lipbench.objectives import BadInput, Batch, SpectralNorm, critic_step, generator_step
 from lipbench.objectives.layers import WEIGHTED
 from lipbench.objectives.slopes import slopes
 
@@ -171,3 +171,23 @@ def test_spectral_norm_bounds_no_slope_of_a_critic_with_layer_norm(make_batch) -
     torch.manual_seed(0)
     critic = SpectralNorm().prepare_critic(mlp((3,), critic_norm="layer").critic.double())
     assert slopes(critic, make_batch().real, create_graph=False).max() > 2
+
+
+@pytest.mark.parametrize("iterations", [1, 3])
+def test_spectral_norm_takes_as_many_power_iterations_a_step_as_asked_for(iterations: int, make_batch) -> None:
+    """Against power iteration by hand, from the vector that the layer begins with."""
+    torch.manual_seed(3)
+    objective = SpectralNorm(power_iterations=iterations)
+    critic = objective.prepare_critic(nn.Sequential(nn.Linear(3, 9), nn.Linear(9, 1), nn.Flatten(0)).double())
+    layer = critic.get_submodule("0.parametrizations.weight")
+    matrix, v = layer.get_parameter("original").detach(), layer.get_buffer("0._v").clone()
+    for _ in range(iterations):
+        u = nn.functional.normalize(matrix @ v, dim=0)
+        v = nn.functional.normalize(matrix.T @ u, dim=0)
+    critic_step(objective, critic, make_batch(), torch.optim.SGD(critic.parameters(), lr=0.0))
+    torch.testing.assert_close(layer.get_buffer("0._v"), v, rtol=0, atol=1e-12)
+
+
+def test_spectral_norm_refuses_no_power_iteration() -> None:
+    with pytest.raises(BadInput, match="power_iterations=0"):
+        SpectralNorm(power_iterations=0)

@@ -48,3 +48,34 @@ def test_weight_clipping_leaves_frozen_parameters_alone(make_batch) -> None:
 def test_weight_clipping_refuses_a_bound_that_is_not_above_zero(clip: float) -> None:
     with pytest.raises(BadInput, match=r"clip=.*: must be a number > 0"):
         WeightClipping(clip=clip)
+
+
+def test_weight_clipping_may_leave_biases_alone(make_batch) -> None:
+    critic = critic_with_norms()
+    with torch.no_grad():
+        for parameter in critic.parameters():
+            parameter.fill_(1)
+    critic_step(WeightClipping(biases=False), critic, make_batch(), torch.optim.SGD(critic.parameters(), lr=0.0))
+    for name, parameter in critic.named_parameters():
+        assert parameter.unique().tolist() == pytest.approx([1.0 if name.endswith("bias") else 0.01]), name
+
+
+def test_weight_clipping_before_each_pass_is_what_clipped_first_weights_compute(make_batch) -> None:
+    """The reference clips, then takes a plain step; whatever it clips last is what the other one clipped before."""
+    critic, plain, objective = critic_with_norms(), critic_with_norms(), WeightClipping(clip=0.2, start_clipped=True)
+    critic = objective.prepare_critic(critic)
+    ours, theirs = (torch.optim.Adam(c.parameters(), lr=0.05) for c in (critic, plain))
+    for seed in range(4):
+        batch = make_batch(seed=seed)
+        with torch.no_grad():
+            for parameter in plain.parameters():
+                parameter.clamp_(-0.2, 0.2)
+        loss = plain(batch.fake).mean() - plain(batch.real).mean()
+        assert critic_step(objective, critic, batch, ours)["critic_loss"].item() == pytest.approx(
+            loss.item(), abs=1e-14
+        )
+        theirs.zero_grad()
+        loss.backward()
+        theirs.step()
+    for one, other in zip(critic.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(one, other.clamp(-0.2, 0.2), rtol=0, atol=1e-12)
