@@ -64,7 +64,7 @@ def test_slurm_tells_a_wrong_parameter_in_one_line(
 ) -> None:
     with pytest.raises(BadInput, match=line) as caught:
         list(SlurmExecutor(Limits(), 0, parameters).execute(plan(), context))
-    assert str(caught.value).startswith("--executor slurm: ")
+    assert str(caught.value).startswith("executor slurm: ")
     assert "\n" not in str(caught.value)
 
 
