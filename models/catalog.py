@@ -18,5 +18,6 @@ ARCHITECTURES: "Registry[Callable[..., Networks]]" = Registry(
         "sngan-resnet": "resnet:sngan_resnet",
         "wgangp-resnet": "resnet:wgangp_resnet",
         "local-cnn": "local_cnn:local_cnn",
+        "korotin-mlp": "korotin_mlp:korotin_mlp",
     },
 )

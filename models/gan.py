@@ -28,7 +28,7 @@ class GAN(pl.LightningModule):
             self.add_module(name, module)
 
     def configure_optimizers(self) -> list[Optimizer]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Generator first, critic second."""
+        """The critic's last."""
         return list(self.iteration.make_optimizers())
 
     def on_train_start(self) -> None:

@@ -62,7 +62,8 @@ def make_optimizer(recipe: Recipe, parameters: Iterable[Parameter], lr: float, a
 class Iteration:
     """A generator, its critic and all that their training keeps; `run` makes full iterations.
 
-    An iteration is n_critic critic steps and one generator step. Before the first one, and after a checkpoint is
+    An iteration is n_critic critic steps and one generator step; the latter is left out where the generator has nothing
+    to train, and counts as an update all the same. Before the first one, and after a checkpoint is
     loaded, the networks come to their device, then `make_optimizers` and `begin` follow.
 
     Args:
@@ -109,6 +110,7 @@ class Iteration:
         self.networks, self.objective, self.recipe, self.data = networks, objective, recipe, data
         self.steps, self.seed, self.accelerate, self.precision = steps, seed, accelerate, precision
         self.generator = networks.generator
+        self.trains_generator = any(parameter.requires_grad for parameter in self.generator.parameters())
         self.critic = prepared(objective, networks.critic)
         self.average = None if recipe.ema is None else deepcopy(self.generator).requires_grad_(False)
         if precision == "bf16":
@@ -116,7 +118,7 @@ class Iteration:
         self.parts = nn.ModuleDict({"objective": objective, "generator": self.generator, "critic": self.critic})
         if self.average is not None:
             self.parts["average"] = self.average
-        self.optimizers: tuple[Optimizer, ...] = ()  # generator's, critic's
+        self.optimizers: tuple[Optimizer, ...] = ()  # the generator's, if it is trained, and the critic's
         self.newest = torch.ones(())  # the generator's weight in the average; where a captured iteration reads it
         self.scalars = torch.zeros(CHUNK, len(SCALARS))
         self.updates = 0
@@ -127,8 +129,8 @@ class Iteration:
 
     @property
     def device(self) -> torch.device:
-        """Where the generator lies."""
-        return next(self.generator.parameters()).device
+        """Where the networks lie."""
+        return next(self.critic.parameters()).device
 
     @property
     def sampler(self) -> nn.Module:
@@ -136,12 +138,13 @@ class Iteration:
         return self.generator if self.average is None else self.average
 
     def make_optimizers(self) -> tuple[Optimizer, ...]:
-        """The generator's and the critic's, new."""
-        recipe = self.recipe
-        self.optimizers = (
-            make_optimizer(recipe, self.generator.parameters(), recipe.lr, self.accelerate),
-            make_optimizer(recipe, self.critic.parameters(), recipe.critic_lr or recipe.lr, self.accelerate),
-        )
+        """The generator's, if it is trained, and the critic's, new."""
+        networks = [self.generator, self.critic] if self.trains_generator else [self.critic]
+        made = [
+            make_optimizer(self.recipe, network.parameters(), rate, self.accelerate)
+            for network, rate in zip(networks, self._rates(), strict=True)
+        ]
+        self.optimizers = tuple(made)
         return self.optimizers
 
     def begin(self) -> None:
@@ -172,7 +175,7 @@ class Iteration:
         """n_critic critic steps and one generator step, by the methods of these names or what replaces them.
 
         Returns:
-            The scalars [len(SCALARS)] of the last critic step and the generator step.
+            The scalars [len(SCALARS)] of the last critic step and the generator step; 0 for a step that is left out.
         """
         update_critic, update_generator = update_critic or self.update_critic, update_generator or self.update_generator
         start = self._clock(timed)
@@ -183,7 +186,10 @@ class Iteration:
         if timed:
             self.critic_seconds += self._clock(timed) - start
             self.timed_steps += self.recipe.n_critic
-        scalars = [*scalars, *update_generator(*self.draw_for_generator(real))]
+        if self.trains_generator:
+            scalars = [*scalars, *update_generator(*self.draw_for_generator(real))]
+        else:
+            scalars = [*scalars, torch.zeros_like(scalars[0])]
         self.update_average()
         return torch.stack(scalars)
 
@@ -192,7 +198,7 @@ class Iteration:
         with torch.no_grad(), autocast(self.precision, real.device):
             fake = self.generator(latent)
         with autocast(self.precision, real.device):
-            scalars = critic_step(self.objective, self.critic, self._batch(real, fake), self.optimizers[1])
+            scalars = critic_step(self.objective, self.critic, self._batch(real, fake), self.optimizers[-1])
         return [scalars["critic_loss"], scalars["penalty"]]
 
     def update_generator(self, real: Tensor, latent: Tensor) -> list[Tensor]:
@@ -237,12 +243,17 @@ class Iteration:
             self.newest.fill_(1 - recipe.average_decay(self.updates))
         if recipe.decay == "none":
             return
-        for optimizer, lr in zip(self.optimizers, (recipe.lr, recipe.critic_lr or recipe.lr), strict=True):
+        for optimizer, lr in zip(self.optimizers, self._rates(), strict=True):
             rate, group = recipe.rate(lr, self.updates, self.steps), optimizer.param_groups[0]
             if isinstance(group["lr"], Tensor):
                 group["lr"].fill_(rate)  # where it lies: a captured iteration reads it there
             else:
                 group["lr"] = rate
+
+    def _rates(self) -> list[float]:
+        """The learning rates at the start, an optimiser each."""
+        critic = self.recipe.critic_lr or self.recipe.lr
+        return [self.recipe.lr, critic] if self.trains_generator else [critic]
 
     @torch.no_grad()
     def update_average(self) -> None:

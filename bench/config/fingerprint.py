@@ -43,22 +43,16 @@ class Specified(Protocol):
 def code_of(spec: Specified, sources: Sources | None = None) -> str:
     """A hash of the code in lipbench that decides the run; a plug-in's is `spec.source`."""
     sources = sources or installed_sources()
-    found = {CORE, *_networks(spec.architecture_spec), target_of(spec.dataset)}
+    found = {CORE, ARCHITECTURES.target(spec.architecture_spec["name"]), target_of(spec.dataset)}
     if spec.source is None:
         found.add(BUILTINS.target(spec.objective_name))
     found |= _losses(spec, sources)
     found |= _families(spec.dataset)
-    if kind_of(spec.dataset) != "points":
+    if kind_of(spec.dataset) not in FAMILIES:
         asked = spec.evaluation.extractor
         names = {asked} if asked else sources.closure(target_of(spec.dataset)).texts(DATA)
         found |= {EXTRACTORS.target(name) for name in EXTRACTORS if name in names}
     return sources.closure(*found).digest[:16]
-
-
-def _networks(architecture: Mapping[str, Any]) -> set[str]:
-    """The architectures of ours that take part: the one that is named, or that gives a plug-in its other network."""
-    parts = [architecture, *(part for part in architecture.values() if isinstance(part, dict))]
-    return {ARCHITECTURES.target(part["name"]) for part in parts if part.get("name") in ARCHITECTURES}
 
 
 def _losses(spec: Specified, sources: Sources) -> set[str]:
@@ -105,8 +99,9 @@ def _named(texts: Iterable[str]) -> set[str]:
 
 
 def _families(dataset: str) -> set[str]:
-    kind = "points" if kind_of(dataset) == "points" else "images"
-    return {FAMILIES.target(name) for name in (kind, dataset) if name in FAMILIES}
+    kind = kind_of(dataset)
+    names = (kind if kind in FAMILIES else "images", dataset)
+    return {FAMILIES.target(name) for name in names if name in FAMILIES}
 
 
 def texts_in(value: object) -> set[str]:

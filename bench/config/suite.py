@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import (
     AfterValidator,
@@ -26,6 +26,7 @@ from ..metrics.settings import Count, Evaluation, known_name
 from .yaml_reader import parse_yaml
 
 MANY_SEEDS = 10_000  # more are no number of seeds but a slip, or one seed
+FROM_RECIPE = "recipe"
 SUITES = resources.files("lipbench.bench") / "suites"
 
 
@@ -77,9 +78,10 @@ class Combination(NamedTuple):
 class Suite(BaseModel):
     """The factors of a sweep: objective × loss × dataset × architecture × recipe × seed.
 
-    `steps`, `seeds` and `architectures` may be given per dataset, as a mapping. `tune` has the ranges of `lipbench
-    tune` (tuning/ranges.py); a sweep does not look at it. `accelerate` and `precision` say how the runs compute, which
-    changes their last digits or more. A sweep of more than `max_runs` runs is refused: most often it is a slip.
+    `steps`, `seeds` and `architectures` may be given per dataset, as a mapping; with `steps: recipe` each objective is
+    trained as long as in the recipe's source. `tune` has the ranges of `lipbench tune` (tuning/ranges.py); a sweep does
+    not look at it. `accelerate` and `precision` say how the runs compute, which changes their last digits or more. A
+    sweep of more than `max_runs` runs is refused: most often it is a slip.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -90,7 +92,7 @@ class Suite(BaseModel):
     losses: Annotated[list[str], BeforeValidator(_as_list)] | None = None
     architectures: Annotated[list[Named] | dict[str, list[Named]] | None, BeforeValidator(_architectures)] = None
     recipe: Annotated[list[Named], BeforeValidator(_as_list), Field(min_length=1)] = ["published"]
-    steps: Count | dict[str, Count] = 3000
+    steps: Count | dict[str, Count] | Literal["recipe"] = 3000
     seeds: Annotated[Seeds | dict[str, Seeds], BeforeValidator(_seeds)] = [0, 1, 2]
     evaluation: Evaluation = Evaluation()
     tune: dict[str, Any] = {}
@@ -104,9 +106,11 @@ class Suite(BaseModel):
         """What opens a message about this suite: its file, or its name if it has none."""
         return self._file or f"suite '{self.name}'"
 
-    def steps_on(self, dataset: str) -> int:
-        """Generator updates on a dataset."""
-        return self.steps[dataset] if isinstance(self.steps, dict) else self.steps
+    def steps_on(self, dataset: str) -> int | None:
+        """Generator updates on a dataset, critic steps on a pair; None where the recipe says how many."""
+        if isinstance(self.steps, dict):
+            return self.steps[dataset]
+        return None if self.steps == FROM_RECIPE else self.steps
 
     def seeds_on(self, dataset: str) -> list[int]:
         """The seeds of the runs on a dataset."""

@@ -66,8 +66,12 @@ class Pair(nn.Module):
     Called with latents uniform in [−1, 1]^d, [B, d], it returns fakes [B, d].
     """
 
-    def gradient(self, fake: Tensor) -> Tensor:
-        """The gradient of an optimal critic (high on reals) at fakes, [B, d], float64; of length 1 or 0."""
+    def potential(self, x: Tensor) -> Tensor:
+        """An optimal critic, high on reals: [B, d] to [B], float64."""
+        raise NotImplementedError
+
+    def gradient(self, x: Tensor) -> Tensor:
+        """Its gradient, [B, d], float64; of length 1 on rays of transport."""
         raise NotImplementedError
 
     @property

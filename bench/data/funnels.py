@@ -51,9 +51,9 @@ class Funnels(Pair):
         """u(x), [B], float64."""
         return self._heights(x.double()).amin(dim=1)
 
-    def gradient(self, fake: Tensor) -> Tensor:
+    def gradient(self, x: Tensor) -> Tensor:
         """∇u, [B, d], float64: away from the centre of the funnel that a point lies in, of length 1; 0 at a centre."""
-        x = fake.double()
+        x = x.double()
         return _unit(x - self.centres[self._heights(x).argmin(dim=1)])
 
     def transport(self, real: Tensor) -> Tensor:

@@ -29,6 +29,7 @@ FAMILIES: "Registry[Callable[..., Any]]" = Registry(
     PACKAGE,
     {
         "points": "points:point_metrics",
+        "pairs": "pairs:pair_metrics",
         "images": "protocols:image_metrics",
         "stacked-mnist": "stacked:StackedModes",
     },

@@ -3,6 +3,7 @@
 Everything here leaves networks, gradients and random streams as they were.
 """
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -51,6 +52,20 @@ def critic_slopes(critic: nn.Module, real: Tensor, fake: Tensor, rng: torch.Gene
             f"slope_{place}_max": slope.max().item(),
         }
     return found
+
+
+def largest_pair_slope(values: Tensor, points: Tensor) -> float:
+    """max |f_i − f_j| / ‖x_i − x_j‖ over all pairs of different points: the Lipschitz constant on this finite set.
+
+    Args:
+        values: [n], double precision.
+        points: [n, …]; points that coincide are left out.
+    """
+    flat = points.flatten(1)
+    # No matrix product: the expanded square loses the distances of near points.
+    gaps = torch.cdist(flat, flat, compute_mode="donot_use_mm_for_euclid_dist")
+    rises = (values[:, None] - values[None, :]).abs()
+    return float((rises / gaps.masked_fill(gaps == 0, math.inf)).max())
 
 
 def weighted_layers(module: nn.Module, x: Tensor) -> dict[str, Tensor]:

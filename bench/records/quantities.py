@@ -53,6 +53,14 @@ _QUALITY = (
     _quality("kid", "KID", "", "kernel distance of features of samples to those of real images"),
     _quality("precision", "precision", "share", "samples among real images, by features"),
     _quality("recall", "recall", "share", "real images among samples, by features"),
+    _quality("cosine", "cos", "", "mean cosine of the critic's gradient at fakes and that of an optimal critic"),
+    _quality("gradient_error", "L2", "", "mean squared length of the difference of these gradients"),
+    Quantity("cost", "cost", "data units", None, True, "mean D(real) − mean D(fake), W1 for an optimal critic"),
+    _quality("cost_error", "cost error", "share of W1", "how far the cost is from W1"),
+    _quality("gradient_error_scaled", "L2 / own slope", "", "L2 after the critic is divided by its largest slope"),
+    _quality("cost_error_scaled", "cost error / own slope", "share of W1", "cost error after the same"),
+    _quality("steps_to_90", "steps to 90 %", "", "critic steps to 90 % of the final cosine"),
+    _quality("seconds_to_90", "seconds to 90 %", "s", "seconds of training until then"),
 )
 _STABILITY = (
     Quantity("generator_grad_norm", "generator gradient norm"),
@@ -70,6 +78,8 @@ _STABILITY = (
     Quantity(
         "sigma_max", "largest singular value of a critic layer", meaning="convolutions: of the kernel as a matrix"
     ),
+    Quantity("own_slope", "largest slope over pairs of points", "1/data unit"),
+    Quantity("cost_scaled", "cost / own slope", "data units"),
     Quantity("sample_spread", "sample spread", "share of real"),
 )
 KNOWN = {quantity.key: quantity for quantity in (*_QUALITY, *_STABILITY)}

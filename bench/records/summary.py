@@ -23,6 +23,13 @@ BETTER: dict[str, Better] = {
     "kid": "lower",
     "precision": "higher",
     "recall": "higher",
+    "cosine": "higher",
+    "gradient_error": "lower",
+    "cost_error": "lower",
+    "gradient_error_scaled": "lower",
+    "cost_error_scaled": "lower",
+    "steps_to_90": "lower",
+    "seconds_to_90": "lower",
 }
 # What a run counts as that diverged without a value.
 WORST = {
@@ -37,6 +44,13 @@ WORST = {
     "kid": math.inf,
     "precision": 0.0,
     "recall": 0.0,
+    "cosine": -1.0,
+    "gradient_error": math.inf,
+    "cost_error": math.inf,
+    "gradient_error_scaled": math.inf,
+    "cost_error_scaled": math.inf,
+    "steps_to_90": math.inf,
+    "seconds_to_90": math.inf,
 }
 
 

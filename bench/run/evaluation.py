@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...models.dcgan import to_uint8
 from ...models.gan import GAN
@@ -31,15 +31,23 @@ def evaluation_steps(steps: int, count: int) -> set[int]:
 
 
 class Quality:
-    """The sample metrics of one run, with protocol and floors: W1 and modes on points, on images what
-    `protocols.image_metrics` says; `weights` are inception's. `modes` counts those of stacked MNIST.
+    """The metrics of one run, with protocol and floors: W1 and modes on points, on images what
+    `protocols.image_metrics` says; `weights` are inception's. `modes` counts those of stacked MNIST. On a pair whose
+    fakes are fixed they are the `critic`'s.
     """
 
     def __init__(
-        self, data: Dataset, evaluation: Evaluation, rng: torch.Generator, weights: Path | None = None
+        self,
+        data: Dataset,
+        evaluation: Evaluation,
+        rng: torch.Generator,
+        weights: Path | None = None,
+        critic: nn.Module | None = None,
     ) -> None:
         self.modes = None
-        if data.is_points:
+        if data.pair is not None:
+            self.measure, self.floors = FAMILIES["pairs"](data, evaluation, rng, critic)
+        elif data.is_points:
             self.measure, self.floors = FAMILIES["points"](data, evaluation, rng)
         else:
             self.measure, self.floors = FAMILIES["images"](data, evaluation, rng.device, weights)
@@ -78,7 +86,8 @@ class Evaluator(pl.Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         iteration = _iteration(pl_module)
-        self.quality = Quality(self.data, self.evaluation, iteration.stream("evaluation"), self.weights)
+        rng = iteration.stream("evaluation")
+        self.quality = Quality(self.data, self.evaluation, rng, self.weights, iteration.critic)
         fixed = torch.Generator(iteration.device).manual_seed(0)
         self.spread_of_real = stability.mean_distance(self.data.held_out_at_most(PROBE, fixed))
         if not self.history:
@@ -92,7 +101,7 @@ class Evaluator(pl.Callback):
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any, **kwargs: Any) -> None:
         iteration = _iteration(pl_module)
         step = iteration.updates
-        if step == 1:
+        if step == 1 and iteration.trains_generator:
             self.divergence.gradient(1, stability.gradient_norm(iteration.generator) or 0.0)
         scheduled = step in self.schedule
         if not scheduled and step % CHUNK:
@@ -143,19 +152,21 @@ class Evaluator(pl.Callback):
             found |= self.quality.modes(fake)
         real = self.data.held_out_at_most(PROBE, rng)
         probe = fake[: len(real)]
-        spread = stability.mean_distance(probe) / self.spread_of_real
         found |= _last_scalars(iteration) | stability.critic_slopes(iteration.critic, real, probe, rng)
         sigmas = stability.singular_values(iteration.critic, probe[:2])
         with torch.no_grad():
             estimate = (iteration.critic(real).mean() - iteration.critic(probe).mean()).item()
-        found |= {"critic_estimate": estimate, "sample_spread": spread, "sigma_max": _largest(sigmas)}
+        spread = {}
+        if iteration.trains_generator:
+            spread = {"sample_spread": stability.mean_distance(probe) / self.spread_of_real}
+        found |= {"critic_estimate": estimate, **spread, "sigma_max": _largest(sigmas)}
         if (clip := getattr(iteration.objective, "clip", None)) is not None:
             found["clipped_share"] = stability.clipped_share(iteration.critic, clip)
-        if iteration.updates:
+        if spread and iteration.updates:
             norm = stability.gradient_norm(iteration.generator) or 0.0
             found["generator_grad_norm"] = norm
             self.divergence.gradient(iteration.updates, norm)
-            self.divergence.spread(iteration.updates, spread)
+            self.divergence.spread(iteration.updates, spread["sample_spread"])
         return found
 
     def _snapshot(self, iteration: Iteration) -> None:
@@ -209,4 +220,5 @@ def _last_scalars(iteration: Iteration) -> dict[str, float]:
     if not iteration.updates:
         return {}
     critic_loss, penalty, generator_loss = iteration.scalars[(iteration.updates - 1) % CHUNK].tolist()
-    return {"critic_loss": critic_loss, "penalty": penalty, "generator_loss": generator_loss}
+    of_generator = {"generator_loss": generator_loss} if iteration.trains_generator else {}
+    return {"critic_loss": critic_loss, "penalty": penalty, **of_generator}

@@ -13,6 +13,7 @@ from ...models.iteration import Iteration, stream_seed
 from ..config.spec import RunSpec
 from ..data.dataset import Dataset
 from ..metrics import stability
+from ..metrics.pairs import time_to_cosine
 from ..records.schema import Cost, Measured, RunOutcome, RunResult
 from ..records.store import write_text
 from ..records.summary import summarise
@@ -29,7 +30,7 @@ def result_of(spec: RunSpec, module: GAN, evaluator: Evaluator) -> RunResult:
         again = measure_again(module.iteration, evaluator.quality, spec.evaluation.repeats)
     measured = Measured(
         steps=module.iteration.updates,
-        metrics=summarise(pd.DataFrame(evaluator.history), spec.steps),
+        metrics=_metrics(spec, evaluator),
         floors=evaluator.quality.floors,
         protocol=evaluator.quality.protocol,
         evaluation_noise=again.get("evaluation_noise"),
@@ -39,6 +40,14 @@ def result_of(spec: RunSpec, module: GAN, evaluator: Evaluator) -> RunResult:
     )
     outcome = RunOutcome(**evaluator.divergence.verdict())
     return RunResult(spec.id, versions(), outcome, _cost(module, evaluator), measured)
+
+
+def _metrics(spec: RunSpec, evaluator: Evaluator) -> dict[str, dict[str, float | None]]:
+    found = summarise(pd.DataFrame(evaluator.history), spec.steps)
+    once = {} if evaluator.data.pair is None else time_to_cosine(evaluator.history)
+    return found | {
+        key: {"best": value, "final": value, "tail_mean": value, "tail_sd": None} for key, value in once.items()
+    }
 
 
 def _cost(module: GAN, evaluator: Evaluator) -> Cost:

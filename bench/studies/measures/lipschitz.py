@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from ....objectives.slopes import slopes
+from ...metrics.stability import largest_pair_slope
 from ..engine.contract import Row
 
 
@@ -50,20 +51,6 @@ def coupled_lines(real: Tensor, fake: Tensor, rng: torch.Generator) -> tuple[Ten
     start = fake[torch.as_tensor(of)]
     places = torch.rand(len(real), 1, generator=rng, dtype=real.dtype)
     return torch.lerp(start, real, places), F.normalize(real - start, dim=1)
-
-
-def largest_pair_slope(values: Tensor, points: Tensor) -> float:
-    """max |f_i − f_j| / ‖x_i − x_j‖ over all pairs of different points: the Lipschitz constant on this finite set.
-
-    Args:
-        values: [n], double precision.
-        points: [n, …]; points that coincide are left out.
-    """
-    flat = points.flatten(1)
-    # No matrix product: the expanded square loses the distances of near points.
-    gaps = torch.cdist(flat, flat, compute_mode="donot_use_mm_for_euclid_dist")
-    rises = (values[:, None] - values[None, :]).abs()
-    return float((rises / gaps.masked_fill(gaps == 0, math.inf)).max())
 
 
 def dual(critic: nn.Module, real: Tensor, fake: Tensor) -> tuple[float, float]:
