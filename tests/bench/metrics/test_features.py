@@ -131,12 +131,12 @@ def test_inception_score_is_finite_where_probabilities_underflow(scale: float):
 
 def test_inception_score_and_subsets_leave_the_global_streams_alone():
     torch.manual_seed(0)
-    before, numpys = torch.get_rng_state(), np.random.get_state()
+    before, numpys = torch.get_rng_state(), np.random.get_state(legacy=False)["state"]["key"]
     logits = skewed(100, 10, 21)
     assert inception_score(logits, 10) == inception_score(logits, 10)
     list(subsets(50, 50, 3, 20))
     assert torch.equal(torch.get_rng_state(), before)
-    assert np.array_equal(np.random.get_state()[1], numpys[1])
+    assert np.array_equal(np.random.get_state(legacy=False)["state"]["key"], numpys)
 
 
 def double_sum(real: np.ndarray, fake: np.ndarray) -> float:

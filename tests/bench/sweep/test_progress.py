@@ -74,10 +74,10 @@ def test_progress_in_a_log_is_a_line_per_run_with_what_is_left(plan: Plan, clock
         told.tell(RunRetried(specs[0], "the worker process died: SIGKILL"))
         told.tell(RunStarted(specs[0]))
         clock[0] = 60.0
-        told.tell(RunFinished(specs[0], {}), result())
-        told.tell(RunFinished(specs[1], {}), result("failed", 1.0, "ValueError: [x]"))
-        told.tell(RunFinished(specs[2], {}), result())
-        told.tell(RunFinished(specs[3], {}), result())
+        told.tell(RunFinished(specs[0], ""), result())
+        told.tell(RunFinished(specs[1], ""), result("failed", 1.0, "ValueError: [x]"))
+        told.tell(RunFinished(specs[2], ""), result())
+        told.tell(RunFinished(specs[3], ""), result())
     assert printed.getvalue().splitlines() == [
         "8gaussians minimax fast seed 0: the worker process died: SIGKILL; it is tried again",
         "[1/4] 8gaussians minimax fast seed 0: completed, 1 min (3 left, about 2 min)",
@@ -93,7 +93,7 @@ def test_progress_tells_a_resumed_run_s_time_in_all_and_since(plan: Plan, clock:
     for spec, end in zip(specs, (10.0, 71.0), strict=True):
         told.tell(RunStarted(spec))
         clock[0] = end
-        told.tell(RunFinished(spec, {}), result())
+        told.tell(RunFinished(spec, ""), result())
     assert [line.partition(": ")[2].partition(" (")[0] for line in printed.getvalue().splitlines()] == [
         "completed, 1 min in all, 10 s since it was resumed",
         "completed, 1 min",
@@ -107,8 +107,8 @@ def test_progress_on_a_terminal_shows_what_runs_and_the_counts(plan: Plan, clock
     for spec in specs[:12]:
         told.tell(RunStarted(spec))
     clock[0] = 75.0
-    told.tell(RunFinished(specs[0], {}), result())
-    told.tell(RunFinished(specs[1], {}), result("diverged", 30.0, "nan"))
+    told.tell(RunFinished(specs[0], ""), result())
+    told.tell(RunFinished(specs[1], ""), result("diverged", 30.0, "nan"))
     console.print(told._display())
     lines = [line.rstrip() for line in Console(file=io.StringIO()).render_str(printed.getvalue()).plain.splitlines()]
     shown = printed.getvalue()

@@ -73,7 +73,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     step = GAN.training_step
 
     def count(self: GAN, *arguments: Any) -> None:
-        made.append(self.objective.name)
+        made.append(self.iteration.objective.name)
         step(self, *arguments)
 
     monkeypatch.setattr(GAN, "training_step", count)
