@@ -171,6 +171,7 @@ STUDY = Study(
         Part(
             name="reverse KL covers one",
             criteria=(_share("reverse KL", "one", "share of starts that cover one mode"),),
+            caveat="The share measures the law of the starts, which is ours, and not the divergence alone.",
             cause="Its best optimum covers one mode, as claimed, but a wide Gaussian over both (sd about 2.7) is a "
             "local optimum too, in which starts near the middle end (all with abs(mean) ≤ 1.5, whatever their width): "
             "descent on reverse KL need not drop a mode.",

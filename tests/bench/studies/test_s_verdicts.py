@@ -5,11 +5,13 @@ from collections.abc import Callable
 
 import pandas as pd
 import pytest
+import torch
 
 from lipbench.bench.studies import Study
 from lipbench.bench.studies.claims.s01_dirac import STUDY as S1
 from lipbench.bench.studies.claims.s04_critic_values import STUDY as S4
 from lipbench.bench.studies.claims.s09_penalty_places import STUDY as S9
+from lipbench.bench.studies.claims.s13_dual_estimate import CONE, RADIAL, untrained
 from lipbench.bench.studies.claims.s13_dual_estimate import STUDY as S13
 from lipbench.bench.studies.claims.vanishing_gradient.s02 import STUDY as S2
 from lipbench.bench.studies.claims.vanishing_gradient.s12 import STUDY as S12
@@ -117,7 +119,7 @@ def places() -> pd.DataFrame:
 
 
 def ratios() -> pd.DataFrame:
-    cells = {"GP": 0.8, "SN": 0.6, "clip 0.1": 0.4}
+    cells = {"GP": 0.8, "SN": 0.6, "clip 0.1": 0.4, RADIAL: 0.45}
     return pd.DataFrame(
         [
             {"seed": s, "toy": toy, "critic": name, "ratio": ratio}
@@ -255,3 +257,20 @@ def test_verdict_counts_a_diverged_critic_as_the_worst(
 ):
     study, make, _ = RECORDS[name]
     assert verdicts(study, changed(make(), rows, column, math.inf)) == then
+
+
+def test_s13_is_disputed_where_a_function_of_the_norm_does_as_well_as_gp() -> None:
+    rows = ratios()
+    rows.loc[(rows["critic"] == RADIAL) & (rows["toy"] == "swissroll") & (rows["seed"] == SEEDS[1]), "ratio"] = 0.81
+    assert verdicts(S13, rows) == [DISPUTED]
+
+
+def test_s13_functions_of_the_norm_are_exact_on_circles() -> None:
+    """From radius 1 to 3 all mass moves outwards, and the cone is optimal; where half moves inwards, it is not."""
+    angle = torch.arange(60, dtype=torch.float64) / 60 * 2 * torch.pi
+    circle = torch.stack([angle.cos(), angle.sin()], dim=1)
+    found = {row["critic"]: row["ratio"] for row in untrained(circle, 3 * circle, 2.0)}
+    assert found == {CONE: pytest.approx(1.0, abs=1e-12), RADIAL: pytest.approx(1.0, abs=1e-12)}
+    both = torch.cat([0.5 * circle[:30], 1.5 * circle[30:]])
+    found = {row["critic"]: row["ratio"] for row in untrained(circle, both, 0.5)}
+    assert found == {CONE: pytest.approx(0.0, abs=1e-12), RADIAL: pytest.approx(1.0, abs=1e-12)}
