@@ -11,7 +11,7 @@ from ...models.catalog import ARCHITECTURES
 from ...objectives.catalog import BUILTINS
 from ...objectives.loss_catalog import LOSSES
 from ...objectives.registry import Registry
-from ..config.entry_points import objective_names
+from ..config.entry_points import ARCHITECTURE, OBJECTIVE, PluginKind, known_names, plugged_in, provider
 from ..config.recipes import RECIPES
 from ..config.suite import SUITES, suite_names
 from ..data.catalog import DATASETS, DOWNLOADS, PREFIX
@@ -30,8 +30,12 @@ def _registered(registry: "Registry[object]") -> Rows:
     return [(name, registry.about(name)) for name in registry]
 
 
+def _plugged(kind: PluginKind) -> Rows:
+    return [(name, provider(point)) for name, point in plugged_in(kind).items()]
+
+
 def _objectives() -> Rows:
-    return [(name, f"{_reference(name)} ({where})") for name, where in objective_names().items()]
+    return [(name, f"{_reference(name)} ({where})") for name, where in known_names(OBJECTIVE).items()]
 
 
 def _reference(name: str) -> str:
@@ -64,7 +68,7 @@ def _studies() -> Rows:
 _KINDS: dict[str, Callable[[], Rows]] = {
     "objectives": _objectives,
     "datasets": _datasets,
-    "models": lambda: _registered(ARCHITECTURES),
+    "models": lambda: _registered(ARCHITECTURES) + _plugged(ARCHITECTURE),
     "recipes": lambda: list(RECIPES.items()),
     "suites": _suites,
     "studies": _studies,

@@ -1,34 +1,59 @@
-"""Which objectives installed packages add, by name. Imports none of them, and no torch."""
+"""What may be somebody else's, and which names installed packages add. Imports none of them, and no torch."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from typing import Any
 
+from ...models.catalog import ARCHITECTURES
 from ...objectives.catalog import BUILTINS
 from ...objectives.errors import BadInput
 
-GROUP = "lipbench.objectives"
+
+@dataclass(frozen=True, eq=False)
+class PluginKind:
+    """A kind of thing that a file or a package may bring.
+
+    Attributes:
+        name: what one is called in messages.
+        builtins: those of lipbench's own, by name.
+    """
+
+    name: str
+    builtins: Mapping[str, Any]
+
+    @property
+    def group(self) -> str:
+        """Of the entry points."""
+        return f"lipbench.{self.name}s"
 
 
-def objective_names() -> dict[str, str]:
+OBJECTIVE = PluginKind("objective", BUILTINS)
+ARCHITECTURE = PluginKind("architecture", ARCHITECTURES)
+
+
+def known_names(kind: PluginKind) -> dict[str, str]:
     """Every name that needs no path → where it comes from. Raises BadInput if two packages claim one name."""
-    return {name: "built in" for name in BUILTINS} | {name: provider(p) for name, p in plugged_in().items()}
+    return {name: "built in" for name in kind.builtins} | {n: provider(p) for n, p in plugged_in(kind).items()}
 
 
-def plugged_in() -> dict[str, EntryPoint]:
+def plugged_in(kind: PluginKind) -> dict[str, EntryPoint]:
     """Name → entry point of an installed package. Raises BadInput if a name is taken already."""
     found: dict[str, EntryPoint] = {}
-    for point in installed():
-        other = "built in" if point.name in BUILTINS else provider(found[point.name]) if point.name in found else None
+    for point in installed(kind.group):
+        other = "built in" if point.name in kind.builtins else None
+        other = provider(found[point.name]) if point.name in found else other
         if other is not None:
-            raise BadInput(f"two objectives are called '{point.name}': {other}, and {provider(point)}; uninstall one")
+            raise BadInput(f"two {kind.name}s are called '{point.name}': {other}, and {provider(point)}; uninstall one")
         found[point.name] = point
     return found
 
 
 @cache
-def installed() -> tuple[EntryPoint, ...]:
+def installed(group: str) -> tuple[EntryPoint, ...]:
     """The entry points themselves; a look takes some ten milliseconds, and a sweep looks once for each run."""
-    return tuple(entry_points(group=GROUP))
+    return tuple(entry_points(group=group))
 
 
 def provider(point: EntryPoint) -> str:

@@ -43,7 +43,7 @@ class Specified(Protocol):
 def code_of(spec: Specified, sources: Sources | None = None) -> str:
     """A hash of the code in lipbench that decides the run; a plug-in's is `spec.source`."""
     sources = sources or installed_sources()
-    found = {CORE, ARCHITECTURES.target(spec.architecture_spec["name"]), target_of(spec.dataset)}
+    found = {CORE, *_networks(spec.architecture_spec), target_of(spec.dataset)}
     if spec.source is None:
         found.add(BUILTINS.target(spec.objective_name))
     found |= _losses(spec, sources)
@@ -53,6 +53,12 @@ def code_of(spec: Specified, sources: Sources | None = None) -> str:
         names = {asked} if asked else sources.closure(target_of(spec.dataset)).texts(DATA)
         found |= {EXTRACTORS.target(name) for name in EXTRACTORS if name in names}
     return sources.closure(*found).digest[:16]
+
+
+def _networks(architecture: Mapping[str, Any]) -> set[str]:
+    """The architectures of ours that take part: the one that is named, or that gives a plug-in its other network."""
+    parts = [architecture, *(part for part in architecture.values() if isinstance(part, dict))]
+    return {ARCHITECTURES.target(part["name"]) for part in parts if part.get("name") in ARCHITECTURES}
 
 
 def _losses(spec: Specified, sources: Sources) -> set[str]:

@@ -1,4 +1,7 @@
-"""Finds objectives: built in, shipped by an installed package, or in somebody's module or file. Builds nothing else."""
+"""Finds what may be somebody else's: built in, shipped by a package, or in a module or file. Binds settings too.
+
+What else a kind of plug-in must be is checked where it is used: of objectives here.
+"""
 
 import hashlib
 import importlib
@@ -6,8 +9,10 @@ import importlib.util
 import inspect
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,10 +20,25 @@ from typing import Any
 from pydantic import ConfigDict, PydanticUndefinedAnnotation, PydanticUserError, TypeAdapter, ValidationError
 
 from ...objectives.base import API_VERSION, Objective
-from ...objectives.catalog import BUILTINS
 from ...objectives.errors import BadInput, unknown
 from ..records.source import source_of
-from .entry_points import objective_names, plugged_in, provider
+from .entry_points import OBJECTIVE, PluginKind, known_names, plugged_in, provider
+
+PLAIN_VALUES = ConfigDict(arbitrary_types_allowed=True, allow_inf_nan=False)
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """What a target stands for, and a hash of a plug-in's source; None if it is built in."""
+
+    target: str
+    value: Any
+    source: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What it is called by whoever asks for it: its name, or that of the attribute."""
+        return self.target.rpartition(":")[2]
 
 
 @dataclass(frozen=True)
@@ -30,44 +50,69 @@ class ResolvedObjective:
     source: str | None = None
 
 
-def find_objective(target: str, folder: Path | None = None) -> ResolvedObjective:
-    """The class behind a name, `pkg.mod:Class` or `path/file.py:Class`.
+def resolve(kind: PluginKind, target: str, folder: Path | None = None) -> Resolved:
+    """What is behind a name, `pkg.mod:Name` or `path/file.py:Name`.
 
     Args:
+        kind: what it is to be; that is for the caller to check.
         target: what the user wrote.
         folder: where relative paths are looked up first, e.g. the suite's; the working directory comes after it.
 
     Raises:
-        BadInput: one line, for anything that keeps the class from being used.
+        BadInput: one line, for anything that keeps it from being found or imported.
     """
     if ":" not in target:
-        cls = _called(_checked(_named(target), target), target)
-        return ResolvedObjective(target, cls, None if target in BUILTINS else source_of(plugged_in()[target].value))
+        source = None if target in kind.builtins else source_of(_installed(kind, target).value)
+        return Resolved(target, _named(kind, target), source)
     location, _, name = target.rpartition(":")
-    path = _locate(location, folder) if location.endswith(".py") else None
-    module = _import(location, target) if path is None else _load(path)
-    cls = _untaken(_checked(_attribute(module, name, target), target), target)
-    return ResolvedObjective(target, cls, source_of(f"{path or location}:{name}"))
+    path = _locate(location, folder, kind) if location.endswith(".py") else None
+    module = _import(kind, location, target) if path is None else _load(kind, path)
+    return Resolved(target, _attribute(kind, module, name, target), source_of(f"{path or location}:{name}"))
+
+
+def find_objective(target: str, folder: Path | None = None) -> ResolvedObjective:
+    """The class behind a target, as `resolve` finds it. Raises BadInput for what is no objective of this API."""
+    found = resolve(OBJECTIVE, target, folder)
+    cls = _checked(found.value, target)
+    if ":" in target:
+        check_untaken(OBJECTIVE, cls.name, cls, target)
+    elif cls.name != target:  # tables and suites call it the same
+        raise BadInput(f"objective '{target}': its class calls itself '{cls.name}'; let the two agree")
+    return ResolvedObjective(target, cls, found.source)
+
+
+def check_untaken(kind: PluginKind, name: str, value: object, target: str) -> None:
+    """Raises BadInput where another one goes by this name."""
+    known = known_names(kind)
+    if name in known and _named(kind, name) is not value:
+        raise BadInput(f"{target}: the name '{name}' is taken ({known[name]}); rename it")
 
 
 def bind_arguments(cls: type[Objective], given: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """All constructor arguments, defaults included, after checking names and types against the signature.
+    """All constructor arguments, defaults included, as `bind` checks them."""
+    where = f"{where}: {cls.name}"
+    return bind(parameters_of(cls, where), given, where)
+
+
+def bind(
+    parameters: Mapping[str, inspect.Parameter], given: Mapping[str, Any], where: str, what: str = "argument"
+) -> dict[str, Any]:
+    """All arguments, defaults included, after checking names and types against the signature.
 
     Raises BadInput for an unknown or missing argument, a value of a wrong type, and one that no record can hold, with
     `where` before the message.
     """
-    parameters = parameters_of(cls, where)
     for name in given:
         if name not in parameters:
-            raise BadInput(f"{where}: objective '{cls.name}': {unknown('argument', name, list(parameters))}")
+            raise BadInput(f"{where}: {unknown(what, name, list(parameters))}")
     missing = [n for n, p in parameters.items() if p.default is p.empty and n not in given]
     if missing:
-        raise BadInput(f"{where}: objective '{cls.name}' needs {', '.join(missing)}")
+        raise BadInput(f"{where}: needs {', '.join(missing)}")
     defaults = {n: p.default for n, p in parameters.items() if p.default is not p.empty}
-    bound = defaults | {n: _typed(parameters[n], value, f"{where}: {cls.name}") for n, value in given.items()}
+    bound = defaults | {n: _typed(parameters[n], value, where) for n, value in given.items()}
     for name, value in bound.items():
         if not _recordable(value):
-            raise BadInput(f"{where}: {cls.name}: {name}={value!r}: must be of a kind that JSON holds, to be recorded")
+            raise BadInput(f"{where}: {name}={value!r}: must be of a kind that JSON holds, to be recorded")
     return bound
 
 
@@ -81,17 +126,18 @@ def build_objective(found: ResolvedObjective, arguments: Mapping[str, Any], wher
         raise BadInput(f"{where}: {found.cls.name}: {told}") from error
 
 
-def parameters_of(cls: type[Objective], where: str) -> dict[str, inspect.Parameter]:
-    """The constructor's; where it passes `**others` on, those of the next constructor too."""
+def parameters_of(made: Callable[..., Any], where: str) -> dict[str, inspect.Parameter]:
+    """A function's or a constructor's; where that passes `**others` on, those of the next constructor too."""
+    bases = [vars(c)["__init__"] for c in made.__mro__ if "__init__" in vars(c)] if inspect.isclass(made) else [made]
     found: dict[str, inspect.Parameter] = {}
-    for base in (c for c in cls.__mro__ if "__init__" in vars(c)):
+    for function in bases:
         try:
-            signature = inspect.signature(vars(base)["__init__"], eval_str=True)
+            own = list(inspect.signature(function, eval_str=True).parameters.values())
         except Exception as error:
-            raise BadInput(f"{where}: {cls.name}: its annotations cannot be read: {_told(error)}") from error
-        _, *own = signature.parameters.values()
+            raise BadInput(f"{where}: its annotations cannot be read: {_told(error)}") from error
+        own = own[1:] if inspect.isclass(made) else own
         found = {p.name: p for p in own if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)} | found
-        if base is Objective or not any(p.kind is p.VAR_KEYWORD for p in own):
+        if function is Objective.__init__ or not any(p.kind is p.VAR_KEYWORD for p in own):
             break
     return found
 
@@ -100,7 +146,7 @@ def _typed(parameter: inspect.Parameter, value: Any, where: str) -> Any:
     if parameter.annotation is parameter.empty:
         return value
     try:
-        adapter = TypeAdapter(parameter.annotation, config=ConfigDict(arbitrary_types_allowed=True))
+        adapter = TypeAdapter(parameter.annotation, config=PLAIN_VALUES)
         return adapter.validate_python(value)
     except ValidationError as error:
         problem = error.errors()[0]["msg"]
@@ -118,50 +164,56 @@ def _recordable(value: Any) -> bool:
     return True
 
 
-def _named(name: str) -> object:
-    plugins = plugged_in()
-    if name in BUILTINS:
-        return BUILTINS[name]
+def _installed(kind: PluginKind, name: str) -> EntryPoint:
+    plugins = plugged_in(kind)
     if name.endswith(".py"):
-        raise BadInput(f"objective '{name}': give the class too, as in {name}:MyObjective")
+        raise BadInput(f"{kind.name} '{name}': give the name in it too, as in {name}:MyOwn")
     if name not in plugins:
-        raise unknown("objective", name, [*BUILTINS, *plugins])
+        raise unknown(kind.name, name, [*kind.builtins, *plugins])
+    return plugins[name]
+
+
+def _named(kind: PluginKind, name: str) -> object:
+    plugged_in(kind)  # two of one name are told whatever is asked for
+    if name in kind.builtins:
+        return kind.builtins[name]
+    point = _installed(kind, name)
     try:
-        return plugins[name].load()
+        return point.load()
     except (Exception, SystemExit) as error:  # somebody else's code: whatever it raises is the user's one line
-        raise BadInput(f"objective '{name}' {provider(plugins[name])} cannot be imported: {_told(error)}") from error
+        raise BadInput(f"{kind.name} '{name}' {provider(point)} cannot be imported: {_told(error)}") from error
 
 
-def _import(module: str, target: str) -> ModuleType:
+def _import(kind: PluginKind, module: str, target: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except (Exception, SystemExit) as error:
-        raise BadInput(f"objective '{target}' cannot be imported: {_told(error)}") from error
+        raise BadInput(f"{kind.name} '{target}' cannot be imported: {_told(error)}") from error
 
 
-def absolute(target: str, folder: Path | None = None) -> str:
+def absolute(target: str, folder: Path | None = None, kind: PluginKind = OBJECTIVE) -> str:
     """The target as it is found from any working directory. Raises BadInput for a file that is not there."""
     location, _, name = target.rpartition(":")
-    return f"{_locate(location, folder)}:{name}" if location.endswith(".py") else target
+    return f"{_locate(location, folder, kind)}:{name}" if location.endswith(".py") else target
 
 
-def _locate(location: str, folder: Path | None) -> Path:
+def _locate(location: str, folder: Path | None, kind: PluginKind) -> Path:
     tried = [base / location for base in (folder, Path()) if base is not None]
     for path in tried:
         if path.is_file():
             return path.resolve()
-    raise BadInput(f"objective file not found: {' or '.join(str(p) for p in dict.fromkeys(tried))}")
+    raise BadInput(f"{kind.name} file not found: {' or '.join(str(p) for p in dict.fromkeys(tried))}")
 
 
-def _content(path: Path) -> bytes:
+def _content(kind: PluginKind, path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise BadInput(f"objective file {path} cannot be read: {error.strerror or error}") from error
+        raise BadInput(f"{kind.name} file {path} cannot be read: {error.strerror or error}") from error
 
 
-def _load(path: Path) -> ModuleType:
-    source = hashlib.sha256(_content(path)).hexdigest()
+def _load(kind: PluginKind, path: Path) -> ModuleType:
+    source = hashlib.sha256(_content(kind, path)).hexdigest()
     # The name carries the content, so that two files of one name, or two versions of one file, never mix.
     name = f"lipbench_plugin_{path.stem}_{source[:12]}"
     if name in sys.modules:
@@ -171,18 +223,31 @@ def _load(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        with _importable(path.parent):
+            spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
-        raise BadInput(f"objective file {path} cannot be imported: {_told(error)}") from error
+        raise BadInput(f"{kind.name} file {path} cannot be imported: {_told(error)}") from error
     return module
 
 
-def _attribute(module: ModuleType, name: str, target: str) -> object:
+@contextmanager
+def _importable(folder: Path) -> Iterator[None]:
+    """A file may import what lies beside it; installed packages come first."""
+    sys.path.append(str(folder))
+    try:
+        yield
+    finally:
+        if str(folder) in sys.path:
+            sys.path.reverse()
+            sys.path.remove(str(folder))
+            sys.path.reverse()
+
+
+def _attribute(kind: PluginKind, module: ModuleType, name: str, target: str) -> object:
     if not hasattr(module, name):
-        classes = [n for n, v in vars(module).items() if inspect.isclass(v) and issubclass(v, Objective)]
-        own = [n for n in classes if getattr(module, n) is not Objective]
-        raise BadInput(f"{target}: no '{name}' in there; objectives found: {', '.join(own) or 'none'}")
+        own = [n for n, v in vars(module).items() if callable(v) and getattr(v, "__module__", "") == module.__name__]
+        raise BadInput(f"{target}: no '{name}' in there; found: {', '.join(own) or 'nothing to call'}")
     return getattr(module, name)
 
 
@@ -196,21 +261,6 @@ def _checked(cls: object, target: str) -> type[Objective]:
         )
     if cls.api_version != API_VERSION:
         raise BadInput(f"{target}: written for objective API {cls.api_version}, this lipbench has {API_VERSION}")
-    return cls
-
-
-def _called(cls: type[Objective], name: str) -> type[Objective]:
-    """Checks that a class goes by the name it is listed under, so that tables and suites call it the same."""
-    if cls.name != name:
-        raise BadInput(f"objective '{name}': its class calls itself '{cls.name}'; let the two agree")
-    return cls
-
-
-def _untaken(cls: type[Objective], target: str) -> type[Objective]:
-    """Checks that no other class goes by this one's name."""
-    known = objective_names()
-    if cls.name in known and _named(cls.name) is not cls:
-        raise BadInput(f"{target}: the name '{cls.name}' is taken ({known[cls.name]}); rename it")
     return cls
 
 

@@ -1,31 +1,27 @@
 """The full specification of one run, its identity, and how a suite is turned into specifications."""
 
 import hashlib
-import inspect
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
-
-from ...models.catalog import ARCHITECTURES
 from ...models.recipe import Recipe
-from ...objectives.errors import BadInput, unknown
+from ...objectives.errors import BadInput
 from ..data.catalog import found_name, kind_of, user_content
 from ..metrics.settings import Evaluation
 from ..records.schema import SCHEMA_VERSION
+from .architectures import resolve_architecture, split
 from .fingerprint import code_of
 from .plugins import ResolvedObjective, bind_arguments, build_objective, find_objective
 from .recipes import Preset
 from .resolve import check_recipe, resolve_recipe
-from .suite import FROM_RECIPE, Combination, Named, Suite, label
+from .suite import FROM_RECIPE, Combination, Suite, label
 
 ID_BYTES = 235  # of an id before its hash; with that and what a run under way adds, the 255 that file systems take
-LARGEST = 10**6  # setting of an architecture; of much larger ones torch cannot even compute the size
-FINITE = ConfigDict(allow_inf_nan=False)
-PLAIN = {"accelerate": "none", "precision": "32", "content": None}  # part of the identity where they differ from this
+# Part of the identity where they differ from this.
+PLAIN = {"accelerate": "none", "precision": "32", "content": None, "sources": {}}
 
 
 @dataclass(frozen=True)
@@ -33,7 +29,8 @@ class RunSpec:
     """Everything that decides what a run computes, and the labels it goes by in tables.
 
     `objective_target` is what the suite calls the objective, which is no part of the identity. `content` is a hash of a
-    user's own pictures: with other files in their folder it is another run.
+    user's own pictures: with other files in their folder it is another run. By kind of plug-in, objectives apart,
+    `sources` has hashes, as `source` is of the objective, and `targets` what the suite calls them.
     """
 
     objective: str
@@ -53,11 +50,23 @@ class RunSpec:
     accelerate: str = "none"
     precision: str = "32"
     content: str | None = None
+    sources: dict[str, str] = field(default_factory=dict)
+    targets: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def outside(self) -> list[str]:
+        """The targets of the plug-ins that take part."""
+        return [*([] if self.source is None else [self.objective_target]), *self.targets.values()]
+
+    @property
+    def architecture_target(self) -> str:
+        """What makes the networks: a name of lipbench's, or a plug-in's target."""
+        return self.targets.get("architecture") or str(self.architecture_spec["name"])
 
     @property
     def identity(self) -> dict[str, Any]:
         """What the run's id is a hash of."""
-        located = ("objective_target", "skip")
+        located = ("objective_target", "skip", "targets")
         plain = [key for key, value in PLAIN.items() if getattr(self, key) == value]
         kept = {k: v for k, v in asdict(self).items() if k not in (*located, *plain)}
         return kept | {"evaluation": self.evaluation.model_dump(), "code": code_of(self)}
@@ -90,6 +99,7 @@ class RunSpec:
             "accelerate": self.accelerate,
             "precision": self.precision,
             **({} if self.content is None else {"content": self.content}),
+            **({"sources": self.sources, "targets": self.targets} if self.sources else {}),
             "code": code_of(self),
         }
 
@@ -130,22 +140,22 @@ def expand(suite: Suite, context: Folders) -> list[RunSpec]:
 
 def _resolve(suite: Suite, context: Folders, cell: Combination) -> RunSpec:
     where, loss = suite.where, cell.loss
-    target, given = _split(cell.objective, f"{where}: objectives")
+    target, given = split(cell.objective, f"{where}: objectives")
     if loss is not None and "loss" in given:
         raise BadInput(f"{where}: {target} has loss={given['loss']}, but 'losses' crosses every objective with its own")
     found = _find(target, context.suite_folder, where)
     kind = kind_of(cell.dataset)
     recipe_label, settings, no_recipe = resolve_recipe(cell.recipe, target, found.cls.name, kind, f"{where}: recipe")
     arguments, no_loss = _arguments(found, given, loss, settings, where)
-    architecture_label, architecture_spec = _architecture(cell.architecture, settings, where)
+    networks = resolve_architecture(cell.architecture, settings.architecture, context.suite_folder, where)
     return RunSpec(
         objective=label(found.cls.name, {k: arguments[k] for k in (*given, *(["loss"] if loss else []))}),
         objective_name=found.cls.name,
         arguments=arguments,
         source=found.source,
         dataset=found_name(cell.dataset, context.data),
-        architecture=architecture_label,
-        architecture_spec=architecture_spec,
+        architecture=networks.label,
+        architecture_spec=networks.spec,
         recipe=recipe_label,
         recipe_spec=settings.recipe,
         seed=cell.seed,
@@ -155,6 +165,8 @@ def _resolve(suite: Suite, context: Folders, cell: Combination) -> RunSpec:
         skip=no_recipe or no_loss,
         accelerate=suite.accelerate,
         precision=suite.precision,
+        sources={} if networks.source is None else {"architecture": networks.source},
+        targets={} if networks.source is None else {"architecture": networks.target},
     )
 
 
@@ -173,7 +185,7 @@ def _steps(suite: Suite, cell: Combination, settings: Preset, objective: str | N
 
 def _names(suite: Suite, folder: Path) -> list[str]:
     """What the suite's objectives may be called by: as they stand in it, and their own names."""
-    targets = [_split(entry, f"{suite.where}: objectives")[0] for entry in suite.objectives]
+    targets = [split(entry, f"{suite.where}: objectives")[0] for entry in suite.objectives]
     return list(dict.fromkeys(name for t in targets for name in (t, _find(t, folder, suite.where).cls.name)))
 
 
@@ -182,15 +194,6 @@ def _find(target: str, folder: Path, where: str) -> ResolvedObjective:
         return find_objective(target, folder)
     except BadInput as error:
         raise BadInput(f"{where}: objectives: {error}") from error
-
-
-def _split(entry: Named, where: str) -> tuple[str, dict[str, Any]]:
-    """A name and its settings, from `name` or `{name: …, setting: value}`."""
-    if isinstance(entry, str):
-        return entry, {}
-    if not isinstance(entry.get("name"), str):
-        raise BadInput(f"{where}: an entry with settings needs a 'name': {entry}")
-    return entry["name"], {k: v for k, v in entry.items() if k != "name"}
 
 
 def _arguments(
@@ -214,33 +217,3 @@ def _built(found: ResolvedObjective, given: Mapping[str, Any], where: str) -> di
     arguments = bind_arguments(found.cls, given, where)
     build_objective(found, arguments, where)
     return arguments
-
-
-def _architecture(entry: Named | None, settings: Preset, where: str) -> tuple[str, dict[str, Any]]:
-    name, given = _split(entry if entry is not None else dict(settings.architecture), f"{where}: architectures")
-    if name not in ARCHITECTURES:
-        raise BadInput(f"{where}: architectures: {unknown('model', name, list(ARCHITECTURES))}")
-    if name == settings.architecture["name"]:
-        given = {k: v for k, v in settings.architecture.items() if k != "name"} | given
-    bound = _bound(name, given, where)
-    shown = {k: bound[k] for k in given}
-    if name == "mlp":
-        rest = {k: v for k, v in shown.items() if k not in ("width", "depth")}
-        return label(f"mlp-{bound['depth']}x{bound['width']}", rest), {"name": name, **bound}
-    return label(name, shown), {"name": name, **bound}
-
-
-def _bound(name: str, given: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """All settings of the architecture, defaults included, so that a changed default changes the identity."""
-    parameters = {k: p for k, p in inspect.signature(ARCHITECTURES[name]).parameters.items() if k != "shape"}
-    bound = {k: p.default for k, p in parameters.items()}
-    for key, value in given.items():
-        if key not in parameters:
-            raise BadInput(f"{where}: architectures: {name}: {unknown('setting', key, list(parameters))}")
-        try:
-            bound[key] = TypeAdapter(parameters[key].annotation, config=FINITE).validate_python(value)
-        except ValidationError as error:
-            raise BadInput(f"{where}: architectures: {name}: {key}={value!r}: {error.errors()[0]['msg']}") from error
-        if isinstance(bound[key], int) and bound[key] > LARGEST:
-            raise BadInput(f"{where}: architectures: {name}: {key}={value!r}: must be at most {LARGEST}")
-    return bound

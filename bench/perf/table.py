@@ -11,7 +11,7 @@ import pandas as pd
 from rich.console import Console
 
 from ..records.quantities import number
-from ..report.intervals import range_notes
+from ..report.intervals import coverage_notes
 from ..report.statistics import Estimate
 from ..report.table_writer import Table, csv_text, to_markdown
 from ..report.terminal import print_tables
@@ -38,7 +38,7 @@ class Goal:
 
 @dataclass(frozen=True)
 class Row:
-    """One measured quantity: the median over repeats with its bootstrap interval, and a goal where there is one."""
+    """One measured quantity: the median over repeats with its interval, and a goal where there is one."""
 
     part: str
     measured: str
@@ -61,7 +61,7 @@ class Row:
         return [self.part, self.measured, f"{value} {self.unit}".strip(), interval, goal, self.met]
 
 
-HEADINGS = ("part", "measured", "median", "95 % interval", "goal", "met")
+HEADINGS = ("part", "measured", "median", "interval", "goal", "met")
 
 
 def machine(about: Mapping[str, Any], command: str, load: Sequence[float]) -> dict[str, str]:
@@ -86,7 +86,7 @@ def print_rows(rows: Sequence[Row], console: Console) -> None:
     """A table per part."""
     parts = [(part, [row.cells()[1:] for row in group]) for part, group in groupby(rows, key=lambda row: row.part)]
     console.print("What lipbench costs", style="bold")
-    print_tables([Table(part, HEADINGS[1:], cells) for part, cells in parts], _range_notes(rows), console)
+    print_tables([Table(part, HEADINGS[1:], cells) for part, cells in parts], _coverage_notes(rows), console)
 
 
 def perf_csv(rows: Sequence[Row]) -> str:
@@ -103,11 +103,11 @@ def perf_csv(rows: Sequence[Row]) -> str:
 def markdown(rows: Sequence[Row], about: Mapping[str, str]) -> str:
     """The same for readers, with the machine below."""
     costs = to_markdown(Table("", HEADINGS, [row.cells() for row in rows], left=(0, 1)))
-    note = "Medians over interleaved repeats, with 95 % bootstrap intervals. Goals stand beside what was measured."
-    notes = " ".join([note, *_range_notes(rows)])
+    note = "Medians over interleaved repeats, with their intervals. Goals stand beside what was measured."
+    notes = " ".join([note, *_coverage_notes(rows)])
     machine_table = to_markdown(Table("", ("", ""), list(about.items()), left=(0, 1)))
     return f"# What lipbench costs\n\n{costs}\n{notes}\n\n## Measured on\n\n{machine_table}"
 
 
-def _range_notes(rows: Sequence[Row]) -> list[str]:
-    return range_notes((row.estimate.n for row in rows), "repeats")
+def _coverage_notes(rows: Sequence[Row]) -> list[str]:
+    return coverage_notes((row.estimate.n for row in rows), "repeats")

@@ -26,6 +26,7 @@ UNCOUNTED = (
     "lipbench.objectives.conformance",
     "lipbench.models.catalog",
     "lipbench.bench.cli",
+    "lipbench.bench.config.architectures",
     "lipbench.bench.config.entry_points",
     "lipbench.bench.config.fingerprint",
     "lipbench.bench.config.plugins",
@@ -200,6 +201,11 @@ class Sources:
 def source_of(*targets: str) -> str:
     """A hash of the source that these targets depend on, in this installation; see `Sources.closure`."""
     return installed_sources().closure(*targets).digest
+
+
+def stands_alone(target: str) -> bool:
+    """Whether a plug-in, `path/file.py:Name`, depends on no other file from outside lipbench."""
+    return all(module == "" or _below(module, NAME) for module, _ in installed_sources().closure(target).definitions)
 
 
 @cache

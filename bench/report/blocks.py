@@ -108,7 +108,7 @@ class Block:
 
     @cached_property
     def estimates(self) -> dict[tuple[str, str], Estimate]:
-        """Median and interval by (objective, metric); computed once, for it costs a bootstrap each."""
+        """Median and interval by (objective, metric); computed once."""
         return {(group.objective, q.key): group.estimate(q) for group in self.groups for q in self.quantities}
 
     @property

@@ -12,7 +12,7 @@ from ..records.files import write
 from ..records.quantities import number
 from ..records.reader import RunRecord
 from .folder_comparison import GroupPair, MetricPair, Pairing, pair_folders
-from .intervals import interval_text, range_notes
+from .intervals import coverage_notes, interval_text
 from .statistics import MIN_SEEDS
 from .table_writer import Table, csv_text, markdown_page
 from .terminal import print_tables
@@ -63,14 +63,15 @@ def compare_notes(pairing: Pairing, most: int | None = None) -> list[str]:
         *_alone(first, pairing.only[0], most),
         *_alone(second, pairing.only[1], most),
         f"Medians over the seeds of each folder. {second} better by: median over the shared seeds of the paired "
-        "difference, positive where it is better; in brackets 95 % bootstrap intervals over seeds.",
+        "difference, positive where it is better; in brackets intervals over seeds. The "
+        "sign tests' p are not corrected for their number.",
     ]
     pairs = [pair for group in pairing.groups for pair in group.metrics]
     if any(pair.comparison.pairs < MIN_SEEDS for pair in pairs):
         lines.append(
             f"No interval where fewer than {MIN_SEEDS} seeds are shared: too few to say anything about spread."
         )
-    lines += range_notes(e.n for pair in pairs for e in (pair.first, pair.second, pair.comparison.difference))
+    lines += coverage_notes(e.n for pair in pairs for e in (pair.first, pair.second, pair.comparison.difference))
     lines += [_unlike(group) for group in pairing.groups if group.settings]
     if pairing.codes[0] != pairing.codes[1]:
         lines.append(f"Code: {', '.join(pairing.codes[0])} in {first}, {', '.join(pairing.codes[1])} in {second}.")

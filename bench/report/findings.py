@@ -6,7 +6,8 @@ A verdict is about the first quality metric of a block (W1 on points, the Fréch
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import count
 
 import numpy as np
 
@@ -14,11 +15,10 @@ from ..records.quantities import Quantity, number
 from ..records.reader import STATUSES
 from .blocks import Block, Group, short_titles
 from .curves import Curve, Line
-from .statistics import Comparison, Estimate, compare, estimate, iqm_estimate, rate, regret, survival
+from .statistics import Comparison, Estimate, compare, estimate, holm, iqm_estimate, rate, regret, survival
 
 SIGNIFICANT = 0.05
 MOST_DETAILS = 3
-SEEDS_TO_SETTLE = 6  # the least number of seeds at which winning all of them has a two-sided sign test below 5 %
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def block_verdict(block: Block) -> str:
     metric, has = block.quality[0], "has" if len(best) == 1 else "have"
     text = f"On {block.title}, {_named(block, best)} {has} the best median {metric.name}: {_level(block, best[0])}."
     second = _second(block, metric, best[0])
-    return f"{text} {_settled(best[0], second, comparisons(block)[second])}" if len(best) == 1 and second else text
+    return f"{text} {_settled(second, comparisons(block))}" if len(best) == 1 and second else text
 
 
 def _lead(block: Block, best: Sequence[str]) -> str:
@@ -108,14 +108,19 @@ def _level(block: Block, objective: str) -> str:
 
 
 def comparisons(block: Block) -> dict[str, Comparison]:
-    """The best objective against each other one, on the first quality metric: by the other's label."""
+    """The best objective against each other one, on the first quality metric: by the other's label.
+
+    The sign tests' p are Holm's for so many comparisons. That the best was chosen on the same seeds they do not know.
+    """
     metric = block.quality[0] if block.quality else None
     best = block.best(metric) if metric else []
     if metric is None or metric.better is None or not best:
         return {}
     values = {group.objective: group.values(metric) for group in block.groups}
     better = metric.better
-    return {o: compare(values[best[0]], v, better) for o, v in values.items() if o != best[0] and v}
+    found = {o: compare(values[best[0]], v, better) for o, v in values.items() if o != best[0] and v}
+    corrected = holm([comparison.sign_p for comparison in found.values()])
+    return {o: replace(found[o], sign_p=p) for o, p in zip(found, corrected, strict=True)}
 
 
 def reliability(block: Block) -> list[Reliability]:
@@ -165,16 +170,23 @@ def _second(block: Block, metric: Quantity, best: str) -> str | None:
     return (min if metric.better == "lower" else max)(finite, key=lambda objective: finite[objective])
 
 
-def _settled(best: str, second: str, found: Comparison) -> str:
+def seeds_to_settle(comparisons: int) -> int:
+    """The least number of seeds at which beating so many others at all of them has p below 5 %, by Holm's method."""
+    return next(n for n in count(2) if comparisons * 2 ** (1 - n) < SIGNIFICANT)
+
+
+def _settled(second: str, others: Mapping[str, Comparison]) -> str:
     """A sign test over the shared seeds decides whether a lead is called one."""
+    found, enough = others[second], seeds_to_settle(len(others))
+    test = "sign test" if len(others) == 1 else f"sign test, corrected for {len(others)} comparisons:"
     if not found.pairs:
         return f"It shares no seed with {second}."
     lead = f"It beats {second} in {found.wins} of {found.pairs} shared seeds"
     if found.sign_p < SIGNIFICANT and found.wins * 2 > found.pairs:
-        return f"{lead} (sign test p = {number(found.sign_p, 2)})."
-    if found.pairs < SEEDS_TO_SETTLE:
-        return f"{lead}: too few to settle it, for that at least {SEEDS_TO_SETTLE} seeds are needed."
-    return f"{lead}: not a settled difference (sign test p = {number(found.sign_p, 2)})."
+        return f"{lead} ({test} p = {number(found.sign_p, 2)})."
+    if found.pairs < enough:
+        return f"{lead}: too few to settle it, for that at least {enough} seeds are needed."
+    return f"{lead}: not a settled difference ({test} p = {number(found.sign_p, 2)})."
 
 
 def _outcomes(blocks: Sequence[Block]) -> str:

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 
 from ..records.quantities import number
 from .blocks import Block
-from .intervals import range_notes
+from .intervals import coverage_notes
 from .noise import evaluation_sd
 from .published import published_on
 from .statistics import MIN_SEEDS, median
 
 MEANING = (
     "Each value is the median over seeds of the tail mean (the mean over the last 20 % of a run's evaluations), "
-    "in brackets its 95 % bootstrap interval over seeds; diverged runs are included. Bold: the block's best.",
+    "in brackets its interval over seeds; diverged runs are included. Bold: the block's best.",
     "The floor is real data's own value, in the generator's place: a floor where lower is better, a ceiling where "
     "higher is better.",
 )
@@ -40,7 +40,7 @@ def notes(blocks: Sequence[Block], unfinished: Sequence[str] = ()) -> list[str]:
 
 def _interval_notes(blocks: Sequence[Block]) -> list[str]:
     counts = {n for block in blocks for n in block.seed_counts}
-    lines = range_notes(counts)
+    lines = coverage_notes(counts)
     if any(0 < n < MIN_SEEDS for n in counts):
         few = f"No interval where fewer than {MIN_SEEDS} seeds have a value: too few to say anything about spread."
         return [few, *lines]

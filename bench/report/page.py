@@ -18,7 +18,7 @@ from ..records.reader import RunRecord
 from . import findings
 from .blocks import Block, Group
 from .curves import Style, axes_of, curves, log_scale
-from .intervals import interval_text, range_notes
+from .intervals import coverage_notes, interval_text
 from .noise import Noise, noise, size_curves
 from .notes import notes
 from .palette import CYCLE
@@ -107,7 +107,7 @@ def _environment() -> Environment:
     environment.filters |= {
         "number": number,
         "interval": interval_text,
-        "range_notes": range_notes,
+        "coverage_notes": coverage_notes,
         "colour": colour_class,
         "json": _json,
         "js_number": _js,

@@ -7,7 +7,7 @@ from rich.console import Console
 from ..records.quantities import number
 from ..records.reader import RunRecord
 from .blocks import Block
-from .intervals import interval_text, range_notes
+from .intervals import coverage_notes, interval_text
 from .notes import notes
 from .table_writer import Table, latex_escape, markdown_page, to_latex
 from .terminal import print_tables
@@ -42,8 +42,8 @@ def latex(blocks: Sequence[Block], unfinished: Sequence[str] = ()) -> str:
     """summary.tex: a booktabs table per block, for inclusion in a document; the notes as comments."""
     parts = ["% Needs \\usepackage{booktabs}.\n", *(f"% {note}\n" for note in notes(blocks, unfinished))]
     for block in blocks:
-        ranges = "".join(f" {latex_escape(note)}" for note in range_notes(block.seed_counts))
-        what = rf"{latex_escape(block.title)}: median over seeds of the tail mean [95\,\% interval].{ranges}"
+        ranges = "".join(f" {latex_escape(note)}" for note in coverage_notes(block.seed_counts))
+        what = rf"{latex_escape(block.title)}: median over seeds of the tail mean [interval].{ranges}"
         parts.append(to_latex(summary_table(block), what))
     return "".join(parts)
 

@@ -29,8 +29,8 @@ def runs_table(records: Sequence[RunRecord], suite: Mapping[str, Any] | None = N
 
 
 def summary_of(blocks: Sequence[Block]) -> pd.DataFrame:
-    """A row per objective and block: runs by outcome, then per metric the median over seeds of the tail mean, its 95 %
-    bootstrap interval (`_low`, `_high`: empty with fewer than 3 seeds), and `_floor` where there is one.
+    """A row per objective and block: runs by outcome, then per metric the median over seeds of the tail mean, its
+    interval (`_low`, `_high`: empty with fewer than 3 seeds), and `_floor` where there is one.
 
     Diverged runs are included; one without a finite value counts as the worst possible, so a median can be infinite.
     """

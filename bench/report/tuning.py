@@ -17,7 +17,7 @@ from ..records.reader import read_runs, read_suite
 from .best_of import best_of_png
 from .blocks import Block, Group, make_blocks
 from .curves import styles
-from .intervals import interval_text, range_notes
+from .intervals import coverage_notes, interval_text
 from .statistics import MIN_SEEDS, expected_best, median_best
 from .table_writer import Table, csv_text, markdown_page
 from .terminal import print_tables
@@ -101,15 +101,15 @@ def tuning_notes(tuned: Sequence[Tuned], blocks: Sequence[Block]) -> list[str]:
     notes = [
         "Budget: random configurations per objective, each run once at one seed. Lost: those that diverged or failed, "
         "which count as worst. Tuning value: tail mean of the best one, which was chosen for it and flatters.",
-        "Fresh seeds: the same configuration at seeds that it was not chosen by, median with its 95 % bootstrap "
-        "interval. Compare objectives by this column only.",
+        "Fresh seeds: the same configuration at seeds that it was not chosen by, median with its interval. "
+        "Compare objectives by this column only.",
     ]
     if any(0 < len(t.values) < t.budget for t in tuned):
         notes.append("Some objectives were tried with fewer configurations than the budget.")
     if any(0 < t.fresh_seeds < MIN_SEEDS for t in tuned):
         notes.append(f"Fewer than {MIN_SEEDS} fresh seeds: too few to say anything about spread, so no interval.")
     groups = [(one, group) for one in tuned if (group := _group(one, blocks))]
-    return notes + range_notes(len(group.values(one.metric)) for one, group in groups)
+    return notes + coverage_notes(len(group.values(one.metric)) for one, group in groups)
 
 
 def tuning_markdown(tuned: Sequence[Tuned], blocks: Sequence[Block]) -> str:

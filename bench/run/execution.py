@@ -88,7 +88,8 @@ def _check_kind_of_device(folder: Path, context: RunContext) -> None:
 
 
 def _write_spec(folder: Path, spec: RunSpec, device: str | None, context: RunContext) -> None:
-    write_json(folder / "spec.json", spec.record() | {"device": device, "threads": context.threads})
+    where = {"suite_folder": str(context.suite_folder.absolute())} if spec.targets else {}
+    write_json(folder / "spec.json", spec.record() | {"device": device, "threads": context.threads} | where)
 
 
 def _train_and_measure(spec: RunSpec, context: RunContext, folder: Path) -> RunResult:

@@ -6,10 +6,10 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from ...models.catalog import ARCHITECTURES
 from ...models.dcgan import to_uint8
 from ...models.networks import draw_latent
 from ...objectives.errors import BadInput
+from ..config.architectures import build_architecture
 from ..data.catalog import is_pair
 from ..records.checksums import SUMS, altered
 from ..records.reader import WEIGHTS, read_run, read_samples
@@ -55,9 +55,11 @@ def _draw(folder: Path, n: int, seed: int):
     if altered(folder, WEIGHTS[:1]):
         raise BadInput(f"{weights}: damaged: not what was written, by its sum in {SUMS}")
     real = read_samples(folder / "samples.npz", "real")["real"]
-    settings = {k: v for k, v in record.spec["architecture_spec"].items() if k != "name"}
-    with torch.device("meta"):  # nothing is drawn for weights that are replaced at once
-        networks = ARCHITECTURES[record.spec["architecture_spec"]["name"]](tuple(real.shape[1:]), **settings)
+    architecture, target = record.spec["architecture_spec"], record.spec.get("targets", {}).get("architecture")
+    shape, beside = tuple(real.shape[1:]), Path(record.spec.get("suite_folder", ""))
+    # Nothing is drawn for weights that are replaced at once; but somebody else's constructor may need numbers.
+    with torch.device("meta") if target is None else torch.random.fork_rng(devices=[]):
+        networks = build_architecture(architecture, target or architecture["name"], shape, beside)
     try:
         networks.generator.load_state_dict(load_file(weights), assign=True)
     except (SafetensorError, RuntimeError) as error:

@@ -17,13 +17,14 @@ from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger
 
 from ...models.acceleration import refusal
-from ...models.catalog import ARCHITECTURES
 from ...models.gan import GAN
 from ...models.iteration import Iteration, stream_seed
 from ...models.networks import Networks, Unsuited
 from ...objectives.base import Objective
 from ...objectives.errors import BadInput
-from ..config.plugins import build_objective, find_objective
+from ..config.architectures import build_architecture
+from ..config.entry_points import ARCHITECTURE, OBJECTIVE, PluginKind
+from ..config.plugins import build_objective, find_objective, resolve
 from ..config.spec import RunSpec
 from ..data.dataset import Dataset
 from .checkpoint import RESUME, Checkpointer
@@ -49,7 +50,7 @@ def build(spec: RunSpec, data: Dataset, suite_folder: Path) -> GAN:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(stream_seed(spec.seed, "weights"))
         try:
-            networks = with_fixed_fakes(build_networks(spec, data.shape), data)
+            networks = with_fixed_fakes(build_networks(spec, data.shape, suite_folder), data)
         except Unsuited as reason:
             raise Skipped(str(reason)) from reason
         objective = _build_objective(spec, suite_folder)
@@ -70,10 +71,10 @@ def build(spec: RunSpec, data: Dataset, suite_folder: Path) -> GAN:
     return GAN(iteration)
 
 
-def build_networks(spec: RunSpec, shape: tuple[int, ...]) -> Networks:
-    """The run's architecture for samples of this shape. Raises BadInput for a setting that is not allowed."""
-    settings = {k: v for k, v in spec.architecture_spec.items() if k != "name"}
-    return ARCHITECTURES[spec.architecture_spec["name"]](shape, **settings)
+def build_networks(spec: RunSpec, shape: tuple[int, ...], suite_folder: Path) -> Networks:
+    """The run's architecture for samples of this shape. Raises as `build_architecture`; BadInput for a changed file."""
+    _check_same(spec.architecture_target, spec.sources.get("architecture"), ARCHITECTURE, suite_folder)
+    return build_architecture(spec.architecture_spec, spec.architecture_target, shape, suite_folder)
 
 
 def with_fixed_fakes(networks: Networks, data: Dataset) -> Networks:
@@ -85,9 +86,13 @@ def with_fixed_fakes(networks: Networks, data: Dataset) -> Networks:
 
 def _build_objective(spec: RunSpec, suite_folder: Path) -> Objective:
     found = find_objective(spec.objective_target, suite_folder)
-    if found.source != spec.source:
-        raise BadInput(f"{spec.objective_target}: the file has changed since the sweep began; run the suite again")
+    _check_same(spec.objective_target, spec.source, OBJECTIVE, suite_folder)
     return build_objective(found, spec.arguments, spec.objective)
+
+
+def _check_same(target: str, source: str | None, kind: PluginKind, suite_folder: Path) -> None:
+    if resolve(kind, target, suite_folder).source != source:
+        raise BadInput(f"{target}: the file has changed since the sweep began; run the suite again")
 
 
 def seed_globally(seed: int) -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from ...models.networks import Unsuited
+from ...models.networks import Networks, Unsuited
 from ...models.options import check_device
 from ...objectives.errors import BadInput
+from ..config.architectures import check_networks
 from ..config.spec import RunSpec
 from ..config.suite import Suite
 from ..data.catalog import load
@@ -25,7 +26,7 @@ def check_suite(suite: Suite, specs: Sequence[RunSpec], context: RunContext, con
     _check_loggers(context)
     for dataset in dict.fromkeys(spec.dataset for spec in specs):
         data = load(dataset, context.data, context.suite_folder)
-        _check_networks(suite, [spec for spec in specs if spec.dataset == dataset], data)
+        _check_networks(suite, [spec for spec in specs if spec.dataset == dataset], data, context)
         _check_evaluation(suite, data, context.weights)
         if data.is_images:
             say(f"{dataset}: {data.source}", console)
@@ -40,18 +41,28 @@ def _check_loggers(context: RunContext) -> None:
             raise BadInput(f"logger '{name}': not installed; install it: pip install 'lipbench[{name}]'") from error
 
 
-def _check_networks(suite: Suite, specs: Sequence[RunSpec], data: Dataset) -> None:
+def _check_networks(suite: Suite, specs: Sequence[RunSpec], data: Dataset, context: RunContext) -> None:
     """A setting that no network can have is told now, not run by run; a shape that does not suit one skips its runs."""
     for spec in {spec.architecture: spec for spec in specs}.values():
         try:
-            with torch.device("meta"):
-                classes = build_networks(spec, data.shape).classes
+            classes = _build(spec, data, context).classes
             if classes not in (0, data.classes):
                 raise BadInput(f"classes={classes}: points of {data.name} end in {data.classes or 'no'} classes")
         except Unsuited:
             continue
         except BadInput as error:
             raise BadInput(f"{suite.where}: architectures: {spec.architecture_spec['name']}: {error}") from error
+
+
+def _build(spec: RunSpec, data: Dataset, context: RunContext) -> Networks:
+    """The networks: ours without their weights, for which a meta device is enough; somebody else's are tried out."""
+    if "architecture" not in spec.sources:
+        with torch.device("meta"):
+            return build_networks(spec, data.shape, context.suite_folder)
+    with torch.random.fork_rng(devices=[]):
+        networks = build_networks(spec, data.shape, context.suite_folder)
+        check_networks(networks, data.shape)
+    return networks
 
 
 def _check_evaluation(suite: Suite, data: Dataset, weights: Path | None) -> None:

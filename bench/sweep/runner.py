@@ -6,15 +6,17 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from ...objectives.catalog import BUILTINS
+from ..config.plugins import absolute
 from ..config.spec import RunSpec, expand
 from ..config.suite import Suite
 from ..records.reader import Damaged, RunRecord, read_run
 from ..records.schema import SCHEMA_VERSION, RunResult
+from ..records.source import stands_alone
 from ..records.store import Store, telling_disk_trouble, write_json
 from ..report import report
 from ..run.context import RunContext
@@ -160,8 +162,10 @@ def sweep(suite: Suite, runner: Runner) -> int:
     check_suite(suite, specs, context, runner.console)
     counts = runner.sweep(suite, specs)
     if not counts.status and all(known_again(spec, suite) for spec in specs):
-        plugins = {context.suite_folder / s.objective_target.rpartition(":")[0] for s in specs if s.source}
-        remember(suite, context, counts.made + counts.kept, plugins)
+        targets = {absolute(target, context.suite_folder) for spec in specs for target in spec.outside}
+        if all(stands_alone(target) for target in targets):
+            plugins = {Path(target.rpartition(":")[0]) for target in targets}
+            remember(suite, context, counts.made + counts.kept, plugins)
     return counts.status
 
 
@@ -181,11 +185,11 @@ def records_of(
 def known_again(spec: RunSpec, suite: Suite) -> bool:
     """Whether `unchanged` sees all that decides what the run computes.
 
-    It does not see what else a package has in it, a user's own pictures, or whether a data set that another one stood
-    in for has come since.
+    It does not see what else a package has in it, what a file imports from beside it, a user's own pictures, or whether
+    a data set that another one stood in for has come since.
     """
-    own = spec.objective_target in BUILTINS or spec.objective_target.rpartition(":")[0].endswith(".py")
-    return own and spec.content is None and spec.dataset in suite.datasets
+    alone = all(target.rpartition(":")[0].endswith(".py") for target in spec.outside)
+    return alone and spec.content is None and spec.dataset in suite.datasets
 
 
 def _tell_set_aside(names: list[str], console: Console) -> None:

@@ -7,7 +7,8 @@ from functools import reduce
 import numpy as np
 import pandas as pd
 
-from ...report.statistics import MIN_SEEDS, WHOLE_RANGE, bootstrap_interval, rate
+from ...report.intervals import coverage_text
+from ...report.statistics import ENOUGH, MIN_SEEDS, interval, rate
 from .contract import Criterion, Measure, Outcome, Part, Study
 
 OPERATORS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
@@ -30,9 +31,9 @@ class MeasuredValue:
 
     Attributes:
         value: nan where nothing was measured.
-        low, high: a 95 % interval over seeds: percentile bootstrap for a median or mean, Wilson's for a share (the mean
-            of noughts and ones), the range over seeds for a maximum or minimum, which a median's interval is too of
-            at most WHOLE_RANGE seeds; nan for an exact measurement and for fewer than MIN_SEEDS seeds.
+        low, high: an interval over seeds: exact for a median (`statistics.interval`), percentile bootstrap for a mean,
+            Wilson's for a share (the mean of noughts and ones), the range for a maximum or minimum; nan for an exact
+            measurement and for fewer than MIN_SEEDS seeds.
         seeds: how many have the measurement; 0 for an exact one.
     """
 
@@ -45,13 +46,18 @@ class MeasuredValue:
     @property
     def text(self) -> str:
         """The measure with its value, and the interval where there is one."""
-        few = self.measure.reduce == "median" and self.seeds <= WHOLE_RANGE
-        of_all = few or self.measure.reduce in ("max", "min")
         if np.isnan(self.low):
             spread = "" if self.seeds == 0 else f" (too few seeds for an interval: {self.seeds})"
         else:
-            spread = f" ({'range' if of_all else '95 %'} {self.low:.3g} … {self.high:.3g})"
+            spread = f" ({self._kind} {self.low:.3g} … {self.high:.3g})"
         return f"{self.measure.text}: {self.value:.4g}{spread}"
+
+    @property
+    def _kind(self) -> str:
+        """What the interval is: "range", or what it covers."""
+        if self.measure.reduce == "median":
+            return "range" if self.seeds < ENOUGH else coverage_text(self.seeds)
+        return "range" if self.measure.reduce in ("max", "min") else "95 %"
 
 
 @dataclass(frozen=True)
@@ -138,8 +144,8 @@ def find(criterion: Criterion, rows: pd.DataFrame, min_seeds: int = 3, seeds: in
     measured = evaluate(criterion, rows)
     if np.isnan(measured.value):
         return Finding(criterion, measured, None, NOT_MEASURED)
-    if criterion.by_interval and 0 < measured.seeds <= WHOLE_RANGE:
-        few = f"too few seeds for a 95 % interval: {measured.seeds} of {WHOLE_RANGE + 1}"
+    if criterion.by_interval and 0 < measured.seeds < ENOUGH:
+        few = f"too few seeds for a 95 % interval: {measured.seeds} of {ENOUGH}"
         return Finding(criterion, measured, None, few)
     if 0 < measured.seeds < min_seeds:
         return Finding(criterion, measured, None, f"too few seeds to conclude: {measured.seeds} of {min_seeds}")
@@ -191,4 +197,4 @@ def _spread(values: np.ndarray, measure: Measure) -> tuple[float, float]:
     if measure.reduce == "mean" and set(values) <= {0.0, 1.0}:
         share = rate(int(values.sum()), len(values))
         return share.low or 0.0, share.high or 0.0
-    return bootstrap_interval(values.tolist(), REDUCERS[measure.reduce]) or (np.nan, np.nan)
+    return interval(values.tolist(), REDUCERS[measure.reduce]) or (np.nan, np.nan)

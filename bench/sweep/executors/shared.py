@@ -24,7 +24,8 @@ def portable(spec: RunSpec, context: RunContext) -> tuple[RunSpec, RunContext]:
     folders = {"folder": context.folder, "suite_folder": context.suite_folder, "data": data, "weights": context.weights}
     absolutes = {name: folder and folder.absolute() for name, folder in folders.items()}
     target = absolute(spec.objective_target, context.suite_folder)
-    return replace(spec, objective_target=target), replace(context, **absolutes)
+    targets = {kind: absolute(other, context.suite_folder) for kind, other in spec.targets.items()}
+    return replace(spec, objective_target=target, targets=targets), replace(context, **absolutes)
 
 
 class Watch:

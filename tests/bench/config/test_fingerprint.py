@@ -12,7 +12,7 @@ import pytest
 from lipbench.bench.config.fingerprint import code_of, source_with_names
 from lipbench.bench.config.spec import RunSpec, expand
 from lipbench.bench.config.suite import Suite
-from lipbench.bench.records.source import ROOT, Sources
+from lipbench.bench.records.source import ROOT, Sources, stands_alone
 from lipbench.bench.run.context import RunContext
 
 Runs = dict[str, RunSpec]
@@ -214,6 +214,8 @@ def test_a_plugin_depends_on_its_file_and_on_what_it_imports(
     beside.write_text("def f():\n    from further_of_fp import x\n")
     further.write_text("x = 1\n")
     target = f"{plugin}:Mine"
+    assert not stands_alone(target)
+    assert stands_alone(f"{further}:x")
     first = digest(target)
     for path in (plugin, beside, further):
         with edited(path, path.read_text() + "\n# a comment\n"):

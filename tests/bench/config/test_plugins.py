@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lipbench.bench.config import entry_points
-from lipbench.bench.config.entry_points import objective_names
+from lipbench.bench.config.entry_points import OBJECTIVE, known_names
 from lipbench.bench.config.plugins import bind_arguments, build_objective, find_objective
 from lipbench.bench.studies.claims.training_advice.batch_norm import PenaltyThroughBatchNorm, PenaltyWithNorms
 from lipbench.objectives import BUILTINS, BadInput, GradientPenalty, Minimax, SpectralNorm
@@ -34,8 +34,8 @@ def install(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, tmp
     request.addfinalizer(entry_points.installed.cache_clear)
 
     def pretend(*points: tuple[str, str]) -> None:
-        found = [EntryPoint(name, value, entry_points.GROUP) for name, value in points]
-        monkeypatch.setattr(entry_points, "entry_points", lambda group: found if group == entry_points.GROUP else [])
+        found = [EntryPoint(name, value, OBJECTIVE.group) for name, value in points]
+        monkeypatch.setattr(entry_points, "entry_points", lambda group: found if group == OBJECTIVE.group else [])
         entry_points.installed.cache_clear()
 
     return pretend
@@ -114,7 +114,7 @@ def test_plugins_find_an_entry_point_and_list_it(write_plugin: WritePlugin, inst
     install(("mine", "somebodys_package:Mine"))
     assert find_objective("mine").cls.__module__ == "somebodys_package"
     assert find_objective("somebodys_package:Mine").cls is find_objective("mine").cls
-    listed = objective_names()
+    listed = known_names(OBJECTIVE)
     assert listed["minimax"] == "built in"
     assert "somebodys_package" in listed["mine"]
     assert set(listed) == {*BUILTINS, "mine"}
@@ -122,7 +122,7 @@ def test_plugins_find_an_entry_point_and_list_it(write_plugin: WritePlugin, inst
 
 def test_plugins_refuse_two_packages_that_claim_one_name(install: Callable[..., None]) -> None:
     install(("mine", "a:Mine"), ("mine", "b:Mine"))
-    for call in (lambda: find_objective("mine"), lambda: find_objective("minimax"), objective_names):
+    for call in (lambda: find_objective("mine"), lambda: find_objective("minimax"), lambda: known_names(OBJECTIVE)):
         line = told(call)
         assert all(word in line for word in ("two objectives are called 'mine'", "a:Mine", "b:Mine"))
 
@@ -163,12 +163,12 @@ def test_plugins_refuse_a_class_that_takes_the_name_of_another(
         ("wgn-gp", r"unknown objective 'wgn-gp' \(did you mean 'wgan-gp'\?\); known: .*minimax.*sn-gan.*"),
         ("", "unknown objective ''; known: .*"),
         ("absent.py:Mine", "objective file not found: .*absent.py"),
-        ("my.py", "objective 'my.py': give the class too, as in my.py:MyObjective"),
+        ("my.py", "objective 'my.py': give the name in it too, as in my.py:MyOwn"),
         ("somebodys.nowhere:Mine", "objective .* cannot be imported: ModuleNotFoundError: .*"),
         (":Mine", "objective ':Mine' cannot be imported: ValueError: .*"),
         (".relative:Mine", "objective .* cannot be imported: TypeError: .*"),
-        ("my.py:Yours", "my.py:Yours: no 'Yours' in there; objectives found: Mine"),
-        ("my.py:", "my.py:: no '' in there; objectives found: Mine"),
+        ("my.py:Yours", "my.py:Yours: no 'Yours' in there; found: Mine"),
+        ("my.py:", "my.py:: no '' in there; found: Mine"),
         ("my.py:Batch", "my.py:Batch: not a class derived from lipbench.objectives.Objective"),
         ("my.py:number", "my.py:number: not a class derived from .*"),
         ("my.py:Objective", "my.py:Objective: Objective is abstract: give it 'name' and 'reference'.*"),
@@ -226,7 +226,7 @@ def test_plugins_bind_arguments_with_their_defaults() -> None:
 @pytest.mark.parametrize(
     ("given", "line"),
     [
-        ({"wieght": 1}, "here: objective 'wgan-gp': unknown argument 'wieght' (did you mean 'weight'?); known: at, "),
+        ({"wieght": 1}, "here: wgan-gp: unknown argument 'wieght' (did you mean 'weight'?); known: at, "),
         ({"weight": "much"}, "here: wgan-gp: weight='much': Input should be a valid number"),
         ({"weight": None}, "here: wgan-gp: weight=None: "),
         ({"one_sided": 7}, "here: wgan-gp: one_sided=7: "),
@@ -275,7 +275,7 @@ def test_plugins_that_do_not_pass_arguments_on_have_their_own_alone(write_plugin
 
 def test_plugins_tell_which_argument_is_missing(write_plugin: WritePlugin) -> None:
     found = find_objective(f"{write_plugin('def __init__(self, *, a: int, b: int): ...')}:Mine")
-    assert told(bind_arguments, found.cls, {"a": 1}, "here") == "here: objective 'mine' needs b"
+    assert told(bind_arguments, found.cls, {"a": 1}, "here") == "here: mine: needs b"
 
 
 @pytest.mark.parametrize(
@@ -303,3 +303,12 @@ def test_plugins_build_the_objective_that_was_asked_for() -> None:
     objective = build_objective(find_objective("sn-gan"), {"loss": "non_saturating"}, "here")
     assert isinstance(objective, SpectralNorm)
     assert objective.loss.name == "non_saturating"
+
+
+def test_plugins_import_what_lies_beside_their_file(write_plugin: WritePlugin, tmp_path: Path) -> None:
+    (tmp_path / "somebodys_helper.py").write_text("number = 7\n", encoding="utf-8")
+    path = write_plugin(head=f"import somebodys_helper\n{write_plugin().read_text()}", name="helped.py")
+    before = list(sys.path)
+    source = find_objective(f"{path}:Mine").source
+    assert sys.path == before
+    assert source not in (None, find_objective(f"{write_plugin(name='unhelped.py')}:Mine").source)

@@ -142,7 +142,8 @@ def test_notes_tell_every_reservation(sweep: Path, make_sweep: Make, tmp_path: P
     make_sweep(tmp_path, datasets=("8gaussians",), seeds=6, change=change)
     clean = " ".join(notes(make_blocks(read_runs(tmp_path))))
     assert "2 versions of the code: 0123456789ab, fedcba" in clean
-    for part in ("fewer than", "is their range", "worst possible", "not finished"):
+    assert "With 6 seeds an interval is their range" in clean and "96.9 %" in clean
+    for part in ("fewer than", "not 95 %", "worst possible", "not finished"):
         assert part not in clean
 
 

@@ -8,7 +8,14 @@ import pytest
 
 from lipbench.bench.records.reader import read_runs, read_suite
 from lipbench.bench.report.blocks import Block, make_blocks
-from lipbench.bench.report.findings import block_verdict, comparisons, reliability, survival_curves, verdict
+from lipbench.bench.report.findings import (
+    block_verdict,
+    comparisons,
+    reliability,
+    seeds_to_settle,
+    survival_curves,
+    verdict,
+)
 from lipbench.bench.report.statistics import rate
 
 Make = Callable[..., Path]
@@ -144,6 +151,23 @@ def test_comparisons_are_of_the_best_against_each_other(sweep: Path) -> None:
     assert (found["wgan-clip"].wins, found["wgan-clip"].pairs) == (2, 2)  # its third run failed
     assert found["minimax"].pairs == 3 and found["minimax"].wins == 3  # a diverged seed is beaten
     assert found["sn-gan"].difference.value > 0
+
+
+def test_comparisons_are_corrected_for_their_number(make_sweep: Make, tmp_path: Path) -> None:
+    level = {"a": 0.2, "b": 0.3, "c": 0.4, "d": 0.5}
+    values = {(o, s): level[o] + 0.01 * s for o in "abcd" for s in range(6)}
+    make_sweep(tmp_path / "many", objectives=tuple("abcd"), datasets=("8gaussians",), seeds=6, change=_tails(values))
+    (many,) = _blocks(tmp_path / "many")
+    assert {found.sign_p for found in comparisons(many).values()} == {3 * 2 / 2**6}
+    assert "too few to settle it, for that at least 7 seeds are needed" in block_verdict(many)
+    make_sweep(tmp_path / "two", objectives=tuple("ab"), datasets=("8gaussians",), seeds=6, change=_tails(values))
+    assert "(sign test p = 0.031)" in block_verdict(_blocks(tmp_path / "two")[0])
+
+
+@pytest.mark.parametrize(("others", "seeds"), [(1, 6), (3, 7), (17, 10)])
+def test_seeds_to_settle_are_the_least_at_which_winning_all_is_significant(others: int, seeds: int) -> None:
+    assert seeds_to_settle(others) == seeds
+    assert others * 2 / 2**seeds < 0.05 <= others * 2 / 2 ** (seeds - 1)
 
 
 def test_reliability_counts_diverged_and_failed_but_not_skipped(sweep: Path) -> None:

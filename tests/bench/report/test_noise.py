@@ -36,7 +36,16 @@ def test_scatter_subtracts_the_evaluations_variance() -> None:
     found = scatter([1.0, 4.0, 7.0], [1.0, 2.0, 6.0])
     # variances: 9 between the seeds, of that (1 + 2 + 6)/3 = 3 from the evaluation
     assert (found.seeds, found.evaluation, found.without) == (3.0, math.sqrt(3.0), math.sqrt(6.0))
-    assert scatter([1.0, 4.0, 7.0], [100.0]).without == 0.0
+    explained = scatter([1.0, 4.0, 7.0], [100.0])
+    assert (explained.variance, explained.without) == (9.0 - 100.0, 0.0)
+
+
+def test_scatter_leaves_a_variance_without_bias_where_the_seeds_do_not_differ() -> None:
+    """Its root, cut off at 0, cannot be."""
+    rng = np.random.default_rng(0)
+    found = [scatter(rng.normal(size=5).tolist(), [1.0]) for _ in range(2000)]
+    assert np.mean([one.variance for one in found if one.variance is not None]) == pytest.approx(0.0, abs=0.06)
+    assert np.mean([one.without for one in found if one.without is not None]) > 0.2
 
 
 def test_scatter_recovers_the_parts_of_a_simulated_variance() -> None:

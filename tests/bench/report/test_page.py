@@ -148,7 +148,8 @@ def test_page_says_what_intervals_of_few_seeds_are_below_each_table(
     text = _page(tmp_path)
     told = ("With 3 seeds an interval is their range", "with a probability of 75 %, not 95 %")
     assert [text.count(part) for part in told] == [2 if seeds == 3 else 0] * 2  # the summary's, and better by
-    assert "with its 95 % bootstrap interval. " in text and "Newcombe's 95 % interval" in text
+    assert text.count("With 6 seeds an interval is their range") == text.count("96.9 %") == (2 if seeds == 6 else 0)
+    assert "Newcombe's 95 % interval" in text and "chosen on the same seeds" in text
 
 
 @pytest.mark.parametrize(

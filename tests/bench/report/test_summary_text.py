@@ -60,8 +60,9 @@ def test_latex_says_in_the_caption_what_an_interval_of_few_seeds_is(
 ) -> None:
     make_sweep(tmp_path, objectives=("a", "b"), datasets=("8gaussians",), seeds=seeds)
     (caption,) = re.findall(r"^\\caption\{(.*)\}$", latex(make_blocks(read_runs(tmp_path))), re.M)
-    told = r" With 5 seeds an interval is their range, which holds the median of all possible seeds with a probability"
-    assert caption.endswith(r"[95\,\% interval]." + (rf"{told} of 94 \%, not 95 \%." if seeds == 5 else ""))
+    told = r"their range, which holds the median of all possible seeds with a probability of"
+    share = {5: r"93.8 \%, not 95 \%", 6: r"96.9 \%"}[seeds]
+    assert caption.endswith(rf"[interval]. With {seeds} seeds an interval is {told} {share}.")
 
 
 def test_labels_are_escaped_everywhere(nasty: list[Block]) -> None:

@@ -50,5 +50,5 @@ def test_tuning_says_what_intervals_of_few_fresh_seeds_are(search: Search, tmp_p
     tuned = search(tmp_path, ("a", "b"), seeds)
     blocks = make_blocks(read_runs(tmp_path / "best"))
     told = [note for note in tuning_notes(tuned, blocks) if "range" in note]
-    assert [note[: note.index(",")] for note in told] == ["With 3 seeds an interval is their range"] * (seeds == 3)
+    assert [note[: note.index(",")] for note in told] == [f"With {seeds} seeds an interval is their range"]
     assert tuning_markdown(tuned, blocks).count("75 %, not 95 %") == (seeds == 3)

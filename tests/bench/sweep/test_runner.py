@@ -328,7 +328,7 @@ def test_sweep_tells_that_a_data_folder_is_missing_before_anything_is_written(
     [
         ({}, True),
         ({"objective_target": "my.py:Mine", "source": "a hash"}, True),
-        ({"objective_target": "pkg.mod:Class"}, False),
+        ({"objective_target": "pkg.mod:Class", "source": "0"}, False),
         ({"content": "a hash"}, False),  # a user's own pictures may be others next time
         ({"dataset": "25gaussians"}, False),  # stood in for what was asked for, which may be there next time
     ],
