@@ -10,6 +10,8 @@ from ..objectives.checks import choice, natural_number, positive_integer
 from ..objectives.errors import BadInput
 from .networks import ACTIVATIONS, LATENTS, NORMS, Networks
 
+DEEPEST = 1000  # layers: making ten thousand takes longer than anybody waits
+
 
 def _norm(kind: str, width: int) -> list[nn.Module]:
     return {"none": [], "batch": [nn.BatchNorm1d(width)], "layer": [nn.LayerNorm(width)]}[kind]
@@ -122,6 +124,8 @@ def mlp(
     """
     layers: dict[str, Any] = {"activation": choice("activation", activation, ACTIVATIONS)}
     layers |= {name: positive_integer(name, value) for name, value in (("width", width), ("depth", depth))}
+    if depth > DEEPEST:
+        raise BadInput(f"depth={depth}: must be at most {DEEPEST}")
     positive_integer("latent_dim", latent_dim)
     choice("latent", latent, LATENTS)
     if activation == "maxmin" and width % 2:

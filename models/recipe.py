@@ -5,6 +5,8 @@ from math import inf
 
 from ..objectives.errors import BadInput, unknown
 
+MOST = 10**6  # critic steps per update, samples in a minibatch: more is a slip
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -40,9 +42,14 @@ class Recipe:
             ("critic_lr", self.critic_lr, self.critic_lr is None or self.critic_lr > 0, "> 0"),
             ("critic_lr", self.critic_lr, self.critic_lr is None or self.critic_lr < inf, "finite"),
             ("betas", self.betas, self._has_two_betas(), "two numbers in [0, 1)"),
-            ("n_critic", self.n_critic, self.n_critic >= 1, "≥ 1"),
-            ("batch", self.batch, self.batch >= 2, "≥ 2"),
-            ("generator_batch", self.generator_batch, self.generator_batch is None or self.generator_batch >= 2, "≥ 2"),
+            ("n_critic", self.n_critic, 1 <= self.n_critic <= MOST, f"≥ 1, at most {MOST:,}"),
+            ("batch", self.batch, 2 <= self.batch <= MOST, f"≥ 2, at most {MOST:,}"),
+            (
+                "generator_batch",
+                self.generator_batch,
+                2 <= (self.generator_batch or 2) <= MOST,
+                f"≥ 2, at most {MOST:,}",
+            ),
             ("ema", self.ema, self.ema is None or 0 <= self.ema < 1, "in [0, 1)"),
         ):
             if not ok:

@@ -5,8 +5,10 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from ...objectives.errors import BadInput
+from ...objectives.errors import BadInput, one_line
+from .messages import with_option
 from .parser import parse_arguments
 
 
@@ -15,18 +17,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # an arrow that the terminal cannot show ends no sweep
+    values: dict[str, Any] = {}
     try:
         command, values = parse_arguments(sys.argv[1:] if arguments is None else arguments)
         _check_paths(values.get("data"), values.get("weights"), values.get("download", False))
         status = command(**values)
     except BadInput as error:
-        print(f"lipbench: {error}", file=sys.stderr)
+        print(f"lipbench: {with_option(str(error), values)}", file=sys.stderr)
         sys.exit(2)
     except BrokenPipeError:  # whoever read our output has gone; Python would complain of it once more at its end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    except PermissionError as error:
-        print(f"lipbench: {error.filename}: {error.strerror}", file=sys.stderr)
+    except OSError as error:  # of a path that was given: not permitted, too long a name, a circle of links
+        if error.filename is None:
+            raise
+        print(f"lipbench: {one_line(f'{error.filename}: {error.strerror}')}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("lipbench: stopped; the same command goes on from here", file=sys.stderr)

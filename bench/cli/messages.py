@@ -1,10 +1,12 @@
 """What the parser says about a mistake, in words that a user understands."""
 
 import re
+from collections.abc import Collection
 
 _PLAIN = {
     r"Parser key \"(\w+)\": ": r"argument \1: ",
     r"are required: \w+\.": "are required: ",
+    r"(Given|Got) value:$": r"\1 value: ",
     r"Expected a typing\.Literal\[(.*?)\]\. Got value: (.*)": r"must be one of \1, not '\2'",
     r"Does not validate against any of the Union .*?Expected a typing\.Literal\[(.*?)\].* Given value: (.*)": (
         r"must be one of \1, not '\2'"
@@ -13,6 +15,13 @@ _PLAIN = {
         r"must be of type \1, not '\2'"
     ),
     r"Expected an? <class '(\w+)'>\. Got value: (.*)": r"must be of type \1, not '\2'",
+}
+
+# What messages call some parameters.
+_PARAMETERS = {
+    "time limit": "time_limit",
+    "GPUs for each run": "gpus_per_run",
+    "seconds between checkpoints": "checkpoint_seconds",
 }
 
 
@@ -25,6 +34,16 @@ def underscored(argument: str) -> str:
 def dashed(text: str) -> str:
     """A text with its options as users write them: --time-limit, and "argument time-limit" of a mistake."""
     return re.sub(r"--\w+|(?<=argument )\w+", lambda option: option[0].replace("_", "-"), text)
+
+
+def with_option(text: str, options: Collection[str]) -> str:
+    """A message of the program's about a parameter, `time_limit: 0: …`, with the option that gives it: --time-limit."""
+    what, sign, rest = text.partition(": ")
+    name = _PARAMETERS.get(what, what)
+    if not sign or name not in options:
+        return text
+    value = " " if ": " in rest else ": "  # "0: must be 1 or more", "for the executor local"
+    return f"--{name.replace('_', '-')}{value}{rest}"
 
 
 def plain(message: str) -> str:

@@ -1,6 +1,7 @@
 """The options of every subcommand, made from its function's signature and docstring."""
 
 import inspect
+import re
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -9,6 +10,7 @@ from typing import Any
 from docstring_parser import parse
 from jsonargparse import ArgumentParser
 
+from ...objectives.errors import one_line
 from .commands import COMMANDS, Command
 from .messages import dashed, plain, underscored
 
@@ -27,11 +29,20 @@ _SPECIAL: dict[str, dict[str, Any]] = {
 class Parser(ArgumentParser):
     """Says what is wrong in one line, without the usage."""
 
+    asked: "Parser | None" = None  # the subcommand's, once it is known; mistakes are its own
+
     def error(self, message: str, ex: Exception | None = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Exit status 2."""
+        if self.asked is not None:
+            self.asked.error(message, ex)
         prog = self.prog.replace(" [options]", "")
-        print(f"{prog}: {plain(message)}; see {prog} --help", file=sys.stderr)
+        told = re.sub(r"(?<=argument )[\w-]+|(?<=required: )[\w-]+", self._spelt, one_line(plain(message)))
+        print(f"{prog}: {told}; see {prog} --help", file=sys.stderr)
         sys.exit(2)
+
+    def _spelt(self, name: re.Match[str]) -> str:
+        """An option with its dashes, another argument as it is."""
+        return f"--{name[0]}" if f"--{name[0].replace('-', '_')}" in self._option_string_actions else name[0]
 
     def format_help(self, *settings: Any, **more: Any) -> str:
         """The help, with options spelt with dashes."""
@@ -47,7 +58,11 @@ def parse_arguments(arguments: Sequence[str]) -> tuple[Command, dict[str, Any]]:
         command = Parser(prog=f"lipbench {name}", description=about)
         if name in arguments:  # the options of the others, which nobody sees, take a moment to make
             _add_options(command, function)
+            parser.asked = parser.asked or command
         subcommands.add_subcommand(name, command, help=about)
+    for argument in arguments:
+        if re.fullmatch(r"(--[\w-]+=)?[-+]?\d{30,}", argument):
+            parser.error(f"{argument[:20]}…: a number of that many digits is too large")
     chosen = parser.parse_args([underscored(argument) for argument in arguments])
     return COMMANDS[chosen.command], vars(chosen[chosen.command])
 

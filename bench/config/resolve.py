@@ -23,8 +23,8 @@ def check_recipe(entry: Named, objectives: Sequence[str], where: str) -> None:
     if isinstance(entry, str):
         return
     name = entry.get("name", "own")
-    if not isinstance(name, str):
-        raise BadInput(f"{where}: name={name!r}: must be a text")
+    if not isinstance(name, str) or not name.strip() or "\n" in name:
+        raise BadInput(f"{where}: name={name!r}: must be a text, of one line")
     if set(entry) == {"name"}:
         return
     allowed = ["name", *SETTINGS] if set(entry) & set(SETTINGS) else ["name", "default", *objectives, *SETTINGS]

@@ -27,12 +27,13 @@ from .yaml_reader import parse_yaml
 
 MANY_SEEDS = 10_000  # more are no number of seeds but a slip, or one seed
 FROM_RECIPE = "recipe"
+MAX_NAME = 200  # bytes, of the 255 that file systems take
 SUITES = resources.files("lipbench.bench") / "suites"
 
 
 def _folder_name(value: str) -> str:
-    if value in ("", ".", "..") or any(mark in value for mark in "/\\\0"):
-        raise ValueError("must be good for a folder: not empty, no slash, and neither . nor ..")
+    if value in ("", ".", "..") or any(mark in value for mark in "/\\\0\n\t") or len(value.encode()) > MAX_NAME:
+        raise ValueError(f"must be good for a folder: 1 to {MAX_NAME} bytes, a line, no slash, and neither . nor ..")
     return value
 
 

@@ -4,6 +4,7 @@ The bounds are checked before anything is built: a few lines of nested aliases s
 """
 
 import re
+import unicodedata
 from typing import Any
 
 import yaml
@@ -129,15 +130,17 @@ def _check_scalar(node: yaml.Node | None) -> int:
     if node.tag == _INT and len(value) > MAX_DIGITS:
         problem = f"a number of {len(value):,} digits, at most {MAX_DIGITS} are read"
         raise ComposerError(problem=problem, problem_mark=node.start_mark)
-    if any("\ud800" <= character <= "\udfff" for character in value):
-        raise ComposerError(problem="half a character (a lone surrogate)", problem_mark=node.start_mark)
+    for character in value:
+        if unicodedata.category(character) in ("Cc", "Cs") and character not in "\n\t":  # names go to a terminal
+            problem = f"the character U+{ord(character):04X} is not allowed"
+            raise ComposerError(problem=problem, problem_mark=node.start_mark)
     return 1
 
 
 def _described(error: yaml.YAMLError) -> str:
     """The problem and its line, without PyYAML's `<unicode string>`."""
     if isinstance(error, ReaderError):
-        return f"the character U+{ord(str(error.character)):04X} is not allowed"
+        return f"the character U+{int(error.character):04X} is not allowed"  # a number, whatever its annotation says
     assert isinstance(error, yaml.MarkedYAMLError)
     problem = " ".join((error.problem or str(error)).split())
     mark = error.problem_mark or error.context_mark

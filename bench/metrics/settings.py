@@ -23,6 +23,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "sngan": {"images": 5_000, "reals": 10_000, "split": "train", "is_images": 50_000, "is_splits": 10},
 }
 
+MOST = 10**6  # samples, or subsets of them: more is a slip, and fills any memory
 Count = Annotated[int, Field(ge=1, le=10**9, strict=True)]
 
 
@@ -52,18 +53,18 @@ class Evaluation(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     count: Count = 20
     points: Annotated[int, Field(ge=10, le=5000, strict=True)] = 1000
-    mode_points: Annotated[int, Field(ge=100, strict=True)] = 10_000
+    mode_points: Annotated[int, Field(ge=100, le=MOST, strict=True)] = 10_000
     protocol: Annotated[str, known_name("protocol", PRESETS)] | None = None
-    images: Annotated[int, Field(ge=100, strict=True)] = 1000
-    reals: Annotated[int, Field(ge=100, strict=True)] | None = None
+    images: Annotated[int, Field(ge=100, le=MOST, strict=True)] = 1000
+    reals: Annotated[int, Field(ge=100, le=MOST, strict=True)] | None = None
     split: Literal["train", "test"] | None = None
     extractor: Annotated[str, known_name("extractor", EXTRACTORS)] | None = None
     metrics: Annotated[list[Annotated[str, known_name("image metric", METRICS)]], Field(min_length=1)] = list(METRICS)
-    is_images: Annotated[int, Field(ge=100, strict=True)] | None = None
+    is_images: Annotated[int, Field(ge=100, le=MOST, strict=True)] | None = None
     is_splits: Annotated[int, Field(ge=1, le=100, strict=True)] = 1
-    held_images: Annotated[int, Field(ge=100, strict=True)] = 10_000
-    kid_subsets: Annotated[int, Field(ge=1, strict=True)] = 100
-    kid_subset_size: Annotated[int, Field(ge=2, strict=True)] = 1000
+    held_images: Annotated[int, Field(ge=100, le=MOST, strict=True)] = 10_000
+    kid_subsets: Annotated[int, Field(ge=1, le=MOST, strict=True)] = 100
+    kid_subset_size: Annotated[int, Field(ge=2, le=MOST, strict=True)] = 1000
     repeats: Annotated[int, Field(ge=0, le=100, strict=True)] = 3
 
     @model_validator(mode="before")

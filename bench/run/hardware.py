@@ -18,6 +18,8 @@ from ...objectives.errors import BadInput
 
 VERSIONS = ("lipbench", "torch", "torchvision", "pytorch-lightning", "torchmetrics", "POT", "numpy", "scipy")
 
+MOST_JOBS = 1000  # processes of one machine
+
 
 def find_devices(device: str) -> list[str]:
     """What `auto`, `cpu`, `cuda` (every GPU) or `cuda:N` stands for. Raises BadInput for what is not there."""
@@ -35,9 +37,9 @@ def find_devices(device: str) -> list[str]:
 
 
 def jobs_on(devices: Sequence[str], jobs: int | None) -> int:
-    """As many as asked for; else one per GPU, or one per core on a CPU. Raises BadInput for fewer than one."""
-    if jobs is not None and jobs < 1:
-        raise BadInput(f"jobs: {jobs}: must be 1 or more")
+    """As many as asked for; else one per GPU, or one per core on a CPU. Raises BadInput for no such number."""
+    if jobs is not None and not 1 <= jobs <= MOST_JOBS:
+        raise BadInput(f"jobs: {jobs}: must be 1 to {MOST_JOBS:,}")
     return jobs or (_cores() if devices[0] == "cpu" else len(devices))
 
 

@@ -19,6 +19,8 @@ from ..run.context import RunContext
 from ..run.train import LOGGERS, build_networks
 from .progress import say
 
+MOST_PARAMETERS = 10**9  # of both networks; BigGAN's have 160 million
+
 
 def check_suite(suite: Suite, specs: Sequence[RunSpec], context: RunContext, console: Console) -> None:
     """Says which images are used. Raises BadInput for the device, loggers, networks, and the evaluation."""
@@ -45,7 +47,9 @@ def _check_networks(suite: Suite, specs: Sequence[RunSpec], data: Dataset, conte
     """A setting that no network can have is told now, not run by run; a shape that does not suit one skips its runs."""
     for spec in {spec.architecture: spec for spec in specs}.values():
         try:
-            classes = _build(spec, data, context).classes
+            networks = _build(spec, data, context)
+            _check_size(networks)
+            classes = networks.classes
             if classes not in (0, data.classes):
                 raise BadInput(f"classes={classes}: points of {data.name} end in {data.classes or 'no'} classes")
         except Unsuited:
@@ -63,6 +67,13 @@ def _build(spec: RunSpec, data: Dataset, context: RunContext) -> Networks:
         networks = build_networks(spec, data.shape, context.suite_folder)
         check_networks(networks, data.shape)
     return networks
+
+
+def _check_size(networks: Networks) -> None:
+    """Raises BadInput for more parameters than can be trained: each takes 16 bytes, before any sample is seen."""
+    total = sum(p.numel() for n in (networks.generator, networks.critic) for p in n.parameters())
+    if total > MOST_PARAMETERS:
+        raise BadInput(f"{total:,} parameters: must be at most {MOST_PARAMETERS:,}")
 
 
 def _check_evaluation(suite: Suite, data: Dataset, weights: Path | None) -> None:

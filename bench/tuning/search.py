@@ -54,8 +54,8 @@ def tune(suite: Suite, runner: Runner, budget: int, metric: str | None = None) -
     Raises:
         BadInput: for anything in the suite, its ranges or the metric that cannot be used, before the first run.
     """
-    if budget < 1:
-        raise BadInput(f"budget {budget}: must be 1 or more")
+    if not 1 <= budget <= suite.max_runs:
+        raise BadInput(f"budget: {budget}: must be 1 to {suite.max_runs:,}, unless max_runs says more")
     folder = runner.context.folder
     plans = plan(suite, runner.context, budget, metric)
     check_suite(suite, [p.base for p in plans], runner.context, runner.console)

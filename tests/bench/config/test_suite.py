@@ -196,10 +196,7 @@ def test_suite_tells_what_is_wrong_with_an_override(told: Told, override: str, l
         ({"evaluation": {"points": 5}}, r"'evaluation\.points' is 5: input should be greater than or equal to 10"),
         ({"evaluation": {"points": 6000}}, r"'evaluation\.points' is 6000: input should be less than or equal to 5000"),
         ({"evaluation": 4}, "'evaluation' is 4: must be a mapping of count, points, "),
-        *(
-            ({"name": n}, "'name' is '.*': must be good for a folder: .*")
-            for n in ("", ".", "..", "../x", "a\\b", "a\0")
-        ),
+        *(({"name": n}, "'name' is '.*': must be good for a folder: .*") for n in ("", ".", "..", "../x", "a\\b")),
         ({"name": 5}, "'name' is 5: input should be a valid string"),
     ],
 )

@@ -101,7 +101,7 @@ def test_jobs_are_one_per_core_on_a_cpu_and_one_per_gpu() -> None:
     assert jobs_on(["cpu"], None) == len(os.sched_getaffinity(0))
     assert jobs_on(["cuda:0", "cuda:1"], None) == 2
     assert jobs_on(["cuda:0"], 5) == jobs_on(["cpu"], 5) == 5
-    with pytest.raises(BadInput, match="jobs: 0: must be 1 or more"):
+    with pytest.raises(BadInput, match="jobs: 0: must be 1 to 1,000"):
         jobs_on(["cpu"], 0)
 
 
