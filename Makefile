@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help bench bench-gpu reproduce reproduce-gpu test lint perf clean distclean
+.PHONY: help bench bench-gpu reproduce reproduce-gpu test test-portable lint perf clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -23,6 +23,15 @@ reproduce-gpu: $(READY) ## the studies on CIFAR-10 on a GPU, with verdicts in re
 
 test: $(READY) ## the tests, without those marked slow, on all cores; OPTIONS for pytest
 	$(BIN)/pytest --numprocesses auto $(OPTIONS)
+
+# MKL and oneDNN multiply matrices in another order on each kind of processor, as ATen adds up.
+PLAIN := ATEN_CPU_CAPABILITY=default MKL_CBWR=COMPATIBLE ONEDNN_MAX_CPU_ISA=SSE41
+AVX2 := ATEN_CPU_CAPABILITY=avx2 MKL_CBWR=AVX2 ONEDNN_MAX_CPU_ISA=AVX2
+
+test-portable: $(READY) ## the tests as older processors compute, each with 1 and 2 threads; OPTIONS for pytest
+	for processor in "$(PLAIN)" "$(AVX2)"; do for threads in 1 2; do \
+		env $$processor LIPBENCH_TEST_THREADS=$$threads $(BIN)/pytest $(OPTIONS) || exit 1; \
+	done; done
 
 lint: $(READY) ## ruff, basedpyright, import-linter
 	$(BIN)/ruff check

@@ -1,12 +1,20 @@
-"""What every test shares: one thread per process and no window. Nothing heavy, no fixture for one folder alone."""
+"""What every test shares: threads and no window. Nothing heavy, no fixture for one folder alone.
+
+LIPBENCH_TEST_THREADS is the number of threads a process, 1 by default; `make test-portable` asks for others.
+"""
 
 import os
 
 import torch
 
+THREADS = os.environ.get("LIPBENCH_TEST_THREADS", "1")
+
 
 def pytest_configure() -> None:
-    torch.set_num_threads(1)
-    os.environ["OMP_NUM_THREADS"] = "1"
+    os.environ["OMP_NUM_THREADS"] = THREADS  # of processes that tests start
     os.environ["MPLBACKEND"] = "Agg"
     os.environ["LIPBENCH_CACHE"] = "off"  # nothing is written into the user's, nothing found there
+
+
+def pytest_runtest_setup() -> None:
+    torch.set_num_threads(int(THREADS))  # for each test again, since runs set their own number
