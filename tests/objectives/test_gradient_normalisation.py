@@ -94,7 +94,7 @@ def test_gradient_normalisation_is_computed_in_full_precision_under_autocast(mak
     x = make_batch(dtype=torch.float32).real.bfloat16()
     expected = critic(x.float())
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        torch.testing.assert_close(critic(x), expected, rtol=1e-6, atol=0)
+        torch.testing.assert_close(critic(x), expected, rtol=1e-5, atol=0)
 
 
 def test_gradient_normalisation_shows_the_layers_inside(make_critic) -> None:

@@ -96,7 +96,7 @@ def test_frechet_distance_of_singular_covariances_is_the_closed_form(dim: int, o
     covariances = [axes * spread.square() @ axes.T for spread in (a, b)]
     real, fake = (Gaussian(1000, torch.full((dim,), m), s) for m, s in zip((0.0, 0.25), covariances, strict=True))
     expected = dim / 16 + (a - b).square().sum().item()
-    tolerance = 1e-11 if dim <= SMALL else 1e-6  # the faster form takes the roots of eigenvalues that are 0
+    tolerance = 1e-9 if dim <= SMALL else 1e-6  # the faster form takes the roots of eigenvalues that are 0
     assert frechet_distance(real, fake) == pytest.approx(expected, abs=tolerance * expected)
     assert frechet_distance(fake, real) == pytest.approx(expected, abs=tolerance * expected)
 

@@ -75,7 +75,7 @@ def test_image_metrics_is_is_numpys(extractor: Extractor, digits: torch.Tensor, 
     fake = noisy(digits[900:1505], 0.4)
     expected = numpy_inception_score(features_and_logits(extractor, fake)[1], splits)
     measured = ImageMetrics(digits[:200], extractor, Sizes(n_fake=605, splits=splits))(fake)["is"]
-    assert measured == pytest.approx(expected, rel=1e-9)
+    assert measured == pytest.approx(expected, rel=1e-5)  # float32 logits, computed in other batches
 
 
 def test_inception_score_of_certain_and_of_undecided_logits():
@@ -90,7 +90,7 @@ def test_image_metrics_floor_is_scipys_on_the_held_out(extractor: Extractor, dig
     (real, _), (fake, logits) = features_and_logits(extractor, a), features_and_logits(extractor, b)
     floor = metrics.floor(b)
     assert floor["fd"] == pytest.approx(scipy_frechet(real, fake), rel=1e-4)
-    assert floor["is"] == pytest.approx(numpy_inception_score(logits, 2), rel=1e-9)
+    assert floor["is"] == pytest.approx(numpy_inception_score(logits, 2), rel=1e-5)  # float32 logits in other batches
 
 
 def test_image_metrics_rank_faults_above_the_floor(extractor: Extractor, digits: torch.Tensor):

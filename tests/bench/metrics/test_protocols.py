@@ -109,9 +109,9 @@ def test_image_metrics_score_more_fakes_than_they_fit(digits: Dataset):
     plain, _ = image_metrics(digits, small(**keys | {"is_splits": 1}), "cpu")
     few = plain(fakes[:120])
     for name in ("fd", "kid", "precision", "recall"):
-        assert found[name] == pytest.approx(few[name], rel=1e-9)
+        assert found[name] == pytest.approx(few[name], rel=1e-4)  # float32 features, computed in other batches
     alone, _ = image_metrics(digits, small(split="train", images=360, is_splits=3, metrics=["is"]), "cpu")
-    assert found["is"] == pytest.approx(alone(fakes)["is"], rel=1e-12) != few["is"]
+    assert found["is"] == pytest.approx(alone(fakes)["is"], rel=1e-5) != few["is"]
     assert floors["is"] == pytest.approx(plain.floor(protocols._drawn(digits.test, 120))["is"])  # pyright: ignore
 
 

@@ -50,8 +50,8 @@ def test_critic_slopes_of_a_linear_critic_are_the_norm_of_its_weight() -> None:
     found = stability.critic_slopes(critic, x, 5 * x + 1, rng())
     assert set(found) == {f"slope_{p}_{q}" for p in ("real", "fake", "line") for q in ("mean", "sd", "max")}
     for place in ("real", "fake", "line"):
-        assert found[f"slope_{place}_mean"] == pytest.approx(7, rel=1e-6)
-        assert found[f"slope_{place}_max"] == pytest.approx(7, rel=1e-6)
+        assert found[f"slope_{place}_mean"] == pytest.approx(7, rel=1e-5)
+        assert found[f"slope_{place}_max"] == pytest.approx(7, rel=1e-5)
         assert found[f"slope_{place}_sd"] == pytest.approx(0, abs=1e-5)
 
 
@@ -77,8 +77,8 @@ def test_gradient_norm_is_taken_over_all_parameters() -> None:
 
 def test_weight_norm_is_taken_over_all_parameters() -> None:
     network = mlp((2,), width=5, depth=2).critic
-    flat = np.concatenate([p.detach().numpy().ravel() for p in network.parameters()])
-    assert stability.weight_norm(network) == pytest.approx(np.linalg.norm(flat), rel=1e-6)
+    flat = np.concatenate([p.detach().double().numpy().ravel() for p in network.parameters()])
+    assert stability.weight_norm(network) == pytest.approx(np.linalg.norm(flat), rel=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -220,5 +220,7 @@ def test_layers_that_do_not_use_their_weight_as_it_is_are_not_measured(own: nn.M
     torchs, normed = nn.Linear(4, 5), nn.utils.parametrizations.spectral_norm(nn.Linear(5, 2))
     critic, x = nn.Sequential(own, nn.LayerNorm(4), torchs, normed), torch.zeros(2, 3)
     assert set(stability.singular_values(critic, x)) == set(stability.weight_histograms(critic, x)) == {"2", "3"}
-    assert stability.singular_values(critic, x)["2"] == pytest.approx(np.linalg.svd(torchs.weight.detach())[1].max())
+    assert stability.singular_values(critic, x)["2"] == pytest.approx(
+        np.linalg.svd(torchs.weight.detach())[1].max(), rel=1e-5
+    )
     assert stability.singular_values(own, x) == stability.weight_histograms(own, x) == {}

@@ -59,10 +59,12 @@ def test_spectra_are_singular_values_of_reshaped_kernels_from_the_largest_to_the
     first = [row for row in rows if row["layer"] == 0]
     expected = np.linalg.svd(convolution.weight.detach().numpy().reshape(70, 48).astype(float), compute_uv=False)
     assert len(first) == PLACES
-    assert [row["value"] for row in first] == pytest.approx([expected[round(47 * row["place"])] for row in first])
+    assert [row["value"] for row in first] == pytest.approx(
+        [expected[round(47 * row["place"])] for row in first], rel=1e-5
+    )
     assert (first[0]["place"], first[-1]["place"]) == (0, 1)
     (alone,) = [row for row in rows if row["layer"] == 1]
-    assert alone["value"] == pytest.approx(linear.weight.norm().item(), rel=1e-6)
+    assert alone["value"] == pytest.approx(linear.weight.norm().item(), rel=1e-5)
 
 
 @pytest.fixture(scope="module")
