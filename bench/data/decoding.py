@@ -73,11 +73,8 @@ def decode_if_possible(content: bytes | Image.Image | LeftOut, form: Format) -> 
     """As `decode`, or why there are no pixels. Raises MemoryError and TooSmall alone."""
     if isinstance(content, LeftOut):
         return content
-    if content == b"":
-        return LeftOut("empty or unreadable")
-    if isinstance(content, bytes) and content.startswith(LFS):
-        return LeftOut("Git LFS pointers, not fetched")
     try:
+        _check_content(content)
         return decode(content, form)
     except (MemoryError, TooSmall):
         raise
@@ -89,6 +86,13 @@ def decode_if_possible(content: bytes | Image.Image | LeftOut, form: Format) -> 
         return LeftOut("of no known format")
     except Exception:  # there is no type that the plug-ins of Pillow could not raise
         return LeftOut("damaged")
+
+
+def _check_content(content: bytes | Image.Image) -> None:
+    if content == b"":
+        raise LeftOut("empty or unreadable")
+    if isinstance(content, bytes) and content.startswith(LFS):
+        raise LeftOut("Git LFS pointers, not fetched")
 
 
 def check_background(text: str) -> str:

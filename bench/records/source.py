@@ -148,7 +148,7 @@ class Sources:
         if _below(dotted, RUNS):
             for target in A_RUN:
                 yield from self._resolve(target)
-        if any(_below(dotted, room) for room in UNCOUNTED) and not any(_below(dotted, room) for room in COUNTED):
+        if not _counts(dotted):
             return
         parts = dotted.split(".")
         cut = next(n for n in range(len(parts), 0, -1) if n == 1 or self._module(".".join(parts[:n])))
@@ -220,25 +220,39 @@ def _whole(content: bytes, name: str, package: bool = False) -> Definition:
 
 
 def _files(name: str, installed: bool) -> list[tuple[str, Path]]:
-    try:
-        spec = importlib.util.find_spec(name)
-    except (ImportError, ValueError):  # as of __main__
+    top = _location(name)
+    if top is None or (_shared(top) and not installed):
         return []
-    places = [Path(p) for p in spec.submodule_search_locations or ()] if spec else []
-    file = Path(spec.origin) if spec and spec.has_location and spec.origin else None
-    top = places[0] if places else file
-    if top is None or (file is not None and file.suffix != ".py") or (_shared(top) and not installed):
-        return []
-    if not places:
+    if not top.is_dir():
         return [(name, top)]
     dotted = ((".".join([name, *path.relative_to(top).with_suffix("").parts]), path) for path in top.rglob("*.py"))
     return sorted((n.removesuffix(".__init__"), path) for n, path in dotted)
+
+
+def _location(name: str) -> Path | None:
+    """A package's folder or a module's file, where it is written in Python."""
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):  # as of __main__
+        return None
+    if spec is None:
+        return None
+    file = Path(spec.origin) if spec.has_location and spec.origin else None
+    if file is not None and file.suffix != ".py":
+        return None
+    return Path(spec.submodule_search_locations[0]) if spec.submodule_search_locations else file
 
 
 def _shared(path: Path) -> bool:
     """Whether other packages' authors wrote it: versions of dependencies are recorded, and decide no identity."""
     paths = sysconfig.get_paths()
     return bool({"site-packages", "dist-packages"} & set(path.parts)) or path.is_relative_to(paths["stdlib"])
+
+
+def _counts(dotted: str) -> bool:
+    if any(_below(dotted, room) for room in COUNTED):
+        return True
+    return not any(_below(dotted, room) for room in UNCOUNTED)
 
 
 def _below(dotted: str, room: str) -> bool:

@@ -125,6 +125,13 @@ def parse_range(value: Any, whole: bool, where: str) -> Range | OneOf:
     if not isinstance(value, Mapping) or not {"low", "high"} <= set(value) <= {"low", "high", "log"}:
         raise BadInput(f"{where}: must be {{low: …, high: …, log: true or false}} or a list of choices, not {value!r}")
     low, high, log = value["low"], value["high"], value.get("log", False)
+    _check_bounds(low, high, log, where)
+    if whole and not (float(low).is_integer() and float(high).is_integer()):
+        raise BadInput(f"{where}: low={low}, high={high}: must be whole numbers")
+    return Range(float(low), float(high), log, whole)
+
+
+def _check_bounds(low: Any, high: Any, log: Any, where: str) -> None:
     if not (_is_number(low) and _is_number(high)):
         raise BadInput(f"{where}: low={low!r}, high={high!r}: must be finite numbers")
     if not isinstance(log, bool):
@@ -133,9 +140,6 @@ def parse_range(value: Any, whole: bool, where: str) -> Range | OneOf:
         raise BadInput(f"{where}: low={low}, high={high}: low must be less than high")
     if log and low <= 0:
         raise BadInput(f"{where}: low={low}: must be more than 0 where log is true")
-    if whole and not (float(low).is_integer() and float(high).is_integer()):
-        raise BadInput(f"{where}: low={low}, high={high}: must be whole numbers")
-    return Range(float(low), float(high), log, whole)
 
 
 def _is_number(value: Any) -> bool:

@@ -23,7 +23,7 @@ ITERATION, CRITIC_STEP = "iteration", "critic step"
 
 
 @dataclass
-class Pair:
+class NoiseGame:
     """A generator and a critic that play against each other on one batch of noise in place of data."""
 
     networks: Networks
@@ -68,7 +68,7 @@ def run(setting: Setting) -> list[Row]:
     return rows
 
 
-def pair(made: Networks, objective: Objective, device: str, seed: int) -> Pair:
+def pair(made: Networks, objective: Objective, device: str, seed: int) -> NoiseGame:
     """The networks on the device, the critic as the objective wants it, with optimisers."""
     made.generator.to(device)
     player = prepare(made.critic.to(device), objective, RECIPE)
@@ -76,7 +76,7 @@ def pair(made: Networks, objective: Objective, device: str, seed: int) -> Pair:
     with torch.no_grad():
         like = made.generator(draw_latent(made, RECIPE.batch, rng))
     real = torch.rand(like.shape, generator=rng, device=device).mul_(2).sub_(1)
-    return Pair(made, player, make_optimizer(RECIPE, made.generator.parameters(), RECIPE.lr), real, rng)
+    return NoiseGame(made, player, make_optimizer(RECIPE, made.generator.parameters(), RECIPE.lr), real, rng)
 
 
 def plot(measurements: pd.DataFrame) -> Figure:
