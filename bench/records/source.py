@@ -32,7 +32,6 @@ UNCOUNTED = (
     "lipbench.bench.config.plugins",
     "lipbench.bench.data.catalog",
     "lipbench.bench.metrics.catalog",
-    "lipbench.bench.metrics.settings",
     "lipbench.bench.perf",
     "lipbench.bench.records",
     "lipbench.bench.report",
@@ -51,7 +50,10 @@ UNCOUNTED = (
     "lipbench.bench.tuning",
 )
 COUNTED = ("lipbench.bench.records.summary",)
-RUNS, SETTINGS, RUN = "lipbench.bench.sweep.runner", "lipbench.bench.config", "lipbench.bench.run"
+RUNS = "lipbench.bench.sweep.runner"
+# A run takes its finished specification, which is compared itself, and so do its metrics.
+RUN = ("lipbench.bench.run", "lipbench.bench.metrics")
+SETTINGS = ("lipbench.bench.config", "lipbench.bench.metrics.settings")
 # A sweep decides nothing itself, but whoever asks it for runs depends on how they are specified and made.
 A_RUN = ("lipbench.bench.config.spec.expand", "lipbench.bench.run.execution.run")
 
@@ -135,9 +137,8 @@ class Sources:
 
     def _from(self, module: str, used: str) -> Iterator[Key]:
         """The definitions behind a name that a module uses."""
-        if _below(module, RUN) and _below(used, SETTINGS):
-            return  # a run takes its finished specification, which is compared itself
-        yield from self._resolve(used)
+        if not (_below_one(module, RUN) and _below_one(used, SETTINGS)):
+            yield from self._resolve(used)
 
     def _resolve(self, dotted: str) -> tuple[Key, ...]:
         if dotted not in self._resolved:
@@ -250,10 +251,12 @@ def _shared(path: Path) -> bool:
 
 
 def _counts(dotted: str) -> bool:
-    if any(_below(dotted, room) for room in COUNTED):
-        return True
-    return not any(_below(dotted, room) for room in UNCOUNTED)
+    return _below_one(dotted, COUNTED) or not _below_one(dotted, UNCOUNTED)
 
 
 def _below(dotted: str, room: str) -> bool:
     return dotted == room or dotted.startswith(f"{room}.")
+
+
+def _below_one(dotted: str, rooms: Iterable[str]) -> bool:
+    return any(_below(dotted, room) for room in rooms)

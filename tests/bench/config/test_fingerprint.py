@@ -190,7 +190,7 @@ def digest(target: str, root: Path = ROOT) -> str:
         ("objectives/game.py", "critic_step", True),
         ("bench/records/summary.py", "WORST", True),
         ("bench/studies/training/generators.py", "runs_of", True),
-        ("bench/config/suite.py", "Evaluation", True),
+        ("bench/metrics/settings.py", "Evaluation", True),
         ("bench/studies/claims/s15_notebook.py", "run", True),
         ("bench/studies/claims/s15_notebook.py", "plot", False),
         ("bench/studies/claims/s09_penalty_places.py", "run", False),
