@@ -39,6 +39,12 @@ class RealData(Protocol):
         ...
 
 
+def dequantised(images: Tensor, rng: torch.Generator) -> Tensor:
+    """Images x/127.5 − 1 of levels x = 0 … 255 as x/128 − 1 + u, u ~ U(0, 1/128): spread evenly over [−1, 1)."""
+    noise = torch.rand(images.shape, generator=rng, device=images.device, dtype=images.dtype)
+    return (images + 1) * (127.5 / 128) - 1 + noise / 128
+
+
 def stream_seed(seed: int, name: str) -> int:
     """A seed of 63 bits for the named stream of a run; streams of different names or seeds are unrelated."""
     return int.from_bytes(hashlib.sha256(f"{seed}/{name}".encode()).digest()[:8], "big") >> 1
@@ -214,7 +220,10 @@ class Iteration:
 
     def draw(self, n: int) -> tuple[Tensor, Tensor]:
         """n real samples and n latents, from their streams."""
-        return self.data.sample(n, self.stream("data")), self._draw_latent(n)
+        real = self.data.sample(n, self.stream("data"))
+        if self.recipe.dequantise == "uniform":
+            real = dequantised(real, self.stream("data"))
+        return real, self._draw_latent(n)
 
     def draw_for_generator(self, real: Tensor) -> tuple[Tensor, Tensor]:
         """What the generator's step takes: the critic's real samples, or as many as it has fakes; and latents."""

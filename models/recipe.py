@@ -23,6 +23,8 @@ class Recipe:
         ema: decay of the moving average of the generator that is evaluated, or None to evaluate the generator itself;
             smaller at first (`average_decay`).
         decay: `none`, or `linear` to zero over the run.
+        dequantise: `none`, or `uniform`: the critic and the penalties see real images of 256 levels as x/128 − 1 + u,
+            u ~ U(0, 1/128) in each pixel. For images alone; evaluations see the images themselves.
     """
 
     optimizer: str = "adam"
@@ -34,6 +36,7 @@ class Recipe:
     ema: float | None = None
     decay: str = "none"
     generator_batch: int | None = None
+    dequantise: str = "none"
 
     def __post_init__(self) -> None:
         for what, value, ok, allowed in (
@@ -58,6 +61,8 @@ class Recipe:
             raise unknown("optimizer", self.optimizer, ["adam", "rmsprop"])
         if self.decay not in ("none", "linear"):
             raise unknown("decay", self.decay, ["none", "linear"])
+        if self.dequantise not in ("none", "uniform"):
+            raise unknown("dequantise", self.dequantise, ["none", "uniform"])
 
     def _has_two_betas(self) -> bool:
         return len(self.betas) == 2 and all(0 <= beta < 1 for beta in self.betas)

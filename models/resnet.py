@@ -54,10 +54,11 @@ def _inner(inputs: int, outputs: int) -> nn.Conv2d:
     return _conv(inputs, outputs, gain=sqrt(2))
 
 
-def _dense(inputs: int, outputs: int) -> nn.Linear:
-    layer = nn.Linear(inputs, outputs)
+def _dense(inputs: int, outputs: int, bias: bool = True) -> nn.Linear:
+    layer = nn.Linear(inputs, outputs, bias)
     nn.init.xavier_uniform_(layer.weight)
-    nn.init.zeros_(layer.bias)
+    if bias:
+        nn.init.zeros_(layer.bias)
     return layer
 
 
@@ -87,12 +88,13 @@ class Plan:
     """The blocks of a pair, in multiples of `channels`.
 
     `up` are the channels of the generator's first map and after each up-block; `critic` after each block, of which the
-    first `down` halve the side.
+    first `down` halve the side. `bias` is the critic's last layer's.
     """
 
     up: tuple[int, ...]
     critic: tuple[int, ...]
     down: int
+    bias: bool = False
 
 
 class ResNetGenerator(nn.Module):
@@ -112,14 +114,14 @@ class ResNetGenerator(nn.Module):
 
 
 class ResNetCritic(nn.Module):
-    """Images [B, C, S, S] to logits [B]: blocks, ReLU, a global pool, dense."""
+    """Images [B, C, S, S] to logits [B]: blocks, ReLU, a global pool, dense (with a bias or, as SN-GAN's, without)."""
 
-    def __init__(self, colours: int, widths: list[int], down: int, pool: nn.Module) -> None:
+    def __init__(self, colours: int, widths: list[int], down: int, pool: nn.Module, bias: bool) -> None:
         super().__init__()
         pairs = enumerate(pairwise(widths), start=1)
         blocks = [block(a, b, down=i < down) for i, (a, b) in pairs]
         first = first_block(colours, widths[0])
-        self.layers = nn.Sequential(first, *blocks, nn.ReLU(), pool, _dense(widths[-1], 1))
+        self.layers = nn.Sequential(first, *blocks, nn.ReLU(), pool, _dense(widths[-1], 1, bias))
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C, S, S] → [B]."""
@@ -133,7 +135,7 @@ SNGAN_PLANS = {
     64: Plan((16, 8, 4, 2, 1), (1, 2, 4, 8, 16), 5),
 }
 SNGAN_CHANNELS = {32: 128, 48: 64, 64: 64}
-WGANGP_PLAN = Plan((1, 1, 1, 1), (1, 1, 1, 1), 2)
+WGANGP_PLAN = Plan((1, 1, 1, 1), (1, 1, 1, 1), 2, bias=True)
 
 
 def _networks(colours: int, side: int, plan: Plan, channels: int, latent_dim: int, pool: nn.Module) -> Networks:
@@ -141,7 +143,7 @@ def _networks(colours: int, side: int, plan: Plan, channels: int, latent_dim: in
     up, critic = ([channels * multiple for multiple in widths] for widths in (plan.up, plan.critic))
     return Networks(
         ResNetGenerator(colours, side, up, positive_integer("latent_dim", latent_dim)),
-        ResNetCritic(colours, critic, plan.down, pool),
+        ResNetCritic(colours, critic, plan.down, pool, plan.bias),
         latent_dim,
     )
 

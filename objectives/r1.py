@@ -12,7 +12,7 @@ class R1(Objective):
 
     Args:
         loss: see `Objective`.
-        gamma: γ, ≥ 0.
+        gamma: γ, ≥ 0. The authors' code (LMescheder/GAN_stability) has reg_param = 10 without the ½: γ = 20 here.
 
     Raises:
         BadInput: for a negative γ.

@@ -61,11 +61,11 @@ def fake(batch: Batch) -> Tensor:
 def noise(batch: Batch) -> Tensor:
     """Between a real sample and a noisy one: x + α·½·sd(x)·u, α ~ U(0, 1) per sample, u ~ U(0, 1) per coordinate.
 
-    sd is over the batch and all dimensions. This is the authors' code (kodalinaveen3/DRAGAN); the paper has x + δ with
-    δ ~ N(0, cI) (Kodali et al. 2017).
+    sd is over the batch and all dimensions, with divisor n. This is the authors' code (kodalinaveen3/DRAGAN); the
+    paper has x + δ with δ ~ N(0, cI) (Kodali et al. 2017).
     """
     u = torch.rand(batch.real.shape, generator=batch.rng, device=batch.real.device, dtype=batch.real.dtype)
-    return batch.real + _epsilon(batch) * 0.5 * batch.real.std() * u
+    return batch.real + _epsilon(batch) * 0.5 * batch.real.std(correction=0) * u
 
 
 def box(batch: Batch) -> Tensor:

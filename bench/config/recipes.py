@@ -63,7 +63,8 @@ PUBLISHED_IMAGES: dict[str, Preset] = {
     "dragan": Preset(
         Recipe("adam", 1e-4, (0.5, 0.9), n_critic=1, batch=128), architecture=_DCGAN
     ),  # authors' code, MNIST
-    "r1": Preset(Recipe("rmsprop", 1e-4, n_critic=1, batch=64, ema=0.999), architecture=_DCGAN),  # authors' code
+    # Authors' code but for γ: its reg_param 10 has no ½, so that it is γ = 20 here; 10 is the paper's (section 5).
+    "r1": Preset(Recipe("rmsprop", 1e-4, n_critic=1, batch=64, ema=0.999), architecture=_DCGAN),
     "r2": Preset(Recipe("rmsprop", 1e-4, n_critic=1, batch=64, ema=0.999), architecture=_DCGAN),  # as R1, a choice
     # The authors' first rate and γ on CIFAR-10, without what cannot be expressed here or is theirs alone: schedules of
     # rate, β2 and γ, and a moving average over five million images.
@@ -92,7 +93,9 @@ PUBLISHED_PHOTOS: dict[str, Preset] = {
 }
 
 # `published-resnet`: the residual networks of three papers. All update the generator with twice the batch.
-_RESNET = Recipe("adam", 2e-4, (0.0, 0.9), n_critic=5, batch=64, decay="linear", generator_batch=128)
+_RESNET = Recipe(
+    "adam", 2e-4, (0.0, 0.9), n_critic=5, batch=64, decay="linear", generator_batch=128, dequantise="uniform"
+)
 RESNET: dict[str, Preset] = {
     "sn-gan": Preset(_RESNET, {"loss": "hinge"}, {"name": "sngan-resnet"}),  # Miyato et al. 2018, appendix B.2
     "wgan-gp": Preset(_RESNET, {"weight": 10.0}, {"name": "wgangp-resnet"}),  # Gulrajani et al. 2017, appendix F

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from lipbench.models import CHUNK, SCALARS, STREAMS, Iteration, draw_latent, stream_seed
+from lipbench.models.iteration import dequantised
 from lipbench.objectives import (
     R3GAN,
     Batch,
@@ -231,3 +232,20 @@ def test_iteration_times_the_critic_steps_once_in_each_chunk(make_iteration: Mak
     iteration.run(2 * CHUNK - 1)
     assert iteration.timed_steps == 2
     assert iteration.critic_seconds > 0
+
+
+def test_dequantised_spreads_each_level_over_its_own_interval() -> None:
+    levels = torch.arange(256.0).repeat(64, 1)
+    found = (dequantised(levels / 127.5 - 1, torch.Generator().manual_seed(0)).double() + 1) * 128
+    within = found - levels
+    assert (within.min() > -1e-4) and within.max() < 1 + 1e-4
+    # Of 16,384 uniform numbers; the variance is 1/12.
+    assert abs(within.mean() - 0.5) < 4 * (1 / 12 / 16_384) ** 0.5 and abs(within.var() * 12 - 1) < 0.05
+
+
+def test_iteration_trains_on_dequantised_reals_and_draws_latents_as_before(make_iteration: MakeIteration) -> None:
+    plain, noisy = make_iteration(), make_iteration(dequantise="uniform")
+    (real, latent), (spread, same) = plain.draw(16), noisy.draw(16)
+    assert torch.equal(latent, same)
+    expected = (real + 1) * (127.5 / 128) - 1
+    assert ((spread - expected).abs() <= 1 / 128 + 1e-6).all() and (spread != expected).any()

@@ -1,11 +1,14 @@
 """DRAGAN against numpy at points recorded from the critic."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from lipbench.objectives import DRAGAN, BadInput
+from lipbench.objectives.slopes import POINTS
 
 
 class Cubic(nn.Module):
@@ -30,6 +33,17 @@ def test_dragan_visits_the_neighbourhood_of_real_samples(make_batch) -> None:
     assert shift.min() >= 0 and shift.max() <= 0.5
     assert shift.mean().item() == pytest.approx(0.125, abs=0.005)  # ½·E[α]·E[u]
     assert shift.std(dim=1).min() > 0, "one number per sample instead of one per coordinate"
+
+
+def test_dragan_takes_the_sd_of_numpy(make_batch) -> None:
+    """Its divisor is n: 6 % less than with n − 1 for two samples in a space of four dimensions."""
+    rng = torch.Generator().manual_seed(9)
+    real = torch.tensor([[3.0, -1.0, 0.5, 2.0], [1.0, 4.0, -2.0, 0.0]], dtype=torch.float64)
+    found = POINTS["noise"](replace(make_batch(2), real=real, rng=rng)) - real
+    again = torch.Generator().manual_seed(9)
+    u = torch.rand(2, 4, generator=again, dtype=torch.float64)
+    alpha = torch.rand(2, 1, generator=again, dtype=torch.float64)
+    assert found.numpy() == pytest.approx((alpha * 0.5 * np.std(real.numpy()) * u).numpy(), rel=1e-12)
 
 
 def test_dragan_draws_from_the_batch_stream_alone(make_batch, make_critic) -> None:

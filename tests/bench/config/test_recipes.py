@@ -198,15 +198,18 @@ def test_recipe_tells_what_is_wrong(recipe: Any, line: str) -> None:
     assert re.fullmatch(f"suite 's': recipe: {line}", told(recipe))
 
 
+RESNETS: dict[str, Any] = {"decay": "linear", "generator_batch": 128, "dequantise": "uniform"}
+
+
 @pytest.mark.parametrize(
     ("objective", "network", "recipe"),
     [
-        ("sn-gan", "sngan-resnet", Recipe("adam", 2e-4, (0.0, 0.9), 5, 64, decay="linear", generator_batch=128)),
-        ("wgan-gp", "wgangp-resnet", Recipe("adam", 2e-4, (0.0, 0.9), 5, 64, decay="linear", generator_batch=128)),
+        ("sn-gan", "sngan-resnet", Recipe("adam", 2e-4, (0.0, 0.9), 5, 64, **RESNETS)),
+        ("wgan-gp", "wgangp-resnet", Recipe("adam", 2e-4, (0.0, 0.9), 5, 64, **RESNETS)),
         (
             "gn-gan",
             "sngan-resnet",
-            Recipe("adam", 2e-4, (0.0, 0.9), 5, 64, 4e-4, 0.9999, "linear", generator_batch=128),
+            Recipe("adam", 2e-4, (0.0, 0.9), 5, 64, 4e-4, 0.9999, **RESNETS),
         ),
     ],
 )
