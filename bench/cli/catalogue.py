@@ -11,10 +11,11 @@ from ...models.catalog import ARCHITECTURES
 from ...objectives.catalog import BUILTINS
 from ...objectives.loss_catalog import LOSSES
 from ...objectives.registry import Registry
-from ..config.entry_points import ARCHITECTURE, OBJECTIVE, PluginKind, known_names, plugged_in, provider
+from ..config.entry_points import ARCHITECTURE, DATASET, OBJECTIVE, PluginKind, known_names, plugged_in, provider
 from ..config.recipes import RECIPES
 from ..config.suite import SUITES, suite_names
-from ..data.catalog import DATASETS, DOWNLOADS, PREFIX
+from ..data.catalog import DATASETS, DOWNLOADS
+from ..data.files import POINTS_PREFIX, PREFIX
 from ..metrics.catalog import EXTRACTORS
 from ..metrics.labels import label
 
@@ -51,7 +52,8 @@ def _datasets() -> Rows:
         (n, f"{about}; --data DIR or --download" if n in DOWNLOADS else about) for n, about in _registered(DATASETS)
     ]
     own = "your own pictures, a folder or a .tar of them; PATH?size=64&crop=center&channels=3"
-    return [*rows, (f"{PREFIX}PATH", own)]
+    points = "your own points, .npy, .npz, .csv or .parquet; FILE?columns=a,b&standardise=true&held_out=.2"
+    return [*rows, *_plugged(DATASET), (f"{PREFIX}PATH", own), (f"{POINTS_PREFIX}FILE", points)]
 
 
 def _suites() -> Rows:

@@ -8,7 +8,8 @@ from typing import Any
 
 from ...models.catalog import ARCHITECTURES
 from ...objectives.catalog import BUILTINS
-from ...objectives.errors import BadInput
+from ...objectives.errors import BadInput, unknown
+from ..data.catalog import DATASETS, PREFIXES, check_name
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,11 +32,30 @@ class PluginKind:
 
 OBJECTIVE = PluginKind("objective", BUILTINS)
 ARCHITECTURE = PluginKind("architecture", ARCHITECTURES)
+DATASET = PluginKind("dataset", DATASETS)
 
 
 def known_names(kind: PluginKind) -> dict[str, str]:
     """Every name that needs no path → where it comes from. Raises BadInput if two packages claim one name."""
     return {name: "built in" for name in kind.builtins} | {n: provider(p) for n, p in plugged_in(kind).items()}
+
+
+def is_brought(name: str) -> bool:
+    """Whether a function of somebody else's makes the data set of that name."""
+    target = name.partition("?")[0]
+    return not name.startswith(PREFIXES) and (":" in target or target in plugged_in(DATASET))
+
+
+def check_dataset(name: str) -> None:
+    """Raises BadInput if no data set goes by that name; looks at no file, and imports no plug-in."""
+    if is_brought(name):
+        return
+    try:
+        check_name(name)
+    except BadInput as error:
+        if name.startswith(PREFIXES) or not plugged_in(DATASET):
+            raise
+        raise unknown(DATASET.name, name, [*DATASET.builtins, *plugged_in(DATASET)]) from error
 
 
 def plugged_in(kind: PluginKind) -> dict[str, EntryPoint]:

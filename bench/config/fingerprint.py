@@ -20,6 +20,7 @@ from ..records.source import Sources, installed_sources
 CORE = "lipbench.bench.run.execution:run"  # game, iteration, training, evaluation, divergence and tail
 STUDIES, SETTINGS, DATA = "lipbench.bench.studies", "lipbench.bench.config", "lipbench.bench.data"
 OBJECTIVES = "lipbench.objectives"
+BROUGHT = "lipbench.bench.data.brought:as_dataset"  # what takes data from a plug-in
 CATALOGS = (BUILTINS, LOSSES, ARCHITECTURES, EXTRACTORS)
 
 
@@ -38,19 +39,24 @@ class Specified(Protocol):
     def dataset(self) -> str: ...
     @property
     def evaluation(self) -> Any: ...
+    @property
+    def sources(self) -> dict[str, str]: ...
 
 
 def code_of(spec: Specified, sources: Sources | None = None) -> str:
     """A hash of the code in lipbench that decides the run; a plug-in's is `spec.source`."""
     sources = sources or installed_sources()
-    found = {CORE, *_networks(spec.architecture_spec), target_of(spec.dataset)}
+    brought = "dataset" in spec.sources
+    data = BROUGHT if brought else target_of(spec.dataset)
+    found = {CORE, *_networks(spec.architecture_spec), data}
     if spec.source is None:
         found.add(BUILTINS.target(spec.objective_name))
     found |= _losses(spec, sources)
-    found |= _families(spec.dataset)
-    if kind_of(spec.dataset) not in FAMILIES:
+    # Whether somebody else's data are points or images the name does not say: both ways to measure count.
+    found |= {FAMILIES.target(name) for name in ("points", "images")} if brought else _families(spec.dataset)
+    if brought or kind_of(spec.dataset) not in FAMILIES:
         asked = spec.evaluation.extractor
-        names = {asked} if asked else sources.closure(target_of(spec.dataset)).texts(DATA)
+        names = {asked} if asked else sources.closure(data).texts(DATA)
         found |= {EXTRACTORS.target(name) for name in EXTRACTORS if name in names}
     return sources.closure(*found).digest[:16]
 

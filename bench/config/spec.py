@@ -3,16 +3,16 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from ...models.recipe import Recipe
 from ...objectives.errors import BadInput
-from ..data.catalog import found_name, kind_of, user_content
 from ..metrics.settings import Evaluation
 from ..records.schema import SCHEMA_VERSION
 from .architectures import resolve_architecture, split
+from .datasets import DataFacts, Folders, describe
 from .fingerprint import code_of
 from .plugins import ResolvedObjective, bind_arguments, build_objective, find_objective
 from .recipes import Preset
@@ -104,28 +104,12 @@ class RunSpec:
         }
 
 
-class Folders(Protocol):
-    """Where the things are that a suite names; a `RunContext` has them."""
-
-    @property
-    def suite_folder(self) -> Path:
-        """Of the suite file: where plug-ins and pictures given by a relative path are looked for."""
-        ...
-
-    @property
-    def data(self) -> Path | None:
-        """Of the data sets kept in files, ~/.cache/lipbench if None."""
-        ...
-
-
 def expand(suite: Suite, context: Folders) -> list[RunSpec]:
     """The runs of a suite, in the order they are to be made. Raises BadInput for what cannot be resolved."""
     for entry in suite.recipe:
         check_recipe(entry, _names(suite, context.suite_folder), f"{suite.where}: recipe")
-    specs = [_resolve(suite, context, cell) for cell in suite.cells()]
-    names = {spec.dataset for spec in specs}
-    contents = {name: user_content(name, context.data, context.suite_folder) for name in names}
-    specs = [replace(spec, content=contents[spec.dataset]) for spec in specs]
+    facts = {name: _describe(name, context, suite.where) for name in suite.datasets}
+    specs = [_resolve(suite, context, cell, facts[cell.dataset]) for cell in suite.cells()]
     seen: dict[tuple[object, ...], RunSpec] = {}
     for spec in specs:
         key = (spec.objective, spec.dataset, spec.architecture, spec.recipe, spec.seed)
@@ -138,22 +122,31 @@ def expand(suite: Suite, context: Folders) -> list[RunSpec]:
     return specs
 
 
-def _resolve(suite: Suite, context: Folders, cell: Combination) -> RunSpec:
+def _describe(name: str, context: Folders, where: str) -> DataFacts:
+    try:
+        return describe(name, context)
+    except BadInput as error:
+        raise BadInput(f"{where}: datasets: {error}") from error
+
+
+def _resolve(suite: Suite, context: Folders, cell: Combination, data: DataFacts) -> RunSpec:
     where, loss = suite.where, cell.loss
     target, given = split(cell.objective, f"{where}: objectives")
     if loss is not None and "loss" in given:
         raise BadInput(f"{where}: {target} has loss={given['loss']}, but 'losses' crosses every objective with its own")
     found = _find(target, context.suite_folder, where)
-    kind = kind_of(cell.dataset)
-    recipe_label, settings, no_recipe = resolve_recipe(cell.recipe, target, found.cls.name, kind, f"{where}: recipe")
+    recipe_label, settings, no_recipe = resolve_recipe(
+        cell.recipe, target, found.cls.name, data.kind, f"{where}: recipe"
+    )
     arguments, no_loss = _arguments(found, given, loss, settings, where)
     networks = resolve_architecture(cell.architecture, settings.architecture, context.suite_folder, where)
+    plugged = {"architecture": (networks.source, networks.target), "dataset": (data.source, data.name)}
     return RunSpec(
         objective=label(found.cls.name, {k: arguments[k] for k in (*given, *(["loss"] if loss else []))}),
         objective_name=found.cls.name,
         arguments=arguments,
         source=found.source,
-        dataset=found_name(cell.dataset, context.data),
+        dataset=data.name,
         architecture=networks.label,
         architecture_spec=networks.spec,
         recipe=recipe_label,
@@ -165,8 +158,9 @@ def _resolve(suite: Suite, context: Folders, cell: Combination) -> RunSpec:
         skip=no_recipe or no_loss,
         accelerate=suite.accelerate,
         precision=suite.precision,
-        sources={} if networks.source is None else {"architecture": networks.source},
-        targets={} if networks.source is None else {"architecture": networks.target},
+        content=data.content,
+        sources={kind: source for kind, (source, _) in plugged.items() if source is not None},
+        targets={kind: other for kind, (source, other) in plugged.items() if source is not None},
     )
 
 

@@ -21,8 +21,8 @@ from pydantic import (
 from ...models.options import ACCELERATIONS, PRECISIONS
 from ...objectives.errors import LIKE, BadInput, unknown
 from ...objectives.loss_catalog import LOSSES
-from ..data.catalog import check_name
 from ..metrics.settings import Count, Evaluation, known_name
+from .entry_points import check_dataset
 from .yaml_reader import parse_yaml
 
 MANY_SEEDS = 10_000  # more are no number of seeds but a slip, or one seed
@@ -262,6 +262,6 @@ def _check_names(suite: Suite, where: str) -> None:
 
 def _check_dataset(name: str, where: str) -> None:
     try:
-        check_name(name)
+        check_dataset(name)
     except BadInput as error:
         raise BadInput(f"{where}: {error}") from error

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ...objectives.errors import unknown
 from ...objectives.registry import Registry
-from .files import PREFIX, root
+from .files import POINTS_PREFIX, PREFIX, root
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +19,8 @@ PACKAGE = "lipbench.bench.data"
 PICTURES = f"{PACKAGE}.pictures:folder"  # what reads them
 PAIRS = "funnels:"  # of pairs of distributions whose optimal transport is known
 FUNNELS = f"{PACKAGE}.funnels:funnels"  # what makes them
+TABLES = f"{PACKAGE}.tables:points_file"  # what reads points
+PREFIXES = (PREFIX, POINTS_PREFIX, PAIRS)
 
 Kind = Literal["points", "digits", "photos", "pairs"]
 # The others are images.
@@ -63,10 +65,10 @@ DOWNLOADS: "Registry[Callable[[Path], None]]" = Registry(
 
 
 def load(name: str, data_dir: Path | None = None, suite_folder: Path | None = None) -> "Dataset":
-    """The dataset of that name, on the CPU; `folder:PATH` is a user's own (see `pictures.folder`).
+    """The dataset of that name, on the CPU; `folder:PATH` and `points:FILE` are a user's own.
 
     Args:
-        name: one of DATASETS, or `folder:PATH?size=…`, or `funnels:d=…&n=…`.
+        name: one of DATASETS, or `folder:PATH?size=…`, `points:FILE?columns=…`, or `funnels:d=…&n=…`.
         data_dir: the folder of those kept in files, ~/.cache/lipbench if None.
         suite_folder: where a relative PATH is looked for behind `data_dir`, and before the working directory.
 
@@ -78,6 +80,10 @@ def load(name: str, data_dir: Path | None = None, suite_folder: Path | None = No
         from .funnels import funnels
 
         return funnels(name, data_dir)
+    if is_table(name):
+        from .tables import points_file
+
+        return points_file(name, data_dir, suite_folder)
     if not is_pictures(name):
         return DATASETS[name](data_dir)
     from .pictures import folder
@@ -105,8 +111,12 @@ def check_name(name: str) -> None:
         from .pair_names import parse
 
         parse(name)
+    elif is_table(name):
+        from .tables import parse
+
+        parse(name)
     elif name not in DATASETS:
-        raise unknown("dataset", name, [*DATASETS, f"{PREFIX}PATH", f"{PAIRS}d=16&n=64"])
+        raise unknown("dataset", name, [*DATASETS, f"{PREFIX}PATH", f"{POINTS_PREFIX}FILE", f"{PAIRS}d=16&n=64"])
 
 
 def found_name(name: str, data_dir: Path | None = None) -> str:
@@ -119,7 +129,7 @@ def found_name(name: str, data_dir: Path | None = None) -> str:
 
 
 def user_content(name: str, data_dir: Path | None = None, suite_folder: Path | None = None) -> str | None:
-    """A hash of what lies in a user's own `folder:PATH`, or in the file of an official pair.
+    """A hash of what lies in a user's own `folder:PATH` or `points:FILE`, or in the file of an official pair.
 
     None for the known data sets, whose files are checked.
     """
@@ -127,6 +137,10 @@ def user_content(name: str, data_dir: Path | None = None, suite_folder: Path | N
         from .funnels import content_of
 
         return content_of(name, data_dir)
+    if is_table(name):
+        from .tables import content_of
+
+        return content_of(name, data_dir, suite_folder)
     if not is_pictures(name):
         return None
     from .pictures import content_of
@@ -139,6 +153,22 @@ def is_pictures(name: str) -> bool:
     return name.startswith(PREFIX)
 
 
+def is_table(name: str) -> bool:
+    """Whether this is a user's own `points:FILE`."""
+    return name.startswith(POINTS_PREFIX)
+
+
+def base_of(name: str, data_dir: Path | None, suite_folder: Path | None) -> Path | None:
+    """Where the relative path in a name begins; `data_dir` where it has none."""
+    if is_table(name):
+        from .tables import base_of as begins
+    elif is_pictures(name):
+        from .pictures import base_of as begins
+    else:
+        return data_dir
+    return begins(name, data_dir, suite_folder)
+
+
 def is_pair(name: str) -> bool:
     """Whether these are two distributions whose optimal transport is known: `funnels:d=…&n=…`."""
     return name.startswith(PAIRS)
@@ -148,7 +178,7 @@ def kind_of(name: str) -> Kind:
     """What recipes go by: `pairs`, `points`, `digits` (8 to 28 pixels, for DCGAN) or `photos` (32 pixels and more)."""
     if is_pair(name):
         return "pairs"
-    if name in POINTS:
+    if name in POINTS or is_table(name):
         return "points"
     return "digits" if name in DIGITS else "photos"
 
@@ -157,4 +187,6 @@ def target_of(name: str) -> str:
     """`package.module:attribute` of what loads that data set; imports nothing."""
     if is_pair(name):
         return FUNNELS
+    if is_table(name):
+        return TABLES
     return PICTURES if is_pictures(name) else DATASETS.target(name)

@@ -139,7 +139,7 @@ class Dataset:
         """
         if self.held_out_from == "stream":
             return self._fresh(n, rng)
-        pool = self._pool()
+        pool = self.finite_held_out
         if pool is None or n > len(pool):
             size = 0 if pool is None else len(pool)
             raise BadInput(f"{self.name}: {n} held-out samples asked for, its {self.held_out_from} set holds {size}")
@@ -148,7 +148,7 @@ class Dataset:
 
     def held_out_at_most(self, n: int, rng: torch.Generator) -> Tensor:
         """As `held_out`, but all there are where a finite set holds fewer than n."""
-        pool = self._pool()
+        pool = self.finite_held_out
         return self.held_out(n if pool is None else min(n, len(pool)), rng)
 
     def to(self, device: torch.device | str) -> Dataset:
@@ -176,7 +176,8 @@ class Dataset:
     def _distribution(self) -> Sampler | None:
         return self.stream if self.mixture is None else self.mixture.sample
 
-    def _pool(self) -> Tensor | None:
+    @property
+    def finite_held_out(self) -> Tensor | None:
         """The finite set that `held_out` draws from; None where it draws from the distribution."""
         return {"test": self.test, "train": self.train, "stream": None}[self.held_out_from]
 

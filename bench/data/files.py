@@ -1,10 +1,12 @@
 """Where data sets that are kept in files lie: the user's folder, or lipbench's cache. Reads and fetches nothing."""
 
+import os
 from pathlib import Path
 
 from ...objectives.errors import BadInput
 
 PREFIX = "folder:"  # opens the name of a user's own pictures
+POINTS_PREFIX = "points:"  # and of points in a file
 ADVICE = "add --download to fetch it there, or name the folder that has it with --data DIR"
 
 
@@ -21,3 +23,19 @@ def cache() -> Path:
 def root(data_dir: Path | None) -> Path:
     """The folder of the data sets: the given one, else the cache."""
     return cache() if data_dir is None else data_dir
+
+
+def places(data_dir: Path | None, suite_folder: Path | None) -> list[Path]:
+    """Where a user's relative path may begin, in that order; the working directory comes last."""
+    return [place for place in (data_dir, suite_folder, Path()) if place is not None]
+
+
+def base_for(path: Path, data_dir: Path | None, suite_folder: Path | None) -> Path:
+    """The first of these places that has this path, else the last."""
+    tried = places(data_dir, suite_folder)
+    return next((place for place in tried if os.path.exists(place / path)), tried[-1])
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says, in one line."""
+    return " ".join(str(error).split())[:200] or type(error).__name__

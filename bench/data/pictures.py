@@ -16,7 +16,7 @@ from .contents import ENDINGS, contents, fingerprint, is_hidden, listed
 from .dataset import Dataset
 from .decoded import Picture, decoded
 from .decoding import Format, LeftOut, check_background
-from .files import PREFIX
+from .files import PREFIX, base_for, places
 
 OPTIONS: dict[str, Callable[[str], Any]] = {
     "size": lambda text: _whole(text, 1),
@@ -48,7 +48,7 @@ def folder(name: str, data_dir: Path | None = None, suite_folder: Path | None = 
     or with only one that is held out.
     """
     path, form = parse(name)
-    tried = [place / path for place in _places(data_dir, suite_folder)]
+    tried = [place / path for place in places(data_dir, suite_folder)]
     where = base_of(name, data_dir, suite_folder) / path
     if not os.path.exists(where):  # unlike Path.exists, of a name that is too long as well
         raise BadInput(f"{name}: there is no folder or archive {' or '.join(str(p) for p in dict.fromkeys(tried))}")
@@ -57,13 +57,7 @@ def folder(name: str, data_dir: Path | None = None, suite_folder: Path | None = 
 
 def base_of(name: str, data_dir: Path | None = None, suite_folder: Path | None = None) -> Path:
     """Where a relative PATH begins: the first of data folder, suite's folder and working directory that has it."""
-    path = parse(name)[0]
-    places = _places(data_dir, suite_folder)
-    return next((place for place in places if os.path.exists(place / path)), places[-1])
-
-
-def _places(data_dir: Path | None, suite_folder: Path | None) -> list[Path]:
-    return [place for place in (data_dir, suite_folder, Path()) if place is not None]
+    return base_for(parse(name)[0], data_dir, suite_folder)
 
 
 def content_of(name: str, data_dir: Path | None = None, suite_folder: Path | None = None) -> str | None:

@@ -3,7 +3,7 @@
 The functions are pure; `PointMetrics` adds the fresh real sample of an evaluation and the floor.
 """
 
-from functools import cache, cached_property
+from functools import cached_property
 from statistics import median
 from typing import Any
 
@@ -14,7 +14,7 @@ from scipy.spatial.distance import cdist
 from torch import Tensor
 
 from ...objectives.errors import BadInput
-from ..data.catalog import load
+from ..data.brought import content_of
 from ..data.dataset import Dataset, Mixture
 from .bias import by_size, means
 from .settings import Evaluation
@@ -175,14 +175,21 @@ class PointMetrics:
 
 def point_metrics(data: Dataset, evaluation: Evaluation, rng: torch.Generator) -> tuple[PointMetrics, dict[str, float]]:
     """The metrics that a suite's `evaluation` asks for on these points, and their floors; reals come from `rng`."""
-    points = PointMetrics(data, rng, n=evaluation.points, n_modes=evaluation.mode_points)
-    return points, {"w1": _floor(data.name, points.n, str(rng.device))}
+    pool = data.finite_held_out
+    n = evaluation.points if pool is None else min(evaluation.points, len(pool) // 2)  # the floor takes twice as many
+    points = PointMetrics(data, rng, n=n, n_modes=evaluation.mode_points)
+    return points, {"w1": _floor(data, points.n, rng.device)}
 
 
-@cache
-def _floor(dataset: str, n: int, device: str) -> float:
+def _floor(data: Dataset, n: int, device: torch.device) -> float:
     # A second of work that is the same for every run: once a process.
-    return w1_floor(load(dataset).to(device), n, device=device)
+    key = data.name, data.finite_held_out is not None and content_of(data), n, str(device)
+    if key not in _FLOORS:
+        _FLOORS[key] = w1_floor(data, n, device=device)
+    return _FLOORS[key]
+
+
+_FLOORS: dict[tuple[object, ...], float] = {}
 
 
 def _finite(*tensors: Tensor) -> bool:

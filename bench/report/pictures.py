@@ -1,12 +1,12 @@
 """Samples as pictures: a Figure that sets objectives side by side, and small rasters for the page.
 
-Points stand over the density of the real sample in the record, by their first two coordinates (a label may follow);
-images stand in a grid, in their own order.
+Points stand over the density of the real sample in the record, by their two coordinates (a label may follow) or two
+principal components; images stand in a grid, in their own order.
 """
 
 import io
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,15 +28,22 @@ _LINE = 0.07  # height of a line of a title, in panels
 _LETTERS = 28  # of a line of a title: as wide as a panel
 _BINS = 100
 _MARGIN = 0.25  # of the real sample's extent, on each side
+_GOLDEN = (5**0.5 - 1) / 2
+Plane = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
 class View:
-    """The window on a plane of points: what the real sample covers and a margin, and the real density in it."""
+    """The window on a plane of points: what the real sample covers and a margin, and the real density in it.
+
+    `plane` takes points [n, d] to it, and `caption` says what it is ("" for their coordinates).
+    """
 
     low: np.ndarray
     high: np.ndarray
     density: np.ndarray
+    plane: Plane
+    caption: str = ""
 
     def inside(self, points: np.ndarray) -> np.ndarray:
         """Which points are finite and in the window."""
@@ -44,14 +51,44 @@ class View:
 
 
 def view(real: np.ndarray) -> View:
-    """The window on real points [n, ≥ 2]; density [rows from the bottom, columns], smoothed, its maximum 1."""
-    real = real[:, :2]
+    """The window on real points [n, d]; density [rows from the bottom, columns], smoothed, its maximum 1."""
+    plane, caption = _plane_of(real)
+    real = plane(real)
     low, high = real.min(axis=0), real.max(axis=0)
     centre, half = (low + high) / 2, max((high - low).max() / 2, 1e-12) * (1 + _MARGIN)
     low, high = centre - half, centre + half
     counts, _, _ = np.histogram2d(real[:, 0], real[:, 1], bins=_BINS, range=list(zip(low, high, strict=True)))
     density = np.sqrt(ndimage.gaussian_filter(counts.T, 1.5))
-    return View(low, high, density / max(density.max(), 1e-12))
+    return View(low, high, density / max(density.max(), 1e-12), plane, caption)
+
+
+def ends_in_class(points: np.ndarray) -> bool:
+    """Whether all coordinates behind the first two are a class, one-hot."""
+    rest = points[:, 2:]
+    return rest.shape[1] > 0 and bool(np.isin(rest, (0, 1)).all() and (rest.sum(axis=1) == 1).all())
+
+
+def _plane_of(real: np.ndarray) -> tuple[Plane, str]:
+    """How points are shown: by two coordinates (a class may follow), one over evenly spread heights, or two components.
+
+    Principal components are those of the real sample; of each the largest entry is positive.
+    """
+    if real.shape[1] == 1:
+        low, high = real.min(), real.max()
+        return lambda x: np.column_stack(
+            [x, low + (high - low) * (np.arange(len(x)) * _GOLDEN % 1)]
+        ), "the height means nothing"
+    if real.shape[1] == 2 or ends_in_class(real):
+        return lambda x: x[:, :2], ""
+    centre = real.mean(axis=0)
+    axes = np.linalg.svd(real - centre, full_matrices=False)[2][:2]
+    axes = axes * np.sign(axes[[0, 1], np.abs(axes).argmax(axis=1)])[:, None]
+
+    def project(x: np.ndarray) -> np.ndarray:
+        with np.errstate(invalid="ignore", over="ignore"):  # of a diverged run
+            return (x - centre) @ axes.T
+
+    return project, "first two principal components of the real data"
 
 
 def samples_figure(block: Block, styles: Mapping[str, Style]) -> Figure | None:
@@ -71,7 +108,8 @@ def samples_figure(block: Block, styles: Mapping[str, Style]) -> Figure | None:
     titles = _LINE * max(title.count("\n") + 1 for title, _, _ in panels)
     row = _ROW + titles
     size = Panel(PANEL * columns, PANEL * rows * row, 0.1, 0.1, 0.0, 0.1)
-    figure, (ax,) = canvas(1, 1, size, f"{block.title}: last samples")
+    caption = view(real).caption if real.ndim == 2 else ""
+    figure, (ax,) = canvas(1, 1, size, f"{block.title}: last samples{caption and f' ({caption})'}")
     ax.set_axis_off()
     for i, (title, drawn, colour) in enumerate(panels):
         _panel(ax, (i % columns, -(i // columns) * row), drawn, real, colour, title)
@@ -90,11 +128,11 @@ def grid(images: np.ndarray, side: int) -> np.ndarray:
 
 
 def raster(points: np.ndarray, window: View, colour: str, size: int) -> np.ndarray:
-    """Points [n, ≥ 2] as dots over the real density, [size, size, 3] uint8: a hundred times faster than a Figure."""
+    """Points [n, d] as dots over the real density, [size, size, 3] uint8: a hundred times faster than a Figure."""
     zoom = np.arange(size) * _BINS // size
     shade = 255 - 75 * window.density[::-1][np.ix_(zoom, zoom)]
     picture = np.repeat(shade[:, :, None], 3, axis=2).astype(np.uint8)
-    points = points[:, :2]
+    points = window.plane(points)
     inside = points[window.inside(points)]
     x, y = (((inside - window.low) / (window.high - window.low)) * (size - 2)).astype(int).T
     rgb = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)], np.uint8)
@@ -154,7 +192,7 @@ def _points(ax: Axes, corner: tuple[float, float], points: np.ndarray, window: V
     x, y, side = *corner, 1 - _GAP
     extent = (x, x + side, y, y + side)
     ax.imshow(window.density, origin="lower", extent=extent, aspect="auto", cmap="Greys", vmin=0, vmax=2.2)
-    points = points[:, :2]
+    points = window.plane(points)
     inside = window.inside(points)
     places = (points[inside][:2000] - window.low) / (window.high - window.low) * side + np.array([x, y])
     ax.scatter(*places.T, s=2.5, color=colour, alpha=0.5, linewidths=0)

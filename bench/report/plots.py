@@ -18,6 +18,7 @@ from .canvas import RC
 from .critics import singular_values_figure, weights_figure
 from .curves import Style
 from .figures import quality_figure, stability_figure
+from .marginals import marginals_figure
 from .pictures import samples_figure
 
 FEW_BLOCKS = 4  # are drawn in this process
@@ -27,6 +28,7 @@ FIGURES: dict[str, Draw] = {
     "quality": quality_figure,
     "stability": stability_figure,
     "samples": samples_figure,
+    "marginals": marginals_figure,
     "weights": weights_figure,
     "singular-values": singular_values_figure,
 }

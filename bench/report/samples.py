@@ -12,7 +12,7 @@ SIDE = 512  # pixels
 
 
 def picture(samples: np.ndarray, real: np.ndarray | None = None) -> Image.Image:
-    """Points [n, ≥ 2] over the density of `real` (or of themselves), or uint8 images [n, C, H, W] in a square grid."""
+    """Points [n, d] over the density of `real` (or of themselves), or uint8 images [n, C, H, W] in a square grid."""
     if samples.ndim == 2:
         return Image.fromarray(raster(samples, view(samples if real is None else real), BLUE, SIDE))
     tiled = Image.fromarray(grid(samples, max(1, int(len(samples) ** 0.5))))

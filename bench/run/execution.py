@@ -15,8 +15,8 @@ from ...models.iteration import stream_seed
 from ...models.options import check_device
 from ...models.precision import repeatable_float32
 from ...objectives.errors import BadInput
+from ..config.datasets import load_dataset, same_content
 from ..config.spec import RunSpec
-from ..data.catalog import load, user_content
 from ..data.dataset import Dataset
 from ..data.prefetch import fits
 from ..records.schema import RunOutcome, RunResult
@@ -114,9 +114,10 @@ def _load(spec: RunSpec, context: RunContext) -> Dataset:
     A graph needs them on the GPU: raises MemoryError where they would fit, were it not for others on it; and BadInput
     where a user's own pictures have changed.
     """
-    if user_content(spec.dataset, context.data, context.suite_folder) != spec.content:
-        raise BadInput(f"{spec.dataset}: the pictures have changed since the sweep began; run the suite again")
-    data = load(spec.dataset, context.data, context.suite_folder).to(context.device)
+    data = load_dataset(spec.targets.get("dataset", spec.dataset), context)
+    if not same_content(spec.dataset, data, spec.content, context):
+        raise BadInput(f"{spec.dataset}: the data have changed since the sweep began; run the suite again")
+    data = replace(data, name=spec.dataset).to(context.device)
     if spec.accelerate != "graph" or data.feed is None:
         return data
     if fits(data.feed.table.nbytes, context.device, alone=True):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..data.catalog import download, found_name, is_pictures, load
+from ..data.catalog import DATASETS, download, found_name, load
 from ..metrics import inception
 
 
@@ -25,6 +25,6 @@ def fetch(
         download(name, data_dir)
     if weights is not None:
         return
-    known = [found_name(name, data_dir) for name in datasets if not is_pictures(name)]
+    known = [found_name(name, data_dir) for name in datasets if name in DATASETS]
     if "inception" in ([extractor] if extractor else [load(name, data_dir).extractor for name in known]):
         inception.download()

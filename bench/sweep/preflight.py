@@ -10,9 +10,9 @@ from ...models.networks import Networks, Unsuited
 from ...models.options import check_device
 from ...objectives.errors import BadInput
 from ..config.architectures import check_networks
+from ..config.datasets import load_dataset
 from ..config.spec import RunSpec
 from ..config.suite import Suite
-from ..data.catalog import load
 from ..data.dataset import Dataset
 from ..metrics.protocols import check_evaluation
 from ..run.context import RunContext
@@ -27,7 +27,7 @@ def check_suite(suite: Suite, specs: Sequence[RunSpec], context: RunContext, con
     check_device(suite.accelerate, suite.precision, context.device)
     _check_loggers(context)
     for dataset in dict.fromkeys(spec.dataset for spec in specs):
-        data = load(dataset, context.data, context.suite_folder)
+        data = load_dataset(dataset, context)
         _check_networks(suite, [spec for spec in specs if spec.dataset == dataset], data, context)
         _check_evaluation(suite, data, context.weights)
         if data.is_images:

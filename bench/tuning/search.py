@@ -9,7 +9,7 @@ from ...objectives.errors import BadInput, unknown
 from ..config.plugins import ResolvedObjective, find_objective
 from ..config.spec import RunSpec, expand
 from ..config.suite import Suite
-from ..data.catalog import POINTS, load
+from ..data.catalog import DATASETS, kind_of, load
 from ..records.quantities import KNOWN, Quantity
 from ..records.reader import RunRecord
 from ..records.store import Store, locked, telling_disk_trouble, write_json
@@ -118,8 +118,10 @@ def _trials(
 
 
 def _metric(name: str | None, dataset: str, suite: Suite) -> Quantity:
-    here = [k for k, q in KNOWN.items() if q.quality and q.better and (k in POINT_METRICS) == (dataset in POINTS)]
-    key = name or ("w1" if dataset in POINTS else "fd")
+    here = [
+        k for k, q in KNOWN.items() if q.quality and q.better and (k in POINT_METRICS) == (kind_of(dataset) == "points")
+    ]
+    key = name or ("w1" if kind_of(dataset) == "points" else "fd")
     if key not in here:
         raise BadInput(f"on {dataset}: {unknown('metric', key, here)}")
     measured = _measured(dataset, suite)
@@ -130,9 +132,9 @@ def _metric(name: str | None, dataset: str, suite: Suite) -> Quantity:
 
 def _measured(dataset: str, suite: Suite) -> Sequence[str]:
     """Which of the metrics that can be compared the suite's runs have."""
-    if dataset not in POINTS:
+    if kind_of(dataset) != "points":
         return suite.evaluation.metrics
-    return POINT_METRICS if load(dataset).mixture is not None else ["w1"]
+    return POINT_METRICS if dataset in DATASETS and load(dataset).mixture is not None else ["w1"]
 
 
 def _tuned(plan: TuningPlan, records: dict[str, RunRecord], budget: int) -> Tuned:

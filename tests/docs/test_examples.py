@@ -36,3 +36,13 @@ def test_critic_of_a_lipschitz_library_keeps_its_claim_in_training(tmp_path: Pat
     assert steepest["minimax", True] <= CLAIM < steepest["minimax", False]
     assert steepest["sn-gan", False] <= CLAIM
     assert steepest["orthogonal", False] <= CLAIM
+
+
+def test_data_of_ones_own_run_in_a_suite(tmp_path: Path) -> None:
+    assert len((EXAMPLES / "rings.py").read_text(encoding="utf-8").splitlines()) <= 15
+    short = ["--jobs", "1", "--set", "steps=2", "seeds=1", "evaluation={count: 1, points: 50, repeats: 1}"]
+    run = ["run", str(EXAMPLES / "rings.yaml"), *short, "--set", "objectives=[sn-gan]"]
+    printed = lipbench(*run, cwd=tmp_path)
+    assert "rings.py:rings?noise=0.2" in printed
+    assert "2 completed" in printed
+    assert "2 completed (2 of them from before)" in lipbench(*run, cwd=tmp_path)

@@ -6,8 +6,7 @@ from dataclasses import replace
 
 from ...config.plugins import absolute
 from ...config.spec import RunSpec
-from ...data.catalog import is_pictures
-from ...data.pictures import base_of
+from ...data.catalog import base_of
 from ...records.store import Store
 from ...run.checkpoint import attempts
 from ...run.context import RunContext
@@ -18,9 +17,7 @@ POLL = 1.0  # seconds between two looks at the folder
 
 def portable(spec: RunSpec, context: RunContext) -> tuple[RunSpec, RunContext]:
     """The same with absolute paths: a worker elsewhere has another working directory."""
-    data = context.data
-    if is_pictures(spec.dataset):
-        data = base_of(spec.dataset, data, context.suite_folder)
+    data = base_of(spec.dataset, context.data, context.suite_folder)
     folders = {"folder": context.folder, "suite_folder": context.suite_folder, "data": data, "weights": context.weights}
     absolutes = {name: folder and folder.absolute() for name, folder in folders.items()}
     target = absolute(spec.objective_target, context.suite_folder)

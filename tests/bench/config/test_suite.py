@@ -206,7 +206,7 @@ def test_suite_tells_what_is_wrong_with_a_key(told: Told, content: dict[str, Any
 
 @pytest.mark.parametrize("kind", ["dataset", "loss"])
 def test_suite_lists_everything_that_is_known(told: Told, kind: str) -> None:
-    datasets = [*DATASETS, "folder:PATH", "funnels:d=16&n=64"]
+    datasets = [*DATASETS, "folder:PATH", "points:FILE", "funnels:d=16&n=64"]
     content, known = {"dataset": ({"datasets": "x"}, datasets), "loss": ({"losses": "x"}, LOSSES)}[kind]
     assert told(None, **content).endswith(f"known: {', '.join(sorted(known))}")
 

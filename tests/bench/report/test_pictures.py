@@ -12,6 +12,7 @@ from PIL import Image
 from lipbench.bench.records.reader import read_runs
 from lipbench.bench.report.blocks import make_blocks
 from lipbench.bench.report.curves import styles
+from lipbench.bench.report.marginals import marginals_figure
 from lipbench.bench.report.pictures import encode, grid, raster, samples_figure, view
 from lipbench.bench.report.thumbnails import FRAME, MOST_FRAMES, THUMBNAIL, strips, thumbnail
 
@@ -47,9 +48,9 @@ def test_view_density_stands_where_the_points_are() -> None:
     assert row < 30 and column > 70  # rows from the bottom
 
 
-def test_points_are_shown_by_their_first_two_coordinates() -> None:
+def test_points_with_a_class_are_shown_by_their_first_two_coordinates() -> None:
     plane = np.random.default_rng(0).normal(size=(40, 2))
-    labelled = np.concatenate([plane, 9 + np.eye(5)[np.arange(40) % 5]], axis=1)
+    labelled = np.concatenate([plane, np.eye(5)[np.arange(40) % 5]], axis=1)
     window, flat = view(labelled), view(plane)
     assert (window.low.tolist(), window.high.tolist()) == (flat.low.tolist(), flat.high.tolist())
     assert (window.density == flat.density).all()
@@ -62,6 +63,7 @@ def test_samples_figure_shows_labelled_points_in_the_plane(make_sweep: Callable[
     assert record.samples is not None
     drawn = []
     fake, real = np.random.default_rng(0).normal(size=(2, 30, 7))
+    real[:, 2:] = np.eye(5)[np.arange(30) % 5]
     for width in (7, 2):
         np.savez(record.samples, fake=fake[:, :width], real=real[:, :width])
         figure = samples_figure(make_blocks([record])[0], styles(["a"]))
@@ -69,6 +71,39 @@ def test_samples_figure_shows_labelled_points_in_the_plane(make_sweep: Callable[
         drawn.append([np.asarray(c.get_offsets()) for c in figure.axes[0].collections])
     for labelled, plane in zip(*drawn, strict=True):
         assert labelled.shape[1] == 2 and (labelled == plane).all()
+
+
+def test_points_of_other_dimensions_are_shown_in_a_plane() -> None:
+    rng = np.random.default_rng(0)
+    spread = rng.normal(size=(200, 2)) * [5.0, 2.0]
+    turned = np.linalg.qr(rng.normal(size=(6, 6)))[0]
+    real = np.column_stack([spread, 0.01 * rng.normal(size=(200, 4))]) @ turned
+    window = view(real)
+    shown = window.plane(real)
+    for axis in range(2):  # the two directions of large variance, each up to its sign
+        assert abs(np.corrcoef(shown[:, axis], spread[:, axis])[0, 1]) > 0.99
+    assert "principal components" in window.caption
+    assert np.allclose(window.plane(real[:3]), shown[:3])
+    line = view(np.linspace(2, 3, 30)[:, None])
+    assert np.allclose(line.plane(np.array([[2.5], [7.0]]))[:, 0], [2.5, 7.0])
+    assert line.inside(line.plane(np.array([[2.5], [7.0]]))).tolist() == [True, False]
+
+
+@pytest.mark.parametrize(("columns", "panels"), [(1, 1), (2, 0), (3, 9), (5, 25), (6, 0)])
+def test_marginals_are_drawn_of_few_columns(
+    make_sweep: Callable[..., Path], tmp_path: Path, columns: int, panels: int
+) -> None:
+    make_sweep(tmp_path, objectives=("a", "b"), datasets=("8gaussians",), seeds=1)
+    records = read_runs(tmp_path)
+    fake, real = np.random.default_rng(0).normal(size=(2, 30, columns))
+    for record in records:
+        assert record.samples is not None
+        np.savez(record.samples, fake=fake, real=real)
+    figure = marginals_figure(make_blocks(records)[0], styles(["a", "b"]))
+    assert (0 if figure is None else len(figure.axes)) == panels
+    if figure is not None and columns > 1:
+        across, down = np.asarray(figure.axes[1].collections[1].get_offsets()).T
+        assert np.allclose(across, fake[:, 1]) and np.allclose(down, fake[:, 0])
 
 
 def test_view_of_one_repeated_point_is_finite() -> None:
