@@ -218,21 +218,23 @@ def study(
     return run_studies(chosen, job, STUDIES, Console())
 
 
-def check(objective: str, *, set: list[str] | None = None) -> int:
-    """Run the conformance kit on an objective.
+def check(
+    target: str,
+    *,
+    set: list[str] | None = None,
+    kind: Literal["objective", "architecture", "dataset"] | None = None,
+) -> int:
+    """Run the conformance kit on an objective, an architecture or a data set.
 
     Args:
-        objective: a name, pkg.mod:Class, or path/file.py:Class.
-        set: KEY=VALUE arguments of its constructor.
+        target: a name, pkg.mod:Name, or path/file.py:Name.
+        set: KEY=VALUE settings of it.
+        kind: of the target (default: what it looks like).
     """
-    from ...objectives.conformance import check_objective
-    from ..config.plugins import bind_arguments, build_objective, find_objective
     from ..config.suite import key_value
+    from ..conformance.target import check_target
 
-    found = find_objective(objective)
-    arguments = bind_arguments(found.cls, dict(key_value(pair) for pair in set or []), "--set")
-    build_objective(found, arguments, "--set")  # a value that is refused is no fault of the objective
-    result = check_objective(found.cls, **arguments)
+    result = check_target(target, dict(key_value(pair) for pair in set or []), kind)
     print(result)
     return 0 if result.ok else 1
 

@@ -27,6 +27,7 @@ UNCOUNTED = (
     "lipbench.models.catalog",
     "lipbench.bench.cli",
     "lipbench.bench.config.architectures",
+    "lipbench.bench.conformance",
     "lipbench.bench.config.datasets",
     "lipbench.bench.config.entry_points",
     "lipbench.bench.config.fingerprint",
