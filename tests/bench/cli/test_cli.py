@@ -75,7 +75,7 @@ def test_cli_version_is_the_distributions(call: Call) -> None:
 
 KNOWN: dict[str, Any] = {
     "objectives": BUILTINS,
-    "datasets": [*DATASETS, "folder:PATH"],
+    "datasets": [*DATASETS, "folder:PATH", "points:FILE"],
     "models": ARCHITECTURES,
     "recipes": RECIPES,
     "suites": suite_names(),
