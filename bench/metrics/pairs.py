@@ -6,17 +6,19 @@ As in Korotin, Kolesov, Burnaev 2022, arXiv:2206.07767, and each again after the
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from ..data.dataset import Dataset, Distance
+from ..data.dataset import Dataset, Distance, Pair
 from .settings import Evaluation
 from .stability import evaluating, largest_pair_slope
 
 SLOPE_POINTS = 1000  # a side; as in S13
 REACHED = 0.9  # of the last cosine
+FIELD, SIDE = 2.5, 41  # the grid of a picture in the plane: its reach, and points a side
 METRICS = ("cosine", "gradient_error", "cost", "cost_error")
 SCALED = ("gradient_error_scaled", "cost_scaled", "cost_error_scaled")
 
@@ -122,6 +124,23 @@ def pair_metrics(
     distance = data.pair.distance
     metrics = PairMetrics(data, critic, rng, evaluation.points, distance)
     return metrics, {"cosine": 1.0, "cost": distance.value, "cost_scaled": distance.value}
+
+
+def fields(critic: nn.Module, pair: Pair) -> dict[str, np.ndarray]:
+    """A critic in eval mode and an optimal one on a grid of the plane: heights [SIDE, SIDE], gradients [SIDE, SIDE, 2].
+
+    Rows go up with the second coordinate; `field_axis` [SIDE] has the values of either. Heights have mean 0.
+    """
+    parameter = next(critic.parameters())
+    axis = torch.linspace(-FIELD, FIELD, SIDE, dtype=torch.float64, device=parameter.device)
+    x = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), dim=2).flatten(0, 1)
+    function = in_double(critic)
+    with torch.no_grad():
+        heights = {"critic_surface": function(x), "true_surface": pair.potential(x)}
+    gradients = {"critic_gradient": gradient_at(function, x), "true_gradient": pair.gradient(x)}
+    found = {name: (value - value.mean()).view(SIDE, SIDE) for name, value in heights.items()}
+    found |= {name: value.view(SIDE, SIDE, 2) for name, value in gradients.items()}
+    return {name: value.float().cpu().numpy() for name, value in (("field_axis", axis), *found.items())}
 
 
 def time_to_cosine(history: Sequence[Mapping[str, float]]) -> dict[str, float]:

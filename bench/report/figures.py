@@ -12,6 +12,7 @@ from ..records.quantities import AXES, KNOWN, Quantity
 from .blocks import Block
 from .canvas import Panel, canvas, plain_axes
 from .curves import Curve, Style, axes_of, curves, log_scale
+from .pairs import judges_critics
 
 FLOOR_STYLE = {"color": "#555555", "linestyle": ":", "linewidth": 1.4}
 DIVERGED = {"marker": "X", "markersize": 8, "markeredgecolor": "white", "linestyle": ""}
@@ -26,7 +27,8 @@ def quality_figure(block: Block, styles: Mapping[str, Style]) -> Figure | None:
     against = axes_of([run for group in block.groups for run in group.measured], ["step", "seconds"])
     first, *others = block.quality
     panels = [(first, axis) for axis in against] + [(metric, "step") for metric in others]
-    return _figure(block, panels, styles, f"{block.title}: quality of the samples")
+    of = "critics" if judges_critics(block) else "samples"
+    return _figure(block, panels, styles, f"{block.title}: quality of the {of}")
 
 
 def stability_figure(block: Block, styles: Mapping[str, Style]) -> Figure | None:
@@ -90,7 +92,8 @@ def _legend(
             entries[-1].set_dashes(style.dashes)
     entries.append(Line2D([], [], color="#777777", linewidth=0.7, label="one seed (bold: median)"))
     if any(metric.key in block.floors for metric, _, _ in drawn):
-        entries.append(Line2D([], [], label="real data's own value", **FLOOR_STYLE))
+        whose = "an optimal critic's value" if judges_critics(block) else "real data's own value"
+        entries.append(Line2D([], [], label=whose, **FLOOR_STYLE))
     return entries + _cross_entries([curve for _, _, curves in drawn for curve in curves])
 
 

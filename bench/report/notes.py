@@ -7,6 +7,7 @@ from ..records.quantities import number
 from .blocks import Block
 from .intervals import coverage_notes
 from .noise import evaluation_sd
+from .pairs import judges_critics, published_note
 from .published import published_on
 from .statistics import MIN_SEEDS, median
 
@@ -17,10 +18,17 @@ MEANING = (
     "higher is better.",
 )
 
+OF_CRITICS = (
+    "On pairs a critic alone is trained, and its floor is an optimal critic's value: cost is W1 there. What is divided "
+    "by the critic's own slope says which part of an error is only one of scale."
+)
+
 
 def notes(blocks: Sequence[Block], unfinished: Sequence[str] = ()) -> list[str]:
     """The notes below the tables of these blocks; `unfinished` names the runs that are not in them."""
     lines = [*MEANING, *_interval_notes(blocks)]
+    if any(map(judges_critics, blocks)):
+        lines.append(OF_CRITICS)
     if any(map(_has_lost_values, blocks)):
         lines.append("A seed that diverged without a final value counts as the worst possible: ∞, no modes, IS 1.")
     noise = _evaluation_noise(blocks)
@@ -32,6 +40,7 @@ def notes(blocks: Sequence[Block], unfinished: Sequence[str] = ()) -> list[str]:
     # Others' Fréchet distances are Inception's.
     lines += published_on(b.dataset for b in blocks if b.protocol.get("fd", {}).get("extractor") == "inception")
     for block in blocks:
+        lines += [note for note in [published_note(block)] if note]
         lines += _code_notes(block)
     if unfinished:
         lines.append(f"{len(unfinished)} run(s) are not finished and not shown.")

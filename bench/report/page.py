@@ -21,6 +21,7 @@ from .curves import Style, axes_of, curves, log_scale
 from .intervals import coverage_notes, interval_text
 from .noise import Noise, noise, size_curves
 from .notes import notes
+from .pairs import BY_DIMENSION, judges_critics
 from .palette import CYCLE
 from .plots import slugs
 from .svg import chart, colour_class, sparkline
@@ -36,7 +37,11 @@ _STABILITY = (
     "clipped_share",
     "sample_spread",
 )
-_EMBEDDED = {"weights": "Critic weights at the end", "singular-values": "Largest singular value of the critic layers"}
+_EMBEDDED = {
+    "fields": "Surfaces and gradients beside the optimal critic's",
+    "weights": "Critic weights at the end",
+    "singular-values": "Largest singular value of the critic layers",
+}
 _FACTORS = ("dataset", "architecture", "recipe")
 _POINTS = 100  # per line of a chart: more cannot be seen at its width
 
@@ -165,7 +170,7 @@ def _section(block: Block, slug: str, styles: Mapping[str, Style], pngs: Mapping
         real=real,
         strips=own_strips,
         frames=sorted({step for strip in own_strips for step in strip.steps}),
-        pictures=_pictures(slug, pngs),
+        pictures=_pictures(block, slug, pngs),
         comparisons=findings.comparisons(block),
         reliability=findings.reliability(block),
         noise=noise(block),
@@ -180,9 +185,10 @@ def _stability_metrics(block: Block) -> list[Quantity]:
     return usual + [metric for metric in block.quantities if not metric.quality and metric.key not in KNOWN]
 
 
-def _pictures(slug: str, pngs: Mapping[str, bytes]) -> list[tuple[str, str]]:
+def _pictures(block: Block, slug: str, pngs: Mapping[str, bytes]) -> list[tuple[str, str]]:
     """(title, data URI) of the plots that the page shows as they are."""
-    named = {title: pngs.get(f"{slug}-{kind}.png") for kind, title in _EMBEDDED.items()}
+    named = {"Cosine against dimension": pngs.get(BY_DIMENSION)} if judges_critics(block) else {}
+    named |= {title: pngs.get(f"{slug}-{kind}.png") for kind, title in _EMBEDDED.items()}
     return [(title, data_uri("image/png", png)) for title, png in named.items() if png is not None]
 
 

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
@@ -19,6 +20,7 @@ from .critics import singular_values_figure, weights_figure
 from .curves import Style
 from .figures import quality_figure, stability_figure
 from .marginals import marginals_figure
+from .pairs import BY_DIMENSION, dimension_figure, fields_figure
 from .pictures import samples_figure
 
 FEW_BLOCKS = 4  # are drawn in this process
@@ -32,6 +34,7 @@ FIGURES: dict[str, Draw] = {
     "weights": weights_figure,
     "singular-values": singular_values_figure,
 }
+OF_PAIRS: dict[str, Draw] = {"fields": fields_figure}  # in the plane alone
 
 
 def slugs(blocks: Sequence[Block]) -> list[str]:
@@ -48,10 +51,17 @@ def slugs(blocks: Sequence[Block]) -> list[str]:
 
 
 def draw_plots(blocks: Sequence[Block], styles: Mapping[str, Style]) -> Iterator[tuple[str, bytes]]:
-    """(file name, PNG) of every picture that the records hold the numbers for, block after block.
+    """(file name, PNG) of every picture that the records hold the numbers for, block after block, then of all blocks.
 
     Many blocks are shared among the processor's cores.
     """
+    yield from _draw_blocks(blocks, styles)
+    overview = _png(dimension_figure, blocks, styles)
+    if overview is not None:
+        yield BY_DIMENSION, overview
+
+
+def _draw_blocks(blocks: Sequence[Block], styles: Mapping[str, Style]) -> Iterator[tuple[str, bytes]]:
     tasks, workers = list(zip(slugs(blocks), blocks, strict=True)), _workers(len(blocks))
     if workers == 1:
         for task in tasks:
@@ -73,13 +83,15 @@ def _workers(blocks: int) -> int:
 
 def _draw_block(task: tuple[str, Block], styles: Mapping[str, Style]) -> list[tuple[str, bytes]]:
     slug, block = task
-    drawn = ((kind, _png(draw, block, styles)) for kind, draw in FIGURES.items())
+    drawn = ((kind, _png(draw, block, styles)) for kind, draw in (FIGURES | OF_PAIRS).items())
     return [(f"{slug}-{kind}.png", png) for kind, png in drawn if png is not None]
 
 
-def _png(draw: Draw, block: Block, styles: Mapping[str, Style]) -> bytes | None:
+def _png(
+    draw: Callable[[Any, Mapping[str, Style]], Figure | None], what: Any, styles: Mapping[str, Style]
+) -> bytes | None:
     with matplotlib.rc_context(RC):
-        figure = draw(block, styles)
+        figure = draw(what, styles)
         if figure is None:
             return None
         buffer = io.BytesIO()

@@ -13,7 +13,7 @@ from ...models.iteration import Iteration, stream_seed
 from ..config.spec import RunSpec
 from ..data.dataset import Dataset
 from ..metrics import stability
-from ..metrics.pairs import time_to_cosine
+from ..metrics.pairs import fields, time_to_cosine
 from ..records.schema import Cost, Measured, RunOutcome, RunResult
 from ..records.store import write_text
 from ..records.summary import summarise
@@ -89,6 +89,9 @@ def _write_samples(folder: Path, iteration: Iteration, evaluator: Evaluator) -> 
         "steps": np.array([step for step, _ in evaluator.snapshots]),
         "snapshots": np.stack([samples.numpy() for _, samples in evaluator.snapshots]),
     }
+    if data.pair is not None and data.shape == (2,):
+        with stability.evaluating(iteration.critic):
+            arrays |= fields(iteration.critic, data.pair)
     np.savez_compressed(folder / "samples.npz", **arrays)  # pyright: ignore[reportArgumentType]
     write_picture(folder / "samples.png", arrays["real"], arrays["fake"])
 
