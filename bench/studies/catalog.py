@@ -3,7 +3,8 @@
 from ...objectives.registry import Registry
 from .engine.contract import Study
 
-# T: theory; S: claims on toys; G: claims on images; K: what the documents name and do not assert.
+# T: theory; S: claims on toys; G: claims on images; K: what the documents name and do not assert;
+# W: critics on pairs whose optimal transport is known.
 STUDIES: "Registry[Study]" = Registry(
     "lipbench.bench.studies",
     {
@@ -55,5 +56,9 @@ STUDIES: "Registry[Study]" = Registry(
         "K1": "extensions.k01_conditional:STUDY",
         "K2": "extensions.k02_self_attention:STUDY",
         "K3": "extensions.k03_diffusion:STUDY",
+        "W1": "claims.known_transport.w1:STUDY",
+        "W2": "claims.known_transport.w2:STUDY",
+        "W3": "claims.known_transport.w3:STUDY",
+        "W4": "claims.known_transport.w4:STUDY",
     },
 )

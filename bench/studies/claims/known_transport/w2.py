@@ -1,0 +1,65 @@
+"""W2: whether the published cosines come out again on the authors' own pairs, at their number of steps."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ....data.files import root
+from ...engine.contract import Criterion, Measure, NotAtThisScale, Part, Row, Setting, Study
+from ...plotting.style import label, legend, panels
+from .runs import CLIP, GP, LP, SIZES, SN, critic_rows, draw
+from .w1 import DOCUMENT
+
+PAIRS = ((2, 4), (2, 64), (16, 4), (16, 64))
+WITHIN = 0.1
+METHODS = (CLIP, GP, LP, SN)
+
+
+def run(setting: Setting) -> list[Row]:
+    """The methods on the authors' pairs."""
+    return critic_rows(PAIRS, METHODS, setting, official=True)
+
+
+def resolve(setting: Setting) -> dict[str, bool]:
+    """Raises NotAtThisScale without the authors' parameters."""
+    folder = root(setting.resources.data) / "w1_benchmark"
+    if not folder.is_dir():
+        raise NotAtThisScale(f"the authors' parameters are not there: {folder} (--data DIR)")
+    return {}
+
+
+def derive(measurements: pd.DataFrame) -> pd.DataFrame:
+    """`gap`: ours less the published one."""
+    return measurements.assign(gap=measurements["cosine"] - measurements["published"])
+
+
+def plot(measurements: pd.DataFrame) -> Figure:
+    """Cosines by pair, published ones hollow."""
+    figure, (axis,) = panels("W2  Our cosines and the published ones, on the authors' pairs", width=7.6)
+    draw(axis, measurements, "cosine", published=True)
+    label(axis, "", "cos", "hollow: published")
+    legend(axis)
+    return figure
+
+
+def _criteria(objective: str) -> list[Criterion]:
+    found = []
+    for d, n in PAIRS:
+        text = f"cos of {objective} less the published one, d = {d}, n = {n}"
+        measure = Measure.median("gap", text, objective=objective, d=d, n=n)
+        found += [measure.at_least(-WITHIN), measure.at_most(WITHIN)]
+    return found
+
+
+STUDY = Study(
+    id="W2",
+    claim="The published cosines of clipping, GP, LP and SN.",
+    document=DOCUMENT,
+    experiment="As W1 on the authors' own pairs at the published number of steps: 5,000 (clipping), 10,000 (SN), "
+    "60,000 (GP, LP). One published number against the median of our seeds.",
+    run=run,
+    resolve=resolve,
+    derive=derive,
+    parts=tuple(Part(name=objective, criteria=tuple(_criteria(objective))) for objective in METHODS),
+    plot=plot,
+    sizes=SIZES,
+)
