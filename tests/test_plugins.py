@@ -54,8 +54,13 @@ def test_plugin_package_is_listed_checked_and_run(tmp_path: Path) -> None:
     pip = (sys.executable, "-m", "pip", "--python", str(python))
     call(*pip, "install", "-q", "--no-deps", "--no-build-isolation", str(source), cwd=tmp_path)
     lipbench = (str(python), "-m", "lipbench.bench.cli")
-    assert "lipbench-example" in call(*lipbench, "list", "objectives", cwd=tmp_path, COLUMNS="250")
-    assert "0 failed" in call(*lipbench, "check", "zero-gp", cwd=tmp_path)
-    suite = "objectives: [zero-gp, wgan-gp]\ndatasets: [8gaussians]\nrecipe: matched\n"
+    for kind in ("objectives", "models", "datasets"):
+        assert "lipbench-example" in call(*lipbench, "list", kind, cwd=tmp_path, COLUMNS="250")
+    for target in (["zero-gp"], ["absolute-critic", "--set", "generator=mlp"], ["two-rings"]):
+        assert "0 failed" in call(*lipbench, "check", *target, cwd=tmp_path)
+    suite = (
+        "objectives: [zero-gp, wgan-gp]\ndatasets: ['two-rings?n=200']\nrecipe: matched\n"
+        "architectures: [{name: absolute-critic, generator: mlp}]\n"
+    )
     (tmp_path / "s.yaml").write_text(suite)
     assert "zero-gp" in call(*lipbench, "run", "s.yaml", "--jobs", "1", "--set", *TINY, cwd=tmp_path, COLUMNS="200")
