@@ -4,6 +4,7 @@ Written by `python tests/objectives/test_golden.py`, and only after a change tha
 """
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -23,11 +24,12 @@ def play(name: str) -> History:
     rng = torch.Generator().manual_seed(0)
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(0)
-        layers = [nn.Linear(2, 8), nn.LeakyReLU(0.2), nn.Linear(8, 8), nn.LeakyReLU(0.2), nn.Linear(8, 1)]
+        # Drawn in float64: in float32 initial weights and factorisations differ from one processor to the next.
+        linear = partial(nn.Linear, dtype=torch.float64)
+        layers = [linear(2, 8), nn.LeakyReLU(0.2), linear(8, 8), nn.LeakyReLU(0.2), linear(8, 1), nn.Flatten(0)]
         objective = BUILTINS[name]()
-        # In float64 before it is prepared: a factorisation in float32 differs from one processor to the next.
-        critic = objective.prepare_critic(nn.Sequential(*layers, nn.Flatten(0)).double())
-        generator = nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 2)).double()
+        critic = objective.prepare_critic(nn.Sequential(*layers))
+        generator = nn.Sequential(linear(2, 8), nn.ReLU(), linear(8, 2))
     optimizers = [torch.optim.SGD(module.parameters(), lr=0.02) for module in (critic, generator)]
     history: History = {}
     for step in range(STEPS):
