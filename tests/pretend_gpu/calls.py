@@ -89,12 +89,10 @@ def methods(watch: Watch) -> dict[str, Any]:
     return {
         "to": moved,
         "cpu": lambda self: self.to("cpu"),
-        "cuda": lambda self, device=None: self.to("cuda"),
         "numpy": as_numpy,
         "tolist": as_list,
         "pin_memory": lambda self: pin_(self.clone()),
         "is_pinned": is_pinned,
-        "get_device": lambda self: device_of(self).index or 0,
         "device": property(device_of),
         "is_cuda": property(lambda self: device_of(self) == GPU),
         "is_cpu": property(lambda self: device_of(self) == CPU),

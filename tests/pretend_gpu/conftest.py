@@ -68,13 +68,6 @@ def small_mlp(shape: tuple[int, ...]) -> Networks:
 
 
 @pytest.fixture
-def images() -> Dataset:
-    """Random pixels, [64, 3, 32, 32]."""
-    pixels = torch.randint(256, (64, 3, 32, 32), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
-    return Dataset("noise", (3, 32, 32), pixels, None, None, None, None, "random pixels")
-
-
-@pytest.fixture
 def state_of() -> Callable[[Iteration], Tensor]:
     """All that training changes, on the CPU: parameters, buffers, optimisers, streams, scalars."""
 

@@ -16,7 +16,7 @@ from lipbench.bench.metrics.images import ImageMetrics, Sizes
 from lipbench.bench.metrics.points import PointMetrics, w1_floor
 from lipbench.bench.metrics.stacked import StackedModes
 from lipbench.models.acceleration import TrainingLoop
-from lipbench.objectives import BUILTINS, Batch, NonSaturating, SpectralNorm, WeightClipping, conformance
+from lipbench.objectives import Batch, NonSaturating, SpectralNorm, WeightClipping
 from lipbench.objectives.conformance import Status, machine
 from lipbench.objectives.conformance.trial import IMAGES, POINTS, TrialSetting
 
@@ -28,7 +28,7 @@ def stream(device: str, seed: int = 5) -> torch.Generator:
     return torch.Generator(device).manual_seed(seed)
 
 
-@pytest.mark.parametrize("name", ["8gaussians", "25gaussians", "swissroll", "ring5", "digits", "mnist5k", "parity"])
+@pytest.mark.parametrize("name", ["8gaussians", "swissroll", "digits", "parity"])
 def test_data_are_drawn_there(gpu: Any, name: str) -> None:
     here, there = (load(name).to(device) for device in DEVICES)
     streams = [stream(device) for device in DEVICES]
@@ -82,8 +82,9 @@ def test_references_are_kept_and_read(
     first = measure(digits, "cuda:0", "cuda:0")
     kept = list((tmp_path / "references").glob("*.safetensors"))
     assert len(kept) == 2
-    monkeypatch.setattr("lipbench.bench.metrics.reference._write", lambda *_: pytest.fail("nothing is made again"))
+    written = [path.stat().st_mtime_ns for path in kept]
     assert measure(digits, "cuda:0", "cuda:0") == first
+    assert [path.stat().st_mtime_ns for path in kept] == written
 
 
 def test_point_metrics_are_the_cpus(gpu: Any) -> None:
@@ -128,14 +129,7 @@ class Mixing(NonSaturating):
 
 
 @pytest.mark.parametrize("setting", [POINTS, IMAGES], ids=lambda setting: setting.name)
-@pytest.mark.parametrize("name", BUILTINS)
-def test_conformance_kit_plays_every_objective_there(gpu: Any, name: str, setting: TrialSetting) -> None:
-    outcome = machine.other_device(BUILTINS[name], setting)
-    assert (outcome.status, outcome.reason) == (Status.PASS, "on CUDA")
-
-
-def test_conformance_kit_finds_mixed_devices_there(gpu: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conformance, "CHECKS", [x for x in conformance.CHECKS if x.name in ("runs", "other device")])
-    runs, other_device = conformance.check_objective(Mixing).results
-    assert (runs.status, other_device.status) == (Status.PASS, Status.FAIL)
-    assert "same device" in other_device.reason
+def test_conformance_kit_plays_there(gpu: Any, setting: TrialSetting) -> None:
+    assert machine.other_device(SpectralNorm, setting).status == Status.PASS
+    mixing = machine.other_device(Mixing, setting)
+    assert mixing.status == Status.FAIL and "same device" in mixing.reason
