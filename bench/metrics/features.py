@@ -69,10 +69,13 @@ def frechet_distance(
         fake: fit to the fake ones.
         root: `factor` of the real covariance, where it is at hand.
         samples: all the fake features [n, D] that `fake` was fitted to, where they are at hand.
+
+    Returns:
+        0 or more: it is a square, and what rounding takes below zero is 0.
     """
     apart = (real.mean - fake.mean).square().sum()
     traces = real.covariance.trace() + fake.covariance.trace()
-    return (apart + traces - 2 * _trace_of_root(real, fake, root, samples)).item()
+    return (apart + traces - 2 * _trace_of_root(real, fake, root, samples)).clamp(min=0).item()
 
 
 def _trace_of_root(real: Gaussian, fake: Gaussian, root: Tensor | None, samples: Tensor | None) -> Tensor:

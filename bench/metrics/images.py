@@ -86,8 +86,11 @@ class Sizes:
             raise BadInput(f"image metrics: n_real = {n_real}, allowed are 2 to {available}, the reals at hand")
         if self.n_fake < 2:
             raise BadInput(f"image metrics: n_fake = {self.n_fake}, allowed are 2 or more")
-        if not 1 <= self.splits <= self.scored:
-            raise BadInput(f"image metrics: splits = {self.splits}, allowed are 1 to n_fake = {self.scored}")
+        if not 1 <= self.splits <= self.scored // 2:
+            most = self.scored // 2
+            raise BadInput(
+                f"image metrics: splits = {self.splits}, allowed are 1 to {most}: a part of one image scores 1"
+            )
         least = min(self.held, n_real, self.n_fake)
         if {"precision", "recall"} & set(self.metrics) and least <= NEIGHBOURS:
             raise BadInput(
@@ -183,7 +186,7 @@ class ImageMetrics:
         held = both | {"n_fake": min(sizes.held, sizes.n_fake), "n_real": min(sizes.held, self.n_real)}
         balls = held | {"neighbours": NEIGHBOURS}
         own: dict[str, dict[str, str | int]] = {
-            "fd": both,
+            "fd": both | {"features": self.extractor.feature_dim},
             "is": {"n_fake": sizes.scored, "is_splits": sizes.splits},
             "kid": held | {"subsets": sizes.subsets, "subset_size": sizes.subset_size},
             "precision": balls,

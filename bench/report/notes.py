@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from ..records.quantities import number
 from .blocks import Block
+from .few_images import few_images
 from .intervals import coverage_notes
 from .noise import evaluation_sd
 from .pairs import judges_critics, published_note
@@ -37,6 +38,8 @@ def notes(blocks: Sequence[Block], unfinished: Sequence[str] = ()) -> list[str]:
             "Noise of one evaluation (sd between fresh samples of the same generator, pooled over an objective's runs, "
             f"median over objectives; an interval holds it and the seeds' own spread): {noise}."
         )
+    few = [line for block in blocks for line in few_images(block)]
+    lines += dict.fromkeys(few)  # blocks of one data set say the same
     # Others' Fréchet distances are Inception's.
     lines += published_on(b.dataset for b in blocks if b.protocol.get("fd", {}).get("extractor") == "inception")
     for block in blocks:

@@ -156,9 +156,11 @@ def encode(picture: np.ndarray, colour_photo: bool = False) -> tuple[str, bytes]
 def _state(run: RunRecord | None) -> str:
     if run is None:
         return "no samples"
-    return f"seed {run.seed}, " + (
-        run.status if run.status == "completed" else f"diverged at {run.result['diverged_at']}"
-    )
+    if run.status == "completed":
+        return f"seed {run.seed}, completed"
+    spread = run.courses.get("sample_spread", np.zeros(1))  # NaN where the samples are
+    told = "" if np.isfinite(spread[-1:]).all() else ": the samples are no numbers"
+    return f"seed {run.seed}, diverged at {run.result['diverged_at']}{told}"
 
 
 def _title(*texts: str) -> str:

@@ -101,6 +101,14 @@ def test_frechet_distance_of_singular_covariances_is_the_closed_form(dim: int, o
     assert frechet_distance(fake, real) == pytest.approx(expected, abs=tolerance * expected)
 
 
+@pytest.mark.parametrize("dim", [16, 64, 300])
+def test_frechet_distance_of_equal_sets_is_zero_and_never_below(dim: int):
+    for seed in range(20):
+        features = torch.randn(30, dim, generator=torch.Generator().manual_seed(seed))
+        again = features[torch.randperm(30, generator=torch.Generator().manual_seed(seed))]
+        assert 0 <= frechet_distance(fit(features), fit(again), samples=again) < 1e-6
+
+
 def test_moments_of_parts_are_those_of_the_whole():
     features = skewed(700, 30, 7)
     whole, parts = fit(features), fit(features, 111)

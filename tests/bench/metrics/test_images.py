@@ -172,7 +172,7 @@ def test_label_says_fid_for_inception_alone():
         ({"n_fake": 100, "n_real": 201}, "n_real = 201, allowed are 2 to 200"),
         ({"n_fake": 1}, "n_fake = 1"),
         ({"n_fake": 100, "splits": 0}, "splits = 0"),
-        ({"n_fake": 100, "splits": 101}, "allowed are 1 to n_fake = 100"),
+        ({"n_fake": 100, "splits": 101}, "allowed are 1 to 50: a part of one image"),
     ],
 )
 def test_image_metrics_refuse_impossible_sizes(

@@ -106,6 +106,16 @@ def test_marginals_are_drawn_of_few_columns(
         assert np.allclose(across, fake[:, 1]) and np.allclose(down, fake[:, 0])
 
 
+def test_samples_figure_marks_samples_that_are_no_numbers(make_sweep: Callable[..., Path], tmp_path: Path) -> None:
+    statuses = {("a", "8gaussians", 0): "diverged"}
+    folder = make_sweep(tmp_path, objectives=("a", "b"), datasets=("8gaussians",), seeds=1, statuses=statuses)
+    (block,) = make_blocks(read_runs(folder))
+    figure = samples_figure(block, styles(["a", "b"]))
+    assert figure is not None
+    titles = [" ".join(text.get_text().split()) for text in figure.axes[0].texts]
+    assert [title[0] for title in titles if "the samples are no numbers" in title] == ["a"]
+
+
 def test_view_of_one_repeated_point_is_finite() -> None:
     assert np.isfinite(view(np.ones((5, 2))).density).all()
 

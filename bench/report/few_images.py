@@ -1,0 +1,54 @@
+"""What is said of metrics of images that were measured on too few of them to mean what their names say."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from .blocks import Block
+
+SMALL_PART = 100  # images of a part of an Inception Score
+
+
+def few_images(block: Block) -> Iterator[str]:
+    """A sentence for each: fewer images than asked for, or than features; small parts; a distance cut off at 0."""
+    names = {q.key: q.name for q in block.quality}
+    fd, score = block.protocol.get("fd", {}), block.protocol.get("is", {})
+    fewer = {names[key]: key for key in names if 0 < _used(block, key) < _asked(block, key)}
+    if fewer:
+        first = next(iter(fewer.values()))
+        told = f"{_sizes(block.protocol[first])}, where {_asked(block, first):,} were asked for: no more are held out."
+        yield f"{', '.join(fewer)} on {block.dataset}: {told}"
+    if "fd" in names and min(fd.get("n_fake", 0), fd.get("n_real", 0)) <= fd.get("features", -1):
+        yield (
+            f"{names['fd']} on {block.dataset}: {_sizes(fd)}, no more than its {fd['features']:,} features: "
+            "mostly bias, to be compared with values of as many images alone."
+        )
+    if "is" in names and (part := score.get("n_fake", SMALL_PART) // score.get("is_splits", 1)) < SMALL_PART:
+        yield f"{names['is']} on {block.dataset}: over parts of {part} images, so that it cannot be more than {part}."
+    if "fd" in names and 0.0 in _distances(block):
+        yield f"{names['fd']} of 0 on {block.dataset}: of equal images, or what rounding took below zero."
+
+
+def _used(block: Block, key: str) -> int:
+    return block.protocol.get(key, {}).get("n_fake", 0)
+
+
+def _asked(block: Block, key: str) -> int:
+    """Generated images that the suite asks for; KID, precision and recall take no more than are held."""
+    evaluation: dict[str, Any] = block.runs[0].spec.get("evaluation", {})
+    images = evaluation.get("images") or 0
+    if key == "is":
+        return evaluation.get("is_images") or images
+    return images if key == "fd" else min(images, evaluation.get("held_images") or images)
+
+
+def _sizes(protocol: dict[str, Any]) -> str:
+    real = f" against {protocol['n_real']:,} real" if "n_real" in protocol else ""
+    return f"{protocol['n_fake']:,} generated{real} images"
+
+
+def _distances(block: Block) -> list[float | None]:
+    """Every Fréchet distance of the block: floors, and the runs' values."""
+    values = [block.floors.get("fd")]
+    for run in block.runs:
+        values += [value for name, value in run.metrics.get("fd", {}).items() if name != "tail_sd"]
+    return values

@@ -1,0 +1,66 @@
+"""Numbers of too few images are told with how many they are of."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lipbench.bench.records.reader import read_runs
+from lipbench.bench.report.blocks import make_blocks
+from lipbench.bench.report.few_images import few_images
+
+Told = Callable[..., list[str]]
+
+
+@pytest.fixture
+def told(make_sweep: Callable[..., Path], tmp_path: Path) -> Told:
+    """What is said of a sweep with this protocol, evaluation and floor."""
+
+    def tell(protocol: dict[str, Any], evaluation: dict[str, Any], floor: float = 1.0) -> list[str]:
+        def change(spec: dict[str, Any], result: dict[str, Any]) -> None:
+            spec["evaluation"] = evaluation
+            result["protocol"] = {key: {"extractor": "e"} | own for key, own in protocol.items()}
+            result["floors"] = {"fd": floor}
+
+        folder = make_sweep(tmp_path, objectives=("a",), datasets=("pictures",), seeds=1, change=change)
+        (block,) = make_blocks(read_runs(folder))
+        return list(few_images(block))
+
+    return tell
+
+
+def fd(n_fake: int, n_real: int, features: int = 64) -> dict[str, Any]:
+    return {"fd": {"n_fake": n_fake, "n_real": n_real, "features": features}}
+
+
+def test_enough_images_need_no_word(told: Told) -> None:
+    protocol = fd(100, 100) | {"is": {"n_fake": 1000, "is_splits": 10}}
+    assert told(protocol, {"images": 100, "is_images": 1000}) == []
+
+
+def test_fewer_images_than_asked_for_and_than_features_are_told(told: Told) -> None:
+    fewer, bias = told(fd(6, 7), {"images": 100})
+    assert fewer.startswith("FD(e) on pictures: 6 generated against 7 real images, where 100 were asked for")
+    assert "6 generated against 7 real images, no more than its 64 features" in bias
+
+
+def test_as_many_as_asked_for_may_still_be_fewer_than_features(told: Told) -> None:
+    (line,) = told(fd(100, 300, 2048), {"images": 100})
+    assert "no more than its 2,048 features" in line
+
+
+def test_every_metric_of_fewer_images_is_named(told: Told) -> None:
+    protocol = fd(80, 80) | {"is": {"n_fake": 80, "is_splits": 1}}
+    fewer, parts = told(protocol, {"images": 100})
+    assert fewer.startswith("FD(e), IS(e) on pictures: 80 generated")
+    assert "parts of 80 images" in parts
+
+
+def test_records_that_do_not_say_how_many_features_there_are_pass(told: Told) -> None:
+    assert told({"fd": {"n_fake": 10, "n_real": 10}}, {}) == []
+
+
+def test_a_distance_of_zero_is_told(told: Told) -> None:
+    (line,) = told(fd(100, 100), {"images": 100}, floor=0.0)
+    assert line.startswith("FD(e) of 0 on pictures")
