@@ -1,1 +1,9 @@
-"""How objectives are compared: from a suite to records, tables and verdicts."""
+"""How objectives are compared: from a suite to records, tables and verdicts.
+
+The public names stand in __init__.pyi and are imported when they are asked for. Inside the project import from the
+module that defines a name.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -2,9 +2,8 @@
 imported when it is called, so that no other one waits for torch.
 """
 
-from collections import Counter
+import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +16,7 @@ def run(
     suite: str,
     *,
     out: Path | None = None,
+    add: bool = False,
     jobs: int | None = None,
     seeds: int | None = None,
     set: list[str] | None = None,
@@ -24,7 +24,7 @@ def run(
     device: str = "auto",
     accelerate: Literal["none", "graph", "compile"] | None = None,
     precision: Literal["32", "tf32", "bf16"] | None = None,
-    logger: list[Literal["csv", "tensorboard"]] | None = None,
+    logger: list[str] | None = None,
     checkpoint_seconds: float = 60.0,
     retries: int = 0,
     time_limit: float | None = None,
@@ -40,6 +40,7 @@ def run(
     Args:
         suite: name of a suite (`lipbench list suites`) or path of a .yaml file.
         out: results folder (default: results/<suite's name>).
+        add: keep the finished runs of other suites in the folder's tables.
         jobs: runs made at once on this machine (default: one per core on a CPU, one per GPU).
         seeds: number of seeds, in place of the suite's.
         set: KEY=VALUE overrides of the suite, e.g. steps=60 or evaluation.count=5.
@@ -47,7 +48,8 @@ def run(
         device: auto, cpu, cuda (every GPU, in turn) or cuda:N.
         accelerate: each iteration as one CUDA graph, or compiled by torch (default: the suite's, or none).
         precision: of the networks in training (default: the suite's, or 32).
-        logger: Lightning loggers to keep in each run's folder besides the records.
+        logger: Lightning loggers to keep besides the records: csv, tensorboard, wandb, mlflow or pkg.mod:Class, with
+            arguments as in wandb?project=gan&offline=true.
         checkpoint_seconds: time between two checkpoints of a run, from which an interrupted one goes on.
         retries: further attempts at a run whose process died or ran out of memory or time.
         time_limit: seconds an attempt at a run may take; then it is killed.
@@ -58,9 +60,9 @@ def run(
         weights: file with Inception's weights, for suites that ask for the extractor inception.
         download: fetch what is missing: data sets, to where --data says, and Inception's weights where they are used.
     """
+    from ..api.suites import sweep_suite
     from ..config.suite import key_value, load_suite
     from ..run.context import RunContext
-    from ..sweep.unchanged import nothing_to_do
 
     given = {"seeds": seeds, "accelerate": accelerate, "precision": precision}
     overrides = [*(set or []), *(f"{key}={value}" for key, value in given.items() if value is not None)]
@@ -72,21 +74,12 @@ def run(
         weights=weights and weights.absolute(),
         data=data,
         suite_folder=folder,
+        add=add,
     )
-    if _settled(loaded.name, nothing_to_do(loaded, context), context.folder):
-        return 0
-
-    from ..sweep.downloads import fetch
-    from ..sweep.executors import Limits, Options, choose
-    from ..sweep.runner import Runner, sweep
-
-    if download:
-        fetch(loaded.datasets, data, loaded.evaluation.extractor, weights)
-    parameters = dict(key_value(pair, "slurm_partition=gpu") for pair in slurm or [])
-    options = Options(jobs, device, Limits(retries, time_limit), address, gpus_per_run, parameters)
-    choice = choose(executor, options)
-    context = replace(context, device=choice.device, threads=choice.threads)
-    return sweep(loaded, Runner(context, choice.executor, Console()))
+    options = {"jobs": jobs, "device": device, "retries": retries, "time_limit": time_limit}
+    options |= {"address": address, "gpus_per_run": gpus_per_run}
+    options["slurm"] = dict(key_value(pair, "slurm_partition=gpu") for pair in slurm or [])
+    return sweep_suite(loaded, context, Console(), _command_line(), executor, options, download)
 
 
 def report(folder: Path) -> int:
@@ -104,6 +97,19 @@ def report(folder: Path) -> int:
         rebuild(folder, STUDIES, Console())
         return 0
     write_report(folder, console=Console())
+    return 0
+
+
+def merge(folders: list[Path], *, out: Path) -> int:
+    """Put the runs of several results folders, as of several machines, into one.
+
+    Args:
+        folders: results folders of suites.
+        out: a new folder, which gets a copy of every run, and one report.
+    """
+    from ..sweep.merge import merge_folders
+
+    merge_folders(folders, out, _command_line(), Console())
     return 0
 
 
@@ -155,7 +161,7 @@ def tune(
     where = out or Path("results") / f"{loaded.name}-tune"
     weights = weights and weights.absolute()
     context = RunContext(where, choice.device, choice.threads, (), checkpoint_seconds, weights, data, folder)
-    return search(loaded, Runner(context, choice.executor, Console()), budget, metric)
+    return search(loaded, Runner(context, choice.executor, Console(), _command_line()), budget, metric)
 
 
 def compare(first: Path, second: Path, *, out: Path | None = None) -> int:
@@ -273,20 +279,15 @@ def list_(kind: Kind) -> int:
     return 0
 
 
-def _settled(name: str, ended: Counter[str] | None, out: Path) -> bool:
-    """Whether there is nothing to do, as `nothing_to_do` tells; then that has been said."""
-    if ended is None:
-        return False
-    told = ", ".join(f"{count} {status}" for status, count in ended.items())
-    print(f"{name}: {ended.total()} runs, 0 to make, and nothing has changed since the last report: {told}.")
-    print(f"Report: {out}/report.html; the tables once more: lipbench report {out}")
-    return True
+def _command_line() -> str:
+    return " ".join(["lipbench", *sys.argv[1:]])
 
 
 Command = Callable[..., int]
 COMMANDS: dict[str, Command] = {
     "run": run,
     "report": report,
+    "merge": merge,
     "compare": compare,
     "tune": tune,
     "study": study,

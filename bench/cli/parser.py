@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from docstring_parser import parse
@@ -18,9 +19,11 @@ from .messages import dashed, plain, underscored
 _SEVERAL: dict[str, Any] = {"nargs": "+", "action": "extend", "default": []}
 _SPECIAL: dict[str, dict[str, Any]] = {
     "set": {"flag": "--set", **_SEVERAL, "metavar": "KEY=VALUE"},
-    "logger": {"flag": "--logger", **_SEVERAL, "choices": ["csv", "tensorboard"]},
+    "logger": {"flag": "--logger", **_SEVERAL, "metavar": "NAME"},
+    "folders": {"flag": "folders", "nargs": "+", "type": Path, "metavar": "DIR"},
     "ids": {"flag": "ids", "nargs": "+", "metavar": "ID"},
     "slurm": {"flag": "--slurm", **_SEVERAL, "metavar": "KEY=VALUE"},
+    "add": {"flag": "--add", "action": "store_true"},
     "force": {"flag": "--force", "action": "store_true"},
     "download": {"flag": "--download", "action": "store_true"},
 }

@@ -67,6 +67,11 @@ def _networks(architecture: Mapping[str, Any]) -> set[str]:
     return {ARCHITECTURES.target(part["name"]) for part in parts if part.get("name") in ARCHITECTURES}
 
 
+def core_code() -> str:
+    """A hash of the code that decides every run, so that runs of several folders can be told to be made alike."""
+    return installed_sources().closure(CORE).digest[:16]
+
+
 def _losses(spec: Specified, sources: Sources) -> set[str]:
     """The loss that the objective is given, or those that it names; any, where its code is somebody else's."""
     given = str(spec.arguments.get("loss"))

@@ -13,7 +13,7 @@ from ..metrics.settings import Evaluation
 from ..records.schema import SCHEMA_VERSION
 from .architectures import resolve_architecture, split
 from .datasets import DataFacts, Folders, describe
-from .fingerprint import code_of
+from .fingerprint import code_of, core_code
 from .plugins import ResolvedObjective, bind_arguments, build_objective, find_objective
 from .recipes import Preset
 from .resolve import check_recipe, resolve_recipe
@@ -101,6 +101,7 @@ class RunSpec:
             **({} if self.content is None else {"content": self.content}),
             **({"sources": self.sources, "targets": self.targets} if self.sources else {}),
             "code": code_of(self),
+            "core": core_code(),
         }
 
 

@@ -100,12 +100,12 @@ class Suite(BaseModel):
     max_runs: Count = 5000
     accelerate: Annotated[str, known_name("accelerate", ACCELERATIONS)] = "none"
     precision: Annotated[str, BeforeValidator(str), known_name("precision", PRECISIONS)] = "32"
-    _file: str | None = PrivateAttr(None)
+    _where: str | None = PrivateAttr(None)
 
     @property
     def where(self) -> str:
         """What opens a message about this suite: its file, or its name if it has none."""
-        return self._file or f"suite '{self.name}'"
+        return self._where or f"suite '{self.name}'"
 
     def steps_on(self, dataset: str) -> int | None:
         """Generator updates on a dataset, critic steps on a pair; None where the recipe says how many."""
@@ -158,15 +158,20 @@ def load_suite(target: str, overrides: list[str] | None = None) -> tuple[Suite, 
     for override in overrides or []:
         _override(content, override)
     content.setdefault("name", path.name.removesuffix(".yaml").removesuffix(".yml"))
+    return make_suite(content, str(path)), Path(str(path)).parent
+
+
+def make_suite(content: dict[str, Any], where: str) -> Suite:
+    """The suite of this content. Raises BadInput, which opens with `where` and names the key and what is allowed."""
     try:
         suite = Suite.model_validate(content)
     except ValidationError as error:
-        raise BadInput(f"{path}: {_explain(error, content)}") from error
-    suite._file = str(path)
-    _check_names(suite, str(path))
+        raise BadInput(f"{where}: {_explain(error, content)}") from error
+    suite._where = where
+    _check_names(suite, where)
     if suite.size() > suite.max_runs:
-        raise BadInput(f"{path}: {suite.size():,} runs; at most {suite.max_runs:,} unless max_runs says more")
-    return suite, Path(str(path)).parent
+        raise BadInput(f"{where}: {suite.size():,} runs; at most {suite.max_runs:,} unless max_runs says more")
+    return suite
 
 
 def _find(target: str) -> Any:

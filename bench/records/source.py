@@ -3,7 +3,8 @@
 A definition (what a `def`, a `class` or an assignment at the top of a module binds) depends on those that it names,
 wherever an import finds them within lipbench. Compared are syntax trees, without comments and docstrings. A registry
 holds text, so what is only listed beside a thing does not count; whoever uses a name from it gives the target.
-Of a plug-in all files count: of its package, or the file and the modules outside site-packages that it imports.
+Of a plug-in all files count: of its package, or the file and the modules outside site-packages that it imports; of a
+notebook what the plug-in uses.
 This stands on the lowest floor since cached references, runs and studies are told apart by it.
 """
 
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 
+from .interactive import MAIN, interactive_source
 from .syntax import Definition, Module, parse
 
 ROOT = Path(__file__).parents[2]
@@ -25,6 +27,7 @@ UNCOUNTED = (
     "lipbench.objectives.registry",
     "lipbench.objectives.conformance",
     "lipbench.models.catalog",
+    "lipbench.bench.api",
     "lipbench.bench.cli",
     "lipbench.bench.config.architectures",
     "lipbench.bench.conformance",
@@ -40,6 +43,8 @@ UNCOUNTED = (
     "lipbench.bench.run.checkpoint",
     "lipbench.bench.run.context",
     "lipbench.bench.run.hardware",
+    "lipbench.bench.run.logger_entries",
+    "lipbench.bench.run.loggers",
     "lipbench.bench.run.sampling",
     "lipbench.bench.studies.engine.job",
     "lipbench.bench.studies.engine.judge",
@@ -117,7 +122,7 @@ class Sources:
                     raise LookupError(f"{target}: not in the source of lipbench")
                 todo += keys
             else:
-                found |= self._plugin(module)
+                found |= self._plugin(module, attribute)
         for definition in [*found.values()]:
             self._follow(definition, "", found, todo)
         while todo:
@@ -187,7 +192,9 @@ class Sources:
         found = self._resolve(used) if _below(used, NAME) else []
         return " ".join(f"{module}:{name}" for module, name in found) or used
 
-    def _plugin(self, module: str) -> dict[Key, Definition]:
+    def _plugin(self, module: str, attribute: str) -> dict[Key, Definition]:
+        if module == MAIN:
+            return {("", ""): _whole(interactive_source(attribute), "")}
         if not module.endswith(".py"):
             return self._foreign(module.partition(".")[0], installed=True)
         return {("", ""): _whole(Path(module).read_bytes(), "")}  # whatever the file is called, and wherever it lies

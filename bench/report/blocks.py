@@ -18,7 +18,7 @@ from ..records.quantities import Quantity, in_order, quantity
 from ..records.reader import STATUSES, RunRecord
 from .statistics import Estimate, estimate, median
 
-_SAME_IN_A_GROUP = (
+SAME_IN_A_GROUP = (
     *("loss", "objective_spec", "architecture_spec", "recipe_spec", "steps", "evaluation"),
     *("accelerate", "precision"),
 )
@@ -197,7 +197,7 @@ def natural(text: str) -> list[tuple[bool, int, str]]:
 def _check_group(key: tuple[str, str, str], group: Group) -> None:
     """Two runs at one seed, or seeds run with different settings: a changed suite in an old folder."""
     where, first = f"{group.objective} on {' · '.join(key)}", group.runs[0]
-    for name in _SAME_IN_A_GROUP:
+    for name in SAME_IN_A_GROUP:
         other = next((run for run in group.runs if run.spec.get(name) != first.spec.get(name)), None)
         if other is not None:
             raise BadInput(

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ..records.quantities import AXES, KNOWN, Quantity
-from .blocks import Block
+from .blocks import Block, short_titles
 from .canvas import Panel, canvas, plain_axes
 from .curves import Curve, Style, axes_of, curves, log_scale
 from .pairs import judges_critics
@@ -36,6 +36,24 @@ def stability_figure(block: Block, styles: Mapping[str, Style]) -> Figure | None
     keys = {q.key for q in block.quantities}
     panels = [(KNOWN[key], "step") for key in ("generator_grad_norm", *_SLOPES) if key in keys]
     return _figure(block, panels, styles, f"{block.title}: stability of the training") if panels else None
+
+
+def metric_figure(blocks: Sequence[Block], metric: str, against: str, styles: Mapping[str, Style]) -> Figure:
+    """One metric in every block that has it, a panel each."""
+    panels = []
+    for block in blocks:
+        shown = next((q for q in block.quantities if q.key == metric), None)
+        found = [] if shown is None else curves(block, shown, against)
+        if shown is not None and found:
+            panels.append((block, shown, found))
+    lines = [entry for block, shown, found in panels for entry in _legend([(shown, against, found)], block, styles)]
+    legend = list({entry.get_label(): entry for entry in lines}.values())
+    figure, axes = canvas(len(panels), min(3, len(panels)), Panel(), panels[0][1].title, legend)
+    titles = short_titles(blocks)
+    for ax, (block, shown, found) in zip(axes, panels, strict=True):
+        draw_curves(ax, shown, against, found, styles, block.floors.get(metric))
+        ax.set_title(titles[block.key])
+    return figure
 
 
 def _figure(

@@ -232,9 +232,8 @@ def _versions(runs: Sequence[RunRecord], suite: Mapping[str, Any]) -> list[tuple
                 found.setdefault(key, {})[str(value)] = None
     machine = suite.get("machine") or {}
     lines = [(key, ", ".join(values)) for key, values in found.items()]
-    return lines + [
-        (f"machine: {key}", str(value)) for key, value in (machine.items() if isinstance(machine, dict) else ())
-    ]
+    lines += [(f"machine: {key}", str(value)) for key, value in (machine.items() if isinstance(machine, dict) else ())]
+    return lines + [("note", str(note)) for note in suite.get("notes") or ()]
 
 
 def _protocols(blocks: Sequence[Block]) -> list[tuple[str, str, str]]:

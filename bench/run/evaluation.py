@@ -85,21 +85,18 @@ class Evaluator(pl.Callback):
         self._since = self._start = time.perf_counter()
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        iteration = _iteration(pl_module)
+        iteration = iteration_of(pl_module)
         rng = iteration.stream("evaluation")
         self.quality = Quality(self.data, self.evaluation, rng, self.weights, iteration.critic)
         fixed = torch.Generator(iteration.device).manual_seed(0)
         self.spread_of_real = stability.mean_distance(self.data.held_out_at_most(PROBE, fixed))
         if not self.history:
             self._judge(iteration)
-            self._evaluate(trainer, iteration)
-        elif trainer.loggers:  # a logger starts its files afresh
-            for row in self.history:
-                self._log(trainer, row)
+            self._evaluate(iteration)
         self._since = time.perf_counter()
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any, **kwargs: Any) -> None:
-        iteration = _iteration(pl_module)
+        iteration = iteration_of(pl_module)
         step = iteration.updates
         if step == 1 and iteration.trains_generator:
             self.divergence.gradient(1, stability.gradient_norm(iteration.generator) or 0.0)
@@ -109,7 +106,7 @@ class Evaluator(pl.Callback):
         self.train_seconds += self._clock(iteration) - self._since
         self._judge(iteration)
         if scheduled or self.divergence.fatal:
-            self._evaluate(trainer, iteration)
+            self._evaluate(iteration)
         trainer.should_stop = trainer.should_stop or self.divergence.fatal
         self._since = time.perf_counter()
 
@@ -124,7 +121,7 @@ class Evaluator(pl.Callback):
         weights = stability.weight_norm(iteration.critic) + stability.weight_norm(iteration.generator)
         self.divergence.output(step, output, weights)
 
-    def _evaluate(self, trainer: pl.Trainer, iteration: Iteration) -> None:
+    def _evaluate(self, iteration: Iteration) -> None:
         step, recipe = iteration.updates, iteration.recipe
         row: dict[str, float] = {
             "step": step,
@@ -135,11 +132,6 @@ class Evaluator(pl.Callback):
         with self.memory.apart(), stability.evaluating(iteration.generator, iteration.sampler, iteration.critic):
             row |= self._measure(iteration)
         self.history.append(row)
-        self._log(trainer, row)
-
-    def _log(self, trainer: pl.Trainer, row: dict[str, float]) -> None:
-        for logger in trainer.loggers:
-            logger.log_metrics(row, step=int(row["step"]))
 
     def _measure(self, iteration: Iteration) -> dict[str, float]:
         assert self.quality is not None
@@ -206,7 +198,8 @@ def generate(iteration: Iteration, n: int, rng: torch.Generator, batch: int = 10
     return torch.cat([iteration.sampler(draw_latent(iteration.networks, size, rng)) for size in sizes])
 
 
-def _iteration(module: pl.LightningModule) -> Iteration:
+def iteration_of(module: pl.LightningModule) -> Iteration:
+    """What a Lightning module of ours trains."""
     assert isinstance(module, GAN)
     return module.iteration
 

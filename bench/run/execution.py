@@ -25,6 +25,7 @@ from .checkpoint import RESUME, attempts, clear, count_attempt
 from .context import RunContext
 from .evaluation import Evaluator
 from .hardware import PeakMemory, device_name, reset_peak_memory, versions
+from .loggers import RunLogging
 from .outcome import result_of, write_files
 from .train import Skipped, build, fit, seed_globally
 
@@ -87,23 +88,30 @@ def _check_kind_of_device(folder: Path, context: RunContext) -> None:
         )
 
 
-def _write_spec(folder: Path, spec: RunSpec, device: str | None, context: RunContext) -> None:
-    where = {"suite_folder": str(context.suite_folder.absolute())} if spec.targets else {}
-    write_json(folder / "spec.json", spec.record() | {"device": device, "threads": context.threads} | where)
+def _write_spec(
+    folder: Path, spec: RunSpec, device: str | None, context: RunContext, shape: tuple[int, ...] | None = None
+) -> None:
+    """`shape` is that of a sample, known once the data are loaded: with it the networks can be built again."""
+    about = {"device": device, "threads": context.threads, "shape": shape}
+    about |= {"suite_folder": str(context.suite_folder.absolute())} if spec.outside else {}
+    write_json(folder / "spec.json", spec.record() | about)
 
 
 def _train_and_measure(spec: RunSpec, context: RunContext, folder: Path) -> RunResult:
     if context.device != "cpu":
         gc.collect()  # module and trainer of the run before refer to each other, and hold the device's memory
     data = _load(spec, context)
+    _write_spec(folder, spec, device_name(context.device), context, data.shape)
     seed_globally(stream_seed(spec.seed, "global"))
     module = build(spec, data, context.suite_folder)
     check_device(spec.accelerate, spec.precision, context.device)
     check_capability(spec.precision, context.device)
     reset_peak_memory(context.device)
     evaluator = Evaluator(data, spec.evaluation, spec.steps, context.weights, PeakMemory(context.device))
+    record = json.loads((folder / "spec.json").read_text(encoding="utf-8"))
+    loggers = RunLogging(context.loggers, record, folder, evaluator)
     with repeatable_float32():
-        fit(module, evaluator, context, folder)
+        fit(module, evaluator, loggers, context, folder)
         write_files(folder, module, evaluator)
         return result_of(spec, module, evaluator)
 

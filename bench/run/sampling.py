@@ -1,18 +1,21 @@
-"""Draws from the generator of a finished run. Trains nothing, evaluates nothing."""
+"""The trained networks of a finished run, and samples of its generator. Trains nothing, evaluates nothing."""
 
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from torch import nn
 
 from ...models.dcgan import to_uint8
-from ...models.networks import draw_latent
+from ...models.networks import Networks, draw_latent
+from ...objectives.base import prepared
 from ...objectives.errors import BadInput
 from ..config.architectures import build_architecture
+from ..config.plugins import build_objective, find_objective
 from ..data.catalog import is_pair
 from ..records.checksums import SUMS, altered
-from ..records.reader import WEIGHTS, read_run, read_samples
+from ..records.reader import WEIGHTS, RunRecord, read_run, read_samples
 from ..report.samples import picture
 
 MOST = 1_000_000  # samples of one call
@@ -44,33 +47,84 @@ def sample_run(folder: Path, n: int, out: Path, seed: int) -> Path:
     return out
 
 
-@torch.no_grad()
-def _draw(folder: Path, n: int, seed: int):
-    weights = folder / WEIGHTS[0]
-    if not weights.is_file():
-        raise BadInput(_why_none(folder))
+def load_networks(folder: Path) -> Networks:
+    """The networks of a run, with the weights of its trained generator; the critic's are those of no training.
+
+    Raises BadInput for a folder that holds no trained generator, or not one of this architecture.
+    """
+    _need_weights(folder, WEIGHTS[0])
     record = read_run(folder)
     if is_pair(record.spec["dataset"]):
         raise BadInput(f"{folder}: this run trained a critic alone: there is no generator to sample")
-    if altered(folder, WEIGHTS[:1]):
-        raise BadInput(f"{weights}: damaged: not what was written, by its sum in {SUMS}")
-    real = read_samples(folder / "samples.npz", "real")["real"]
-    architecture, target = record.spec["architecture_spec"], record.spec.get("targets", {}).get("architecture")
-    shape, beside = tuple(real.shape[1:]), Path(record.spec.get("suite_folder", ""))
     # Nothing is drawn for weights that are replaced at once; but somebody else's constructor may need numbers.
-    with torch.device("meta") if target is None else torch.random.fork_rng(devices=[]):
-        networks = build_architecture(architecture, target or architecture["name"], shape, beside)
+    with torch.device("meta") if _target(record) is None else torch.random.fork_rng(devices=[]):
+        networks = _build(record)
+    _load_weights(networks.generator, folder, WEIGHTS[0])
+    return networks
+
+
+def load_critic(folder: Path) -> nn.Module:
+    """The trained critic of a run, as its objective prepares it.
+
+    Raises BadInput as `load_networks`, and for a plug-in that is not found as it was.
+    """
+    _need_weights(folder, WEIGHTS[1])
+    record = read_run(folder)
+    told = record.spec["objective_spec"]
+    found = find_objective(record.spec["objective_target"], _suite_folder(record))
+    if found.source != told["source"]:
+        raise BadInput(f"{folder}: the plug-in {found.target} is not what it was when this run was made")
+    with torch.random.fork_rng(devices=[]):  # weights are drawn, since what prepares them may compute with them
+        objective = build_objective(found, told["arguments"], found.target)
+        critic = prepared(objective, _build(record).critic)
+    _load_weights(critic, folder, WEIGHTS[1])
+    return critic
+
+
+def _build(record: RunRecord) -> Networks:
+    """Records of before have the data's shape in their samples alone."""
+    shape = record.spec.get("shape") or read_samples(record.folder / "samples.npz", "real")["real"].shape[1:]
+    architecture = record.spec["architecture_spec"]
+    target = _target(record) or architecture["name"]
+    return build_architecture(architecture, target, tuple(shape), _suite_folder(record))
+
+
+def _target(record: RunRecord) -> str | None:
+    """What makes the networks, if that is a plug-in."""
+    return record.spec.get("targets", {}).get("architecture")
+
+
+def _suite_folder(record: RunRecord) -> Path:
+    return Path(record.spec.get("suite_folder", ""))
+
+
+def _load_weights(network: nn.Module, folder: Path, file: str) -> None:
+    weights = folder / file
+    if altered(folder, [file]):
+        raise BadInput(f"{weights}: damaged: not what was written, by its sum in {SUMS}")
     try:
-        networks.generator.load_state_dict(load_file(weights), assign=True)
+        network.load_state_dict(load_file(weights), assign=True)
     except (SafetensorError, RuntimeError) as error:
         raise BadInput(
             f"{weights}: damaged or of another architecture ({' '.join(str(error).split())[:200]})"
         ) from error
+
+
+@torch.no_grad()
+def _draw(folder: Path, n: int, seed: int):
+    networks = load_networks(folder)
     if not all(tensor.isfinite().all() for tensor in networks.generator.state_dict().values()):
-        raise BadInput(f"{weights}: not all of its weights are numbers: nothing to draw (this run {record.status})")
+        told = f"not all of its weights are numbers: nothing to draw (this run {read_run(folder).status})"
+        raise BadInput(f"{folder / WEIGHTS[0]}: {told}")
+    real = read_samples(folder / "samples.npz", "real")["real"]
     networks.generator.eval()
     latent = draw_latent(networks, n, torch.Generator().manual_seed(seed))
     return torch.cat([networks.generator(part) for part in latent.split(BATCH)]), real
+
+
+def _need_weights(folder: Path, file: str) -> None:
+    if not (folder / file).is_file():
+        raise BadInput(_why_none(folder))
 
 
 def _why_none(folder: Path) -> str:

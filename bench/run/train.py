@@ -14,7 +14,6 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
-from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger
 
 from ...models.acceleration import refusal
 from ...models.gan import GAN
@@ -30,8 +29,7 @@ from ..data.dataset import Dataset
 from .checkpoint import RESUME, Checkpointer
 from .context import RunContext
 from .evaluation import Evaluator
-
-LOGGERS = {"csv": CSVLogger, "tensorboard": TensorBoardLogger}
+from .loggers import RunLogging
 
 
 class Skipped(Exception):
@@ -102,7 +100,7 @@ def seed_globally(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def fit(module: GAN, evaluator: Evaluator, context: RunContext, folder: Path) -> None:
+def fit(module: GAN, evaluator: Evaluator, loggers: RunLogging, context: RunContext, folder: Path) -> None:
     """Trains, from the newest checkpoint in the run's folder if there is one; the module stays on its device."""
     checkpointer = Checkpointer(folder / RESUME, context.checkpoint_seconds)
     on_gpu = context.device.startswith("cuda")
@@ -114,14 +112,15 @@ def fit(module: GAN, evaluator: Evaluator, context: RunContext, folder: Path) ->
             accelerator="gpu" if on_gpu else "cpu",
             devices=[int(context.device.partition(":")[2] or 0)] if on_gpu else 1,
             max_epochs=1,
-            logger=[_logger(name, folder) for name in context.loggers],
-            callbacks=[evaluator, checkpointer],
+            logger=False,
+            callbacks=[evaluator, loggers, checkpointer],
             plugins=[LightningEnvironment()],  # a run is one process, whatever queue it was started from
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
         )
-        trainer.fit(module, Ticks(module), ckpt_path=checkpointer.latest(), weights_only=True)
+        with loggers:
+            trainer.fit(module, Ticks(module), ckpt_path=checkpointer.latest(), weights_only=True)
     module.to(context.device)  # Lightning leaves it on the CPU, and what follows draws and measures where it lies
 
 
@@ -144,7 +143,3 @@ class Ticks:
 
     def __iter__(self) -> Iterator[int]:
         return iter(range(self.module.iteration.updates, self.module.iteration.steps))
-
-
-def _logger(name: str, folder: Path) -> Logger:
-    return LOGGERS[name](folder, name=name, version="")

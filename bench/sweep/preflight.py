@@ -16,7 +16,8 @@ from ..config.suite import Suite
 from ..data.dataset import Dataset
 from ..metrics.protocols import check_evaluation
 from ..run.context import RunContext
-from ..run.train import LOGGERS, build_networks
+from ..run.loggers import check_loggers
+from ..run.train import build_networks
 from .progress import say
 
 MOST_PARAMETERS = 10**9  # of both networks; BigGAN's have 160 million
@@ -25,22 +26,13 @@ MOST_PARAMETERS = 10**9  # of both networks; BigGAN's have 160 million
 def check_suite(suite: Suite, specs: Sequence[RunSpec], context: RunContext, console: Console) -> None:
     """Says which images are used. Raises BadInput for the device, loggers, networks, and the evaluation."""
     check_device(suite.accelerate, suite.precision, context.device)
-    _check_loggers(context)
+    check_loggers(context.loggers)
     for dataset in dict.fromkeys(spec.dataset for spec in specs):
         data = load_dataset(dataset, context)
         _check_networks(suite, [spec for spec in specs if spec.dataset == dataset], data, context)
         _check_evaluation(suite, data, context.weights)
         if data.is_images:
             say(f"{dataset}: {data.source}", console)
-
-
-def _check_loggers(context: RunContext) -> None:
-    """A logger whose package is missing says so when it is made, which writes nothing yet."""
-    for name in context.loggers:
-        try:
-            LOGGERS[name](context.folder)
-        except ModuleNotFoundError as error:
-            raise BadInput(f"logger '{name}': not installed; install it: pip install 'lipbench[{name}]'") from error
 
 
 def _check_networks(suite: Suite, specs: Sequence[RunSpec], data: Dataset, context: RunContext) -> None:

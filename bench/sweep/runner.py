@@ -1,6 +1,6 @@
 """A sweep: what is still to be made, made in parallel, told as it goes, and reported. One run is run/'s affair."""
 
-import sys
+import json
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
@@ -14,7 +14,7 @@ from rich.console import Console
 from ..config.plugins import absolute
 from ..config.spec import RunSpec, expand
 from ..config.suite import Suite
-from ..records.reader import Damaged, RunRecord, read_run
+from ..records.reader import Damaged, RunRecord, read_run, read_suite
 from ..records.schema import SCHEMA_VERSION, RunResult
 from ..records.source import stands_alone
 from ..records.store import Store, telling_disk_trouble, write_json
@@ -24,6 +24,7 @@ from ..run.execution import record_failure
 from ..run.hardware import machine
 from .executors import Executor, LocalExecutor, RunFinished
 from .executors.worker import finished, forget_locks
+from .joining import check_joined, joined_suite, others
 from .preflight import check_suite
 from .progress import Progress, TimeLeft, say
 from .unchanged import remember
@@ -64,23 +65,29 @@ class Runner:
         context: where and how; its folder gets the results.
         executor: makes the runs.
         console: gets the progress and the tables.
+        command: that the sweep was started by, for the record.
     """
 
     context: RunContext
     executor: Executor
     console: Console
+    command: str = ""
 
     def sweep(self, suite: Suite, specs: Sequence[RunSpec]) -> SweepCounts:
         """Makes the runs that are missing, and reports on all; the suite gives the name and the order of the tables.
 
         Args:
             suite: the specifications come from it, and were checked.
-            specs: all runs that the folder is to have; others are set aside.
+            specs: all runs that the folder is to have; others are set aside, but where the context says `add`.
         """
         folder, store = self.context.folder, Store(self.context.folder)
         with telling_disk_trouble(folder), store.lock():
-            _tell_set_aside(store.set_aside({spec.id for spec in specs}), self.console)
-            write_json(folder / "suite.json", _about(suite, specs, self.context))
+            kept = self._added_to(specs, store) if self.context.add else set()
+            about = self._about(suite, specs)
+            if kept:
+                about |= joined_suite([read_suite(folder), about])
+            _tell_set_aside(store.set_aside(kept | {spec.id for spec in specs}), self.console)
+            write_json(folder / "suite.json", about)
             pending = self._look(specs, store)
             where = f"{self.executor.where}; results in {folder}"
             say(f"{suite.name}: {len(specs)} runs, {len(pending.todo)} to make, {where}", self.console)
@@ -98,6 +105,13 @@ class Runner:
         with telling_disk_trouble(self.context.folder), store.lock():
             self._make(self._look(list({spec.id: spec for spec in specs}.values()), store))
         return [read_run(store.runs / spec.id) for spec in specs]
+
+    def _added_to(self, specs: Sequence[RunSpec], store: Store) -> set[str]:
+        """The ids of the finished runs that these are to stand beside. Raises BadInput where one table cannot do."""
+        asked = [json.loads(json.dumps(spec.record())) for spec in specs]  # as it is read again
+        there = others(asked, store)
+        check_joined([*(("what is there", r.spec) for r in there), *(("what is added", spec) for spec in asked)])
+        return {record.id for record in there}
 
     def _look(self, specs: Sequence[RunSpec], store: Store) -> Pending:
         """To be made are the missing, the damaged and the failed."""
@@ -142,6 +156,18 @@ class Runner:
         if isinstance(event.outcome, RunResult):
             return event.outcome
         return finished(self.context, event.spec.id) or record_failure(event.spec, self.context, event.outcome)
+
+    def _about(self, suite: Suite, specs: Sequence[RunSpec]) -> dict[str, Any]:
+        """The content of suite.json; `objectives` has the labels that the suite's go by in tables, in its order."""
+        return {
+            "name": suite.name,
+            "schema_version": SCHEMA_VERSION,
+            "suite": suite.model_dump(),
+            "objectives": list(dict.fromkeys(spec.objective for spec in specs)),
+            "version": version("lipbench"),
+            "command": self.command,
+            "machine": machine(self.context.device),
+        }
 
 
 def sweep(suite: Suite, runner: Runner) -> int:
@@ -196,19 +222,6 @@ def _tell_set_aside(names: list[str], console: Console) -> None:
     if names:
         say(
             f"{len(names)} finished runs are not asked for now, or are of another version of the code or of a plug-in: "
-            "moved to superseded/, out of the tables",
+            "moved to superseded/, out of the tables; asking for them again brings them back",
             console,
         )
-
-
-def _about(suite: Suite, specs: Sequence[RunSpec], context: RunContext) -> dict[str, Any]:
-    """The content of suite.json; `objectives` has the labels that the suite's go by in tables, in its order."""
-    return {
-        "name": suite.name,
-        "schema_version": SCHEMA_VERSION,
-        "suite": suite.model_dump(),
-        "objectives": list(dict.fromkeys(spec.objective for spec in specs)),
-        "version": version("lipbench"),
-        "command": "lipbench " + " ".join(sys.argv[1:]),
-        "machine": machine(context.device),
-    }

@@ -54,7 +54,7 @@ def nothing_to_do(suite: Suite, context: RunContext) -> Counter[str] | None:
 def _asked(suite: Suite, context: RunContext) -> str:
     """A digest of the suite, of where its files are, and of lipbench's sources."""
     places = [str(path and path.absolute()) for path in (context.suite_folder, context.data, context.weights)]
-    digest = hashlib.sha256(repr([suite.model_dump(), places]).encode())
+    digest = hashlib.sha256(repr([suite.model_dump(), places, context.add]).encode())
     rooms = (ROOT / room for room in ("objectives", "models", "bench"))
     for path in sorted(file for room in rooms for file in room.rglob("*") if file.suffix in SOURCES):
         digest.update(f"\0{path}\0".encode() + hashlib.sha256(path.read_bytes()).digest())

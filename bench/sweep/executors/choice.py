@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
-from ....objectives.errors import BadInput
+from ....objectives.errors import BadInput, unknown
 from ...run.hardware import find_devices, jobs_on, threads_of
 from .base import UNLIMITED, Executor, Limits
 from .local import LocalExecutor
@@ -79,7 +79,9 @@ EXECUTORS: dict[str, Callable[[Options], Choice]] = {"local": _local, "ray": _ra
 
 
 def choose(name: str, options: Options) -> Choice:
-    """The executor of that name. Raises BadInput where its package is not installed, or an option makes no sense."""
+    """The executor of that name. Raises BadInput for another, one whose package is not installed, and bad options."""
+    if name not in EXECUTORS:
+        raise unknown("executor", name, list(EXECUTORS))
     if options.limits.retries < 0:
         raise BadInput(f"retries: {options.limits.retries}: must be 0 or more")
     if options.limits.seconds is not None and not 0 < options.limits.seconds <= LONGEST:

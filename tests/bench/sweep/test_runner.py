@@ -18,6 +18,7 @@ from unittest.mock import Mock
 
 import pytest
 import yaml
+from pytorch_lightning import loggers
 from rich.console import Console
 
 from lipbench.bench.config.spec import expand
@@ -25,7 +26,6 @@ from lipbench.bench.config.suite import Suite
 from lipbench.bench.records.checksums import seal
 from lipbench.bench.records.reader import RunRecord, read_runs
 from lipbench.bench.records.store import Store
-from lipbench.bench.run import train
 from lipbench.bench.run.context import RunContext
 from lipbench.bench.sweep import runner
 from lipbench.bench.sweep.executors.local import LocalExecutor, _cause
@@ -306,7 +306,8 @@ def test_sweep_tells_what_cannot_be_used_before_anything_is_written(
 def test_sweep_tells_that_a_logger_is_not_installed_before_anything_is_written(
     sweep_tiny: Sweep, context: RunContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(train.LOGGERS, "tensorboard", Mock(side_effect=ModuleNotFoundError))
+    missing = type("Missing", (loggers.TensorBoardLogger,), {"__init__": Mock(side_effect=ModuleNotFoundError)})
+    monkeypatch.setattr(loggers, "TensorBoardLogger", missing)
     line = r"logger 'tensorboard': not installed; install it: pip install 'lipbench\[tensorboard\]'$"
     with pytest.raises(BadInput, match=line):
         sweep_tiny(replace(context, loggers=("csv", "tensorboard")))

@@ -1,0 +1,162 @@
+"""Lightning loggers kept beside the records. They change no number, and their trouble ends no run.
+
+Lightning is not told of them: a run is evaluated by lipbench, and what a logger gets is what the records get.
+"""
+
+import inspect
+import os
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from PIL import Image
+from pytorch_lightning import loggers as lightning
+from pytorch_lightning.loggers import Logger, MLFlowLogger, TensorBoardLogger
+
+from ...objectives.errors import BadInput
+from ..config.suite import Named
+from ..report.samples import picture
+from .evaluation import SNAPSHOT, Evaluator, iteration_of
+from .logger_entries import LOGGERS, parse_logger
+
+
+class RunLogging(pl.Callback):
+    """Hands loggers the run's specification, and of every evaluation the metrics and a picture of samples.
+
+    After the evaluator among the callbacks: what that has just added is passed on. A resumed run tells all again.
+
+    Args:
+        entries: see `parse_logger`.
+        record: the content of spec.json.
+        folder: of the run, where loggers write that write files.
+        evaluator: has the history and the samples.
+    """
+
+    def __init__(self, entries: tuple[Named, ...], record: dict[str, Any], folder: Path, evaluator: Evaluator) -> None:
+        self.record, self.evaluator, self.told = record, evaluator, 0
+        self.made: list[Logger] = []
+        for entry in entries:
+            try:
+                self.made.append(make_logger(entry, folder, record["run"]))
+            except BadInput as error:  # it could be made when the sweep began
+                warnings.warn(f"left out: {error}", stacklevel=2)
+        self.loggers = list(self.made)
+        self.real: np.ndarray | None = None
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        data = self.evaluator.data
+        if self.loggers and data.is_points:
+            rng = torch.Generator(iteration_of(pl_module).device).manual_seed(0)
+            self.real = data.held_out_at_most(SNAPSHOT[True], rng).cpu().numpy()
+        self._each(lambda logger: logger.log_hyperparams(self.record))
+        self._tell()
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any, **kwargs: Any) -> None:
+        self._tell()
+
+    def __enter__(self) -> None:
+        """Within it the run is trained; what leaves it ends every logger's run."""
+
+    def __exit__(self, kind: object, *rest: object) -> None:
+        self._each(lambda logger: logger.finalize("success" if kind is None else "failed"))
+        for logger in self.made:
+            with suppress(Exception):  # others have no experiment, or one that needs no end
+                logger.experiment.finish()  # pyright: ignore[reportAttributeAccessIssue]  wandb would add the next run to it
+
+    def _tell(self) -> None:
+        while self.loggers and self.told < len(self.evaluator.history):
+            row, (_, samples) = self.evaluator.history[self.told], self.evaluator.snapshots[self.told]
+            self._each(partial(_log, row=row, drawn=picture(samples.numpy(), self.real)))
+            self.told += 1
+
+    def _each(self, call: Callable[[Logger], object]) -> None:
+        """Calls each logger; one that raises is told of and dropped."""
+        for logger in list(self.loggers):
+            try:
+                call(logger)
+            except Exception as error:
+                self.loggers.remove(logger)
+                warnings.warn(f"{type(logger).__name__} is left out from here: {_line(error)}", stacklevel=2)
+
+
+def _log(logger: Logger, row: dict[str, float], drawn: Image.Image) -> None:
+    step = int(row["step"])
+    logger.log_metrics(row, step)
+    if isinstance(logger, TensorBoardLogger):
+        logger.experiment.add_image("samples", np.asarray(drawn.convert("RGB")), step, dataformats="HWC")
+    elif isinstance(logger, MLFlowLogger):
+        logger.experiment.log_image(logger.run_id or "", drawn, artifact_file=f"samples/{step:09d}.png")
+    elif hasattr(logger, "log_image"):
+        logger.log_image("samples", [drawn], step)  # pyright: ignore[reportAttributeAccessIssue]
+    logger.save()
+
+
+def make_logger(entry: Named, folder: Path, run: str) -> Logger:
+    """The logger of a run; writes nothing yet.
+
+    Args:
+        entry: see `parse_logger`; its arguments come before those that are chosen here.
+        folder: the run's.
+        run: its id.
+
+    Raises:
+        BadInput: for a class that cannot be imported or is no Lightning logger, and for arguments that it refuses.
+    """
+    target, given = parse_logger(entry)
+    chosen = _chosen(target, folder, run)
+    try:
+        logger = _class_of(target)(**chosen | given)
+    except ModuleNotFoundError as error:
+        extra = "lipbench[tensorboard]" if target == "tensorboard" else target
+        raise BadInput(f"logger '{target}': not installed; install it: pip install '{extra}'") from error
+    except Exception as error:  # somebody else's code: whatever it raises is the user's one line
+        raise error if isinstance(error, BadInput) else BadInput(f"logger '{target}': {_line(error)}") from error
+    return logger
+
+
+def _chosen(target: str, folder: Path, run: str) -> dict[str, Any]:
+    """Where a logger writes and what it calls the run. Somebody's own class gets what its signature has of it."""
+    results = folder.parents[1].absolute()
+    local = {"save_dir": folder, "name": target, "version": ""}
+    known: dict[str, dict[str, Any]] = {
+        "csv": local,
+        "tensorboard": local | {"default_hp_metric": False},
+        "wandb": {"save_dir": folder, "name": run, "project": "lipbench"},
+        "mlflow": {"run_name": run, "experiment_name": "lipbench", "artifact_location": str(results / "mlruns")},
+    }
+    if target == "mlflow" and "MLFLOW_TRACKING_URI" not in os.environ:
+        known[target]["tracking_uri"] = f"sqlite:///{results / 'mlflow.db'}"
+    if target in known:
+        return known[target]
+    parameters = inspect.signature(_class_of(target)).parameters
+    return {key: value for key, value in {"save_dir": folder, "name": run}.items() if key in parameters}
+
+
+def _class_of(target: str) -> type[Logger]:
+    module, _, name = target.partition(":")
+    try:
+        found = getattr(lightning, LOGGERS[target]) if target in LOGGERS else getattr(import_module(module), name)
+    except (Exception, SystemExit) as error:
+        raise BadInput(f"logger '{target}' cannot be imported: {_line(error)}") from error
+    if not (inspect.isclass(found) and issubclass(found, Logger)):
+        raise BadInput(f"{target}: not a class derived from pytorch_lightning.loggers.Logger")
+    return found
+
+
+def check_loggers(entries: tuple[Named, ...]) -> None:
+    """Raises BadInput as `make_logger`, before any run is made."""
+    with TemporaryDirectory() as folder:
+        for entry in entries:
+            make_logger(entry, Path(folder) / "runs" / "run", "run")
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())

@@ -1,0 +1,177 @@
+"""Loggers beside the records: each gets the specification, every evaluation and pictures, and none can end a run."""
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+
+from lipbench.bench.records.reader import RunRecord
+from lipbench.bench.run.context import RunContext
+from lipbench.bench.run.loggers import check_loggers
+from lipbench.objectives import BadInput
+
+MakeRun = Callable[..., RunRecord]
+
+OWN = """
+import json
+from pathlib import Path
+
+from pytorch_lightning.loggers.logger import Logger
+
+
+class Own(Logger):
+    def __init__(self, save_dir, name, tag="none", breaks=False):
+        self.path, self.tag, self.breaks, self.lines = Path(save_dir) / f"{tag}.jsonl", tag, breaks, []
+        self.run = name
+
+    @property
+    def name(self):
+        return self.run
+
+    @property
+    def version(self):
+        return ""
+
+    def log_hyperparams(self, params, *rest, **more):
+        self.lines.append(["specification", params["run"], params["seed"]])
+
+    def log_metrics(self, metrics, step=None):
+        if self.breaks and step:
+            raise ConnectionError("gone")
+        self.lines.append(["metrics", step, metrics["w1"]])
+
+    def log_image(self, key, images, step=None):
+        self.lines.append(["picture", step, list(images[0].size)])
+
+    def finalize(self, status):
+        self.lines.append(["end", status])
+        self.path.write_text("\\n".join(map(json.dumps, self.lines)))
+
+
+class Not:
+    pass
+"""
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    (tmp_path / "own_logger.py").write_text(OWN, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "own_logger", raising=False)
+    return "own_logger:Own"
+
+
+def test_somebodys_logger_gets_specification_metrics_and_pictures(
+    make_run: MakeRun, context: RunContext, own: str
+) -> None:
+    entries = (f"{own}?tag=a", {"name": own, "tag": "b"})
+    record = make_run(replace(context, loggers=entries))
+    assert record.status == "completed", record.result["traceback"]
+    first, second = (
+        [json.loads(line) for line in (record.folder / f"{tag}.jsonl").read_text().splitlines()] for tag in "ab"
+    )
+    assert first == second
+    assert first[0] == ["specification", record.id, 0] and first[-1] == ["end", "success"]
+    steps = record.history["step"].tolist()
+    assert [line[1] for line in first if line[0] == "metrics"] == steps
+    assert [line[2] for line in first if line[0] == "metrics"] == record.history["w1"].tolist()
+    assert [line[1:] for line in first if line[0] == "picture"] == [[step, [512, 512]] for step in steps]
+
+
+def test_logger_that_breaks_is_told_of_and_ends_no_run(
+    make_run: MakeRun, context: RunContext, own: str, tmp_path: Path
+) -> None:
+    plain = make_run(context)
+    entries = ({"name": own, "breaks": True}, "csv")
+    with pytest.warns(UserWarning, match="Own is left out from here: ConnectionError: gone"):
+        record = make_run(replace(context, folder=tmp_path / "other", loggers=entries))
+    assert record.history.drop(columns="seconds").equals(plain.history.drop(columns="seconds"))
+    assert len(pd.read_csv(record.folder / "csv" / "metrics.csv")) == len(record.history)
+
+
+def test_csv_and_tensorboard_hold_the_specification_and_pictures(make_run: MakeRun, context: RunContext) -> None:
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    record = make_run(replace(context, loggers=("csv", "tensorboard")))
+    written = yaml.safe_load((record.folder / "csv" / "hparams.yaml").read_text())
+    assert written["run"] == record.id and written["recipe_spec"]["lr"] == 0.01
+    events = EventAccumulator(str(record.folder / "tensorboard"))
+    events.Reload()
+    assert [event.step for event in events.Images("samples")] == record.history["step"].tolist()
+    assert [event.value for event in events.Scalars("w1")] == pytest.approx(record.history["w1"].tolist(), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        ("paper", "unknown logger 'paper'.*csv.*pkg.mod:Class"),
+        ("csv?nme=x", "nme"),
+        ("csv?name", "KEY=VALUE"),
+        ("no_such_module:Logger", "cannot be imported"),
+        ("json:Nothing", "cannot be imported"),
+        ("own_logger:Not", "not a class derived from"),
+        ({"tag": "a"}, "unknown logger"),
+    ],
+)
+def test_logger_that_cannot_be_used_is_told_in_a_line(own: str, tmp_path: Path, entry: Any, told: str) -> None:
+    with pytest.raises(BadInput, match=told) as error:
+        check_loggers(RunContext(tmp_path / "out", loggers=(entry,)).loggers)
+    assert "\n" not in str(error.value) and not (tmp_path / "out").exists()
+
+
+ONLINE = """
+import sys
+from pathlib import Path
+from lipbench.bench import run_suite
+
+suite = {
+    "objectives": ["wgan-gp"], "datasets": ["8gaussians"], "architectures": [{"name": "mlp", "width": 8}],
+    "recipe": "matched", "steps": 4, "seeds": 2, "evaluation": {"count": 2, "points": 50, "mode_points": 100},
+}
+results = run_suite(suite, out="out", jobs=1, loggers=[sys.argv[1]])
+assert {record.status for record in results.records} == {"completed"}
+"""
+
+
+def offline(name: str, arguments: str, folder: Path) -> None:
+    """Runs a tiny suite of two seeds with that logger, without network, in a process of its own."""
+    if find_spec(name) is None:
+        pytest.skip(f"{name} is not installed")
+    environment = os.environ | {"WANDB_MODE": "offline", "WANDB_SILENT": "true", "GIT_PYTHON_REFRESH": "quiet"}
+    command = [sys.executable, "-c", ONLINE, f"{name}?{arguments}"]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "left out" not in done.stderr, done.stderr
+
+
+@pytest.mark.slow
+def test_wandb_keeps_each_run_offline(tmp_path: Path) -> None:
+    offline("wandb", "offline=true&project=trial", tmp_path)
+    runs = list(tmp_path.glob("out/runs/*/wandb/offline-run-*/run-*.wandb"))
+    assert len(runs) == 2
+    assert all(len(list(run.parent.glob("files/media/images/samples*"))) == 3 for run in runs)
+
+
+@pytest.mark.slow
+def test_mlflow_keeps_each_run_in_one_store(tmp_path: Path) -> None:
+    pytest.importorskip("sqlalchemy", reason="mlflow is not installed, or its skinny part alone")
+    offline("mlflow", "experiment_name=trial", tmp_path)
+    assert not (tmp_path / "mlruns").exists() and not (tmp_path / "mlflow.db").exists()
+    with closing(sqlite3.connect(tmp_path / "out" / "mlflow.db")) as store:
+        seeds = store.execute("SELECT value FROM params WHERE key = 'seed'").fetchall()
+        steps = store.execute("SELECT step FROM metrics WHERE key = 'w1'").fetchall()
+    assert sorted(seeds) == [("0",), ("1",)]
+    assert sorted(steps) == [(0,), (0,), (2,), (2,), (4,), (4,)]
+    assert len(list((tmp_path / "out" / "mlruns").glob("*/artifacts/samples/*.png"))) == 6
