@@ -27,6 +27,8 @@ from ..report.samples import picture
 from .evaluation import SNAPSHOT, Evaluator, iteration_of
 from .logger_entries import LOGGERS, parse_logger
 
+TRACKING = os.environ.get("MLFLOW_TRACKING_URI")  # the user's: mlflow sets it to what it was given last
+
 
 class RunLogging(pl.Callback):
     """Hands loggers the run's specification, and of every evaluation the metrics and a picture of samples.
@@ -130,10 +132,13 @@ def _chosen(target: str, folder: Path, run: str) -> dict[str, Any]:
         "csv": local,
         "tensorboard": local | {"default_hp_metric": False},
         "wandb": {"save_dir": folder, "name": run, "project": "lipbench"},
-        "mlflow": {"run_name": run, "experiment_name": "lipbench", "artifact_location": str(results / "mlruns")},
+        "mlflow": {
+            "run_name": run,
+            "experiment_name": "lipbench",
+            "tracking_uri": TRACKING or f"sqlite:///{results / 'mlflow.db'}",
+            "artifact_location": str(results / "mlruns"),
+        },
     }
-    if target == "mlflow" and "MLFLOW_TRACKING_URI" not in os.environ:
-        known[target]["tracking_uri"] = f"sqlite:///{results / 'mlflow.db'}"
     if target in known:
         return known[target]
     parameters = inspect.signature(_class_of(target)).parameters
