@@ -24,6 +24,20 @@ def one_line(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in joined)
 
 
+def error_line(error: BaseException) -> str:
+    """`Type: message` of an error in somebody else's code, which may refuse to say it."""
+    try:
+        message = str(error)
+    except Exception:
+        message = "an error without a message that can be shown"
+    return one_line(" ".join(f"{type(error).__name__}: {message}".split()))
+
+
+def printable(text: str) -> str:
+    """The same, with what no file can hold (lone surrogates) spelt out."""
+    return text.encode(errors="backslashreplace").decode()
+
+
 def unknown(kind: str, name: str, known: list[str]) -> BadInput:
     """An error for a name that is not known, which lists the names that are, closest first if one is close."""
     from difflib import get_close_matches

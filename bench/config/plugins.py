@@ -9,8 +9,9 @@ import importlib.util
 import inspect
 import json
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -20,11 +21,17 @@ from typing import Any
 from pydantic import ConfigDict, PydanticUndefinedAnnotation, PydanticUserError, TypeAdapter, ValidationError
 
 from ...objectives.base import API_VERSION, Objective
-from ...objectives.errors import BadInput, unknown
+from ...objectives.errors import BadInput, error_line, unknown
 from ..records.source import source_of
 from .entry_points import OBJECTIVE, PluginKind, known_names, plugged_in, provider
+from .process_state import ProcessState, told
 
 PLAIN_VALUES = ConfigDict(arbitrary_types_allowed=True, allow_inf_nan=False)
+UNTOLD = "warnings filters"  # are put back too, but most packages add some when they are imported
+
+
+class SideEffect(UserWarning):
+    """Importing or building somebody's code changes what others depend on; it was put back."""
 
 
 @dataclass(frozen=True)
@@ -120,10 +127,23 @@ def build_objective(found: ResolvedObjective, arguments: Mapping[str, Any], wher
     """The objective itself. Raises BadInput for arguments that do not fit, or that its constructor refuses."""
     bound = bind_arguments(found.cls, arguments, where)
     try:
-        return found.cls(**bound)
-    except Exception as error:  # perhaps somebody else's code: whatever it raises is the user's one line
-        told = str(error) if isinstance(error, BadInput) else _told(error)
+        with leaving_no_trace(found.target, code=False) if found.source else nullcontext():
+            return found.cls(**bound)
+    except (Exception, SystemExit) as error:  # perhaps somebody else's code: whatever it raises is the user's one line
+        told = str(error) if isinstance(error, BadInput) else error_line(error)
         raise BadInput(f"{where}: {found.cls.name}: {told}") from error
+
+
+@contextmanager
+def leaving_no_trace(target: str, code: bool = True) -> Iterator[None]:
+    """Puts back what code from outside changes within for everybody in this process, and warns of it."""
+    before = ProcessState.now(code)
+    try:
+        yield
+    finally:
+        changes = [change for change in before.restore() if not change.startswith(UNTOLD)]
+        if changes:
+            warnings.warn(f"{target}: importing or building it changes {told(changes)}; put back", SideEffect, 3)
 
 
 def parameters_of(made: Callable[..., Any], where: str) -> dict[str, inspect.Parameter]:
@@ -134,7 +154,7 @@ def parameters_of(made: Callable[..., Any], where: str) -> dict[str, inspect.Par
         try:
             own = list(inspect.signature(function, eval_str=True).parameters.values())
         except Exception as error:
-            raise BadInput(f"{where}: its annotations cannot be read: {_told(error)}") from error
+            raise BadInput(f"{where}: its annotations cannot be read: {error_line(error)}") from error
         own = own[1:] if inspect.isclass(made) else own
         found = {p.name: p for p in own if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)} | found
         if function is Objective.__init__ or not any(p.kind is p.VAR_KEYWORD for p in own):
@@ -179,16 +199,18 @@ def _named(kind: PluginKind, name: str) -> object:
         return kind.builtins[name]
     point = _installed(kind, name)
     try:
-        return point.load()
+        with leaving_no_trace(name):
+            return point.load()
     except (Exception, SystemExit) as error:  # somebody else's code: whatever it raises is the user's one line
-        raise BadInput(f"{kind.name} '{name}' {provider(point)} cannot be imported: {_told(error)}") from error
+        raise BadInput(f"{kind.name} '{name}' {provider(point)} cannot be imported: {error_line(error)}") from error
 
 
 def _import(kind: PluginKind, module: str, target: str) -> ModuleType:
     try:
-        return importlib.import_module(module)
+        with leaving_no_trace(target):
+            return importlib.import_module(module)
     except (Exception, SystemExit) as error:
-        raise BadInput(f"{kind.name} '{target}' cannot be imported: {_told(error)}") from error
+        raise BadInput(f"{kind.name} '{target}' cannot be imported: {error_line(error)}") from error
 
 
 def absolute(target: str, folder: Path | None = None, kind: PluginKind = OBJECTIVE) -> str:
@@ -223,11 +245,11 @@ def _load(kind: PluginKind, path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        with _importable(path.parent):
+        with leaving_no_trace(str(path)), _importable(path.parent):
             spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
-        raise BadInput(f"{kind.name} file {path} cannot be imported: {_told(error)}") from error
+        raise BadInput(f"{kind.name} file {path} cannot be imported: {error_line(error)}") from error
     return module
 
 
@@ -262,7 +284,3 @@ def _checked(cls: object, target: str) -> type[Objective]:
     if cls.api_version != API_VERSION:
         raise BadInput(f"{target}: written for objective API {cls.api_version}, this lipbench has {API_VERSION}")
     return cls
-
-
-def _told(error: BaseException) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())

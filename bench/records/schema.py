@@ -61,13 +61,17 @@ class Cost:
 
 @dataclass(frozen=True)
 class RunResult:
-    """The content of result.json: of the run with this id, with the versions of the packages that it depends on."""
+    """The content of result.json: of the run with this id, with the versions of the packages that it depends on.
+
+    `changed` says what its code left changed in its process, which no other run saw.
+    """
 
     run: str
     versions: dict[str, str]
     outcome: RunOutcome
     cost: Cost = Cost()
     measured: Measured | None = None
+    changed: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """All fields in one mapping; of a run that did not train, what is measured is null, and `layers` left out."""
@@ -78,6 +82,7 @@ class RunResult:
             "versions": self.versions,
             **asdict(self.outcome),
             **asdict(self.cost),
+            **({"changed": list(self.changed)} if self.changed else {}),
             **(unmeasured if self.measured is None else asdict(self.measured)),
         }
 
@@ -89,4 +94,5 @@ class RunResult:
             return kind(**{field.name: content[field.name] for field in fields(kind) if field.name in content})
 
         measured = None if content["metrics"] is None else part(Measured)
-        return cls(content["run"], dict(content["versions"]), part(RunOutcome), part(Cost), measured)
+        changed = tuple(content.get("changed", ()))
+        return cls(content["run"], dict(content["versions"]), part(RunOutcome), part(Cost), measured, changed)

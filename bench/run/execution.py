@@ -2,6 +2,8 @@
 
 import gc
 import json
+import site
+import sysconfig
 import time
 import traceback
 from dataclasses import replace
@@ -14,8 +16,9 @@ from ...models.acceleration import check_capability
 from ...models.iteration import stream_seed
 from ...models.options import check_device
 from ...models.precision import repeatable_float32
-from ...objectives.errors import BadInput
+from ...objectives.errors import BadInput, error_line, printable
 from ..config.datasets import load_dataset, same_content
+from ..config.process_state import ProcessState
 from ..config.spec import RunSpec
 from ..data.dataset import Dataset
 from ..data.prefetch import fits
@@ -62,12 +65,15 @@ def _run(spec: RunSpec, context: RunContext) -> RunResult:
     torch.set_num_threads(context.threads)
     start = time.perf_counter()
     _write_spec(folder, spec, device_name(context.device), context)
+    before = ProcessState.now() if spec.outside else None
     try:
         result = _train_and_measure(spec, context, folder)
     except Skipped as reason:
         result = _unmeasured(spec, RunOutcome("skipped", str(reason)))
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         result = _unmeasured(spec, _failure(error))
+    if before is not None:
+        result = replace(result, changed=tuple(map(printable, before.restore())))
     return _finish(store, result, time.perf_counter() - start)
 
 
@@ -138,11 +144,20 @@ def _failure(error: BaseException) -> RunOutcome:
     if disk_trouble(error):
         raise error
     if _out_of_memory(error):
-        raise MemoryError(f"out of memory: {' '.join(str(error).split())}") from error
-    if isinstance(error, SIGTERMException) or isinstance(error.__context__, KeyboardInterrupt):
+        raise MemoryError(f"out of memory: {error_line(error).partition(': ')[2]}") from error
+    stops = SIGTERMException, KeyboardInterrupt
+    if isinstance(error, stops) or isinstance(error.__context__, KeyboardInterrupt):
         raise KeyboardInterrupt from error  # Lightning turns both signals into an exit
-    reason = " ".join(f"{type(error).__name__}: {error}".split())
-    return RunOutcome("failed", reason, traceback=traceback.format_exc())
+    return RunOutcome("failed", f"{error_line(error)}{_place(error)}", traceback=printable(traceback.format_exc()))
+
+
+def _place(error: BaseException) -> str:
+    """Where in somebody else's file an error came from; nothing where lipbench or a package raised it by itself."""
+    inside = tuple(str(Path(__file__).parents[2] / room) for room in ("bench", "models", "objectives"))
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if not frame.filename.startswith((*inside, *site.getsitepackages(), sysconfig.get_path("stdlib"))):
+            return f" at {Path(frame.filename).name}:{frame.lineno}"
+    return ""
 
 
 def _out_of_memory(error: BaseException) -> bool:
@@ -150,7 +165,7 @@ def _out_of_memory(error: BaseException) -> bool:
     # So do the CUDA runtime and its libraries, beside torch's own allocator.
     # cuDNN finds no plan where no workspace fits any more.
     marks = ("DefaultCPUAllocator", "CUDA error: out of memory", "_STATUS_ALLOC_FAILED", "unable to find an engine")
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(mark in str(error) for mark in marks)
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(mark in error_line(error) for mark in marks)
 
 
 def _unmeasured(spec: RunSpec, outcome: RunOutcome) -> RunResult:

@@ -15,6 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from ..config.process_state import told
 from ..config.spec import RunSpec
 from ..records.schema import RunOutcome, RunResult
 from .executors import Event, RunFinished, RunRetried, RunStarted
@@ -102,6 +103,10 @@ class Progress:
     def _end(self, spec: RunSpec, result: RunResult) -> None:
         self._waiting.pop(spec.id, None)
         _, since = self._running.pop(spec.id, (spec, None))
+        if result.changed:
+            self._line(
+                f"{name(spec)}: {spec.objective_target} changed {told(list(result.changed))}; no other run saw that"
+            )
         took = spent(result.cost.seconds, None if since is None else time.monotonic() - since)
         self._ended[result.outcome.status] += 1
         if result.measured is not None:

@@ -22,6 +22,7 @@ from ..report import report
 from ..run.context import RunContext
 from ..run.execution import record_failure
 from ..run.hardware import machine
+from .apart import apart
 from .executors import Executor, LocalExecutor, RunFinished
 from .executors.worker import finished, forget_locks
 from .joining import check_joined, joined_suite, others
@@ -36,16 +37,18 @@ class SweepCounts:
 
     made: Counter[str] = field(default_factory=Counter)
     kept: Counter[str] = field(default_factory=Counter)
+    missing: int = 0
 
     def __str__(self) -> str:
         total = self.made + self.kept
         told = ", ".join(f"{total[s]} {s}" for s in ("completed", "diverged", "skipped", "failed") if total[s])
-        return f"{told or 'no runs'} ({sum(self.kept.values())} of them from before)"
+        missing = f"; {self.missing} are missing" if self.missing else ""
+        return f"{told or 'no runs'} ({sum(self.kept.values())} of them from before){missing}"
 
     @property
     def status(self) -> int:
-        """The exit status: 1 if a run failed, else 0."""
-        return 1 if self.made["failed"] + self.kept["failed"] else 0
+        """The exit status: 1 if a run failed or is missing, else 0."""
+        return 1 if self.made["failed"] + self.kept["failed"] + self.missing else 0
 
 
 @dataclass
@@ -92,6 +95,7 @@ class Runner:
             where = f"{self.executor.where}; results in {folder}"
             say(f"{suite.name}: {len(specs)} runs, {len(pending.todo)} to make, {where}", self.console)
             self._make(pending)
+            pending.counts.missing = sum(not (store.runs / spec.id / "result.json").is_file() for spec in specs)
             report(folder, console=self.console)
         say(f"{pending.counts}. Report: {folder}/report.html", self.console)
         return pending.counts
@@ -184,7 +188,7 @@ def sweep(suite: Suite, runner: Runner) -> int:
         BadInput: for anything in the suite that cannot be used, before the first run is made.
     """
     context = runner.context
-    specs = expand(suite, context)
+    specs: list[RunSpec] = apart(suite, context.suite_folder, runner.console, expand, suite, context)
     check_suite(suite, specs, context, runner.console)
     counts = runner.sweep(suite, specs)
     if not counts.status and all(known_again(spec, suite) for spec in specs):

@@ -16,6 +16,7 @@ from ..records.store import Store, locked, telling_disk_trouble, write_json
 from ..report.trials import Trial, Tuned, value_of
 from ..report.tuning import report_tuning
 from ..run.context import RunContext
+from ..sweep.apart import apart
 from ..sweep.preflight import check_suite
 from ..sweep.progress import say
 from ..sweep.runner import Runner
@@ -56,8 +57,8 @@ def tune(suite: Suite, runner: Runner, budget: int, metric: str | None = None) -
     """
     if not 1 <= budget <= suite.max_runs:
         raise BadInput(f"budget: {budget}: must be 1 to {suite.max_runs:,}, unless max_runs says more")
-    folder = runner.context.folder
-    plans = plan(suite, runner.context, budget, metric)
+    context, folder = runner.context, runner.context.folder
+    plans: list[TuningPlan] = apart(suite, context.suite_folder, runner.console, plan, suite, context, budget, metric)
     check_suite(suite, [p.base for p in plans], runner.context, runner.console)
     Store(folder / "search")  # made first: there must be a folder to lock
     with telling_disk_trouble(folder), locked(folder):

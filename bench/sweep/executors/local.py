@@ -1,21 +1,28 @@
 """Makes runs in worker processes on this machine: persistent, one thread each on a CPU. No records here."""
 
 import multiprocessing
+import os
 import signal
+import sys
 import time
-from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
+from typing import Any
 
+from ....objectives.errors import BadInput, error_line
 from ...config.spec import RunSpec
 from ...records.schema import RunResult
 from ...run.context import RunContext
 from .base import UNLIMITED, Event, Limits, RunFinished, RunRetried, RunStarted, Trials
-from .worker import end_with_parent, make
+from .worker import end_with_parent, make, make_apart
+
+LOOK = 1.0  # seconds between two looks at what may be past its time
+GRACE = 10.0  # seconds after its time limit until a run is ended from here
 
 
 class Slot:
@@ -28,22 +35,27 @@ class Slot:
     def __init__(self, device: str | None = None) -> None:
         self.device = device
         self._seconds: float | None = None
+        self._since = time.monotonic()
         self._pool: ProcessPoolExecutor | None = None
         self._process: BaseProcess | None = None
 
     def submit(self, spec: RunSpec, context: RunContext, seconds: float | None = None) -> "Future[RunResult]":
         """Starts the run, which may take so many seconds; the process is made when it is needed, also after a death."""
-        self._seconds = seconds
+        self._seconds, self._since = seconds, time.monotonic()
+        at = context if self.device is None else replace(context, device=self.device)
+        quick = spec.outside and at.device == "cpu"
+        return self.call(make_apart if spec.outside else make, spec, at, spec.id, seconds, quick=quick)
+
+    def call(self, function: Callable[..., Any], *arguments: Any, quick: bool = True) -> "Future[Any]":
+        """Starts any call in the process, which is made as `start_method` says."""
         if self._pool is None:
-            spawn = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(1, mp_context=spawn, initializer=end_with_parent)
+            self._pool = ProcessPoolExecutor(1, mp_context=start_method(quick), initializer=end_with_parent)
         try:
             with _deaf_to_ctrl_c():
-                at = context if self.device is None else replace(context, device=self.device)
-                future = self._pool.submit(make, spec, at, spec.id, seconds)
+                future = self._pool.submit(function, *arguments)
         except BrokenProcessPool:  # it died while it had nothing to do
             self.discard()
-            return self.submit(spec, context, seconds)
+            return self.call(function, *arguments, quick=quick)
         # No public way to end a busy worker, or to ask how it ended, before Python 3.14.
         self._process = next(iter((self._pool._processes or {}).values()), None)
         return future
@@ -51,10 +63,15 @@ class Slot:
     def death(self) -> str:
         """How the worker died, in words; the next run gets a new one."""
         code = None if self._process is None else exit_status(self._process)
-        self.discard()
-        if self._seconds is not None and code == -signal.SIGALRM:
+        late = self.late()
+        self.close()
+        if self._seconds is not None and (late or code == -signal.SIGALRM):
             return f"past its time limit of {self._seconds:g} s"
         return f"the worker process died: {_cause(code)}"
+
+    def late(self) -> bool:
+        """Whether the run is past its time and did not let the kernel end it."""
+        return self._seconds is not None and time.monotonic() > self._since + self._seconds + GRACE
 
     def discard(self) -> None:
         """Forgets the pool."""
@@ -62,11 +79,30 @@ class Slot:
             self._pool.shutdown(wait=False, cancel_futures=True)
         self._pool = self._process = None
 
+    def kill(self) -> None:
+        """Ends the process, and those that it started where it leads a group of its own."""
+        if self._process is not None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid or 0, signal.SIGKILL)
+            self._process.kill()
+
     def close(self) -> None:
         """Ends the worker, at once if it is still busy: what it was at resumes from its checkpoint."""
-        if self._process is not None:
-            self._process.kill()
+        self.kill()
         self.discard()
+
+
+def start_method(quick: bool) -> BaseContext:
+    """How processes are started: quickly are those that serve once, forked from one that has imported everything.
+
+    That takes .1 s instead of 3. Not beside a GPU, where no process may fork once a library has asked for the device;
+    and Linux alone forks safely. Workers of lipbench's own runs are not: what kills its parent does not reach them.
+    """
+    if not quick or sys.platform != "linux":
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["lipbench.bench.run.execution"])
+    return context
 
 
 def exit_status(process: BaseProcess, patience: float = 30.0) -> int | None:
@@ -97,11 +133,20 @@ def _deaf_to_ctrl_c() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-class LocalExecutor:
-    """`jobs` persistent workers, spread over the devices in turn.
+class Task:
+    """A run under way: the slot that it takes, and its worker: the slot's, or for code from outside one of its own."""
 
-    One job without limits is made in this process: nobody else would be there to notice its death. After a run
-    that failed on a GPU the others are made in a worker: the error may have ended this process's CUDA context for good.
+    def __init__(self, spec: RunSpec, slot: Slot) -> None:
+        self.spec, self.slot = spec, slot
+        self.worker = Slot(slot.device) if spec.outside else slot
+
+
+class LocalExecutor:
+    """`jobs` workers, spread over the devices in turn.
+
+    One job without limits is made in this process, but for code from outside: nobody else would be there to notice its
+    death. After a run that failed on a GPU the others are made in a worker: the error may have ended this process's
+    CUDA context for good.
     """
 
     def __init__(self, jobs: int = 1, limits: Limits = UNLIMITED, devices: Sequence[str] = ()) -> None:
@@ -115,12 +160,14 @@ class LocalExecutor:
 
     def execute(self, specs: Sequence[RunSpec], context: RunContext) -> Generator[Event, None, None]:
         """As `Executor.execute`."""
-        if self.slots == 1 and self.limits == UNLIMITED:
-            return self._here(specs, context)
-        return self._in_workers(specs, context)
+        if self.slots > 1 or self.limits != UNLIMITED:
+            return self._in_workers(specs, context)
+        return self._here([s for s in specs if not s.outside], [s for s in specs if s.outside], context)
 
-    def _here(self, specs: Sequence[RunSpec], context: RunContext) -> Generator[Event, None, None]:
-        for i, spec in enumerate(specs):
+    def _here(
+        self, own: Sequence[RunSpec], others: Sequence[RunSpec], context: RunContext
+    ) -> Generator[Event, None, None]:
+        for i, spec in enumerate(own):
             yield RunStarted(spec)
             try:
                 outcome = make(spec, context, spec.id)
@@ -128,26 +175,30 @@ class LocalExecutor:
                 outcome = str(error)
             yield RunFinished(spec, outcome)
             if isinstance(outcome, RunResult) and _lost_device(outcome, context.device):
-                yield from self._in_workers(specs[i + 1 :], context)
-                return
+                others = [*own[i + 1 :], *others]
+                break
+        yield from self._in_workers(others, context)
 
     def _in_workers(self, specs: Sequence[RunSpec], context: RunContext) -> Generator[Event, None, None]:
-        slots = [Slot(self._device(i, context)) for i in range(min(self.slots, len(specs)))]
-        waiting, trials = deque(specs), Trials(self.limits.retries)
-        busy: dict[Future[RunResult], tuple[Slot, RunSpec]] = {}
+        free = [Slot(self._device(i, context)) for i in range(min(self.slots, len(specs)))]
+        waiting, trials = list(specs), Trials(self.limits.retries)
+        busy: dict[Future[RunResult], Task] = {}
         try:
             while waiting or busy:
-                taken = [slot for slot, _ in busy.values()]
-                for slot, spec in _pairs([s for s in slots if s not in taken], waiting):
-                    busy[slot.submit(spec, context, self.limits.seconds)] = slot, spec
+                while waiting and free:
+                    spec = _next(waiting, sum(task.spec.outside for task in busy.values()) + 1 >= self.slots)
+                    task = Task(spec, free.pop(0))
+                    busy[task.worker.submit(spec, context, self.limits.seconds)] = task
                     yield RunStarted(spec)
-                for future in wait(busy, return_when=FIRST_COMPLETED).done:
-                    event = _event(future, *busy.pop(future), trials)
+                for future in _ended(busy, None if self.limits.seconds is None else LOOK):
+                    task = busy.pop(future)
+                    free.append(task.slot)
+                    event = _event(future, task.worker, task.spec, trials)
                     if isinstance(event, RunRetried):
-                        waiting.appendleft(event.spec)
+                        waiting.insert(0, event.spec)
                     yield event
         finally:
-            for slot in slots:
+            for slot in [*free, *(slot for task in busy.values() for slot in (task.slot, task.worker))]:
                 slot.close()
 
     def _device(self, i: int, context: RunContext) -> str:
@@ -159,22 +210,33 @@ def _lost_device(result: RunResult, device: str) -> bool:
     return result.outcome.status == "failed" and device.startswith("cuda")
 
 
-def _pairs(slots: Sequence[Slot], waiting: deque[RunSpec]) -> Iterator[tuple[Slot, RunSpec]]:
-    for slot in slots[: len(waiting)]:
-        yield slot, waiting.popleft()
+def _next(waiting: list[RunSpec], last: bool) -> RunSpec:
+    """Takes the first that waits; the last place is lipbench's own while they wait, in case others' code never ends."""
+    first = next((i for i, spec in enumerate(waiting) if not spec.outside), 0) if last else 0
+    return waiting.pop(first)
+
+
+def _ended(busy: "Mapping[Future[RunResult], Task]", look: float | None) -> "Iterable[Future[RunResult]]":
+    """Waits until one has ended, or for `look` seconds at most; kills what is late."""
+    ended = wait(busy, look, return_when=FIRST_COMPLETED).done
+    for future, task in busy.items():
+        if future not in ended and task.worker.late():
+            task.worker.kill()
+    return ended
 
 
 def _event(future: "Future[RunResult]", slot: Slot, spec: RunSpec, trials: Trials) -> RunRetried | RunFinished:
-    if isinstance(future.exception(), KeyboardInterrupt):  # raised here it would pass for the user's Ctrl-C
-        slot.close()
-        return trials.after(spec, "the worker was told to stop (SIGTERM)")
-    try:
-        result = future.result()
-        if _lost_device(result, slot.device or ""):
-            slot.close()
-        return RunFinished(spec, result)
-    except BrokenProcessPool:
+    error = future.exception()
+    if isinstance(error, BrokenProcessPool):
         return trials.after(spec, slot.death())
-    except MemoryError as error:
+    if error is not None or spec.outside or _lost_device(future.result(), slot.device or ""):
         slot.close()  # what it holds is not to be in the way of the next run
+    if error is None:
+        return RunFinished(spec, future.result())
+    if isinstance(error, BadInput):
+        raise error
+    if isinstance(error, KeyboardInterrupt):  # raised here it would pass for the user's Ctrl-C
+        return trials.after(spec, "the worker was told to stop (SIGTERM)")
+    if isinstance(error, MemoryError):
         return trials.after(spec, str(error))
+    return RunFinished(spec, error_line(error))

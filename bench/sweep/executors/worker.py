@@ -5,13 +5,16 @@ import os
 import shutil
 import signal
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from filelock import FileLock
 
 from ....objectives.errors import BadInput
+from ...config.plugins import SideEffect
 from ...config.spec import RunSpec
 from ...records.reader import read_run
 from ...records.schema import RunResult
@@ -19,6 +22,7 @@ from ...run.context import RunContext
 from ...run.execution import run
 
 LOCKS = ".locks"
+CHECKPOINTS = 5  # at least, in an attempt that is cut short
 
 
 def make(spec: RunSpec, context: RunContext, run_id: str, seconds: float | None = None) -> RunResult:
@@ -37,8 +41,21 @@ def make(spec: RunSpec, context: RunContext, run_id: str, seconds: float | None 
         done = finished(context, run_id)
         if done is not None:
             return done
+        if seconds is not None:  # or an attempt would get no further than the one before
+            context = replace(context, checkpoint_seconds=min(context.checkpoint_seconds, seconds / CHECKPOINTS))
         with time_limit(seconds):
             return run(spec, context)
+
+
+def make_apart(spec: RunSpec, context: RunContext, run_id: str, seconds: float | None = None) -> RunResult:
+    """As `make`, of code from outside lipbench, in a process that makes nothing else after it.
+
+    The process leads a group of its own, so that signals which that code sends to its group reach nobody else, and what
+    it starts can be ended with it.
+    """
+    os.setpgid(0, 0)
+    warnings.simplefilter("ignore", SideEffect)  # was told when the sweep began
+    return make(spec, context, run_id, seconds)
 
 
 def end_with_parent() -> None:

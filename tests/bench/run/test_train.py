@@ -323,7 +323,7 @@ def test_run_whose_objective_raises_has_failed_with_the_traceback(
 ) -> None:
     write_plugin(f"def penalty(self, critic, batch):\n    if batch.step == 3:\n        raise {raised}")
     record = make_run(objectives=["my.py:Mine"])
-    assert (record.status, record.result["reason"].strip()) == ("failed", reason)
+    assert (record.status, record.result["reason"]) == ("failed", f"{reason} at my.py:10")
     assert "my.py" in record.result["traceback"]
     assert "in penalty" in record.result["traceback"]
     assert {p.name for p in record.folder.iterdir()} == {"spec.json", "result.json"}

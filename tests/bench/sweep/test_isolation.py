@@ -1,0 +1,211 @@
+"""What somebody's objective does to its process reaches no other run, and is said with its name."""
+
+import io
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from lipbench.bench.config.process_state import ProcessState
+from lipbench.bench.config.suite import Suite
+from lipbench.bench.records.reader import RunRecord, read_runs
+from lipbench.bench.run.context import RunContext
+from lipbench.bench.sweep import runner
+from lipbench.bench.sweep.executors import Limits, LocalExecutor
+from lipbench.bench.sweep.runner import Runner, sweep
+from lipbench.objectives import BadInput
+
+PLUGIN = """
+import builtins, ctypes, gc, json, locale, logging, os, random, signal, subprocess, sys, threading, time, warnings
+import numpy as np
+import torch
+from lipbench.objectives import BadInput, Objective
+
+class Own(BaseException):
+    def __str__(self):
+        raise ValueError
+
+class P(Objective):
+    name = {name!r}
+    reference = "a test"
+
+    def penalty(self, critic, batch):
+        if batch.step == 1:
+            {how}
+        return torch.zeros((), dtype=torch.float32, device="cpu")
+"""
+CHANGES = {  # what is done → what is said of it
+    "torch.set_default_dtype(torch.float64)": "torch's default dtype: torch.float32 → torch.float64",
+    "torch.set_default_device('meta')": "torch's default device: 'cpu' → 'meta'",
+    "P.kept = torch.inference_mode(); P.kept.__enter__()": "torch's inference mode: False → True",
+    "torch.set_grad_enabled(False)": "torch's gradients are on: True → False",
+    "torch.set_num_threads(2)": "torch's threads: 1 → 2",
+    "torch.use_deterministic_algorithms(True)": "torch's deterministic algorithms",
+    "torch.set_float32_matmul_precision('medium')": "torch's matmul precision: 'highest' → 'medium'",
+    "torch.backends.cudnn.enabled = False": "torch.backends.cudnn.enabled: True → False",
+    "torch.backends.mkldnn.enabled = False": "torch.backends.mkldnn.enabled: True → False",
+    "torch.set_anomaly_enabled(True)": "torch's anomaly detection: False → True",
+    "torch.set_autocast_enabled('cpu', True)": "torch's autocast: False → True",
+    "torch.set_flush_denormal(True)": "torch flushes denormal numbers: False → True",
+    "torch.nn.modules.module.register_module_forward_hook(lambda m, i, o: o * 2)": "torch's hooks of all modules",
+    "torch.zeros = None": "torch.zeros: replaced",
+    "torch.Tensor.backward = lambda *a, **k: None": "torch.Tensor.backward: replaced",
+    "torch.nn.Linear.forward = lambda self, x: x": "torch.nn.modules.linear.Linear.forward: replaced",
+    "torch.optim.Adam.step = lambda *a, **k: None": "torch.optim.adam.Adam.step: replaced",
+    "np.mean = None": "numpy.mean: replaced",
+    "json.dumps = None": "json.dumps: replaced",
+    "builtins.print = None": "builtins.print: replaced",
+    "import lipbench.models.iteration as it; it.CHUNK = 1": "lipbench.models.iteration.CHUNK: replaced",
+    "np.seterr(all='raise')": "numpy's floating-point errors",
+    "warnings.simplefilter('error')": "warnings filters",
+    "locale.setlocale(locale.LC_CTYPE, 'C')": "locale",
+    "os.umask(0o777)": "umask: '022' → '777'",
+    "os.chdir('/')": "working directory",
+    "os.environ.clear()": "environment variables: ",
+    "sys.path.clear()": "sys.path: ",
+    "sys.setrecursionlimit(12345)": "recursion limit: 1000 → 12345",
+    "signal.signal(signal.SIGINT, signal.SIG_IGN)": "signal handlers: SIGINT",
+    "gc.disable()": "garbage collection: True → False",
+    "logging.disable(50)": "disabled logging: 0 → 50",
+    "sys.stdout = None": "standard output",
+    "threading.Thread(target=time.sleep, args=(10000,)).start()": "threads that go on",
+    "sys.settrace(lambda *a: None)": "trace function",
+}
+ENDS = {  # what is done → how the run ends
+    "os._exit(0)": "the worker process died: exit status 0",
+    "ctypes.string_at(0)": "the worker process died: SIGSEGV",
+    "os.kill(os.getpid(), signal.SIGKILL)": "the worker process died: SIGKILL",
+    "os.killpg(0, signal.SIGKILL)": "the worker process died: SIGKILL",
+    "os.kill(os.getppid(), signal.SIGKILL); time.sleep(1000)": "the worker process died: exit status 255",
+    "sys.exit(0)": "SystemExit: 0",
+    "raise KeyboardInterrupt": "the worker was told to stop",
+    "raise Own": "Own: an error without a message that can be shown",
+    "raise ValueError('\\udcff')": "ValueError: \\udcff",
+    "raise ValueError('x' * 10**7)": "ValueError: xxx",
+    "raise MemoryError": "out of memory",
+    "raise BadInput('mine')": "BadInput: mine",
+    "P.clip = object(); self.clip = P": "failed",
+}
+STUCK = {
+    "while True: pass": "past its time limit",
+    "signal.setitimer(signal.ITIMER_REAL, 0); time.sleep(10**6)": "past its time limit",
+    "os.kill(os.getpid(), signal.SIGSTOP)": "past its time limit",
+}
+OWN = ["minimax", "wgan-gp"]
+
+
+@pytest.fixture(autouse=True)
+def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without tables and plots."""
+    monkeypatch.setattr(runner, "report", lambda folder, console: None)
+
+
+@pytest.fixture
+def swept(
+    make_suite: Callable[..., Suite], context: RunContext, tmp_path: Path
+) -> Callable[..., tuple[int, list[str]]]:
+    """Sweeps lipbench's own objectives beside these bodies: the status, and the lines that were printed."""
+
+    def make(bodies: list[str], executor: LocalExecutor, **content: Any) -> tuple[int, list[str]]:
+        plugins = [f"p{i}.py:P" for i in range(len(bodies))]
+        for i, body in enumerate(bodies):
+            (tmp_path / f"p{i}.py").write_text(PLUGIN.format(name=f"p{i}", how=body), encoding="utf-8")
+        printed = io.StringIO()
+        suite = make_suite(objectives=[*plugins, *OWN], steps=3, **content)
+        status = sweep(suite, Runner(context, executor, Console(file=printed, width=10**6)))
+        return status, printed.getvalue().splitlines()
+
+    return make
+
+
+def own(records: list[RunRecord]) -> Iterator[tuple[Any, ...]]:
+    for record in records:
+        if record.objective in OWN:
+            yield record.id, record.status, record.history.drop(columns="seconds").to_csv(), record.metrics
+
+
+@pytest.fixture
+def alone(make_suite: Callable[..., Suite], context: RunContext, tmp_path: Path) -> list[tuple[Any, ...]]:
+    """What lipbench's own objectives come to without anything beside them."""
+    where = RunContext(tmp_path / "alone", suite_folder=tmp_path)
+    sweep(make_suite(objectives=OWN, steps=3), Runner(where, LocalExecutor(1), Console(file=io.StringIO())))
+    return list(own(read_runs(where.folder)))
+
+
+def check(told: dict[str, str], lines: list[str], records: list[RunRecord]) -> None:
+    for i, (body, expected) in enumerate(told.items()):
+        mine = [line for line in lines if f" p{i} " in line]
+        assert any(expected in line for line in mine), (body, mine)
+    assert len(records) == len(told) + len(OWN)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_what_objectives_of_others_do_reaches_nobody_else(
+    swept: Callable[..., tuple[int, list[str]]], alone: list[Any], context: RunContext, jobs: int
+) -> None:
+    chosen = [
+        "torch.set_default_dtype(torch.float64)",
+        "torch.zeros = None",
+        "os._exit(0)",
+        "raise ValueError('\\udcff')",
+    ]
+    told = {body: (CHANGES | ENDS)[body] for body in chosen}
+    status, lines = swept(chosen, LocalExecutor(jobs))
+    records = read_runs(context.folder)
+    assert status == 1
+    assert list(own(records)) == alone
+    check(told, lines, records)
+
+
+@pytest.mark.slow
+def test_whatever_objectives_of_others_do_reaches_nobody_else(
+    swept: Callable[..., tuple[int, list[str]]], alone: list[Any], context: RunContext
+) -> None:
+    told = CHANGES | ENDS | STUCK
+    assert len(told) >= 40
+    status, lines = swept(list(told), LocalExecutor(2, Limits(seconds=40)))
+    records = read_runs(context.folder)
+    assert status == 1
+    assert list(own(records)) == alone
+    check(told, lines, records)
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("os._exit(0)", "ends its process: the worker process died: exit status 0"),
+        ("os.kill(os.getpid(), signal.SIGSEGV)", "ends its process: the worker process died: SIGSEGV"),
+        ("raise Own", "Own: an error without a message"),
+    ],
+)
+def test_an_objective_that_ends_the_process_that_imports_it_is_refused_by_name(
+    make_suite: Callable[..., Suite], context: RunContext, tmp_path: Path, line: str, told: str
+) -> None:
+    (tmp_path / "my.py").write_text(f"{PLUGIN.format(name='mine', how='pass')}\n{line}\n", encoding="utf-8")
+    suite = make_suite(objectives=["minimax", "my.py:P"])
+    with pytest.raises(BadInput, match=f"my.py.*{told}"):
+        sweep(suite, Runner(context, LocalExecutor(1), Console(file=io.StringIO())))
+
+
+def test_what_importing_an_objective_changes_is_put_back_and_said(
+    swept: Callable[..., tuple[int, list[str]]], alone: list[Any], context: RunContext, tmp_path: Path
+) -> None:
+    before = ProcessState.now()
+    status, lines = swept(["pass\n    torch.set_default_dtype(torch.float64)\n    torch.ones = os.environ['A'] = 'b'"
+                           "\n    def other(self):\n        pass"], LocalExecutor(1))  # fmt: skip
+    assert status == 0
+    assert list(own(read_runs(context.folder))) == alone
+    told = [line for line in lines if "p0.py: importing or building it changes" in line]
+    assert len(told) == 1 and all(w in told[0] for w in ("torch.ones", "default dtype", "environment variables: A"))
+    assert before.changes() == []
+    assert "A" not in os.environ
+
+
+def test_a_run_of_lipbenchs_own_leaves_its_process_as_it_was(make_run: Callable[..., RunRecord]) -> None:
+    make_run()
+    before = ProcessState.now()
+    assert make_run(objectives=["wgan-clip"]).status == "completed"
+    assert before.changes() == []
