@@ -10,10 +10,12 @@ from typing import Any
 from ...objectives.errors import BadInput, one_line
 from .messages import with_option
 from .parser import parse_arguments
+from .surroundings import leave_surroundings
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point; exits with 0, 1 if a run failed or a check did not pass, 2 for a mistake in what was asked for."""
+    leave_surroundings()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # an arrow that the terminal cannot show ends no sweep

@@ -72,11 +72,6 @@ class RunSpec:
         return kept | {"evaluation": self.evaluation.model_dump(), "code": code_of(self)}
 
     @property
-    def outside(self) -> bool:
-        """Whether code from outside lipbench takes part."""
-        return self.source is not None
-
-    @property
     def id(self) -> str:
         """A readable name that ends in a hash of the identity."""
         digest = hashlib.sha256(json.dumps(self.identity, sort_keys=True).encode()).hexdigest()[:10]

@@ -136,10 +136,11 @@ def read_runs(folder: Path) -> list[RunRecord]:
 
 
 def unfinished(folder: Path) -> list[str]:
-    """Names of the run folders that have a specification but no result yet."""
-    return [
-        f.name for f in _run_folders(Path(folder)) if (f / "spec.json").exists() and not (f / "result.json").exists()
-    ]
+    """Names of the runs that were asked for, or have a specification, but have no result yet."""
+    asked = read_suite(folder).get("runs", [])
+    begun = [f.name for f in _run_folders(Path(folder)) if (f / "spec.json").exists()]
+    names = dict.fromkeys([*map(str, asked if isinstance(asked, list) else []), *begun])
+    return [name for name in names if not (Path(folder) / "runs" / name / "result.json").exists()]
 
 
 def read_suite(folder: Path) -> dict[str, Any]:

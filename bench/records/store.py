@@ -167,9 +167,11 @@ class Store(RecordFolder):
         final = self.runs / run
         return read_run(final) if final.exists() else None
 
-    def drop(self, run: str) -> None:
-        """Removes a finished run's record, so that it is made again."""
-        shutil.rmtree(self.runs / run)
+    def reopen(self, run: str) -> None:
+        """Takes a finished run's record away, so that it is made again; it goes on from what else is in its folder."""
+        shutil.rmtree(self.unfinished(run), ignore_errors=True)
+        os.replace(self.runs / run, self.unfinished(run))
+        (self.unfinished(run) / "result.json").unlink(missing_ok=True)
 
     def set_aside(self, wanted: set[str]) -> list[str]:
         """Moves finished runs that are not wanted (another suite, other code) out of the tables; nothing is deleted.

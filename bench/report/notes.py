@@ -12,6 +12,7 @@ from .pairs import judges_critics, published_note
 from .published import published_on
 from .statistics import MIN_SEEDS, median
 
+NAMED = 5  # missing runs
 MEANING = (
     "Each value is the median over seeds of the tail mean (the mean over the last 20 % of a run's evaluations), "
     "in brackets its interval over seeds; diverged runs are included. Bold: the block's best.",
@@ -46,7 +47,10 @@ def notes(blocks: Sequence[Block], unfinished: Sequence[str] = ()) -> list[str]:
         lines += [note for note in [published_note(block)] if note]
         lines += _code_notes(block)
     if unfinished:
-        lines.append(f"{len(unfinished)} run(s) are not finished and not shown.")
+        more = f" and {len(unfinished) - NAMED} more" if len(unfinished) > NAMED else ""
+        named = ", ".join(unfinished[:NAMED]) + more
+        made = sum(len(block.runs) for block in blocks)
+        lines.append(f"{len(unfinished)} of {len(unfinished) + made} runs are missing, and not in the tables: {named}.")
     return lines
 
 

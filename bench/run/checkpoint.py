@@ -72,8 +72,13 @@ class Checkpointer(pl.Callback):
 
 
 def clear(folder: Path) -> None:
-    """Removes all checkpoints in the folder: the run is over."""
+    """Removes all checkpoints in the folder: the run is over, or cannot go on from them."""
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def resumes_at(folder: Path) -> int:
+    """The generator updates after which the run in this folder goes on: of its newest checkpoint, 0 without one."""
+    return max((int(path.stem) for path in (folder / RESUME).glob("*.ckpt")), default=0)
 
 
 def count_attempt(folder: Path) -> None:

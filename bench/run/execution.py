@@ -24,7 +24,7 @@ from ..data.dataset import Dataset
 from ..data.prefetch import fits
 from ..records.schema import RunOutcome, RunResult
 from ..records.store import Store, disk_trouble, telling_disk_trouble, write_json
-from .checkpoint import RESUME, attempts, clear, count_attempt
+from .checkpoint import RESUME, attempts, clear, count_attempt, resumes_at
 from .context import RunContext
 from .evaluation import Evaluator
 from .hardware import PeakMemory, device_name, reset_peak_memory, versions
@@ -49,7 +49,7 @@ def run(spec: RunSpec, context: RunContext) -> RunResult:
 
 
 def record_failure(spec: RunSpec, context: RunContext, reason: str) -> RunResult:
-    """The record of a run whose process could not write one; its checkpoints go."""
+    """The record of a run whose process could not write one; its checkpoints stay beside it."""
     store = Store(context.folder)
     folder = store.partial(spec.id)
     _write_spec(folder, spec, None, context)
@@ -65,13 +65,15 @@ def _run(spec: RunSpec, context: RunContext) -> RunResult:
     torch.set_num_threads(context.threads)
     start = time.perf_counter()
     _write_spec(folder, spec, device_name(context.device), context)
-    before = ProcessState.now() if spec.outside else None
+    before, begun_at = ProcessState.now() if spec.outside else None, resumes_at(folder)
     try:
         result = _train_and_measure(spec, context, folder)
     except Skipped as reason:
         result = _unmeasured(spec, RunOutcome("skipped", str(reason)))
     except BaseException as error:
         result = _unmeasured(spec, _failure(error))
+        if begun_at and resumes_at(folder) == begun_at:  # it comes no further from there; another time it begins anew
+            clear(folder / RESUME)
     if before is not None:
         result = replace(result, changed=tuple(map(printable, before.restore())))
     return _finish(store, result, time.perf_counter() - start)
@@ -178,5 +180,7 @@ def _finish(store: Store, result: RunResult, seconds: float) -> RunResult:
     cost = replace(result.cost, seconds=result.cost.seconds + seconds, attempts=len(attempts(folder)))
     result = replace(result, cost=cost)
     write_json(folder / "result.json", result.to_json())
-    clear(store.finish(result.run) / RESUME)  # last: until the record is in place, the checkpoints are all there is
+    final = store.finish(result.run)
+    if result.outcome.status != "failed":  # that may go on another time, with more time, memory or luck
+        clear(final / RESUME)  # last: until the record is in place, the checkpoints are all there is
     return result

@@ -14,6 +14,7 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+from lightning_utilities.core.rank_zero import rank_zero_only
 
 from ...models.acceleration import refusal
 from ...models.gan import GAN
@@ -43,19 +44,9 @@ def build(spec: RunSpec, data: Dataset, suite_folder: Path) -> GAN:
         Skipped: where networks, objective and data do not go together.
         BadInput: where a plug-in is not what it was when the sweep began, or refuses its arguments.
     """
-    if spec.skip is not None:
-        raise Skipped(spec.skip)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(stream_seed(spec.seed, "weights"))
-        try:
-            networks = with_fixed_fakes(build_networks(spec, data.shape, suite_folder), data)
-        except Unsuited as reason:
-            raise Skipped(str(reason)) from reason
-        objective = _build_objective(spec, suite_folder)
-        reason = objective.skip_reason(networks.critic, data.shape)
-        reason = reason or refusal(spec.accelerate, objective, spec.recipe_spec, resident=data.feed is None)
-        if reason is not None:
-            raise Skipped(reason)
+        networks, objective = build_parts(spec, data, suite_folder)
         iteration = Iteration(
             networks,
             objective,
@@ -67,6 +58,22 @@ def build(spec: RunSpec, data: Dataset, suite_folder: Path) -> GAN:
             precision=spec.precision,
         )
     return GAN(iteration)
+
+
+def build_parts(spec: RunSpec, data: Dataset, suite_folder: Path) -> tuple[Networks, Objective]:
+    """Networks and objective of a run; raises as `build`."""
+    if spec.skip is not None:
+        raise Skipped(spec.skip)
+    try:
+        networks = with_fixed_fakes(build_networks(spec, data.shape, suite_folder), data)
+    except Unsuited as reason:
+        raise Skipped(str(reason)) from reason
+    objective = _build_objective(spec, suite_folder)
+    reason = objective.skip_reason(networks.critic, data.shape)
+    reason = reason or refusal(spec.accelerate, objective, spec.recipe_spec, resident=data.feed is None)
+    if reason is not None:
+        raise Skipped(reason)
+    return networks, objective
 
 
 def build_networks(spec: RunSpec, shape: tuple[int, ...], suite_folder: Path) -> Networks:
@@ -104,6 +111,7 @@ def fit(module: GAN, evaluator: Evaluator, loggers: RunLogging, context: RunCont
     """Trains, from the newest checkpoint in the run's folder if there is one; the module stays on its device."""
     checkpointer = Checkpointer(folder / RESUME, context.checkpoint_seconds)
     on_gpu = context.device.startswith("cuda")
+    rank_zero_only.rank = 0  # whatever the environment said when Lightning was imported
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     with _interruptible(), warnings.catch_warnings():
         # Advice on data loaders, on checkpoints of others, and that a logger starts afresh.

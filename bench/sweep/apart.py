@@ -1,7 +1,7 @@
 """Resolves a suite that names somebody's code in another process: nothing that the code does reaches this one."""
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, suppress
 from pathlib import Path
@@ -10,8 +10,8 @@ from typing import Any
 from rich.console import Console
 
 from ...objectives.errors import BadInput, error_line
-from ..config.entry_points import plugged_in
-from ..config.plugins import SideEffect, find_objective
+from ..config.entry_points import ARCHITECTURE, OBJECTIVE, plugged_in
+from ..config.plugins import SideEffect, resolve
 from ..config.suite import Suite
 from .executors.local import Slot
 from .progress import say
@@ -24,38 +24,52 @@ class _Refused(BadInput):
 
 
 def apart(suite: Suite, folder: Path, console: Console, call: Callable[..., Any], *arguments: Any) -> Any:
-    """What the call returns; made in another process if the suite has objectives of others.
+    """What the call returns; made in another process if the suite has objectives or architectures of others.
 
     Raises:
-        BadInput: as the call does, and where an objective ends its process, or does not come to an end.
+        BadInput: as the call does, and where somebody's code ends its process, or does not come to an end.
     """
-    targets = [entry if isinstance(entry, str) else str(entry.get("name")) for entry in suite.objectives]
-    outside = [target for target in dict.fromkeys(targets) if ":" in target or target in plugged_in()]
+    outside = list(_outside(suite))
     if not outside:
         return call(*arguments)
-    for target in outside:  # one by one: a process that dies does not say of what
+    for kind, target in outside:  # one by one: a process that dies does not say of what
         with suppress(_Refused):  # which the call meets again
-            _elsewhere(f"{suite.where}: objectives: {target}", find_objective, target, folder)
-    where = f"{suite.where}: objectives: {' or '.join(outside)}"
-    result, changes = _elsewhere(where, call, *arguments)
+            elsewhere(f"{suite.where}: {kind}s: {target}", Console(quiet=True), _import, kind, target, folder)
+    targets = " or ".join(target for _, target in outside)
+    return elsewhere(f"{suite.where}: {targets}", console, call, *arguments)
+
+
+def elsewhere(where: str, console: Console, call: Callable[..., Any], *arguments: Any) -> Any:
+    """What the call returns in another process; says what code of others changed there. Raises as `apart`."""
+    with closing(Slot()) as slot:
+        future = slot.call(_watched, where, call, *arguments)
+        try:
+            result, changes = future.result(PATIENCE)
+        except TimeoutError:
+            raise BadInput(f"{where}: importing or building it takes more than {PATIENCE:g} s") from None
+        except BrokenProcessPool:
+            raise BadInput(f"{where}: importing or building it ends its process: {slot.death()}") from None
     for change in changes:
         say(change, console)
     return result
 
 
-def _elsewhere(where: str, call: Callable[..., Any], *arguments: Any) -> tuple[Any, Sequence[str]]:
-    with closing(Slot()) as slot:
-        future = slot.call(_watched, where, call, *arguments)
-        try:
-            return future.result(PATIENCE)
-        except TimeoutError:
-            raise BadInput(f"{where}: importing or building it takes more than {PATIENCE:g} s") from None
-        except BrokenProcessPool:
-            raise BadInput(f"{where}: importing or building it ends its process: {slot.death()}") from None
+def _outside(suite: Suite) -> Iterator[tuple[str, str]]:
+    """Kind and target of what a suite names that is not lipbench's own."""
+    networks = [entry for dataset in suite.datasets for entry in suite.architectures_on(dataset)]
+    for kind, entries in ((OBJECTIVE, suite.objectives), (ARCHITECTURE, networks)):
+        targets = [entry if isinstance(entry, str) else str(entry.get("name")) for entry in entries if entry]
+        for target in dict.fromkeys(targets):
+            if ":" in target or target in plugged_in(kind):
+                yield kind.name, target
+
+
+def _import(kind: str, target: str, folder: Path) -> None:
+    resolve({OBJECTIVE.name: OBJECTIVE, ARCHITECTURE.name: ARCHITECTURE}[kind], target, folder)
 
 
 def _watched(where: str, call: Callable[..., Any], *arguments: Any) -> tuple[Any, list[str]]:
-    """The result, None for one that stays there, and which plug-ins changed what; errors as BadInput."""
+    """The result, and which plug-ins changed what; errors as BadInput."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", SideEffect)
@@ -66,4 +80,4 @@ def _watched(where: str, call: Callable[..., Any], *arguments: Any) -> tuple[Any
         except BaseException as error:  # in here a class of somebody's may be known, where it is asked for it is not
             raise _Refused(f"{where}: {error_line(error)}") from None
     told = dict.fromkeys(str(warning.message) for warning in caught)
-    return (None if call is find_objective else result), list(told)
+    return result, list(told)

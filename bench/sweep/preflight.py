@@ -17,22 +17,50 @@ from ..data.dataset import Dataset
 from ..metrics.protocols import check_evaluation
 from ..run.context import RunContext
 from ..run.loggers import check_loggers
-from ..run.train import build_networks
+from ..run.train import Skipped, build_networks, build_parts
+from .apart import elsewhere
 from .progress import say
 
 MOST_PARAMETERS = 10**9  # of both networks; BigGAN's have 160 million
 
 
 def check_suite(suite: Suite, specs: Sequence[RunSpec], context: RunContext, console: Console) -> None:
-    """Says which images are used. Raises BadInput for the device, loggers, networks, and the evaluation."""
+    """Says which images are used.
+
+    Raises BadInput for the device, loggers, networks, the evaluation, and where no run would be made.
+    """
     check_device(suite.accelerate, suite.precision, context.device)
     check_loggers(context.loggers)
+    reasons: list[str | None] = []
     for dataset in dict.fromkeys(spec.dataset for spec in specs):
         data = load_dataset(dataset, context)
-        _check_networks(suite, [spec for spec in specs if spec.dataset == dataset], data, context)
+        here = [spec for spec in specs if spec.dataset == dataset]
+        _check_networks(suite, [spec for spec in here if not spec.sources], data, context)
+        others = [spec for spec in here if spec.sources]
+        if others:  # code from outside is not run here
+            elsewhere(f"{suite.where}: architectures", console, _check_others, suite, others, dataset, context)
+        reasons += [] if None in reasons else _reasons(here, data, context)
         _check_evaluation(suite, data, context.weights)
         if data.is_images:
             say(f"{dataset}: {data.source}", console)
+    if None not in reasons:
+        raise BadInput(f"{suite.where}: there is nothing to run, all {len(reasons)} runs are skipped: {reasons[0]}")
+
+
+def _reasons(specs: Sequence[RunSpec], data: Dataset, context: RunContext) -> list[str | None]:
+    """Why each run is skipped; [None] if one is not."""
+    reasons: list[str | None] = []
+    for spec in specs:
+        if spec.outside and spec.skip is None:
+            return [None]  # that is not known here
+        try:
+            with torch.device("meta"):
+                build_parts(spec, data, context.suite_folder)
+        except Skipped as reason:
+            reasons.append(str(reason))
+        else:
+            return [None]
+    return reasons
 
 
 def _check_networks(suite: Suite, specs: Sequence[RunSpec], data: Dataset, context: RunContext) -> None:
@@ -48,6 +76,10 @@ def _check_networks(suite: Suite, specs: Sequence[RunSpec], data: Dataset, conte
             continue
         except BadInput as error:
             raise BadInput(f"{suite.where}: architectures: {spec.architecture_spec['name']}: {error}") from error
+
+
+def _check_others(suite: Suite, specs: Sequence[RunSpec], dataset: str, context: RunContext) -> None:
+    _check_networks(suite, specs, load_dataset(dataset, context), context)
 
 
 def _build(spec: RunSpec, data: Dataset, context: RunContext) -> Networks:

@@ -105,9 +105,10 @@ class Progress:
         _, since = self._running.pop(spec.id, (spec, None))
         if result.changed:
             self._line(
-                f"{name(spec)}: {spec.objective_target} changed {told(list(result.changed))}; no other run saw that"
+                f"{name(spec)}: {' or '.join(spec.outside)} changed {told(list(result.changed))}; no other run saw that"
             )
-        took = spent(result.cost.seconds, None if since is None else time.monotonic() - since)
+        resumed = result.cost.attempts > 1 and since is not None
+        took = spent(result.cost.seconds, time.monotonic() - since if resumed else None)
         self._ended[result.outcome.status] += 1
         if result.measured is not None:
             self._left.learn(spec, result.cost.seconds)
@@ -175,8 +176,8 @@ def ending(outcome: RunOutcome) -> str:
 
 
 def spent(whole: float, here: float | None) -> str:
-    """What a run took; of one that was resumed, in all and since then (`here`; None: its beginning was not seen)."""
-    if here is None or whole <= here + 1:  # a process takes longer than the run in it, unless that was resumed
+    """What a run took; of one that was resumed, in all and since then (`here`)."""
+    if here is None or duration(whole) == duration(here) or whole < here:  # a process takes longer than the run in it
         return duration(whole)
     return f"{duration(whole)} in all, {duration(here)} since it was resumed"
 

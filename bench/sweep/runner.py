@@ -19,6 +19,7 @@ from ..records.schema import SCHEMA_VERSION, RunResult
 from ..records.source import stands_alone
 from ..records.store import Store, telling_disk_trouble, write_json
 from ..report import report
+from ..run.checkpoint import resumes_at
 from ..run.context import RunContext
 from ..run.execution import record_failure
 from ..run.hardware import machine
@@ -27,7 +28,7 @@ from .executors import Executor, LocalExecutor, RunFinished
 from .executors.worker import finished, forget_locks
 from .joining import check_joined, joined_suite, others
 from .preflight import check_suite
-from .progress import Progress, TimeLeft, say
+from .progress import Progress, TimeLeft, name, say
 from .unchanged import remember
 
 
@@ -47,8 +48,11 @@ class SweepCounts:
 
     @property
     def status(self) -> int:
-        """The exit status: 1 if a run failed or is missing, else 0."""
-        return 1 if self.made["failed"] + self.kept["failed"] + self.missing else 0
+        """The exit status: 1 if a run failed or is missing, 2 if all were skipped, else 0."""
+        total = self.made + self.kept
+        if total["failed"] or self.missing:
+            return 1
+        return 2 if total.total() == total["skipped"] > 0 else 0
 
 
 @dataclass
@@ -124,6 +128,7 @@ class Runner:
             record = self._kept(spec, store)
             if record is None:
                 pending.todo.append(spec)
+                self._tell_step(spec, store)
                 continue
             pending.counts.kept[record.status] += 1
             if record.measured:
@@ -139,9 +144,14 @@ class Runner:
             store.set_damaged_aside(spec.id)
             return None
         if record is not None and record.status == "failed":
-            store.drop(spec.id)
+            store.reopen(spec.id)
             return None
         return record
+
+    def _tell_step(self, spec: RunSpec, store: Store) -> None:
+        step = resumes_at(store.unfinished(spec.id))
+        if step:
+            say(f"{name(spec)}: goes on from step {step} of {spec.steps}", self.console)
 
     def _make(self, pending: Pending) -> None:
         if not pending.todo:
@@ -167,6 +177,7 @@ class Runner:
             "name": suite.name,
             "schema_version": SCHEMA_VERSION,
             "suite": suite.model_dump(),
+            "runs": [spec.id for spec in specs],
             "objectives": list(dict.fromkeys(spec.objective for spec in specs)),
             "version": version("lipbench"),
             "command": self.command,

@@ -43,7 +43,7 @@ class Slot:
         """Starts the run, which may take so many seconds; the process is made when it is needed, also after a death."""
         self._seconds, self._since = seconds, time.monotonic()
         at = context if self.device is None else replace(context, device=self.device)
-        quick = spec.outside and at.device == "cpu"
+        quick = bool(spec.outside) and at.device == "cpu"
         return self.call(make_apart if spec.outside else make, spec, at, spec.id, seconds, quick=quick)
 
     def call(self, function: Callable[..., Any], *arguments: Any, quick: bool = True) -> "Future[Any]":
@@ -186,7 +186,7 @@ class LocalExecutor:
         try:
             while waiting or busy:
                 while waiting and free:
-                    spec = _next(waiting, sum(task.spec.outside for task in busy.values()) + 1 >= self.slots)
+                    spec = _next(waiting, sum(bool(task.spec.outside) for task in busy.values()) + 1 >= self.slots)
                     task = Task(spec, free.pop(0))
                     busy[task.worker.submit(spec, context, self.limits.seconds)] = task
                     yield RunStarted(spec)

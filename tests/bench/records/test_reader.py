@@ -154,6 +154,8 @@ def test_unfinished_runs_are_told_apart(run: Path) -> None:
     (run.parent / "b" / "result.json").unlink()
     shutil.copytree(run, run.parent / ".c.partial")
     assert unfinished(folder) == ["b"]
+    (folder / "suite.json").write_text(json.dumps({"runs": ["a", "c", "d"]}))
+    assert unfinished(folder) == ["c", "d", "b"]
     assert [r.folder.name for r in read_runs(folder)] == ["a"]
 
 

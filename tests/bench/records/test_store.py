@@ -117,11 +117,13 @@ def test_store_replaces_a_finished_run(tmp_path: Path) -> None:
     assert "leftover" not in names(store.runs / "a")
 
 
-def test_store_drops_a_run(tmp_path: Path) -> None:
+def test_store_opens_a_run_again_with_what_it_kept(tmp_path: Path) -> None:
     store = Store(tmp_path)
     record(store, "a")
-    store.drop("a")
+    (store.runs / "a" / "kept").touch()
+    store.reopen("a")
     assert store.find("a") is None
+    assert "kept" in names(store.partial("a")) and "result.json" not in names(store.partial("a"))
 
 
 def test_store_sets_aside_what_is_not_wanted_and_brings_it_back(tmp_path: Path) -> None:

@@ -32,10 +32,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return now
 
 
-def result(status: str = "completed", seconds: float = 60.0, reason: str | None = None) -> RunResult:
+def result(
+    status: str = "completed", seconds: float = 60.0, reason: str | None = None, attempts: int = 1
+) -> RunResult:
     trained = status in ("completed", "diverged")
     measured = Measured(6, {}, {}, {}, "", None, None, {}) if trained else None
-    return RunResult("r", {}, RunOutcome(status, reason), Cost(seconds), measured)
+    return RunResult("r", {}, RunOutcome(status, reason), Cost(seconds, attempts), measured)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +95,7 @@ def test_progress_tells_a_resumed_run_s_time_in_all_and_since(plan: Plan, clock:
     for spec, end in zip(specs, (10.0, 71.0), strict=True):
         told.tell(RunStarted(spec))
         clock[0] = end
-        told.tell(RunFinished(spec, ""), result())
+        told.tell(RunFinished(spec, ""), result(attempts=2 if end == 10.0 else 1))
     assert [line.partition(": ")[2].partition(" (")[0] for line in printed.getvalue().splitlines()] == [
         "completed, 1 min in all, 10 s since it was resumed",
         "completed, 1 min",
