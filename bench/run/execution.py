@@ -181,6 +181,6 @@ def _finish(store: Store, result: RunResult, seconds: float) -> RunResult:
     result = replace(result, cost=cost)
     write_json(folder / "result.json", result.to_json())
     final = store.finish(result.run)
-    if result.outcome.status != "failed":  # that may go on another time, with more time, memory or luck
+    if result.outcome.status != "failed" or not resumes_at(final):  # else it goes on another time, with more luck
         clear(final / RESUME)  # last: until the record is in place, the checkpoints are all there is
     return result

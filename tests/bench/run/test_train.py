@@ -22,6 +22,7 @@ from lipbench.bench.metrics.divergence import Divergence
 from lipbench.bench.metrics.settings import Evaluation
 from lipbench.bench.records import store
 from lipbench.bench.records.reader import RunRecord, read_samples
+from lipbench.bench.records.store import Store
 from lipbench.bench.records.summary import summarise
 from lipbench.bench.run import execution
 from lipbench.bench.run.context import RunContext
@@ -51,7 +52,8 @@ def same_weights(a: RunRecord, b: RunRecord) -> bool:
 def test_run_leaves_a_whole_record(make_run: MakeRun, context: RunContext) -> None:
     record = make_run()
     names = {p.name for p in record.folder.iterdir()}
-    assert names == {"spec.json", "result.json", "history.csv", "samples.npz", "samples.png", "checkpoint"}
+    files = {"spec.json", "result.json", "history.csv", "samples.npz", "samples.png", "checksums.sha256"}
+    assert names == files | {"checkpoint"}
     assert [p.name for p in (context.folder / "runs").iterdir()] == [record.id]
     assert (record.status, record.result["reason"], record.result["steps"]) == ("completed", None, 6)
     assert record.spec["device"].startswith("cpu")
@@ -308,7 +310,20 @@ def test_run_that_makes_no_sense_is_skipped_with_its_reason(
     assert record.status == "skipped"
     assert pd.Series([record.result["reason"]]).str.fullmatch(reason).all()
     assert record.result["metrics"] is None
-    assert {p.name for p in record.folder.iterdir()} == {"spec.json", "result.json"}
+    assert {p.name for p in record.folder.iterdir()} == {"spec.json", "result.json", "checksums.sha256"}
+
+
+def test_run_that_comes_no_further_from_its_checkpoint_begins_anew_another_time(
+    make_run: MakeRun, write_plugin: WritePlugin, careful: RunContext
+) -> None:
+    write_plugin("def penalty(self, critic, batch):\n    if batch.step == 3:\n        raise ValueError('always')")
+    kept: list[bool] = []
+    for _ in range(2):
+        record = make_run(careful, objectives=["my.py:Mine"])
+        assert record.status == "failed"
+        kept.append((record.folder / "resume").exists())
+        Store(careful.folder).reopen(record.id)
+    assert kept == [True, False]
 
 
 @pytest.mark.parametrize(
@@ -326,7 +341,7 @@ def test_run_whose_objective_raises_has_failed_with_the_traceback(
     assert (record.status, record.result["reason"]) == ("failed", f"{reason} at my.py:10")
     assert "my.py" in record.result["traceback"]
     assert "in penalty" in record.result["traceback"]
-    assert {p.name for p in record.folder.iterdir()} == {"spec.json", "result.json"}
+    assert {p.name for p in record.folder.iterdir()} == {"spec.json", "result.json", "checksums.sha256"}
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from lipbench.bench.run.context import RunContext
 from lipbench.bench.sweep.executors import Limits, LocalExecutor, RunFinished, RunRetried, RunStarted, local
 from lipbench.bench.sweep.executors.base import Trials
 from lipbench.bench.sweep.executors.local import Slot, _event, exit_status
+from lipbench.bench.sweep.runner import Runner
 
 Made = Callable[..., dict[str, RunRecord]]
 Plan = Callable[..., list[RunSpec]]
@@ -60,6 +61,27 @@ def test_local_kills_what_is_past_its_time(made: Made, dies_once: DiesOnce, cont
     result = made(LocalExecutor(1, Limits(seconds=2)), context, **content)["mine"].result
     assert (result["status"], result["reason"]) == ("failed", "past its time limit of 2 s")
     assert 2 <= result["seconds"] < 60
+
+
+def test_a_run_that_never_has_the_time_comes_to_its_end_over_several_calls(
+    plan: Plan, write_plugin: Callable[..., Path], careful: RunContext, assert_same_course: Same
+) -> None:
+    hurry, printed = careful.folder.parent / "hurry", io.StringIO()
+    write_plugin(f"""def penalty(self, critic, batch):
+    __import__("time").sleep(0 if __import__("os").path.exists({str(hurry)!r}) else 0.5)
+    return 0 * critic(batch.real).mean()""")
+    specs = plan(objectives=["my.py:Mine"], steps=40)
+    (first,) = Runner(careful, LocalExecutor(1, Limits(seconds=15)), Console(file=printed)).records(specs)
+    assert first.result["reason"] == "past its time limit of 15 s"
+    reached = max(int(path.stem) for path in first.folder.glob("resume/*.ckpt"))
+    assert 0 < reached < 40
+    hurry.touch()
+    (record,) = Runner(careful, LocalExecutor(1), Console(file=printed)).records(specs)
+    assert record.result["attempts"] == 2
+    assert not (record.folder / "resume").exists()
+    assert f"goes on from step {reached} of 40" in printed.getvalue()
+    elsewhere = replace(careful, folder=careful.folder.parent / "undisturbed")
+    assert_same_course(record, Runner(elsewhere, LocalExecutor(1), Console(file=printed)).records(specs)[0])
 
 
 class Asked:
