@@ -41,10 +41,11 @@ class Slot:
 
     def submit(self, spec: RunSpec, context: RunContext, seconds: float | None = None) -> "Future[RunResult]":
         """Starts the run, which may take so many seconds; the process is made when it is needed, also after a death."""
-        self._seconds, self._since = seconds, time.monotonic()
         at = context if self.device is None else replace(context, device=self.device)
         quick = bool(spec.outside) and at.device == "cpu"
-        return self.call(make_apart if spec.outside else make, spec, at, spec.id, seconds, quick=quick)
+        future = self.call(make_apart if spec.outside else make, spec, at, spec.id, seconds, quick=quick)
+        self._seconds, self._since = seconds, time.monotonic()  # the start of the process does not count
+        return future
 
     def call(self, function: Callable[..., Any], *arguments: Any, quick: bool = True) -> "Future[Any]":
         """Starts any call in the process, which is made as `start_method` says."""
