@@ -32,9 +32,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return now
 
 
-def result(
-    status: str = "completed", seconds: float = 60.0, reason: str | None = None, attempts: int = 1
-) -> RunResult:
+def result(status: str = "completed", seconds: float = 60.0, reason: str | None = None, attempts: int = 1) -> RunResult:
     trained = status in ("completed", "diverged")
     measured = Measured(6, {}, {}, {}, "", None, None, {}) if trained else None
     return RunResult("r", {}, RunOutcome(status, reason), Cost(seconds, attempts), measured)
