@@ -11,7 +11,7 @@ from ...objectives.base import mixes_samples
 from ...objectives.conformance.report import CheckOutcome, Report, failed, not_applicable, passed
 from ...objectives.conformance.trial import seeded
 from ...objectives.slopes import slopes
-from .engine import Check, run_checks
+from .engine import NamedCheck, run_checks
 
 SHAPES = ((2,), (5,), (1, 28, 28), (3, 32, 32))
 N = 6  # samples in a batch
@@ -192,14 +192,14 @@ def _state(networks: Networks) -> dict[str, Tensor]:
 
 
 BASIC = ("shapes", "one logit a sample")
-CHECKS: tuple[Check[NetworksTrial], ...] = (
-    Check("shapes", shapes),
-    Check("one logit a sample", one_logit),
-    Check("same seed, same weights", same_seed),
-    Check("eval repeats", eval_repeats, (*BASIC, "same seed, same weights")),
-    Check("state_dict round trip", round_trip, (*BASIC, "same seed, same weights", "eval repeats")),
-    Check("samples apart", samples_apart, (*BASIC, "same seed, same weights", "eval repeats")),
-    Check("double backward", double_backward, BASIC),
-    Check("gradient reaches every parameter", gradient_reaches_all, BASIC),
-    Check("float64", double_precision, BASIC),
+CHECKS: tuple[NamedCheck[NetworksTrial], ...] = (
+    NamedCheck("shapes", shapes),
+    NamedCheck("one logit a sample", one_logit),
+    NamedCheck("same seed, same weights", same_seed),
+    NamedCheck("eval repeats", eval_repeats, (*BASIC, "same seed, same weights")),
+    NamedCheck("state_dict round trip", round_trip, (*BASIC, "same seed, same weights", "eval repeats")),
+    NamedCheck("samples apart", samples_apart, (*BASIC, "same seed, same weights", "eval repeats")),
+    NamedCheck("double backward", double_backward, BASIC),
+    NamedCheck("gradient reaches every parameter", gradient_reaches_all, BASIC),
+    NamedCheck("float64", double_precision, BASIC),
 )

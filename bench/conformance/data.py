@@ -10,7 +10,7 @@ from torch import Tensor
 from ...objectives.conformance.report import CheckOutcome, Report, failed, not_applicable, passed
 from ..data.brought import content_of
 from ..data.dataset import Dataset
-from .engine import Check, run_checks
+from .engine import NamedCheck, run_checks
 
 MakeData = Callable[[], Dataset]
 WIDE = 100.0  # of points: networks as they are initialised make samples of size 1
@@ -74,9 +74,9 @@ def _rows(samples: Tensor) -> np.ndarray:
     return samples.flatten(1).cpu().contiguous().numpy()
 
 
-CHECKS: tuple[Check[MakeData], ...] = (
-    Check("finite", finite),
-    Check("range", in_range, ("finite",)),
-    Check("deterministic", deterministic),
-    Check("train and held out disjoint", disjoint),
+CHECKS: tuple[NamedCheck[MakeData], ...] = (
+    NamedCheck("finite", finite),
+    NamedCheck("range", in_range, ("finite",)),
+    NamedCheck("deterministic", deterministic),
+    NamedCheck("train and held out disjoint", disjoint),
 )

@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Check(Generic[T]):
+class NamedCheck(Generic[T]):
     """A check by name; it is not run where one that it `needs` has failed, so that one fault fails one check."""
 
     name: str
@@ -20,7 +20,7 @@ class Check(Generic[T]):
     needs: tuple[str, ...] = ()
 
 
-def run_checks(title: str, subject: T, checks: Sequence[Check[T]]) -> Report:
+def run_checks(title: str, subject: T, checks: Sequence[NamedCheck[T]]) -> Report:
     """The report on a subject: pass, fail or not applicable for each check, with a reason."""
     report, unmet = Report(title), set[str]()
     with global_streams_kept(), one_thread():
@@ -33,7 +33,7 @@ def run_checks(title: str, subject: T, checks: Sequence[Check[T]]) -> Report:
     return report
 
 
-def _outcome(check: Check[T], subject: T) -> CheckOutcome:
+def _outcome(check: NamedCheck[T], subject: T) -> CheckOutcome:
     # Whatever somebody's code raises is a finding about it, and the other checks go on.
     try:
         return check.run(subject)

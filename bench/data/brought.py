@@ -38,14 +38,11 @@ def as_dataset(name: str, given: Any, about: str) -> Dataset:
         raise BadInput(f"{name}: train is None: must be samples")
     if len(given) == 3 and given[2] is not None:
         labels = torch.as_tensor(given[2])
-    for part, what, least in ((train, "train", 2), (test, "held out", LEAST_HELD_OUT)):
-        if part is not None:
-            _check(part, f"{name}: {what}", least)
-            if part.shape[1:] != train.shape[1:] or part.dtype != train.dtype:
-                both = f"{tuple(part.shape[1:])} {part.dtype} and {tuple(train.shape[1:])} {train.dtype}"
-                raise BadInput(f"{name}: samples of train and held out differ: {both}")
-    if labels is not None and (labels.shape != (len(train),) or labels.is_floating_point()):
-        raise BadInput(f"{name}: labels of shape {tuple(labels.shape)}: must be whole numbers, one for each in train")
+    _check(train, f"{name}: train", 2)
+    if test is not None:
+        _check_held_out(test, train, name)
+    if labels is not None:
+        _check_labels(labels, len(train), name)
     return Dataset(
         name,
         tuple(train.shape[1:]),
@@ -109,6 +106,18 @@ def _items(part: "TorchDataset[Any]", where: str) -> tuple[Tensor, Tensor | None
     return found, labels
 
 
+def _check_labels(labels: Tensor, n: int, name: str) -> None:
+    if labels.shape != (n,) or labels.is_floating_point():
+        raise BadInput(f"{name}: labels of shape {tuple(labels.shape)}: must be whole numbers, one for each in train")
+
+
+def _check_held_out(test: Tensor, train: Tensor, name: str) -> None:
+    _check(test, f"{name}: held out", LEAST_HELD_OUT)
+    if test.shape[1:] != train.shape[1:] or test.dtype != train.dtype:
+        both = f"{tuple(test.shape[1:])} {test.dtype} and {tuple(train.shape[1:])} {train.dtype}"
+        raise BadInput(f"{name}: samples of train and held out differ: {both}")
+
+
 def _check(part: Tensor, where: str, least: int) -> None:
     if part.dim() not in (2, 4) or 0 in part.shape[1:]:
         raise BadInput(f"{where}: shape {tuple(part.shape)}: must be points [N, d] or images [N, C, H, W]")
@@ -116,8 +125,11 @@ def _check(part: Tensor, where: str, least: int) -> None:
         raise BadInput(f"{where}: images {tuple(part.shape[1:])}: must be (1 or 3, S, S)")
     if len(part) < least:
         raise BadInput(f"{where}: {len(part)} samples: must be {least} or more")
-    if part.dtype == torch.uint8:
-        return
+    if part.dtype != torch.uint8:
+        _check_values(part, where)
+
+
+def _check_values(part: Tensor, where: str) -> None:
     bad = (~part.isfinite()).flatten(1).nonzero()
     if len(bad):
         row, column = bad[0].tolist()

@@ -25,11 +25,9 @@ def marginals_figure(block: Block, styles: Mapping[str, Style]) -> Figure | None
     """Histograms on the diagonal, pairs below and above it: real data grey, each objective's samples of one seed."""
     shown = {o: read_samples(r.samples, "fake", "real") for o, r in sample_runs(block).items() if r and r.samples}
     real = next((s["real"] for s in shown.values() if "real" in s), None)
-    if real is None or real.ndim != 2:
+    if real is None or not _has_marginals(real):
         return None
     columns = real.shape[1]
-    if columns == 2 or columns > MOST_COLUMNS or ends_in_class(real):
-        return None
     entries = [Line2D([], [], color=_REAL, label="real data")]
     entries += [Line2D([], [], color=styles[o].colour, label=o) for o in shown]
     samples = [(_REAL, real)] + [(styles[o].colour, s["fake"]) for o, s in shown.items()]
@@ -46,6 +44,10 @@ def marginals_figure(block: Block, styles: Mapping[str, Style]) -> Figure | None
         if across == 0 and columns > 1:
             ax.set_ylabel(f"column {down + 1}", labelpad=1)
     return figure
+
+
+def _has_marginals(real: np.ndarray) -> bool:
+    return real.ndim == 2 and real.shape[1] != 2 and real.shape[1] <= MOST_COLUMNS and not ends_in_class(real)
 
 
 def _limits(values: np.ndarray) -> tuple[float, float]:
