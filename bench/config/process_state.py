@@ -30,7 +30,7 @@ Reader, Writer = Callable[[], Any], Callable[[Any], object]
 
 
 @dataclass(frozen=True)
-class Setting:
+class GlobalSetting:
     """One of them: its name, how it is read, and how it is put back (None: it cannot be)."""
 
     name: str
@@ -200,8 +200,8 @@ def _flushes() -> bool:
     return tiny * 1.0 == 0.0
 
 
-def _flag(name: str, owner: Any, attribute: str) -> Setting:
-    return Setting(name, lambda: getattr(owner, attribute), lambda value: setattr(owner, attribute, value))
+def _flag(name: str, owner: Any, attribute: str) -> GlobalSetting:
+    return GlobalSetting(name, lambda: getattr(owner, attribute), lambda value: setattr(owner, attribute, value))
 
 
 def _hooks() -> tuple[int, ...]:
@@ -216,43 +216,47 @@ def _clear_hooks(_: Any) -> None:
 
 
 _backends: Any = torch.backends
-SETTINGS: tuple[Setting, ...] = (  # inference mode before what reads tensors, and before grad mode, which it changes
-    Setting("torch's inference mode", torch.is_inference_mode_enabled, _inference),
-    Setting("torch's gradients are on", torch.is_grad_enabled, torch.set_grad_enabled),
-    Setting("torch's default dtype", torch.get_default_dtype, torch.set_default_dtype),
-    Setting("torch's default device", lambda: str(torch.get_default_device()), _set_device),
-    Setting("torch's threads", torch.get_num_threads, torch.set_num_threads),
-    Setting(
+SETTINGS: tuple[
+    GlobalSetting, ...
+] = (  # inference mode before what reads tensors, and before grad mode, which it changes
+    GlobalSetting("torch's inference mode", torch.is_inference_mode_enabled, _inference),
+    GlobalSetting("torch's gradients are on", torch.is_grad_enabled, torch.set_grad_enabled),
+    GlobalSetting("torch's default dtype", torch.get_default_dtype, torch.set_default_dtype),
+    GlobalSetting("torch's default device", lambda: str(torch.get_default_device()), _set_device),
+    GlobalSetting("torch's threads", torch.get_num_threads, torch.set_num_threads),
+    GlobalSetting(
         "torch's deterministic algorithms",
         _deterministic,
         lambda value: torch.use_deterministic_algorithms(value[0], warn_only=value[1]),
     ),
-    Setting("torch's matmul precision", torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
-    Setting("torch's anomaly detection", torch.is_anomaly_enabled, torch.set_anomaly_enabled),
-    Setting(
+    GlobalSetting("torch's matmul precision", torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
+    GlobalSetting("torch's anomaly detection", torch.is_anomaly_enabled, torch.set_anomaly_enabled),
+    GlobalSetting(
         "torch's autocast", lambda: torch.is_autocast_enabled("cpu"), lambda on: torch.set_autocast_enabled("cpu", on)
     ),
-    Setting("torch flushes denormal numbers", _flushes, torch.set_flush_denormal),
-    Setting("torch's hooks of all modules", _hooks, _clear_hooks),
+    GlobalSetting("torch flushes denormal numbers", _flushes, torch.set_flush_denormal),
+    GlobalSetting("torch's hooks of all modules", _hooks, _clear_hooks),
     _flag("torch.backends.cudnn.enabled", _backends.cudnn, "enabled"),
     _flag("torch.backends.cudnn.benchmark", _backends.cudnn, "benchmark"),
     _flag("torch.backends.cudnn.deterministic", _backends.cudnn, "deterministic"),
     _flag("torch.backends.mkldnn.enabled", _backends.mkldnn, "enabled"),
-    Setting("numpy's floating-point errors", np.geterr, lambda value: np.seterr(**value)),
-    Setting("numpy's print options", lambda: repr(np.get_printoptions())),
-    Setting("warnings filters", lambda: tuple(warnings.filters), _set_filters),
-    Setting("locale", _locale, _set_locale),
-    Setting("umask", _umask, lambda value: os.umask(int(value, 8))),
-    Setting("working directory", _directory, _chdir),
-    Setting("environment variables", lambda: dict(os.environ), _set_environment),
-    Setting("sys.path", lambda: tuple(sys.path), _path),
-    Setting("recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
-    Setting("signal handlers", _handlers, _set_handlers),
-    Setting("alarm", lambda: signal.getitimer(signal.ITIMER_REAL)[0] > 0),
-    Setting("garbage collection", gc.isenabled, lambda on: gc.enable() if on else gc.disable()),
-    Setting("disabled logging", lambda: logging.root.manager.disable, logging.disable),
-    Setting("standard output", lambda: (sys.stdout, sys.stderr), lambda v: vars(sys).update(stdout=v[0], stderr=v[1])),
-    Setting("trace function", sys.gettrace, sys.settrace),
-    Setting("profile function", sys.getprofile, sys.setprofile),
-    Setting("threads that go on", lambda: tuple(sorted(t.name for t in threading.enumerate()))),
+    GlobalSetting("numpy's floating-point errors", np.geterr, lambda value: np.seterr(**value)),
+    GlobalSetting("numpy's print options", lambda: repr(np.get_printoptions())),
+    GlobalSetting("warnings filters", lambda: tuple(warnings.filters), _set_filters),
+    GlobalSetting("locale", _locale, _set_locale),
+    GlobalSetting("umask", _umask, lambda value: os.umask(int(value, 8))),
+    GlobalSetting("working directory", _directory, _chdir),
+    GlobalSetting("environment variables", lambda: dict(os.environ), _set_environment),
+    GlobalSetting("sys.path", lambda: tuple(sys.path), _path),
+    GlobalSetting("recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
+    GlobalSetting("signal handlers", _handlers, _set_handlers),
+    GlobalSetting("alarm", lambda: signal.getitimer(signal.ITIMER_REAL)[0] > 0),
+    GlobalSetting("garbage collection", gc.isenabled, lambda on: gc.enable() if on else gc.disable()),
+    GlobalSetting("disabled logging", lambda: logging.root.manager.disable, logging.disable),
+    GlobalSetting(
+        "standard output", lambda: (sys.stdout, sys.stderr), lambda v: vars(sys).update(stdout=v[0], stderr=v[1])
+    ),
+    GlobalSetting("trace function", sys.gettrace, sys.settrace),
+    GlobalSetting("profile function", sys.getprofile, sys.setprofile),
+    GlobalSetting("threads that go on", lambda: tuple(sorted(t.name for t in threading.enumerate()))),
 )
