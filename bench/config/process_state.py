@@ -19,14 +19,15 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 import torch
 
 SHOWN = 60  # characters of a value in a message
 MANY = 5  # changes that are told one by one
-Reader, Writer = Callable[[], Any], Callable[[Any], object]
+Reader = Callable[[], Any]
+Writer = Callable[[Any], object]
 
 
 @dataclass(frozen=True)
@@ -216,6 +217,12 @@ def _clear_hooks(_: Any) -> None:
 
 
 _backends: Any = torch.backends
+
+
+def _set_streams(streams: tuple[TextIO, TextIO]) -> None:
+    sys.stdout, sys.stderr = streams
+
+
 SETTINGS: tuple[
     GlobalSetting, ...
 ] = (  # inference mode before what reads tensors, and before grad mode, which it changes
@@ -253,9 +260,7 @@ SETTINGS: tuple[
     GlobalSetting("alarm", lambda: signal.getitimer(signal.ITIMER_REAL)[0] > 0),
     GlobalSetting("garbage collection", gc.isenabled, lambda on: gc.enable() if on else gc.disable()),
     GlobalSetting("disabled logging", lambda: logging.root.manager.disable, logging.disable),
-    GlobalSetting(
-        "standard output", lambda: (sys.stdout, sys.stderr), lambda v: vars(sys).update(stdout=v[0], stderr=v[1])
-    ),
+    GlobalSetting("standard output", lambda: (sys.stdout, sys.stderr), _set_streams),
     GlobalSetting("trace function", sys.gettrace, sys.settrace),
     GlobalSetting("profile function", sys.getprofile, sys.setprofile),
     GlobalSetting("threads that go on", lambda: tuple(sorted(t.name for t in threading.enumerate()))),

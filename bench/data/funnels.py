@@ -68,7 +68,7 @@ class Funnels(Pair):
         return (low + direction * (share**POWER * (length + left))[:, None]).to(real.dtype)
 
     @cached_property
-    def distance(self) -> Distance:
+    def distance(self) -> Distance:  # pyright: ignore[reportIncompatibleMethodOverride]
         """W1 of the pair: the mean of ‖real − fake‖ over a large sample, the same at every call."""
         rng = torch.Generator().manual_seed(0)
         lengths: list[Tensor] = []

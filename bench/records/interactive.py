@@ -56,7 +56,8 @@ def _class_text(cls: type) -> str:
         except OSError:
             continue
         for node in ast.walk(ast.parse("".join(lines))):
-            inside = isinstance(node, ast.ClassDef) and node.lineno <= line + 1 <= (node.end_lineno or 0)
-            if inside and node.name == cls.__name__:
+            if not isinstance(node, ast.ClassDef) or node.name != cls.__name__:
+                continue
+            if node.lineno <= line + 1 <= (node.end_lineno or 0):
                 return ast.unparse(node)
     raise BadInput(f"{cls.__qualname__}: its source is not known; put it into a file")

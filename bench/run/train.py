@@ -111,7 +111,7 @@ def fit(module: GAN, evaluator: Evaluator, loggers: RunLogging, context: RunCont
     """Trains, from the newest checkpoint in the run's folder if there is one; the module stays on its device."""
     checkpointer = Checkpointer(folder / RESUME, context.checkpoint_seconds)
     on_gpu = context.device.startswith("cuda")
-    rank_zero_only.rank = 0  # whatever the environment said when Lightning was imported
+    vars(rank_zero_only)["rank"] = 0  # whatever the environment said when Lightning was imported
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     with _interruptible(), warnings.catch_warnings():
         # Advice on data loaders, on checkpoints of others, and that a logger starts afresh.

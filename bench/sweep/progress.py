@@ -107,8 +107,8 @@ class Progress:
             self._line(
                 f"{name(spec)}: {' or '.join(spec.outside)} changed {told(list(result.changed))}; no other run saw that"
             )
-        resumed = result.cost.attempts > 1 and since is not None
-        took = spent(result.cost.seconds, time.monotonic() - since if resumed else None)
+        this_time = None if since is None or result.cost.attempts <= 1 else time.monotonic() - since
+        took = spent(result.cost.seconds, this_time)
         self._ended[result.outcome.status] += 1
         if result.measured is not None:
             self._left.learn(spec, result.cost.seconds)

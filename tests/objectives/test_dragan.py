@@ -43,7 +43,7 @@ def test_dragan_takes_the_sd_of_numpy(make_batch) -> None:
     again = torch.Generator().manual_seed(9)
     u = torch.rand(2, 4, generator=again, dtype=torch.float64)
     alpha = torch.rand(2, 1, generator=again, dtype=torch.float64)
-    assert found.numpy() == pytest.approx((alpha * 0.5 * np.std(real.numpy()) * u).numpy(), rel=1e-12)
+    assert found.numpy() == pytest.approx((alpha * 0.5 * float(np.std(real.numpy())) * u).numpy(), rel=1e-12)
 
 
 def test_dragan_draws_from_the_batch_stream_alone(make_batch, make_critic) -> None:

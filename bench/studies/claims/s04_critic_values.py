@@ -136,7 +136,7 @@ def _draw_toys(axis: Axes, found: pd.DataFrame, column: str) -> None:
 
 
 def _reported(measurement: str, critic: str, text: str, **where: str) -> Measure:
-    return Measure.median(measurement, f"{text}, {critic}", critic=critic, **where)
+    return Measure.median(measurement, f"{text}, {critic}", None, critic=critic, **where)
 
 
 ON_LINES = "on coupled lines, GP"

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from lipbench.bench.config.spec import expand
-from lipbench.bench.config.suite import Suite, load_suite
+from lipbench.bench.config.suite import Named, Suite, load_suite
 from lipbench.bench.data.catalog import load
 from lipbench.bench.records.reader import RunRecord
 from lipbench.bench.run.context import RunContext
@@ -90,7 +90,7 @@ def test_critic_runs_leave_no_generator_to_sample(make_run: MakeRun, tmp_path: P
 
 
 def test_korotin_recipe_trains_each_method_as_long_as_published(context: RunContext) -> None:
-    objectives = ["wgan-clip", "wgan-gp", "sn-gan", "minimax"]
+    objectives: list[Named] = ["wgan-clip", "wgan-gp", "sn-gan", "minimax"]
     suite = Suite(name="s", objectives=objectives, datasets=[PAIR], recipe=["korotin-2022"], steps="recipe", seeds=[0])
     clip, gp, sn, none = expand(suite, context)
     assert (clip.steps, gp.steps, sn.steps) == (5000, 60_000, 10_000)

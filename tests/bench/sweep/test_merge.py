@@ -45,7 +45,7 @@ def edit(path: Path, **changes: Any) -> None:
 
 
 def seeds(results: Results) -> dict[str, list[int]]:
-    return results.runs.groupby("objective")["seed"].apply(list).to_dict()
+    return {str(objective): list(runs["seed"]) for objective, runs in results.runs.groupby("objective")}
 
 
 def test_seeds_made_in_two_folders_are_one_table(sweep: Sweep, tmp_path: Path) -> None:

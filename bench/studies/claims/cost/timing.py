@@ -76,7 +76,7 @@ def ratios(medians: Mapping[str, float], rounds: int) -> list[Row]:
 
 def cost(constraint: str, what: str, **place: str) -> Measure:
     """The constraint's time over the time without one; `place`: further columns that say what was timed."""
-    return Measure.median("ratio", f"time of {what}, {constraint} over none", **place, constraint=constraint)
+    return Measure.median("ratio", f"time of {what}, {constraint} over none", None, **place, constraint=constraint)
 
 
 def draw(axis: Axes, rows: pd.DataFrame, title: str, *, sn: bool) -> None:
