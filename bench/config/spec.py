@@ -10,6 +10,7 @@ from typing import Any
 from ...models.recipe import Recipe
 from ...objectives.errors import BadInput
 from ..metrics.settings import Evaluation
+from ..records.interactive import is_interactive
 from ..records.schema import SCHEMA_VERSION
 from .architectures import resolve_architecture, split
 from .datasets import DataFacts, Folders, describe
@@ -54,9 +55,14 @@ class RunSpec:
     targets: dict[str, str] = field(default_factory=dict)
 
     @property
-    def outside(self) -> list[str]:
-        """The targets of the plug-ins that take part."""
+    def plugins(self) -> list[str]:
+        """The targets of all that is not lipbench's own and takes part."""
         return [*([] if self.source is None else [self.objective_target]), *self.targets.values()]
+
+    @property
+    def outside(self) -> list[str]:
+        """Those that run in a process of their own; what a notebook defines is known in the notebook's alone."""
+        return [target for target in self.plugins if not is_interactive(target)]
 
     @property
     def architecture_target(self) -> str:

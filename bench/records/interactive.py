@@ -15,6 +15,11 @@ from ...objectives.errors import BadInput
 MAIN = "__main__"
 
 
+def is_interactive(target: str) -> bool:
+    """Whether this is what a notebook or a script defines, `__main__:Name`."""
+    return target.startswith(f"{MAIN}:")
+
+
 def interactive_source(name: str) -> bytes:
     """A module's text that defines `name` of `__main__`, and all of `__main__` that this uses, in order of names.
 

@@ -13,6 +13,7 @@ from ...objectives.errors import BadInput, error_line
 from ..config.entry_points import ARCHITECTURE, OBJECTIVE, plugged_in
 from ..config.plugins import SideEffect, resolve
 from ..config.suite import Suite
+from ..records.interactive import is_interactive
 from .executors.local import Slot
 from .progress import say
 
@@ -60,6 +61,8 @@ def _outside(suite: Suite) -> Iterator[tuple[str, str]]:
     for kind, entries in ((OBJECTIVE, suite.objectives), (ARCHITECTURE, networks)):
         targets = [entry if isinstance(entry, str) else str(entry.get("name")) for entry in entries if entry]
         for target in dict.fromkeys(targets):
+            if is_interactive(target):  # a notebook's class is in the notebook's process alone
+                continue
             if ":" in target or target in plugged_in(kind):
                 yield kind.name, target
 

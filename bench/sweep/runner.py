@@ -229,7 +229,7 @@ def known_again(spec: RunSpec, suite: Suite) -> bool:
     It does not see what else a package has in it, what a file imports from beside it, a user's own pictures, or whether
     a data set that another one stood in for has come since.
     """
-    alone = all(target.rpartition(":")[0].endswith(".py") for target in spec.outside)
+    alone = all(target.rpartition(":")[0].endswith(".py") for target in spec.plugins)
     return alone and spec.content is None and spec.dataset in suite.datasets
 
 
