@@ -61,8 +61,8 @@ class RunSpec:
 
     @property
     def outside(self) -> list[str]:
-        """Those that run in a process of their own; what a notebook defines is known in the notebook's alone."""
-        return [target for target in self.plugins if not is_interactive(target)]
+        """Those that run in a process of their own: not lipbench's, nor a notebook's, which its process alone knows."""
+        return [t for t in self.plugins if not is_interactive(t) and not t.startswith("lipbench.")]
 
     @property
     def architecture_target(self) -> str:

@@ -61,7 +61,7 @@ def _outside(suite: Suite) -> Iterator[tuple[str, str]]:
     for kind, entries in ((OBJECTIVE, suite.objectives), (ARCHITECTURE, networks)):
         targets = [entry if isinstance(entry, str) else str(entry.get("name")) for entry in entries if entry]
         for target in dict.fromkeys(targets):
-            if is_interactive(target):  # a notebook's class is in the notebook's process alone
+            if is_interactive(target) or target.startswith("lipbench."):  # as `RunSpec.outside`
                 continue
             if ":" in target or target in plugged_in(kind):
                 yield kind.name, target

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ..errors import BadInput
 from ..game import frozen
+from ..slopes import mixes_samples
 from .report import CheckOutcome, Status, failed, passed, said
 from .trial import Game, Make, Scalars, TrialSetting
 
@@ -92,8 +93,11 @@ def finite_scalars(make: Make, setting: TrialSetting) -> CheckOutcome:
     """
     sizes = SIZES[1:] if setting.centre.numel() == 1 else SIZES
     for n, scale in (*((n, 1.0) for n in sizes), (32, scale_for_large_logits(setting))):
+        game = Game(make, setting, scale=scale)
+        if n == 1 and mixes_samples(game.critic):  # batch norm refuses one sample by itself
+            continue
         try:
-            values = _forward(Game(make, setting, scale=scale), n)
+            values = _forward(game, n)
         except BadInput:
             if n > 1:
                 raise

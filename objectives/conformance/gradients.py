@@ -9,6 +9,7 @@ from ..base import Batch
 from ..errors import BadInput
 from ..game import frozen
 from ..layers import head
+from ..slopes import mixes_samples
 from .basics import scale_for_large_logits
 from .report import CheckOutcome, failed, passed
 from .trial import Game, Make, Scalars, TrialSetting
@@ -68,8 +69,8 @@ def _samples(make: Make, setting: TrialSetting) -> Iterator[tuple[str, Game, Bat
         if fake is one:
             _collapse_(game, setting.centre)
         yield where, game, game.constant_batch(real.clone(), fake.clone())
-    if setting.centre.numel() > 1:  # one number has no spread at all
-        game = Game(make, setting)
+    game = Game(make, setting)
+    if setting.centre.numel() > 1 and not mixes_samples(game.critic):  # one number has no spread, nor has batch norm
         yield "for a batch of one", game, game.batch(1)
 
 

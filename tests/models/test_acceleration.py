@@ -318,7 +318,7 @@ def test_acceleration_refuses_graphs_of_data_that_are_fed() -> None:
 
 @pytest.mark.parametrize(("accelerate", "precision"), [("graph", "32"), ("none", "tf32")])
 def test_acceleration_wants_a_gpu_for_graphs_and_tf32(accelerate: str, precision: str) -> None:
-    option = f"--accelerate {accelerate}" if accelerate != "none" else f"--precision {precision}"
+    option = f"accelerate '{accelerate}'" if accelerate != "none" else f"precision '{precision}'"
     with pytest.raises(BadInput, match=rf"^{option}: needs a CUDA GPU, and the device is cpu$"):
         check_device(accelerate, precision, "cpu")
     check_device(accelerate, precision, "cuda:0")

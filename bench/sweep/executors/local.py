@@ -63,8 +63,10 @@ class Slot:
 
     def death(self) -> str:
         """How the worker died, in words; the next run gets a new one."""
-        code = None if self._process is None else exit_status(self._process)
         late = self.late()
+        if self._pool is not None and not late:  # its thread reads the exit status too, and only one gets it
+            self._pool.shutdown(wait=True)
+        code = None if self._process is None else exit_status(self._process)
         self.close()
         if self._seconds is not None and (late or code == -signal.SIGALRM):
             return f"past its time limit of {self._seconds:g} s"

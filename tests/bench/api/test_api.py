@@ -81,7 +81,7 @@ def test_python_and_command_line_make_the_same_records(
     assert {"spec.json", "samples.npz", "critic.safetensors", "summary.csv"} <= {path.name for path in compared}
     assert [path for path in compared if not same_but_costs("a/same" / path, "b/same" / path)] == []
     a, b = (json.loads(Path(folder, "same/suite.json").read_text()) for folder in "ab")
-    assert a.pop("command").startswith("lipbench ") and b.pop("command").startswith("run_suite")
+    assert a.pop("command").startswith("lipbench") and b.pop("command").startswith("run_suite")
     assert a == b
     assert len(results.records) == 2
 

@@ -142,7 +142,7 @@ def test_cli_run_ends_with_1_when_a_run_has_failed(
     write_plugin("def penalty(self, critic, batch):\n    raise ZeroDivisionError('on purpose')")
     status, out, err = call("run", "small.yaml", "--jobs", "1", "--set", "objectives=my.py:Mine")
     assert (status, err) == (1, "")
-    assert "failed (ZeroDivisionError: on purpose)" in out
+    assert "failed (ZeroDivisionError: on purpose at my.py:" in out
 
 
 def test_cli_run_ends_with_130_when_it_is_stopped(call: Call, suite_file: Path, interrupt_at: Any) -> None:

@@ -422,7 +422,7 @@ def test_against_names_the_commit_or_says_that_git_does_not_tell(clone: Path) ->
     ("arguments", "told"),
     [
         (["--batch", "1"], "--batch 1: must be 2 or more"),
-        (["--device", "cuda"], "device 'cuda': no GPUs can be used here"),
+        (["--device", "cuda"], "--device cuda: no GPUs can be used here"),
         (["--against", "/nowhere"], "--against /nowhere: must be a clone of one of"),
     ],
 )

@@ -135,7 +135,7 @@ def test_notes_tell_every_reservation(sweep: Path, make_sweep: Make, tmp_path: P
         "fewer than 3 seeds",
         "with a probability of 75 %, not 95 %",
         "worst possible",
-        "1 run(s) are not finished",
+        "runs are missing, and not in the tables",
     ):
         assert part in text
     change = _change("code", "fedcba", "sn-gan-8gaussians-matched-2")
@@ -143,7 +143,7 @@ def test_notes_tell_every_reservation(sweep: Path, make_sweep: Make, tmp_path: P
     clean = " ".join(notes(make_blocks(read_runs(tmp_path))))
     assert "2 versions of the code: 0123456789ab, fedcba" in clean
     assert "With 6 seeds an interval is their range" in clean and "96.9 %" in clean
-    for part in ("fewer than", "not 95 %", "worst possible", "not finished"):
+    for part in ("fewer than", "not 95 %", "worst possible", "are missing"):
         assert part not in clean
 
 

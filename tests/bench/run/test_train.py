@@ -386,7 +386,7 @@ def test_run_as_a_graph_waits_for_room_that_others_take(
     found = load("digits")
     assert found.train is not None
     fed = replace(found, feed=Feed(found.train))
-    monkeypatch.setattr("lipbench.bench.run.execution.load", lambda *_: fed)
+    monkeypatch.setattr("lipbench.bench.run.execution.load_dataset", lambda *_: fed)
     monkeypatch.setattr("lipbench.bench.run.execution.Dataset.to", lambda data, _: data)
     monkeypatch.setattr("lipbench.bench.run.execution.fits", lambda table, device, alone: alone and others)
     content = {"datasets": ["digits"], "architectures": ["dcgan"], "accelerate": "graph"}
@@ -412,13 +412,13 @@ def test_run_on_pictures_that_have_changed_since_it_was_planned_has_failed(
     make_suite: MakeSuite, context: RunContext, tmp_path: Path
 ) -> None:
     suite = make_suite(datasets=[f"folder:{tmp_path}"], architectures=["dcgan"])
-    for i in range(4):
-        Image.new("L", (8, 8), 40 * i).save(tmp_path / f"{i}.png")
+    for i in range(40):
+        Image.new("L", (8, 8), 5 * i).save(tmp_path / f"{i}.png")
     (spec,) = expand(suite, RunContext(Path()))
-    Image.new("L", (8, 8), 200).save(tmp_path / "4.png")
+    Image.new("L", (8, 8), 200).save(tmp_path / "40.png")
     outcome = run(spec, context).outcome
     assert outcome.status == "failed"
-    assert "the pictures have changed since the sweep began" in str(outcome.reason)
+    assert "have changed since the sweep began" in str(outcome.reason)
 
 
 def test_run_on_pictures_beside_the_suite_file_records_what_was_done_to_them_and_is_the_same_elsewhere(

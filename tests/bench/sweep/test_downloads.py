@@ -109,6 +109,8 @@ def test_fetch_is_asked_for_what_the_command_names(
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(downloads, "fetch", fetched)
+    datasets, data_dir, extractor, weights = asked
+    asked = (datasets, data_dir, extractor, weights and tmp_path / weights)
     Path("mine.pth").touch()
     Path("small.yaml").write_text("objectives: [minimax]\ndatasets: [digits]\nsteps: 1\n")
     with pytest.raises(SystemExit, match="2"):
