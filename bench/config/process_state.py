@@ -32,11 +32,15 @@ Writer = Callable[[Any], object]
 
 @dataclass(frozen=True)
 class GlobalSetting:
-    """One of them: its name, how it is read, and how it is put back (None: it cannot be)."""
+    """One of them: its name, how it is read, and how it is put back (None: it cannot be).
+
+    Of what only `grows`, a tuple, nothing but new entries count: a thread that ends by itself is nobody's doing.
+    """
 
     name: str
     read: Reader
     write: Writer | None = None
+    grows: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,8 @@ class ProcessState:
                     yield f"{_name(owner)}.{name}: replaced", _call(setattr, owner, name, value)
         for setting in SETTINGS:
             before, now = self.values[setting.name], setting.read()
+            if setting.grows and set(now) <= set(before):
+                continue
             if before != now:
                 undo = None if setting.write is None else _call(setting.write, before)
                 yield f"{setting.name}: {_shown(before, now)}", undo
@@ -263,5 +269,5 @@ SETTINGS: tuple[
     GlobalSetting("standard output", lambda: (sys.stdout, sys.stderr), _set_streams),
     GlobalSetting("trace function", sys.gettrace, sys.settrace),
     GlobalSetting("profile function", sys.getprofile, sys.setprofile),
-    GlobalSetting("threads that go on", lambda: tuple(sorted(t.name for t in threading.enumerate()))),
+    GlobalSetting("threads that go on", lambda: tuple(t.ident for t in threading.enumerate()), grows=True),
 )

@@ -2,6 +2,7 @@
 
 import io
 import os
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -209,3 +210,22 @@ def test_a_run_of_lipbenchs_own_leaves_its_process_as_it_was(make_run: Callable[
     before = ProcessState.now()
     assert make_run(objectives=["wgan-clip"]).status == "completed"
     assert before.changes() == []
+
+
+def test_a_thread_that_ends_meanwhile_is_nobodys_change_and_one_that_stays_is() -> None:
+    waits = threading.Event()
+    ending = threading.Thread(target=waits.wait)
+    ending.start()
+    before = ProcessState.now(code=False)
+    waits.set()
+    ending.join()
+    assert before.changes() == []
+    stays, goes_on = threading.Event(), threading.Event()
+    thread = threading.Thread(target=lambda: (stays.set(), goes_on.wait()))
+    thread.start()
+    stays.wait()
+    try:
+        assert [change.partition(":")[0] for change in before.changes()] == ["threads that go on"]
+    finally:
+        goes_on.set()
+        thread.join()
