@@ -269,5 +269,5 @@ SETTINGS: tuple[
     GlobalSetting("standard output", lambda: (sys.stdout, sys.stderr), _set_streams),
     GlobalSetting("trace function", sys.gettrace, sys.settrace),
     GlobalSetting("profile function", sys.getprofile, sys.setprofile),
-    GlobalSetting("threads that go on", lambda: tuple(t.ident for t in threading.enumerate()), grows=True),
+    GlobalSetting("threads that go on", lambda: tuple(threading.enumerate()), grows=True),
 )
