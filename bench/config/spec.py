@@ -25,6 +25,11 @@ ID_BYTES = 235  # of an id before its hash; with that and what a run under way a
 PLAIN = {"accelerate": "none", "precision": "32", "content": None, "sources": {}}
 
 
+def runs_apart(target: str) -> bool:
+    """Whether a plug-in gets a process of its own: not lipbench's code, nor a notebook's, which its process knows."""
+    return not is_interactive(target) and not target.startswith("lipbench.")
+
+
 @dataclass(frozen=True)
 class RunSpec:
     """Everything that decides what a run computes, and the labels it goes by in tables.
@@ -61,8 +66,8 @@ class RunSpec:
 
     @property
     def outside(self) -> list[str]:
-        """Those that run in a process of their own: not lipbench's, nor a notebook's, which its process alone knows."""
-        return [t for t in self.plugins if not is_interactive(t) and not t.startswith("lipbench.")]
+        """Those that run in a process of their own."""
+        return [target for target in self.plugins if runs_apart(target)]
 
     @property
     def architecture_target(self) -> str:

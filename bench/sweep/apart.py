@@ -12,8 +12,8 @@ from rich.console import Console
 from ...objectives.errors import BadInput, error_line
 from ..config.entry_points import ARCHITECTURE, OBJECTIVE, plugged_in
 from ..config.plugins import SideEffect, resolve
+from ..config.spec import runs_apart
 from ..config.suite import Suite
-from ..records.interactive import is_interactive
 from .executors.local import Slot
 from .progress import say
 
@@ -61,9 +61,7 @@ def _outside(suite: Suite) -> Iterator[tuple[str, str]]:
     for kind, entries in ((OBJECTIVE, suite.objectives), (ARCHITECTURE, networks)):
         targets = [entry if isinstance(entry, str) else str(entry.get("name")) for entry in entries if entry]
         for target in dict.fromkeys(targets):
-            if is_interactive(target) or target.startswith("lipbench."):  # as `RunSpec.outside`
-                continue
-            if ":" in target or target in plugged_in(kind):
+            if runs_apart(target) and (":" in target or target in plugged_in(kind)):
                 yield kind.name, target
 
 
