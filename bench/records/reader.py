@@ -18,7 +18,7 @@ import pandas as pd
 
 from ...objectives.errors import BadInput
 from .checksums import SUMS, altered
-from .schema import SCHEMA_VERSION, STATUSES
+from .schema import SCHEMA_VERSION, STATUSES, Measured, RunResult
 from .summary import tail_start
 
 FILES = ("spec.json", "result.json", "history.csv", "samples.npz")  # of a record
@@ -53,11 +53,11 @@ class Damaged(BadInput):
 
 @dataclass(frozen=True)
 class RunRecord:
-    """One finished run: spec.json and result.json as they are, history.csv as floats, and where its samples lie."""
+    """One finished run: spec.json as it is, result.json typed, history.csv as floats, and where its samples lie."""
 
     folder: Path
     spec: dict[str, Any]
-    result: dict[str, Any]
+    result: RunResult
     history: pd.DataFrame
     samples: Path | None
 
@@ -75,7 +75,7 @@ class RunRecord:
 
     @property
     def status(self) -> str:
-        return self.result["status"]
+        return self.result.outcome.status
 
     @property
     def measured(self) -> bool:
@@ -93,22 +93,31 @@ class RunRecord:
         return self.spec["dataset"], self.spec["architecture"], self.spec["recipe"]
 
     @property
-    def metrics(self) -> dict[str, dict[str, float]]:
-        return self.result["metrics"] or {}
+    def measurements(self) -> Measured:
+        """What was measured; without any metric where the run did not train."""
+        return self.result.measured or Measured(steps=0, metrics={}, floors={}, protocol={})
+
+    @property
+    def diverged_at(self) -> int | None:
+        return self.result.outcome.diverged_at
+
+    @property
+    def metrics(self) -> dict[str, dict[str, Any]]:
+        return self.measurements.metrics
 
     @property
     def floors(self) -> dict[str, float]:
-        return self.result["floors"] or {}
+        return self.measurements.floors
 
     @property
     def evaluation_noise(self) -> dict[str, dict[str, Any]]:
         """Metric → values and sd of repeated evaluations of the last generator; {} where there were none."""
-        return self.result.get("evaluation_noise") or {}
+        return self.measurements.evaluation_noise or {}
 
     @property
     def bias(self) -> dict[str, dict[str, Any]]:
         """Metric → its values at several sample sizes, and the limit where a law is known; {} where there are none."""
-        return self.result.get("bias") or {}
+        return self.measurements.bias or {}
 
     @property
     def tail_evaluations(self) -> int:
@@ -117,7 +126,7 @@ class RunRecord:
 
     @property
     def protocol(self) -> dict[str, Any]:
-        return self.result["protocol"] or {}
+        return self.measurements.protocol
 
 
 def read_runs(folder: Path) -> list[RunRecord]:
@@ -169,7 +178,7 @@ def read_run(folder: Path) -> RunRecord:
     for key in ("evaluation_noise", "bias"):
         _check_measured_again(folder / "result.json", key, result.get(key) or {})
     history = _read_history(folder / "history.csv", result)
-    return RunRecord(folder, spec, result, history, _check_samples(folder / "samples.npz"))
+    return RunRecord(folder, spec, RunResult.from_json(result), history, _check_samples(folder / "samples.npz"))
 
 
 def check_sums(folder: Path, names: Sequence[str]) -> None:

@@ -1,7 +1,7 @@
 """What result.json holds: the one list of its fields. Reads and writes no file."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 SCHEMA_VERSION = 1
@@ -40,10 +40,10 @@ class Measured:
     metrics: dict[str, dict[str, float | None]]
     floors: dict[str, float]
     protocol: dict[str, Any]
-    data: str
-    evaluation_noise: dict[str, Any] | None
-    bias: dict[str, Any] | None
-    layers: dict[str, Any]
+    data: str = ""
+    evaluation_noise: dict[str, Any] | None = None
+    bias: dict[str, Any] | None = None
+    layers: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class RunResult:
 
     def to_json(self) -> dict[str, Any]:
         """All fields in one mapping; of a run that did not train, what is measured is null, and `layers` left out."""
-        unmeasured = {field.name: None for field in fields(Measured) if field.name != "layers"}
+        unmeasured = {one.name: None for one in fields(Measured) if one.name != "layers"}
         return {
             "run": self.run,
             "schema_version": SCHEMA_VERSION,
@@ -88,11 +88,11 @@ class RunResult:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "RunResult":
-        """The counterpart of `to_json`, of a record that was read and checked."""
+        """The counterpart of `to_json`, of a checked record; old ones may lack what has a default."""
 
         def part(kind: Any) -> Any:
-            return kind(**{field.name: content[field.name] for field in fields(kind) if field.name in content})
+            return kind(**{one.name: content[one.name] for one in fields(kind) if one.name in content})
 
         measured = None if content["metrics"] is None else part(Measured)
-        changed = tuple(content.get("changed", ()))
-        return cls(content["run"], dict(content["versions"]), part(RunOutcome), part(Cost), measured, changed)
+        versions, changed = dict(content.get("versions") or {}), tuple(content.get("changed", ()))
+        return cls(content["run"], versions, part(RunOutcome), part(Cost), measured, changed)

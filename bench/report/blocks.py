@@ -46,7 +46,7 @@ class Group:
         """How the runs ended, in words: "3/3 ok", or "1/3 ok, 2 diverged (nan)"."""
         parts = [f"{self.counts['completed']}/{len(self.runs)} ok"]
         for status in STATUSES[1:]:
-            reasons = sorted({run.result["reason"] or "" for run in self.runs if run.status == status} - {""})
+            reasons = sorted({run.result.outcome.reason or "" for run in self.runs if run.status == status} - {""})
             short = f" ({', '.join(reasons)})" if reasons and status == "diverged" else ""
             parts += [f"{self.counts[status]} {status}{short}"] if self.counts[status] else []
         return ", ".join(parts)

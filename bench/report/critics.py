@@ -32,7 +32,7 @@ def weights_figure(block: Block, styles: Mapping[str, Style]) -> Figure | None:
     title = f"{block.title}: critic weights at the end"
     figure, axes = canvas(len(shown), min(len(shown), 4), Panel(width=2.4, height=1.9), title)
     for i, (ax, (objective, run)) in enumerate(zip(axes, shown.items(), strict=True)):
-        _histograms(ax, run.result["layers"], styles[objective].colour)
+        _histograms(ax, run.measurements.layers, styles[objective].colour)
         ax.set_title(f"{objective}, seed {run.seed}")
         if i % 4 == 0:
             ax.set_ylabel("share per bin")
@@ -89,7 +89,7 @@ def _long(names: list[str]) -> bool:
 
 
 def _layers(run: RunRecord, key: str) -> dict[str, Any]:
-    return (run.result.get("layers") or {}).get(key) or {}
+    return run.measurements.layers.get(key) or {}
 
 
 def _first(group: Group, key: str) -> RunRecord | None:

@@ -112,13 +112,13 @@ def _line(run: RunRecord, key: str, against: str, most: int) -> Line | None:
     keep = np.isfinite(x) & np.isfinite(y)
     if not keep.any():
         return None
-    cross, at = None, run.result["diverged_at"]
+    cross, at = None, run.diverged_at
     if at is not None:
         before = keep & (steps <= at)
         last = np.flatnonzero(before if before.any() else keep)[-1 if before.any() else 0]
         cross = (float(np.interp(at, steps, x)), float(y[last]))
     chosen = np.flatnonzero(keep)[_thin(int(keep.sum()), most)]
-    return Line(run.seed, x[chosen], y[chosen], cross, bool(run.result.get("recovered")))
+    return Line(run.seed, x[chosen], y[chosen], cross, run.result.outcome.recovered)
 
 
 def _median(runs: Sequence[RunRecord], metric: Quantity, against: str, most: int) -> tuple[np.ndarray, np.ndarray]:
@@ -131,7 +131,7 @@ def _median(runs: Sequence[RunRecord], metric: Quantity, against: str, most: int
         at = np.searchsorted(steps, run.courses["step"])
         x[i, at], y[i, at] = run.courses[against], run.courses[metric.key]
         if run.status == "diverged":
-            y[i, np.isnan(y[i]) & (steps > run.result["diverged_at"])] = metric.worst
+            y[i, np.isnan(y[i]) & (steps > run.diverged_at)] = metric.worst
     keep = np.flatnonzero(~np.isnan(x).all(axis=0) & ~np.isnan(y).all(axis=0))
     x, y = _medians(x[:, keep]), _medians(y[:, keep])
     chosen = np.flatnonzero(np.isfinite(y))[_thin(int(np.isfinite(y).sum()), most)]

@@ -12,7 +12,7 @@ from itertools import count
 import numpy as np
 
 from ..records.quantities import Quantity, number
-from ..records.reader import STATUSES
+from ..records.reader import STATUSES, RunRecord
 from .blocks import Block, Group, short_titles
 from .curves import Curve, Line
 from .statistics import Comparison, Estimate, compare, estimate, holm, iqm_estimate, rate, regret, survival
@@ -133,9 +133,7 @@ def survival_curves(block: Block) -> list[Curve]:
     found = []
     for group in block.groups:
         died = [run.status == "diverged" for run in group.measured]
-        ends = [
-            run.result["diverged_at"] if d else run.result["steps"] for run, d in zip(group.measured, died, strict=True)
-        ]
+        ends = [_end(run) for run in group.measured]
         if ends:
             x, y = survival(ends, died)
             last = max(float(end) for end in ends)
@@ -144,10 +142,17 @@ def survival_curves(block: Block) -> list[Curve]:
     return found if any(curve.y[-1] < 1 for curve in found) else []
 
 
+def _end(run: RunRecord) -> int:
+    """The update at which it diverged or came to its end; one that recovered did not diverge."""
+    if run.status == "diverged" and run.diverged_at is not None:
+        return run.diverged_at
+    return run.measurements.steps
+
+
 def _reliability(group: Group, metric: Quantity | None) -> Reliability:
     attempted = len(group.runs) - group.counts["skipped"]
     failures = rate(group.counts["diverged"] + group.counts["failed"], attempted)
-    costs = [run.result.get("seconds_per_iteration") for run in group.measured]
+    costs = [run.result.cost.seconds_per_iteration for run in group.measured]
     seconds = estimate([cost for cost in costs if cost is not None])
     if metric is None or metric.better is None:
         return Reliability(group.objective, failures, None, None, seconds)

@@ -81,10 +81,15 @@ def pair_folders(first: Path, second: Path) -> Pairing:
 
 def identical(a: RunRecord, b: RunRecord) -> bool:
     """Whether two runs ended alike and measured the same numbers, in everything but times that both have."""
-    ends = all(a.result[name] == b.result[name] for name in ("status", "reason", "diverged_at", "steps"))
-    metrics = all(a.metrics[name] == b.metrics[name] for name in a.metrics.keys() & b.metrics.keys())
+    shared = a.metrics.keys() & b.metrics.keys()
+    if _ending(a) != _ending(b) or any(a.metrics[name] != b.metrics[name] for name in shared):
+        return False
     columns = (a.courses.keys() & b.courses.keys()) - {"seconds"}
-    return ends and metrics and all(np.array_equal(a.courses[c], b.courses[c], equal_nan=True) for c in columns)
+    return all(np.array_equal(a.courses[c], b.courses[c], equal_nan=True) for c in columns)
+
+
+def _ending(run: RunRecord) -> tuple[object, ...]:
+    return run.status, run.result.outcome.reason, run.diverged_at, run.measurements.steps
 
 
 def _blocks(folder: Path, records: Sequence[RunRecord]) -> dict[tuple[str, str, str], Block]:

@@ -217,8 +217,8 @@ def _run(run: RunRecord, block: Block, style: Style) -> dict[str, Any]:
         "picture": thumbnail(run, style),
         "metrics": [(q, run.metrics[q.key]) for q in block.quantities if q.key in run.metrics],
         "specification": json.dumps(run.spec, indent=1, ensure_ascii=False),
-        "traceback": run.result.get("traceback"),
-        "recovered": bool(run.result.get("recovered")),
+        "traceback": run.result.outcome.traceback,
+        "recovered": run.result.outcome.recovered,
     }
 
 
@@ -226,8 +226,8 @@ def _versions(runs: Sequence[RunRecord], suite: Mapping[str, Any]) -> list[tuple
     """Everything that should be one and the same for all runs, with each value that occurs."""
     found: dict[str, dict[str, None]] = {}
     for run in runs:
-        versions = run.result.get("versions") or {}
-        for key, value in ({k: run.spec.get(k) for k in ("code", "device", "threads")} | versions).items():
+        own = {k: run.spec.get(k) for k in ("code", "device", "threads")}
+        for key, value in (own | run.result.versions).items():
             if value is not None:
                 found.setdefault(key, {})[str(value)] = None
     machine = suite.get("machine") or {}

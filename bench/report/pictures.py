@@ -160,7 +160,7 @@ def _state(run: RunRecord | None) -> str:
         return f"seed {run.seed}, completed"
     spread = run.courses.get("sample_spread", np.zeros(1))  # NaN where the samples are
     told = "" if np.isfinite(spread[-1:]).all() else ": the samples are no numbers"
-    return f"seed {run.seed}, diverged at {run.result['diverged_at']}{told}"
+    return f"seed {run.seed}, diverged at {run.diverged_at}{told}"
 
 
 def _title(*texts: str) -> str:

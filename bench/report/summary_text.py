@@ -55,6 +55,6 @@ def print_summary(blocks: Sequence[Block], unfinished: Sequence[str] = (), conso
 
 def print_memory(records: Sequence[RunRecord], console: Console) -> None:
     """The most that a run took, of its process or of its GPU; not in the files: two sweeps never agree on it."""
-    peaks = [peak for run in records if (peak := run.result.get("peak_memory_mb"))]
+    peaks = [peak for run in records if (peak := run.result.cost.peak_memory_mb)]
     if peaks:
         console.print(f"A run took up to {max(peaks):,.0f} MB of memory.", style="dim", highlight=False)

@@ -44,12 +44,12 @@ def _run_row(run: RunRecord, metrics: Sequence[str]) -> dict[str, Any]:
     row = {
         key: spec[key] for key in ("run", "schema_version", "objective", "loss", "dataset", "architecture", "recipe")
     }
-    row |= {"seed": spec["seed"], "status": result["status"], "reason": result["reason"]}
-    row |= {"diverged_at": result["diverged_at"], "steps": result["steps"]}
+    row |= {"seed": spec["seed"], "status": run.status, "reason": result.outcome.reason}
+    row |= {"diverged_at": result.outcome.diverged_at, "steps": result.measured.steps if result.measured else None}
     for metric in metrics:
         found = run.metrics.get(metric, {})
         row |= {f"{metric}_{name}": found.get(name) for name in STATISTICS}
-    return row | {cost: result.get(cost) for cost in COSTS}
+    return row | {cost: getattr(result.cost, cost) for cost in COSTS}
 
 
 def _summary_row(block: Block, group: Group, metrics: Sequence[str], floors: set[str]) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def thumbnail(run: RunRecord, style: Style) -> str | None:
 def _frames(arrays: dict[str, np.ndarray], run: RunRecord) -> tuple[list[np.ndarray], list[int]]:
     """Snapshots and their iterations, thinned but for the first and the last; without any, the last samples."""
     if "snapshots" not in arrays or "steps" not in arrays or not len(arrays["snapshots"]):
-        return [arrays["fake"]], [int(run.result["steps"])]
+        return [arrays["fake"]], [run.measurements.steps]
     n = min(len(arrays["snapshots"]), len(arrays["steps"]))
     chosen = np.unique(np.linspace(0, n - 1, min(n, MOST_FRAMES)).round().astype(int))
     return [arrays["snapshots"][i] for i in chosen], [int(arrays["steps"][i]) for i in chosen]

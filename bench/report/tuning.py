@@ -81,7 +81,7 @@ def curves_table(tuned: Sequence[Tuned]) -> pd.DataFrame:
 def tuned_row(one: Tuned, blocks: Sequence[Block]) -> list[str]:
     """The texts of an objective's line in the table."""
     if one.best is None:
-        skipped = [t.record.result["reason"] for t in one.trials if t.record.status == "skipped"]
+        skipped = [t.record.result.outcome.reason for t in one.trials if t.record.status == "skipped"]
         why = f"skipped: {skipped[0]}" if skipped else "none has a value"
         return [one.objective, str(one.budget), f"{one.lost} of {len(one.trials)}", why, "–", "–", "–"]
     trial, group = one.trials[one.best], _group(one, blocks)

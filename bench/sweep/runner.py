@@ -132,7 +132,7 @@ class Runner:
                 continue
             pending.counts.kept[record.status] += 1
             if record.measured:
-                pending.left.learn(spec, record.result["seconds"])
+                pending.left.learn(spec, record.result.cost.seconds)
         return pending
 
     def _kept(self, spec: RunSpec, store: Store) -> RunRecord | None:

@@ -56,8 +56,9 @@ def _cell(name: str, attention: bool) -> Cell:
 
 
 def _ending(one: CellRun) -> Row:
-    result = one.record.result
-    return one.about | {"status": one.record.status, "updates": result["steps"], "seconds": round(result["seconds"], 1)}
+    record = one.record
+    seconds = round(record.result.cost.seconds, 1)
+    return one.about | {"status": record.status, "updates": record.measurements.steps, "seconds": seconds}
 
 
 def patch_means(images: Tensor) -> Tensor:

@@ -79,8 +79,8 @@ class CellRun:
         `tail` is the last fifth of the run. A standard deviation that does not exist (a run that stopped) is infinite.
         """
         row = self.about | {"run": self.record.id, "status": self.record.status}
-        row |= {"reason": self.record.result["reason"] or "", "updates": self.record.result["steps"]}
-        row |= {"seconds": round(float(self.record.result["seconds"]), 1)}
+        row |= {"reason": self.record.result.outcome.reason or "", "updates": self.record.measurements.steps}
+        row |= {"seconds": round(self.record.result.cost.seconds, 1)}
         if metrics[0] in self.record.floors:
             row["floor"] = self.record.floors[metrics[0]]
         for metric in metrics:
@@ -118,7 +118,7 @@ def runs_of(
     for run in runs:
         if not run.record.measured:
             raise RuntimeError(
-                f"run {run.record.id} was not measured: {run.record.status}: {run.record.result['reason']}"
+                f"run {run.record.id} was not measured: {run.record.status}: {run.record.result.outcome.reason}"
             )
     return runs
 

@@ -73,7 +73,7 @@ def _follow_parent() -> None:
 def finished(context: RunContext, run_id: str) -> RunResult | None:
     """The result of a run that is finished, or None."""
     folder = context.folder / "runs" / run_id
-    return RunResult.from_json(read_run(folder).result) if folder.exists() else None
+    return read_run(folder).result if folder.exists() else None
 
 
 def forget_locks(folder: Path) -> None:

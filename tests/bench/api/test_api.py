@@ -165,7 +165,7 @@ def test_critic_comes_back_as_it_was_trained(results: Results, objective: str) -
     critic, x = results.critic(run), torch.randn(64, 2, generator=torch.Generator().manual_seed(0))
     record = next(record for record in results.records if record.id == run)
     measured = stability.singular_values(critic, x[:2])
-    assert measured == pytest.approx(record.result["layers"]["singular_values"], rel=1e-5)
+    assert measured == pytest.approx(record.measurements.layers["singular_values"], rel=1e-5)
     assert critic(x).shape == (64,) and not critic.training
     if objective == "sn-gan":
         assert max(measured.values()) < 1.05

@@ -20,6 +20,13 @@ def test_result_comes_back_from_json() -> None:
         assert RunResult.from_json(json.loads(json.dumps(result.to_json()))) == result
 
 
+def test_result_of_an_old_record_lacks_what_has_a_default() -> None:
+    old = {"run": "a run", "status": "completed", "reason": None, "diverged_at": None, "steps": 7, "seconds": 2.0}
+    result = RunResult.from_json(old | {"metrics": METRICS, "floors": {}, "protocol": {}, "unknown": 1})
+    assert result.measured == Measured(7, METRICS, {}, {}) and result.cost == Cost(seconds=2.0)
+    assert result.outcome == RunOutcome("completed") and result.versions == {}
+
+
 def test_result_in_json_is_flat_with_null_for_what_was_not_measured() -> None:
     trained, failed = TRAINED.to_json(), FAILED.to_json()
     assert (trained["status"], trained["diverged_at"], trained["steps"], trained["attempts"]) == ("diverged", 7, 7, 2)

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 
 from lipbench.bench.records.quantities import KNOWN
 from lipbench.bench.records.reader import RunRecord
+from lipbench.bench.records.schema import Measured, RunOutcome, RunResult
 from lipbench.bench.report.best_of import best_of_figure
 from lipbench.bench.report.curves import styles
 from lipbench.bench.report.trials import Trial, Tuned, value_of
@@ -18,7 +19,8 @@ ENDS = (("completed", 2.0), ("diverged", 5.0), ("completed", 1.0), ("failed", No
 
 
 def _trial(status: str, value: float | None, metric: str) -> Trial:
-    result = {"status": status, "reason": None, "metrics": {metric: {"tail_mean": value}}}
+    measured = Measured(steps=1, metrics={metric: {"tail_mean": value}}, floors={}, protocol={})
+    result = RunResult("r", {}, RunOutcome(status), measured=measured)
     record = RunRecord(Path(), {"run": "r"}, result, pd.DataFrame({"step": []}), None)
     return Trial({}, record, value_of(record, KNOWN[metric]))
 

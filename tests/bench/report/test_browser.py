@@ -28,7 +28,7 @@ class Tab:
 
     def __init__(self, process: subprocess.Popen[bytes], write: int, read: int) -> None:
         self.process, self.write, self.read = process, write, read
-        self.numbers, self.buffer, self.events = itertools.count(1), b"", []
+        self.measurements, self.buffer, self.events = itertools.count(1), b"", []
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
@@ -37,7 +37,7 @@ class Tab:
     session: str | None = None
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
-        number = next(self.numbers)
+        number = next(self.measurements)
         message = {"id": number, "method": method, "params": parameters}
         if self.session is not None:
             message["sessionId"] = self.session

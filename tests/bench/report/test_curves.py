@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from lipbench.bench.records.quantities import KNOWN
 from lipbench.bench.records.reader import RunRecord, read_run, read_runs
+from lipbench.bench.records.schema import Measured, RunOutcome, RunResult
 from lipbench.bench.report.blocks import Block, Group
 from lipbench.bench.report.curves import Curve, Line, curves, log_scale, sample_runs, styles
 from lipbench.bench.report.palette import CYCLE
@@ -21,7 +23,8 @@ STEPS = [0, 10, 20, 30]
 def _run(seed: int, w1: list[float], diverged_at: int | None = None, steps: list[int] = STEPS) -> RunRecord:
     spec: dict[str, Any] = {"run": f"r{seed}", "seed": seed, "objective": "o"}
     status = "completed" if diverged_at is None else "diverged"
-    result = {"status": status, "diverged_at": diverged_at, "metrics": {}, "floors": {}, "steps": steps[-1]}
+    measured = Measured(steps=steps[-1], metrics={}, floors={}, protocol={})
+    result = RunResult(f"r{seed}", {}, RunOutcome(status, diverged_at=diverged_at), measured=measured)
     history = pd.DataFrame({"step": steps, "seconds": [0.1 * (seed + 1) * s for s in steps], "w1": w1, "x": w1})
     return RunRecord(Path(), spec, result, history.astype(float), None)
 
@@ -62,8 +65,8 @@ def test_cross_stands_where_the_run_diverged_at_its_last_finite_value() -> None:
     (line,) = _curve(_run(1, [5, 1, np.nan], diverged_at=15, steps=[0, 10, 20]), against="seconds").lines
     assert line.cross == (pytest.approx(3.0), 1.0)  # step 15 at 0.2 s a step
     run = _run(1, [5, 1, 7, 9], diverged_at=15)
-    run.result.update(status="completed", recovered=True)
-    (recovered,) = _curve(run).lines
+    outcome = RunOutcome("completed", diverged_at=15, recovered=True)
+    (recovered,) = _curve(replace(run, result=replace(run.result, outcome=outcome))).lines
     assert recovered.cross == (15.0, 1.0)
     assert (line.recovered, recovered.recovered) == (False, True)
     assert _curve(_run(0, [4, 3, 2, 1])).lines[0].cross is None

@@ -4,6 +4,7 @@ import io
 import itertools
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from matplotlib.text import Text
 from PIL import Image
 
 from lipbench.bench.records.reader import read_runs, read_suite
+from lipbench.bench.records.schema import RunOutcome
 from lipbench.bench.report import plots, report
 from lipbench.bench.report.blocks import Block, make_blocks, objective_order
 from lipbench.bench.report.canvas import RC, Panel, canvas, few_ticks, plain_axes, tick
@@ -142,8 +144,9 @@ def test_quality_figure_tells_crosses_of_runs_that_recovered_apart(
 ) -> None:
     make_sweep(tmp_path, objectives=("a", "b"), datasets=("8gaussians",), seeds=2)
     records = read_runs(tmp_path)
-    for record, recovered in zip(records[:2], (True, False), strict=True):
-        record.result.update(status="completed" if recovered else "diverged", diverged_at=300, recovered=recovered)
+    for i, recovered in enumerate((True, False)):
+        outcome = RunOutcome("completed" if recovered else "diverged", diverged_at=300, recovered=recovered)
+        records[i] = replace(records[i], result=replace(records[i].result, outcome=outcome))
     (block,) = make_blocks(records)
     figure = FIGURES["quality"](block, styles(["a", "b"]))
     assert figure is not None
@@ -202,7 +205,7 @@ def test_singular_values_figure_shows_layers_seeds_and_medians(
     ax = drawn["8gaussians", "singular-values"].axes[0]
     assert [t.get_text() for t in ax.get_xticklabels()] == ["layers.0", "layers.2", "layers.4", "layers.6"]
     runs = [r for r in read_runs(sweep) if r.objective == "wgan-gp" and r.block[0] == "8gaussians"]
-    values = [r.result["layers"]["singular_values"]["layers.0"] for r in runs]
+    values = [r.measurements.layers["singular_values"]["layers.0"] for r in runs]
     large = [line for line in ax.lines if line.get_marker() == "^"]
     assert np.asarray(large[0].get_ydata()).item() == pytest.approx(np.median(values))
     assert ax.get_ylabel() == "largest singular value\n(convolutions: of the kernel as a matrix)"

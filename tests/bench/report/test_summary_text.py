@@ -104,7 +104,7 @@ def test_memory_is_the_most_that_a_run_took(sweep: Path) -> None:
     console = Console(file=io.StringIO(), width=80, color_system=None)
     records = read_runs(sweep)
     print_memory(records, console)
-    most = max(run.result["peak_memory_mb"] or 0 for run in records)
+    most = max(run.result.cost.peak_memory_mb or 0 for run in records)
     assert console.file.getvalue() == f"A run took up to {most:,.0f} MB of memory.\n"  # pyright: ignore[reportAttributeAccessIssue]
     print_memory([], console)
     assert console.file.getvalue().count("\n") == 1  # pyright: ignore[reportAttributeAccessIssue]

@@ -40,7 +40,7 @@ def test_critic_runs_train_the_critic_and_leave_the_fakes_alone(make_run: MakeRu
     assert history["cost"].iloc[-1] > 0.1
     assert record.floors["cost"] == pytest.approx(load(PAIR).pair.distance.value)  # pyright: ignore[reportOptionalMemberAccess]
     assert record.metrics["steps_to_90"]["final"] in (10, 20, 30, 40)
-    assert len(record.result["evaluation_noise"]["cosine"]["values"]) == 2
+    assert len(record.evaluation_noise["cosine"]["values"]) == 2
 
 
 @pytest.mark.parametrize("objective", ["minimax", "wgan-clip", "sn-gan", "orthogonal", "r1"])
@@ -80,7 +80,7 @@ def test_critic_runs_go_on_where_they_were_interrupted(
 
 def test_critic_runs_that_blow_up_have_diverged(make_run: MakeRun) -> None:
     record = make_run(**ON_PAIR | {"objectives": ["minimax"], "losses": ["wasserstein"], "recipe": {"lr": 1e8}})
-    assert record.status == "diverged" and record.result["reason"] in ("nan", "exploded")
+    assert record.status == "diverged" and record.result.outcome.reason in ("nan", "exploded")
 
 
 def test_critic_runs_leave_no_generator_to_sample(make_run: MakeRun, tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def test_somebodys_logger_gets_specification_metrics_and_pictures(
 ) -> None:
     entries = (f"{own}?tag=a", {"name": own, "tag": "b"})
     record = make_run(replace(context, loggers=entries))
-    assert record.status == "completed", record.result["traceback"]
+    assert record.status == "completed", record.result.outcome.traceback
     first, second = (
         [json.loads(line) for line in (record.folder / f"{tag}.jsonl").read_text().splitlines()] for tag in "ab"
     )

@@ -32,23 +32,23 @@ def test_repeats_change_neither_history_nor_samples(make_run: Make, tmp_path: Pa
     assert without.metrics == with_them.metrics and without.floors == with_them.floors
     arrays = [np.load(record.folder / "samples.npz") for record in (without, with_them)]
     assert all(np.array_equal(arrays[0][name], arrays[1][name]) for name in arrays[0].files)
-    assert without.result["evaluation_noise"] is None and without.result["bias"] is None
+    assert without.measurements.evaluation_noise is None and without.measurements.bias is None
 
 
 def test_noise_is_recorded_with_its_sample_standard_deviation(make_run: Make) -> None:
     record = make_run(evaluation=EVALUATION | {"repeats": 4})
-    noise = record.result["evaluation_noise"]
+    noise = record.evaluation_noise
     assert set(noise) == set(record.protocol) >= {"w1", "modes", "modes_any", "mode_kl"}
     values = noise["w1"]["values"]
     assert len(set(values)) == 4
     mean = sum(values) / 4
     assert np.isclose(noise["w1"]["sd"], (sum((v - mean) ** 2 for v in values) / 3) ** 0.5, rtol=1e-12)
-    bias = record.result["bias"]["w1"]
+    bias = record.bias["w1"]
     assert bias["sizes"] == [12, 16, 25, 50] and np.isclose(bias["values"][-1], values[0], rtol=1e-12)
 
 
 def test_noise_of_one_repeat_has_no_standard_deviation(make_run: Make) -> None:
-    noise = make_run(evaluation=EVALUATION | {"repeats": 1}).result["evaluation_noise"]
+    noise = make_run(evaluation=EVALUATION | {"repeats": 1}).evaluation_noise
     assert len(noise["w1"]["values"]) == 1 and noise["w1"]["sd"] is None
 
 

@@ -55,10 +55,10 @@ def test_run_leaves_a_whole_record(make_run: MakeRun, context: RunContext) -> No
     files = {"spec.json", "result.json", "history.csv", "samples.npz", "samples.png", "checksums.sha256"}
     assert names == files | {"checkpoint"}
     assert [p.name for p in (context.folder / "runs").iterdir()] == [record.id]
-    assert (record.status, record.result["reason"], record.result["steps"]) == ("completed", None, 6)
+    assert (record.status, record.result.outcome.reason, record.measurements.steps) == ("completed", None, 6)
     assert record.spec["device"].startswith("cpu")
     assert record.spec["threads"] == 1
-    assert record.result["versions"]["torch"] == torch.__version__.split("+")[0]
+    assert record.result.versions["torch"] == torch.__version__.split("+")[0]
     assert {n.partition(".")[0] for n in weights(record)} == {"generator", "critic"}
     with Image.open(record.folder / "samples.png") as picture:
         assert picture.size == (512, 512)
@@ -80,14 +80,14 @@ def test_run_history_has_a_row_per_evaluation_and_counts_steps_and_images(make_r
 
 
 def test_run_metrics_floors_and_protocol_go_together(make_run: MakeRun) -> None:
-    result = make_run().result
-    assert result["floors"].keys() == {"w1"}
+    result = make_run().measurements
+    assert result.floors.keys() == {"w1"}
     coverage = {"modes", "high_quality", "mode_kl", "modes_any", "mode_kl_high_quality"}
-    assert result["protocol"].keys() == {"w1"} | coverage
-    assert result["protocol"]["w1"]["n_real"] == 50
-    assert result["metrics"].keys() >= result["protocol"].keys()
-    assert result["layers"]["clip"] is None
-    assert result["layers"]["singular_values"].keys() == result["layers"]["weight_histogram"].keys()
+    assert result.protocol.keys() == {"w1"} | coverage
+    assert result.protocol["w1"]["n_real"] == 50
+    assert result.metrics.keys() >= result.protocol.keys()
+    assert result.layers["clip"] is None
+    assert result.layers["singular_values"].keys() == result.layers["weight_histogram"].keys()
 
 
 def test_run_on_few_pictures_probes_with_all_that_are_held_out(
@@ -102,7 +102,7 @@ def test_run_on_few_pictures_probes_with_all_that_are_held_out(
             Image.fromarray(pixels).save(tmp_path / "few" / split / f"{i}.png")
     name = f"folder:{tmp_path / 'few'}?channels=1"
     record = make_run(datasets=[name], steps=1, evaluation={"count": 1, "images": 100})
-    assert (record.status, record.result["traceback"]) == ("completed", None)
+    assert (record.status, record.result.outcome.traceback) == ("completed", None)
     assert record.samples is not None
     assert read_samples(record.samples, "real")["real"].shape == (9, 1, 8, 8)
     columns = ["sample_spread", "critic_estimate", "slope_real_mean", "slope_line_sd", "fd", "recall"]
@@ -117,7 +117,7 @@ def test_run_on_images_leaves_images(make_run: MakeRun) -> None:
     assert arrays["fake"].dtype == np.uint8
     assert arrays["steps"].tolist() == [0, 2]
     assert np.array_equal(arrays["snapshots"][-1], arrays["fake"])
-    assert record.result["protocol"]["fd"]["extractor"] == "mnist-cnn"
+    assert record.measurements.protocol["fd"]["extractor"] == "mnist-cnn"
     assert record.metrics.keys() >= {"fd", "is"}
 
 
@@ -125,7 +125,7 @@ def test_run_on_images_leaves_images(make_run: MakeRun) -> None:
 def test_run_on_other_points_with_few_of_them(make_run: MakeRun, dataset: str) -> None:
     """Fewer samples in the metrics than slopes and spread are measured on."""
     record = make_run(datasets=[dataset], steps=2, evaluation={"count": 1, "points": 20, "mode_points": 100})
-    assert record.status == "completed", record.result["traceback"]
+    assert record.status == "completed", record.result.outcome.traceback
     assert ("modes" in record.metrics) is (dataset == "ring5")
 
 
@@ -134,7 +134,7 @@ def test_run_under_clipping_reports_the_share_of_clipped_weights(make_run: MakeR
     share = record.history["clipped_share"]
     assert share.iloc[0] < 0.1
     assert share.iloc[-1] > 0.5
-    assert record.result["layers"]["clip"] == 0.001
+    assert record.measurements.layers["clip"] == 0.001
     critic = [v for k, v in weights(record).items() if k.startswith("critic")]
     assert max(v.abs().max() for v in critic) <= 0.001
 
@@ -215,8 +215,8 @@ def test_run_scalars_are_fetched_once_in_a_chunk(make_run: MakeRun, monkeypatch:
 
 def judged(record: RunRecord) -> tuple[str, str | None, int | None, bool]:
     result = record.result
-    assert result["traceback"] is None, result["traceback"]
-    return result["status"], result["reason"], result["diverged_at"], result["recovered"]
+    assert result.outcome.traceback is None, result.outcome.traceback
+    return result.outcome.status, result.outcome.reason, result.outcome.diverged_at, result.outcome.recovered
 
 
 EVALUATED = {"count": 5, "points": 50, "mode_points": 100}
@@ -236,7 +236,7 @@ def test_run_with_nan_has_diverged_at_that_very_step_and_stops_soon(
     record = make_run(objectives=["my.py:Mine"], **steps)
     assert judged(record) == ("diverged", "nan", 62, False)
     assert record.history["step"].tolist() == [0, 100]
-    assert record.result["steps"] == 100
+    assert record.measurements.steps == 100
     assert record.metrics["w1"]["tail_mean"] is None
     assert record.metrics["w1"]["best"] == record.history["w1"].iloc[0]
 
@@ -252,8 +252,8 @@ def test_run_that_explodes_before_the_first_look_has_diverged(
         f"        parameter.fill_({factor} / parameter.numel() ** 0.5 / 1000)"
     )
     record = make_run(objectives=["my.py:Mine"], steps=5, evaluation=EVALUATED | {"count": 1})
-    assert record.result["reason"] == reason
-    assert record.result["diverged_at"] == (5 if reason else None)
+    assert record.result.outcome.reason == reason
+    assert record.result.outcome.diverged_at == (5 if reason else None)
 
 
 COLLAPSE = """def generator_loss(self, critic, batch):
@@ -272,7 +272,7 @@ def test_run_that_collapses_has_diverged_unless_it_recovers(
     first = int(spread.index[(spread < 0.05) & (spread.index > 0)][0])
     assert judged(record) == (status, "collapsed", first, status == "completed")
     assert (spread.iloc[-1] < 0.05) is np.bool_(status == "diverged")
-    assert record.result["steps"] == 100
+    assert record.measurements.steps == 100
 
 
 @pytest.mark.parametrize(("scale", "reason"), [(1e-6, None), (1e-9, "frozen")])
@@ -286,8 +286,8 @@ def test_run_whose_generator_gradient_fades_is_frozen(
     record = make_run(objectives=["my.py:Mine"], steps=20, evaluation=EVALUATED | {"count": 10})
     gradient = record.history["generator_grad_norm"]
     assert gradient.iloc[-1] < 1e-4
-    assert record.result["reason"] == reason
-    assert record.result["diverged_at"] == (18 if reason else None)
+    assert record.result.outcome.reason == reason
+    assert record.result.outcome.diverged_at == (18 if reason else None)
 
 
 @pytest.mark.parametrize(
@@ -308,8 +308,8 @@ def test_run_that_makes_no_sense_is_skipped_with_its_reason(
     write_plugin("def skip_reason(self, critic, shape):\n    return 'too late'")
     record = make_run(**content)
     assert record.status == "skipped"
-    assert pd.Series([record.result["reason"]]).str.fullmatch(reason).all()
-    assert record.result["metrics"] is None
+    assert pd.Series([record.result.outcome.reason]).str.fullmatch(reason).all()
+    assert record.result.measured is None
     assert {p.name for p in record.folder.iterdir()} == {"spec.json", "result.json", "checksums.sha256"}
 
 
@@ -338,9 +338,9 @@ def test_run_whose_objective_raises_has_failed_with_the_traceback(
 ) -> None:
     write_plugin(f"def penalty(self, critic, batch):\n    if batch.step == 3:\n        raise {raised}")
     record = make_run(objectives=["my.py:Mine"])
-    assert (record.status, record.result["reason"]) == ("failed", f"{reason} at my.py:10")
-    assert "my.py" in record.result["traceback"]
-    assert "in penalty" in record.result["traceback"]
+    assert (record.status, record.result.outcome.reason) == ("failed", f"{reason} at my.py:10")
+    assert "my.py" in str(record.result.outcome.traceback)
+    assert "in penalty" in str(record.result.outcome.traceback)
     assert {p.name for p in record.folder.iterdir()} == {"spec.json", "result.json", "checksums.sha256"}
 
 
@@ -394,7 +394,7 @@ def test_run_as_a_graph_waits_for_room_that_others_take(
         with pytest.raises(MemoryError, match="out of memory: the data fit on cpu, but others fill it now"):
             make_run(context, **content)
     else:
-        assert "the data do not fit" in make_run(context, **content).result["reason"]
+        assert "the data do not fit" in str(make_run(context, **content).result.outcome.reason)
 
 
 def test_run_of_a_plugin_that_has_changed_since_it_was_planned_has_failed(
@@ -484,7 +484,7 @@ def test_run_keeps_the_loggers_that_were_asked_for(
         with interrupt_at(3), pytest.raises(KeyboardInterrupt):
             make_run(context, **content)
     record = make_run(context, **content)
-    assert record.status == "completed", record.result["traceback"]
+    assert record.status == "completed", record.result.outcome.traceback
     logged = pd.read_csv(record.folder / "csv" / "metrics.csv")
     assert logged["step"].tolist() == [0, 1, 2, 3, 4]
     assert logged["w1"].tolist() == pytest.approx(record.history["w1"].tolist())

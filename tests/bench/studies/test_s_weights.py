@@ -80,7 +80,7 @@ def test_trained_critic_of_a_record_has_the_weights_that_its_result_tells_of(run
         real, fake = saved_critics.kept_samples(record)
         critic = saved_critics.trained_critic(record, tuple(real.shape[1:]))
         sigmas = [row["value"] for row in spectra(critic) if row["place"] == 0]
-        assert sigmas == pytest.approx(list(record.result["layers"]["singular_values"].values()), rel=1e-4)
+        assert sigmas == pytest.approx(list(record.measurements.layers["singular_values"].values()), rel=1e-4)
         assert real.shape == fake.shape == (64, 1, 28, 28)
         assert fake.min() >= -1 and fake.max() <= 1 and real.min() == -1
     assert weights(saved_critics.trained_critic(runs[CLIP].record, (1, 28, 28))).abs().max() <= 0.01

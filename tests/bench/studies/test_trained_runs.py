@@ -15,6 +15,7 @@ from lipbench.bench.config.recipes import NOTEBOOK, STABILITY
 from lipbench.bench.config.spec import expand
 from lipbench.bench.metrics.settings import Evaluation
 from lipbench.bench.records.reader import RunRecord
+from lipbench.bench.records.schema import Cost, Measured, RunOutcome, RunResult
 from lipbench.bench.records.store import Store
 from lipbench.bench.run.context import RunContext
 from lipbench.bench.studies import STUDIES, Resources, Setting, Size
@@ -47,7 +48,8 @@ def runs(setting: Setting) -> list[CellRun]:
 def record(tail_mean: float | None, status: str = "completed") -> RunRecord:
     names = ("w1", "modes", "slope_line_mean")
     metrics = {name: {"tail_mean": tail_mean, "tail_sd": tail_mean, "final": tail_mean} for name in names}
-    result = {"status": status, "reason": None, "steps": 8, "seconds": 2.0, "metrics": metrics, "floors": {"w1": 0.25}}
+    measured = Measured(steps=8, metrics=metrics, floors={"w1": 0.25}, protocol={})
+    result = RunResult("a", {}, RunOutcome(status), Cost(seconds=2.0), measured)
     columns = {"step": [0.0, 4.0, 8.0], "w1": [1.0, 2.0, math.nan], "critic_loss": [math.nan, 3.0, math.nan]}
     return RunRecord(Path(), {"run": "a"}, result, pd.DataFrame(columns), None)
 

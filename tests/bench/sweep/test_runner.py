@@ -228,8 +228,8 @@ def test_sweep_goes_on_after_a_run_that_fails_and_its_status_says_so(
     assert sweep_tiny(**content) == 1
     records = by_objective(context)
     assert {name: r.status for name, r in records.items()} == {"mine": "failed", "minimax": "completed"}
-    assert records["mine"].result["reason"] == "ZeroDivisionError: on purpose at my.py:10"
-    assert "my.py" in records["mine"].result["traceback"]
+    assert records["mine"].result.outcome.reason == "ZeroDivisionError: on purpose at my.py:10"
+    assert "my.py" in str(records["mine"].result.outcome.traceback)
     told = printed.getvalue()
     assert "[2/2] 8gaussians mine fast seed 0: failed (ZeroDivisionError: on purpose at my.py:10), " in told
     assert "1 completed, 1 failed" in told
@@ -434,7 +434,7 @@ def test_sweep_survives_a_worker_that_dies_and_makes_the_same_records_as_one_pro
     assert sweep_tiny(context, 2, objectives=["my.py:Mine", "minimax"]) == 1
     records = by_objective(context)
     assert {name: r.status for name, r in records.items()} == {"mine": "failed", "minimax": "completed"}
-    assert records["mine"].result["reason"] == "the worker process died: exit status 7"
+    assert records["mine"].result.outcome.reason == "the worker process died: exit status 7"
     assert "mine fast seed 0: failed (the worker process died: exit status 7)" in printed.getvalue()
     assert not [name for name in read_names(context) if name.startswith(".")]
     alone = replace(context, folder=context.folder.parent / "alone")

@@ -18,6 +18,7 @@ from lipbench.bench.config.spec import expand
 from lipbench.bench.config.suite import Suite
 from lipbench.bench.records.quantities import KNOWN
 from lipbench.bench.records.reader import RunRecord
+from lipbench.bench.records.schema import Measured, RunOutcome, RunResult
 from lipbench.bench.records.store import locked
 from lipbench.bench.report.statistics import expected_best, median_best
 from lipbench.bench.report.trials import Trial, Tuned, value_of
@@ -184,7 +185,8 @@ def test_whole_settings_are_those_that_a_recipe_says() -> None:
 
 
 def _record(status: str, value: float | None) -> RunRecord:
-    result = {"status": status, "reason": None, "metrics": {"w1": {"tail_mean": value}}}
+    measured = Measured(steps=1, metrics={"w1": {"tail_mean": value}}, floors={}, protocol={})
+    result = RunResult("r", {}, RunOutcome(status), measured=measured)
     return RunRecord(Path(), {"run": "r"}, result, pd.DataFrame({"step": []}), None)
 
 

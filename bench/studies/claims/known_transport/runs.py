@@ -45,7 +45,7 @@ def _cell(pair: Pair, objective: str, official: bool) -> Cell:
 
 def _row(run: CellRun) -> Row:
     metrics, floor = run.record.metrics, run.record.floors["cost"]
-    row: Row = run.about | {"steps": run.record.result["steps"], "status": run.record.status}
+    row: Row = run.about | {"steps": run.record.measurements.steps, "status": run.record.status}
     row |= {name: value_or_worst(name, metrics[name]["final"]) for name in COPIED}
     row["cost"] = value_or_worst("cost", metrics["cost"]["final"]) / floor
     known = published_of(run.cell.dataset, run.cell.labels["objective"])

@@ -27,7 +27,7 @@ def courses(runs: Sequence[CellRun], quality: str) -> list[Row]:
     """
     rows = [row for one in runs for row in one.course(loss="critic_loss", gap="critic_estimate", **{quality: quality})]
     found = [row | {"estimate": -row["loss"]} for row in rows if row["step"]]
-    ended = [(one, one.record.result["steps"]) for one in runs]
+    ended = [(one, one.record.measurements.steps) for one in runs]
     return found + [one.about | {"stopped": steps} for one, steps in ended if steps < one.record.spec["steps"]]
 
 

@@ -41,7 +41,7 @@ def test_local_goes_on_from_the_checkpoint_of_a_run_that_died_if_it_may(
 ) -> None:
     content = {"objectives": [dies_once(how), "wgan-gp"], "steps": 8}
     records = made(LocalExecutor(2, Limits(retries=1)), careful, **content)
-    assert {name: r.result["attempts"] for name, r in records.items()} == {"mine": 2, "wgan-gp": 1}
+    assert {name: r.result.cost.attempts for name, r in records.items()} == {"mine": 2, "wgan-gp": 1}
     undisturbed = made(1, replace(careful, folder=careful.folder.parent / "undisturbed"), **content)
     for name, record in records.items():
         assert_same_course(record, undisturbed[name])
@@ -52,15 +52,15 @@ def test_local_goes_on_after_a_worker_was_told_to_stop(made: Made, dies_once: Di
     told = "os.kill(os.getpid(), signal.SIGTERM)"
     records = made(LocalExecutor(2), context, objectives=[dies_once(told), "wgan-gp"], steps=8)
     assert {name: r.status for name, r in records.items()} == {"mine": "failed", "wgan-gp": "completed"}
-    assert records["mine"].result["reason"] == "the worker was told to stop (SIGTERM)"
+    assert records["mine"].result.outcome.reason == "the worker was told to stop (SIGTERM)"
 
 
 def test_local_kills_what_is_past_its_time(made: Made, dies_once: DiesOnce, context: RunContext) -> None:
     """Even with one job: then in a process of its own."""
     content = {"objectives": [dies_once("time.sleep(1000)")], "steps": 8}
     result = made(LocalExecutor(1, Limits(seconds=2)), context, **content)["mine"].result
-    assert (result["status"], result["reason"]) == ("failed", "past its time limit of 2 s")
-    assert 2 <= result["seconds"] < 60
+    assert (result.outcome.status, result.outcome.reason) == ("failed", "past its time limit of 2 s")
+    assert 2 <= result.cost.seconds < 60
 
 
 def test_a_run_that_never_has_the_time_comes_to_its_end_over_several_calls(
@@ -72,12 +72,12 @@ def test_a_run_that_never_has_the_time_comes_to_its_end_over_several_calls(
     return 0 * critic(batch.real).mean()""")
     specs = plan(objectives=["my.py:Mine"], steps=40)
     (first,) = Runner(careful, LocalExecutor(1, Limits(seconds=15)), Console(file=printed)).records(specs)
-    assert first.result["reason"] == "past its time limit of 15 s"
+    assert first.result.outcome.reason == "past its time limit of 15 s"
     reached = max(int(path.stem) for path in first.folder.glob("resume/*.ckpt"))
     assert 0 < reached < 40
     hurry.touch()
     (record,) = Runner(careful, LocalExecutor(1), Console(file=printed)).records(specs)
-    assert record.result["attempts"] == 2
+    assert record.result.cost.attempts == 2
     assert not (record.folder / "resume").exists()
     assert f"goes on from step {reached} of 40" in printed.getvalue()
     elsewhere = replace(careful, folder=careful.folder.parent / "undisturbed")
@@ -108,7 +108,7 @@ def test_local_in_this_process_goes_on_after_a_run_without_memory(
     made: Made, dies_once: DiesOnce, context: RunContext
 ) -> None:
     records = made(1, context, objectives=[dies_once("raise MemoryError('all gone')"), "wgan-gp"], steps=8)
-    assert records["mine"].result["reason"] == "out of memory: all gone"
+    assert records["mine"].result.outcome.reason == "out of memory: all gone"
     assert {name: r.status for name, r in records.items()} == {"mine": "failed", "wgan-gp": "completed"}
 
 

@@ -72,7 +72,7 @@ def test_ray_makes_the_run_of_a_lost_node_again(
     assert {e.spec.id for e in events if isinstance(e, RunFinished)} == {spec.id for spec in specs}
     undisturbed = made(1, replace(context, folder=context.folder.parent / "undisturbed"), **content)
     for record in read(careful, specs):
-        assert record.result["attempts"] == 1 + (record.id == again[0].spec.id)
+        assert record.result.cost.attempts == 1 + (record.id == again[0].spec.id)
         assert_same_course(record, undisturbed[record.objective])
 
 
@@ -89,14 +89,14 @@ def test_ray_tries_again_what_dies_and_kills_what_is_past_its_time(
 ) -> None:
     content = {"objectives": [dies_once("os.kill(os.getpid(), signal.SIGKILL)"), "wgan-gp"], "steps": 8}
     records = made(RayExecutor(Limits(retries=1), None, 0), careful, **content)
-    assert {name: r.result["attempts"] for name, r in records.items()} == {"mine": 2, "wgan-gp": 1}
+    assert {name: r.result.cost.attempts for name, r in records.items()} == {"mine": 2, "wgan-gp": 1}
     undisturbed = made(1, replace(careful, folder=careful.folder.parent / "undisturbed"), **content)
     for name, record in records.items():
         assert_same_course(record, undisturbed[name])
     slow = {"objectives": [dies_once("time.sleep(1000)")], "steps": 9}
     (careful.folder.parent / "died").unlink()
     result = made(RayExecutor(Limits(seconds=5), None, 0), careful, **slow)["mine"].result
-    assert (result["status"], result["reason"]) == ("failed", "past its time limit of 5 s")
+    assert (result.outcome.status, result.outcome.reason) == ("failed", "past its time limit of 5 s")
 
 
 def test_ray_says_how_a_worker_died_and_stops_where_one_has_other_code(
@@ -104,7 +104,7 @@ def test_ray_says_how_a_worker_died_and_stops_where_one_has_other_code(
 ) -> None:
     content = {"objectives": [dies_once("os.kill(os.getpid(), signal.SIGKILL)"), "wgan-gp"], "steps": 8}
     records = made(RayExecutor(Limits(), None, 0), context, **content)
-    assert records["mine"].result["reason"] == "the worker process died"
+    assert records["mine"].result.outcome.reason == "the worker process died"
     assert records["wgan-gp"].status == "completed"
     specs = plan()
     monkeypatch.setattr("lipbench.bench.config.spec.code_of", lambda spec: "other")

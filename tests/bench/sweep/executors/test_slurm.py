@@ -26,7 +26,7 @@ def test_slurm_makes_the_same_records_as_one_process_and_tries_again(
 ) -> None:
     content = {"objectives": [dies_once("os.kill(os.getpid(), signal.SIGKILL)"), "wgan-gp"], "steps": 8}
     records = made(SlurmExecutor(Limits(retries=1), 0, LOCAL), careful, **content)
-    assert {name: r.result["attempts"] for name, r in records.items()} == {"mine": 2, "wgan-gp": 1}
+    assert {name: r.result.cost.attempts for name, r in records.items()} == {"mine": 2, "wgan-gp": 1}
     undisturbed = made(1, replace(careful, folder=careful.folder.parent / "undisturbed"), **content)
     for name, record in records.items():
         assert_same_course(record, undisturbed[name])
@@ -36,8 +36,8 @@ def test_slurm_makes_the_same_records_as_one_process_and_tries_again(
 def test_slurm_kills_what_is_past_its_time(made: Made, dies_once: Callable[[str], str], context: RunContext) -> None:
     content = {"objectives": [dies_once("time.sleep(1000)")], "steps": 8}
     result = made(SlurmExecutor(Limits(seconds=2), 0, LOCAL), context, **content)["mine"].result
-    assert (result["status"], result["reason"]) == ("failed", "past its time limit of 2 s")
-    assert 2 <= result["seconds"] < 60
+    assert (result.outcome.status, result.outcome.reason) == ("failed", "past its time limit of 2 s")
+    assert 2 <= result.cost.seconds < 60
 
 
 @pytest.mark.slow
