@@ -6,6 +6,7 @@ import site
 import sysconfig
 import time
 import traceback
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -147,10 +148,18 @@ def _failure(error: BaseException) -> RunOutcome:
         raise error
     if _out_of_memory(error):
         raise MemoryError(f"out of memory: {error_line(error).partition(': ')[2]}") from error
-    stops = SIGTERMException, KeyboardInterrupt
-    if isinstance(error, stops) or isinstance(error.__context__, KeyboardInterrupt):
+    if any(isinstance(one, SIGTERMException | KeyboardInterrupt) for one in _chain(error)):
         raise KeyboardInterrupt from error  # Lightning turns both signals into an exit
     return RunOutcome("failed", f"{error_line(error)}{_place(error)}", traceback=printable(traceback.format_exc()))
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error, and those that it came of."""
+    seen: list[BaseException] = []
+    while error not in seen:
+        seen.append(error)
+        yield error
+        error = error.__cause__ or error.__context__ or error
 
 
 def _place(error: BaseException) -> str:

@@ -186,11 +186,13 @@ class LocalExecutor:
         free = [Slot(self._device(i, context)) for i in range(min(self.slots, len(specs)))]
         waiting, trials = list(specs), Trials(self.limits.retries)
         busy: dict[Future[RunResult], Task] = {}
+        workers = set(free)
         try:
             while waiting or busy:
                 while waiting and free:
                     spec = _next(waiting, sum(bool(task.spec.outside) for task in busy.values()) + 1 >= self.slots)
                     task = Task(spec, free.pop(0))
+                    workers.add(task.worker)  # first: an interrupt may come before it is known as busy
                     busy[task.worker.submit(spec, context, self.limits.seconds)] = task
                     yield RunStarted(spec)
                 for future in _ended(busy, None if self.limits.seconds is None else LOOK):
@@ -201,8 +203,8 @@ class LocalExecutor:
                         waiting.insert(0, event.spec)
                     yield event
         finally:
-            for slot in [*free, *(slot for task in busy.values() for slot in (task.slot, task.worker))]:
-                slot.close()
+            for worker in workers:
+                worker.close()
 
     def _device(self, i: int, context: RunContext) -> str:
         return self.devices[i % len(self.devices)] if self.devices else context.device

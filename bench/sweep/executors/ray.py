@@ -3,8 +3,10 @@
 import logging
 import os
 import re
+import signal
 import socket
 import sys
+import threading
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from subprocess import DEVNULL, PIPE, Popen, TimeoutExpired
@@ -89,8 +91,11 @@ def _connected(address: str | None) -> Iterator[None]:
     _reach(address or os.environ.get("RAY_ADDRESS"))
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # sends nothing to anybody
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    on_sigterm = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, on_sigterm)  # Ray's own ends the program without a word
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise BadInput(f"address {address}: no Ray cluster: {' '.join(str(error).split())}") from error
     try:

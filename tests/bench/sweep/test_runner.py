@@ -4,20 +4,14 @@ import csv
 import io
 import json
 import os
-import random
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
 import pytest
-import yaml
 from pytorch_lightning import loggers
 from rich.console import Console
 
@@ -441,83 +435,3 @@ def test_sweep_survives_a_worker_that_dies_and_makes_the_same_records_as_one_pro
     sweep_tiny(alone, 1, objectives=["minimax"])
     (one,) = read_runs(alone.folder)
     assert one.history.drop(columns="seconds").equals(records["minimax"].history.drop(columns="seconds"))
-
-
-# Tests that a shell runs in the background are deaf to Ctrl-C, and so is what they start.
-HEARING = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
-COMMAND = f"{HEARING}; import sys; from lipbench.bench.cli import main; main(sys.argv[1:])"
-
-
-@contextmanager
-def started(folder: Path, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
-    """The command line in a process and a group of its own, which are ended; what it prints goes to folder/printed."""
-    command = [sys.executable, "-c", COMMAND, "run", "small.yaml", "--checkpoint_seconds", "0.2", *arguments]
-    with (folder / "printed").open("w") as printed:
-        outputs: dict[str, Any] = {"stdout": printed, "stderr": subprocess.STDOUT}
-        process = subprocess.Popen(command, cwd=folder, text=True, start_new_session=True, **outputs)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-
-
-@pytest.fixture
-def suite_file(tmp_path: Path, make_suite: MakeSuite) -> Path:
-    """Three runs of some seconds each."""
-    content = make_suite(objectives=["minimax", "wgan-gp", "sn-gan"], steps=400).model_dump()
-    content = {k: v for k, v in content.items() if v is not None} | {"evaluation": {"count": 8, "points": 50}}
-    (tmp_path / "small.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
-    return tmp_path / "small.yaml"
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("jobs", ["1", "2"])
-def test_sweep_that_is_killed_at_twenty_random_moments_leaves_the_same_tables(suite_file: Path, jobs: str) -> None:
-    """SIGKILL to the parent alone, or to its workers with it: they must end in both cases."""
-    folder, moments = suite_file.parent, random.Random(0)
-    with started(folder, "--out", "undisturbed", "--jobs", jobs) as process:
-        assert process.wait() == 0, (folder / "printed").read_text()
-    for _ in range(20):
-        with started(folder, "--out", "killed", "--jobs", jobs) as process:
-            wait_until_at_work(process, folder / "killed")
-            time.sleep(moments.uniform(0, 2))
-            if moments.random() < 0.5 and process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-    with started(folder, "--out", "killed", "--jobs", jobs) as process:
-        assert process.wait() == 0, (folder / "printed").read_text()
-    assert table(RunContext(folder / "killed")) == table(RunContext(folder / "undisturbed"))
-    for name in ("summary.csv", "summary.md"):
-        assert (folder / "killed" / name).read_bytes() == (folder / "undisturbed" / name).read_bytes()
-
-
-def wait_until_at_work(process: "subprocess.Popen[str]", folder: Path) -> None:
-    """Until a run has been begun, or begun again, since the process was started; or it has ended."""
-    began = time.time()
-    while process.poll() is None:
-        attempts = [p for p in folder.glob("runs/.*/resume/attempts") if p.stat().st_mtime > began]
-        if attempts:
-            return
-        time.sleep(0.02)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("how", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)])
-def test_sweep_that_is_told_to_stop_ends_and_its_workers_with_it(suite_file: Path, how: int, status: int) -> None:
-    folder = suite_file.parent
-    with started(folder, "--out", "out", "--jobs", "2", "--set", "steps=1000000") as process:
-        while not list((folder / "out").glob("runs/.*/resume/*.ckpt")):
-            assert process.poll() is None, (folder / "printed").read_text()
-            time.sleep(0.1)
-        os.killpg(process.pid, how) if how == signal.SIGINT else process.send_signal(how)
-        assert process.wait(timeout=60) == status
-    told = (folder / "printed").read_text()
-    assert "Traceback" not in told
-    assert told.endswith("lipbench: stopped; the same command goes on from here\n") is (how == signal.SIGINT)
-    for _ in range(600):
-        try:
-            os.killpg(process.pid, 0)
-        except ProcessLookupError:
-            return
-        time.sleep(0.1)
-    pytest.fail("a worker is left")
