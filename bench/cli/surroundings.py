@@ -1,5 +1,6 @@
 """What lipbench takes from the environment that it is started in, and what not."""
 
+import logging
 import os
 import re
 import warnings
@@ -28,3 +29,4 @@ def leave_surroundings() -> None:
         if nonsense or any(re.fullmatch(pattern, name) for pattern in OTHERS):
             del os.environ[name]
     os.environ["MPLBACKEND"] = "Agg"
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it does without a home, and would say so in two lines

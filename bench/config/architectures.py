@@ -15,9 +15,9 @@ from torch import nn
 from ...models.catalog import ARCHITECTURES
 from ...models.networks import LATENTS, Networks, draw_latent
 from ...objectives.checks import choice, natural_number, positive_integer
-from ...objectives.errors import BadInput, unknown
+from ...objectives.errors import BadInput, error_line, unknown
 from .entry_points import ARCHITECTURE
-from .plugins import Resolved, bind, check_untaken, parameters_of, resolve
+from .plugins import Resolved, bind, check_untaken, leaving_no_trace, parameters_of, resolve
 from .suite import Named, label
 
 LARGEST = 10**6  # setting of an architecture of ours; of much larger ones torch cannot even compute the size
@@ -90,11 +90,12 @@ def build_architecture(spec: Mapping[str, Any], target: str, shape: tuple[int, .
     if found.source is None:
         return found.value(shape, **settings)
     try:
-        made = found.value(shape, **settings)
+        with leaving_no_trace(target, code=False):
+            made = found.value(shape, **settings)
     except BadInput:
         raise
-    except Exception as error:  # somebody else's code: whatever it raises is the user's one line
-        raise BadInput(" ".join(f"{type(error).__name__}: {error}".split())) from error
+    except (Exception, SystemExit) as error:  # somebody else's code: whatever it raises is the user's one line
+        raise BadInput(error_line(error)) from error
     for part, partner in other.items():
         whole = build_architecture(partner, partner["name"], shape, folder)
         return _completed(made, part, whole)

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import parse_qsl
 
-from ...objectives.errors import BadInput
+from ...objectives.errors import BadInput, error_line
 from ..data.brought import as_dataset, content_of
 from ..data.catalog import Kind, found_name, kind_of, load, user_content
 from ..data.dataset import Dataset
 from .entry_points import DATASET, is_brought
-from .plugins import bind, check_untaken, parameters_of, resolve
+from .plugins import bind, check_untaken, leaving_no_trace, parameters_of, resolve
 from .yaml_reader import parse_yaml
 
 SMALL = 32  # pixels; below are `digits`
@@ -74,10 +74,11 @@ def _call(name: str, folder: Path) -> tuple[Dataset, str | None]:
     given = {key: parse_yaml(text, f"{name}: {key}") for key, text in parse_qsl(query, keep_blank_values=True)}
     bound = bind(parameters_of(found.value, name), given, name, "setting")
     try:
-        made = found.value(**bound)
+        with leaving_no_trace(target):
+            made = found.value(**bound)
     except BadInput as error:
         raise BadInput(f"{name}: {error}") from error
-    except Exception as error:  # somebody else's code: whatever it raises is the user's one line
-        raise BadInput(f"{name}: {' '.join(f'{type(error).__name__}: {error}'.split())}") from error
+    except (Exception, SystemExit) as error:  # somebody else's code: whatever it raises is the user's one line
+        raise BadInput(f"{name}: {error_line(error)}") from error
     about = (getattr(found.value, "__doc__", None) or f"made by {target}").strip().partition("\n")[0]
     return as_dataset(name, made, about), found.source

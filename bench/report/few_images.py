@@ -24,8 +24,10 @@ def few_images(block: Block) -> Iterator[str]:
         )
     if "is" in names and (part := score.get("n_fake", SMALL_PART) // score.get("is_splits", 1)) < SMALL_PART:
         yield f"{names['is']} on {block.dataset}: over parts of {part} images, so that it cannot be more than {part}."
-    if "fd" in names and 0.0 in _distances(block):
+    if "fd" in names and 0.0 in _values(block, "fd"):
         yield f"{names['fd']} of 0 on {block.dataset}: of equal images, or what rounding took below zero."
+    if "kid" in names and any(value is not None and value < 0 for value in _values(block, "kid")):
+        yield f"{names['kid']} below 0 on {block.dataset}: its estimate is unbiased, so that near 0 it falls below too."
 
 
 def _used(block: Block, key: str) -> int:
@@ -46,9 +48,9 @@ def _sizes(protocol: dict[str, Any]) -> str:
     return f"{protocol['n_fake']:,} generated{real} images"
 
 
-def _distances(block: Block) -> list[float | None]:
-    """Every Fréchet distance of the block: floors, and the runs' values."""
-    values = [block.floors.get("fd")]
+def _values(block: Block, key: str) -> list[float | None]:
+    """Every value of a metric in the block: the floor, and the runs'."""
+    values = [block.floors.get(key)]
     for run in block.runs:
-        values += [value for name, value in run.metrics.get("fd", {}).items() if name != "tail_sd"]
+        values += [value for name, value in run.metrics.get(key, {}).items() if name != "tail_sd"]
     return values

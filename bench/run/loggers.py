@@ -7,7 +7,7 @@ import inspect
 import os
 import warnings
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -21,7 +21,8 @@ from PIL import Image
 from pytorch_lightning import loggers as lightning
 from pytorch_lightning.loggers import Logger, MLFlowLogger, TensorBoardLogger
 
-from ...objectives.errors import BadInput
+from ...objectives.errors import BadInput, error_line
+from ..config.plugins import SideEffect, leaving_no_trace
 from ..config.suite import Named
 from ..report.samples import picture
 from .evaluation import SNAPSHOT, Evaluator, iteration_of
@@ -47,7 +48,9 @@ class RunLogging(pl.Callback):
         self.made: list[Logger] = []
         for entry in entries:
             try:
-                self.made.append(make_logger(entry, folder, record["run"]))
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", SideEffect)  # was told when the sweep began
+                    self.made.append(make_logger(entry, folder, record["run"]))
             except BadInput as error:  # it could be made when the sweep began
                 warnings.warn(f"left out: {error}", stacklevel=2)
         self.loggers = list(self.made)
@@ -86,7 +89,7 @@ class RunLogging(pl.Callback):
                 call(logger)
             except Exception as error:
                 self.loggers.remove(logger)
-                warnings.warn(f"{type(logger).__name__} is left out from here: {_line(error)}", stacklevel=2)
+                warnings.warn(f"{type(logger).__name__} is left out from here: {error_line(error)}", stacklevel=2)
 
 
 def _log(logger: Logger, row: dict[str, float], drawn: Image.Image) -> None:
@@ -115,12 +118,13 @@ def make_logger(entry: Named, folder: Path, run: str) -> Logger:
     target, given = parse_logger(entry)
     chosen = _chosen(target, folder, run)
     try:
-        logger = _class_of(target)(**chosen | given)
+        with nullcontext() if target in LOGGERS else leaving_no_trace(target, code=False):
+            logger = _class_of(target)(**chosen | given)
     except ModuleNotFoundError as error:
         extra = "lipbench[tensorboard]" if target == "tensorboard" else target
         raise BadInput(f"logger '{target}': not installed; install it: pip install '{extra}'") from error
-    except Exception as error:  # somebody else's code: whatever it raises is the user's one line
-        raise error if isinstance(error, BadInput) else BadInput(f"logger '{target}': {_line(error)}") from error
+    except (Exception, SystemExit) as error:  # somebody else's code: whatever it raises is the user's one line
+        raise error if isinstance(error, BadInput) else BadInput(f"logger '{target}': {error_line(error)}") from error
     return logger
 
 
@@ -148,9 +152,13 @@ def _chosen(target: str, folder: Path, run: str) -> dict[str, Any]:
 def _class_of(target: str) -> type[Logger]:
     module, _, name = target.partition(":")
     try:
-        found = getattr(lightning, LOGGERS[target]) if target in LOGGERS else getattr(import_module(module), name)
+        if target in LOGGERS:
+            found = getattr(lightning, LOGGERS[target])
+        else:
+            with leaving_no_trace(target):
+                found = getattr(import_module(module), name)
     except (Exception, SystemExit) as error:
-        raise BadInput(f"logger '{target}' cannot be imported: {_line(error)}") from error
+        raise BadInput(f"logger '{target}' cannot be imported: {error_line(error)}") from error
     if not (inspect.isclass(found) and issubclass(found, Logger)):
         raise BadInput(f"{target}: not a class derived from pytorch_lightning.loggers.Logger")
     return found
@@ -161,7 +169,3 @@ def check_loggers(entries: tuple[Named, ...]) -> None:
     with TemporaryDirectory() as folder:
         for entry in entries:
             make_logger(entry, Path(folder) / "runs" / "run", "run")
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())

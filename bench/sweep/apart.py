@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from ...objectives.errors import BadInput, error_line
-from ..config.entry_points import ARCHITECTURE, OBJECTIVE, plugged_in
+from ..config.entry_points import ARCHITECTURE, DATASET, OBJECTIVE, is_brought, plugged_in
 from ..config.plugins import SideEffect, resolve
 from ..config.spec import runs_apart
 from ..config.suite import Suite
@@ -25,7 +25,7 @@ class _Refused(BadInput):
 
 
 def apart(suite: Suite, folder: Path, console: Console, call: Callable[..., Any], *arguments: Any) -> Any:
-    """What the call returns; made in another process if the suite has objectives or architectures of others.
+    """What the call returns; made in another process if the suite names code of others.
 
     Raises:
         BadInput: as the call does, and where somebody's code ends its process, or does not come to an end.
@@ -63,10 +63,14 @@ def _outside(suite: Suite) -> Iterator[tuple[str, str]]:
         for target in dict.fromkeys(targets):
             if runs_apart(target) and (":" in target or target in plugged_in(kind)):
                 yield kind.name, target
+    for target in dict.fromkeys(name.partition("?")[0] for name in suite.datasets if is_brought(name)):
+        if runs_apart(target):
+            yield DATASET.name, target
 
 
 def _import(kind: str, target: str, folder: Path) -> None:
-    resolve({OBJECTIVE.name: OBJECTIVE, ARCHITECTURE.name: ARCHITECTURE}[kind], target, folder)
+    kinds = {known.name: known for known in (OBJECTIVE, ARCHITECTURE, DATASET)}
+    resolve(kinds[kind], target, folder)
 
 
 def _watched(where: str, call: Callable[..., Any], *arguments: Any) -> tuple[Any, list[str]]:

@@ -1,5 +1,6 @@
 """What no run of a suite could use is told before the first one is made. Makes and writes nothing."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from ...models.options import check_device
 from ...objectives.errors import BadInput
 from ..config.architectures import check_networks
 from ..config.datasets import load_dataset
+from ..config.plugins import SideEffect
 from ..config.spec import RunSpec
 from ..config.suite import Suite
 from ..data.dataset import Dataset
@@ -30,10 +32,10 @@ def check_suite(suite: Suite, specs: Sequence[RunSpec], context: RunContext, con
     Raises BadInput for the device, loggers, networks, the evaluation, and where no run would be made.
     """
     check_device(suite.accelerate, suite.precision, context.device)
-    check_loggers(context.loggers)
+    _check_loggers(context, console)
     reasons: list[str | None] = []
     for dataset in dict.fromkeys(spec.dataset for spec in specs):
-        data = load_dataset(dataset, context)
+        data = _load(dataset, context)
         here = [spec for spec in specs if spec.dataset == dataset]
         _check_networks(suite, [spec for spec in here if not spec.sources], data, context)
         others = [spec for spec in here if spec.sources]
@@ -45,6 +47,22 @@ def check_suite(suite: Suite, specs: Sequence[RunSpec], context: RunContext, con
             say(f"{dataset}: {data.source}", console)
     if None not in reasons:
         raise BadInput(f"{suite.where}: there is nothing to run, all {len(reasons)} runs are skipped: {reasons[0]}")
+
+
+def _load(dataset: str, context: RunContext) -> Dataset:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SideEffect)  # was told when the suite was resolved
+        return load_dataset(dataset, context)
+
+
+def _check_loggers(context: RunContext, console: Console) -> None:
+    """Says what importing or building somebody's logger changes."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", SideEffect)
+        check_loggers(context.loggers)
+    for warning in caught:
+        if issubclass(warning.category, SideEffect):
+            say(str(warning.message), console)
 
 
 def _reasons(specs: Sequence[RunSpec], data: Dataset, context: RunContext) -> list[str | None]:
@@ -79,7 +97,7 @@ def _check_networks(suite: Suite, specs: Sequence[RunSpec], data: Dataset, conte
 
 
 def _check_others(suite: Suite, specs: Sequence[RunSpec], dataset: str, context: RunContext) -> None:
-    _check_networks(suite, specs, load_dataset(dataset, context), context)
+    _check_networks(suite, specs, _load(dataset, context), context)
 
 
 def _build(spec: RunSpec, data: Dataset, context: RunContext) -> Networks:

@@ -17,11 +17,12 @@ Told = Callable[..., list[str]]
 def told(make_sweep: Callable[..., Path], tmp_path: Path) -> Told:
     """What is said of a sweep with this protocol, evaluation and floor."""
 
-    def tell(protocol: dict[str, Any], evaluation: dict[str, Any], floor: float = 1.0) -> list[str]:
+    def tell(protocol: dict[str, Any], evaluation: dict[str, Any], **floors: float) -> list[str]:
         def change(spec: dict[str, Any], result: dict[str, Any]) -> None:
             spec["evaluation"] = evaluation
             result["protocol"] = {key: {"extractor": "e"} | own for key, own in protocol.items()}
-            result["floors"] = {"fd": floor}
+            result["floors"] = {"fd": 1.0} | floors
+            result["metrics"] |= {key: result["metrics"]["fd"] for key in floors}
 
         folder = make_sweep(tmp_path, objectives=("a",), datasets=("pictures",), seeds=1, change=change)
         (block,) = make_blocks(read_runs(folder))
@@ -62,5 +63,11 @@ def test_records_that_do_not_say_how_many_features_there_are_pass(told: Told) ->
 
 
 def test_a_distance_of_zero_is_told(told: Told) -> None:
-    (line,) = told(fd(100, 100), {"images": 100}, floor=0.0)
+    (line,) = told(fd(100, 100), {"images": 100}, fd=0.0)
     assert line.startswith("FD(e) of 0 on pictures")
+
+
+@pytest.mark.parametrize(("floor", "lines"), [(-0.001, 1), (0.001, 0)])
+def test_a_kernel_distance_below_zero_is_told(told: Told, floor: float, lines: int) -> None:
+    said = told(fd(100, 100) | {"kid": {"n_fake": 100, "n_real": 100}}, {"images": 100}, kid=floor)
+    assert [line.startswith("KID(e) below 0 on pictures") for line in said] == [True] * lines

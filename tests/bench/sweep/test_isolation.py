@@ -4,10 +4,12 @@ import io
 import os
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from rich.console import Console
 
 from lipbench.bench.config.process_state import ProcessState
@@ -229,3 +231,68 @@ def test_a_thread_that_ends_meanwhile_is_nobodys_change_and_one_that_stays_is() 
     finally:
         goes_on.set()
         thread.join()
+
+
+DATA = """
+import os, sys
+import torch
+
+def rings():
+    torch.set_default_dtype(torch.float64)
+    os.environ["RINGS"] = "1"
+    {line}
+    points = torch.rand(300, 2, dtype=torch.float32, generator=torch.Generator().manual_seed(0))
+    return points[:200], points[200:]
+"""
+
+
+def test_what_a_data_set_of_others_changes_is_put_back_and_said(
+    make_suite: Callable[..., Suite], context: RunContext, tmp_path: Path
+) -> None:
+    (tmp_path / "my.py").write_text(DATA.format(line="pass"), encoding="utf-8")
+    printed = io.StringIO()
+    suite = make_suite(objectives=["minimax"], datasets=["my.py:rings", "8gaussians"], steps=3)
+    assert sweep(suite, Runner(context, LocalExecutor(1), Console(file=printed, width=10**6))) == 0
+    told = [line for line in printed.getvalue().splitlines() if "my.py:rings: importing or building it" in line]
+    assert len(told) == 1 and all(words in told[0] for words in ("default dtype", "environment variables: RINGS"))
+    assert torch.get_default_dtype() == torch.float32 and "RINGS" not in os.environ
+
+
+@pytest.mark.parametrize(
+    ("line", "told"), [("os._exit(0)", "ends its process: .* exit status 0"), ("sys.exit(0)", "SystemExit: 0")]
+)
+def test_a_data_set_that_ends_the_process_that_asks_for_it_is_refused_by_name(
+    make_suite: Callable[..., Suite], context: RunContext, tmp_path: Path, line: str, told: str
+) -> None:
+    (tmp_path / "my.py").write_text(DATA.format(line=line), encoding="utf-8")
+    suite = make_suite(objectives=["minimax"], datasets=["my.py:rings"])
+    with pytest.raises(BadInput, match=f"my.py:rings.*{told}"):
+        sweep(suite, Runner(context, LocalExecutor(1), Console(file=io.StringIO())))
+
+
+def test_what_importing_and_building_a_logger_of_others_changes_is_put_back_and_said(
+    make_suite: Callable[..., Suite], context: RunContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "spoiling_logger.py").write_text(
+        "import torch\nfrom pytorch_lightning.loggers import CSVLogger\ntorch.set_default_dtype(torch.float64)\n"
+        "class Own(CSVLogger):\n    def __init__(self, save_dir):\n        super().__init__(save_dir)\n"
+        "        torch.set_grad_enabled(False)\n",
+        encoding="utf-8",
+    )
+    printed = io.StringIO()
+    where = replace(context, loggers=("spoiling_logger:Own",))
+    suite = make_suite(objectives=["minimax"], steps=3)
+    assert sweep(suite, Runner(where, LocalExecutor(1), Console(file=printed, width=10**6))) == 0
+    told = [line for line in printed.getvalue().splitlines() if line.startswith("spoiling_logger:Own: importing")]
+    assert len(told) == 2 and "default dtype" in told[0] and "gradients" in told[1]
+    assert (torch.get_default_dtype(), torch.is_grad_enabled()) == (torch.float32, True)
+
+
+def test_a_sweep_whose_every_run_is_skipped_is_refused_before_it_starts(
+    make_suite: Callable[..., Suite], context: RunContext
+) -> None:
+    suite = make_suite(objectives=["minimax", "wgan-gp"], architectures=["dcgan"])
+    with pytest.raises(BadInput, match=r"nothing to run, all 2 runs are skipped: .*dcgan"):
+        sweep(suite, Runner(context, LocalExecutor(1), Console(file=io.StringIO())))
+    assert not context.folder.exists()
