@@ -1,6 +1,6 @@
 """What is said of metrics of images that were measured on too few of them to mean what their names say."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .blocks import Block
@@ -24,6 +24,10 @@ def few_images(block: Block) -> Iterator[str]:
         )
     if "is" in names and (part := score.get("n_fake", SMALL_PART) // score.get("is_splits", 1)) < SMALL_PART:
         yield f"{names['is']} on {block.dataset}: over parts of {part} images, so that it cannot be more than {part}."
+    yield from _odd_distances(block, names)
+
+
+def _odd_distances(block: Block, names: Mapping[str, str]) -> Iterator[str]:
     if "fd" in names and 0.0 in _values(block, "fd"):
         yield f"{names['fd']} of 0 on {block.dataset}: of equal images, or what rounding took below zero."
     if "kid" in names and any(value is not None and value < 0 for value in _values(block, "kid")):
