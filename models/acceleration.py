@@ -75,6 +75,8 @@ def refusal(accelerate: str, objective: Objective, recipe: Recipe, resident: boo
         return "the data do not fit on the device, and a CUDA graph cannot wait for the host: use accelerate: compile"
     if accelerate == "compile" and recipe.optimizer == "rmsprop" and recipe.decay != "none":
         return "RMSprop with a learning rate that decays cannot be compiled: use accelerate: none or graph"
+    if accelerate == "compile" and recipe.updates == "simultaneous":
+        return "simultaneous updates cannot be compiled: use accelerate: none or graph"
     return None
 
 
@@ -159,7 +161,7 @@ class Compiled:
         self.iteration = iteration
         undo = Snapshot(iteration)
         rehearse(iteration, 2)
-        real, latent = iteration.draw(iteration.recipe.batch)
+        real, latent = iteration.draw(iteration.batch)
         self._critic = trace(iteration.update_critic, (real, latent), compiler)
         if iteration.trains_generator:
             self._generator = trace(self._update_and_gradients, iteration.draw_for_generator(real), compiler)

@@ -19,5 +19,6 @@ ARCHITECTURES: "Registry[Callable[..., Networks]]" = Registry(
         "wgangp-resnet": "resnet:wgangp_resnet",
         "local-cnn": "local_cnn:local_cnn",
         "korotin-mlp": "korotin_mlp:korotin_mlp",
+        "pacgan-mlp": "pacgan_mlp:pacgan_mlp",
     },
 )

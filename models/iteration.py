@@ -17,7 +17,7 @@ from torch.optim import Adam, Optimizer, RMSprop
 
 from ..objectives.base import Batch, Objective, prepared
 from ..objectives.errors import unknown
-from ..objectives.game import critic_step, generator_step, round_outputs_up
+from ..objectives.game import apply_gradients, critic_step, generator_gradients, generator_step, round_outputs_up
 from .networks import Networks, draw_latent
 from .options import ACCELERATIONS, PRECISIONS
 from .precision import autocast, tensor_float32
@@ -139,6 +139,11 @@ class Iteration:
         return next(self.critic.parameters()).device
 
     @property
+    def batch(self) -> int:
+        """Samples in the critic's minibatch: of a packed critic, in as many packs as the recipe has samples."""
+        return self.recipe.batch * self.networks.packing
+
+    @property
     def sampler(self) -> nn.Module:
         """The generator that is evaluated: the moving average where the recipe asks for one."""
         return self.generator if self.average is None else self.average
@@ -186,8 +191,12 @@ class Iteration:
         update_critic, update_generator = update_critic or self.update_critic, update_generator or self.update_generator
         start = self._clock(timed)
         for _ in range(self.recipe.n_critic - 1):
-            update_critic(*self.draw(self.recipe.batch))
-        real, latent = self.draw(self.recipe.batch)
+            update_critic(*self.draw(self.batch))
+        real, latent = self.draw(self.batch)
+        if self.recipe.updates == "simultaneous" and self.trains_generator:
+            scalars = self.update_both(real, latent)
+            self.update_average()
+            return torch.stack(scalars)
         scalars = update_critic(real, latent)
         if timed:
             self.critic_seconds += self._clock(timed) - start
@@ -214,6 +223,17 @@ class Iteration:
             scalars = generator_step(self.objective, self.generator, self.critic, latent, batch, self.optimizers[0])
         return [scalars["generator_loss"]]
 
+    def update_both(self, real: Tensor, latent: Tensor) -> list[Tensor]:
+        """Both steps from where the networks are, as in PacGAN's code: no one's gradient sees the other's step."""
+        batch = self._batch(real, real)
+        with autocast(self.precision, real.device):
+            scalars = generator_gradients(
+                self.objective, self.generator, self.critic, latent, batch, self.optimizers[0]
+            )
+        of_critic = self.update_critic(real, latent)
+        apply_gradients(self.optimizers[0], real.device.type)
+        return [*of_critic, scalars["generator_loss"]]
+
     def _batch(self, real: Tensor, fake: Tensor) -> Batch:
         step: Any = self.updates if self.updates_on_device is None else self.updates_on_device
         return Batch(real, fake, None, step, self.stream("objective"))
@@ -227,7 +247,7 @@ class Iteration:
 
     def draw_for_generator(self, real: Tensor) -> tuple[Tensor, Tensor]:
         """What the generator's step takes: the critic's real samples, or as many as it has fakes; and latents."""
-        n = self.recipe.generator_batch or self.recipe.batch
+        n = (self.recipe.generator_batch or self.recipe.batch) * self.networks.packing
         return (real, self._draw_latent(n)) if n == len(real) else self.draw(n)
 
     def _draw_latent(self, n: int) -> Tensor:

@@ -19,7 +19,8 @@ class Networks:
     """A generator from latents [B, latent_dim + classes] to samples, and a critic from samples to logits [B].
 
     `latent` is the law of the first latent_dim coordinates: `normal`, N(0, I), or `uniform`, U(−1, 1)^latent_dim. What
-    follows is the class asked for, one-hot; there are 0 classes where the generator is not conditional.
+    follows is the class asked for, one-hot; there are 0 classes where the generator is not conditional. `packing` is
+    how many samples have a logit together; a minibatch has that many for each one that a recipe asks for.
     """
 
     generator: nn.Module
@@ -27,6 +28,7 @@ class Networks:
     latent_dim: int
     latent: str = "normal"
     classes: int = 0
+    packing: int = 1
 
 
 def draw_latent(networks: Networks, n: int, rng: torch.Generator, dtype: torch.dtype | None = None) -> Tensor:

@@ -5,6 +5,12 @@ from math import inf
 
 from ..objectives.errors import BadInput, unknown
 
+CHOICES = {
+    "optimizer": ("adam", "rmsprop"),
+    "decay": ("none", "linear"),
+    "dequantise": ("none", "uniform"),
+    "updates": ("alternating", "simultaneous"),
+}
 MOST = 10**6  # critic steps per update, samples in a minibatch: more is a slip
 
 
@@ -25,6 +31,8 @@ class Recipe:
         decay: `none`, or `linear` to zero over the run.
         dequantise: `none`, or `uniform`: the critic and the penalties see real images of 256 levels as x/128 − 1 + u,
             u ~ U(0, 1/128) in each pixel. For images alone; evaluations see the images themselves.
+        updates: `alternating`; or `simultaneous`: critic and generator both step from where the two were before, on the
+            same real samples and latents. For one critic step an update, and no `generator_batch`.
     """
 
     optimizer: str = "adam"
@@ -37,6 +45,7 @@ class Recipe:
     decay: str = "none"
     generator_batch: int | None = None
     dequantise: str = "none"
+    updates: str = "alternating"
 
     def __post_init__(self) -> None:
         for what, value, ok, allowed in (
@@ -57,12 +66,15 @@ class Recipe:
         ):
             if not ok:
                 raise BadInput(f"recipe: {what}={value}: must be {allowed}")
-        if self.optimizer not in ("adam", "rmsprop"):
-            raise unknown("optimizer", self.optimizer, ["adam", "rmsprop"])
-        if self.decay not in ("none", "linear"):
-            raise unknown("decay", self.decay, ["none", "linear"])
-        if self.dequantise not in ("none", "uniform"):
-            raise unknown("dequantise", self.dequantise, ["none", "uniform"])
+        for what, allowed in CHOICES.items():
+            if getattr(self, what) not in allowed:
+                raise unknown(what, getattr(self, what), list(allowed))
+        self._check_simultaneous()
+
+    def _check_simultaneous(self) -> None:
+        for what, value, needed in (("n_critic", self.n_critic, 1), ("generator_batch", self.generator_batch, None)):
+            if self.updates == "simultaneous" and value != needed:
+                raise BadInput(f"recipe: {what}={value}: simultaneous updates need {needed or 'none'}")
 
     def _has_two_betas(self) -> bool:
         return len(self.betas) == 2 and all(0 <= beta < 1 for beta in self.betas)

@@ -75,7 +75,8 @@ class Objective(nn.Module):
     def skip_reason(self, critic: nn.Module, shape: tuple[int, ...]) -> str | None:
         """Why this objective cannot train this (unprepared) critic on samples of this shape, or None.
 
-        By default: batch norm under a penalty, unless `penalty_allows_batch_norm`. An override asks `super()` too.
+        By default: batch norm or packing under a penalty, unless `penalty_allows_batch_norm`. An override asks
+        `super()` too.
         """
         penalised = type(self).penalty is not Objective.penalty
         return mixes_samples(critic) if penalised and not self.penalty_allows_batch_norm else None
@@ -114,8 +115,18 @@ class Objective(nn.Module):
         """Changes the critic in place after each of its steps, under no_grad (weight clipping)."""
 
 
+def declared_mixing(critic: nn.Module) -> str | None:
+    """What a module in the critic says of itself in an attribute `mixes_samples`: why its logits depend on more than
+    one sample, in eval mode too (packing); None where none does.
+    """
+    declared = (getattr(module, "mixes_samples", None) for module in critic.modules())
+    return next((told for told in declared if isinstance(told, str)), None)
+
+
 def mixes_samples(critic: nn.Module) -> str | None:
-    """Why a gradient per sample means nothing for this critic (batch norm), or None."""
+    """Why a gradient per sample means nothing for this critic (packing, batch norm), or None."""
+    if (told := declared_mixing(critic)) is not None:
+        return told
     if any(isinstance(m, _BatchNorm) for m in critic.modules()):
         return "batch norm in the critic makes its output depend on the whole batch, so a slope per sample is undefined"
     return None

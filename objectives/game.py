@@ -76,6 +76,22 @@ def generator_step(
     Raises:
         BadInput: for a loss that is no scalar.
     """
+    scalars = generator_gradients(objective, generator, critic, latent, batch, optimizer)
+    apply_gradients(optimizer, latent.device.type)
+    return scalars
+
+
+def generator_gradients(
+    objective: Objective,
+    generator: nn.Module,
+    critic: nn.Module,
+    latent: Tensor,
+    batch: Batch,
+    optimizer: Optimizer,
+) -> dict[str, Tensor]:
+    """`generator_step` up to its gradients, which `apply_gradients` takes; with a critic's step between the two, both
+    players step from where they were.
+    """
     with frozen(critic), parametrize.cached():
         _parametrise(critic, latent.device.type)
         loss = objective.generator_loss(critic, replace(batch, fake=generator(latent)))
@@ -83,8 +99,13 @@ def generator_step(
         with _full_precision(latent.device.type):
             optimizer.zero_grad()
             loss.backward()
-            optimizer.step()
     return {"generator_loss": loss.detach()}
+
+
+def apply_gradients(optimizer: Optimizer, device: str) -> None:
+    """A step by the gradients that are there, in full precision."""
+    with _full_precision(device):
+        optimizer.step()
 
 
 @contextmanager

@@ -166,9 +166,9 @@ def _completed(made: object, part: str, whole: Networks) -> Networks:
         own = _networks(made)
         made = own.critic if part == "generator" else own
     if part == "generator" and isinstance(made, nn.Module):
-        return replace(whole, critic=made)
+        return replace(whole, critic=made, packing=1)
     own = made if isinstance(made, Networks) else _networks((made, whole.critic))
-    return replace(own, critic=whole.critic)
+    return replace(own, critic=whole.critic, packing=whole.packing)
 
 
 def _networks(made: object) -> Networks:

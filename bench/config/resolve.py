@@ -81,6 +81,8 @@ def _own(settings: Mapping[str, Any], objective: str, kind: Kind, where: str) ->
         if key not in SETTINGS:
             raise BadInput(f"{where}: {unknown('key', key, list(SETTINGS))}")
     recipe = make_recipe({"batch": base.recipe.batch, **settings}, where)
+    if recipe.dequantise == "uniform" and kind in ("points", "pairs"):
+        raise BadInput(f"{where}: dequantise=uniform: only images have levels to spread, these data are {kind}")
     return Preset(recipe, base.arguments, base.architecture)
 
 

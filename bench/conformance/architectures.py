@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ...models.networks import Networks, Unsuited, draw_latent
-from ...objectives.base import mixes_samples
+from ...objectives.base import declared_mixing, mixes_samples
 from ...objectives.conformance.report import CheckOutcome, Report, failed, not_applicable, passed
 from ...objectives.conformance.trial import seeded
 from ...objectives.slopes import slopes
@@ -87,20 +87,24 @@ def one_logit(trial: NetworksTrial) -> CheckOutcome:
 
 
 def samples_apart(trial: NetworksTrial) -> CheckOutcome:
-    """A logit depends on its sample alone, or on batch norm that objectives see: their penalties refuse it then."""
+    """A logit depends on its sample alone, or on what objectives see, so that their penalties refuse it: batch norm, or
+    a module that declares it by `mixes_samples`.
+    """
     critic = trial.networks().critic.train()
+    if (declared := declared_mixing(critic)) is not None:
+        return not_applicable(declared)
     x = trial.samples()
     with torch.no_grad():
         critic(x)  # what estimates itself step by step (a norm) begins to settle
-        together, first = critic.eval()(x), critic(x[:2])
-        if _differ(together[:2], first):
+        together = critic.eval()(x)
+        if _differ(together, torch.cat([critic(sample) for sample in x.split(1)])):
             return failed("a logit depends on the other samples of its batch even in eval mode")
         told = mixes_samples(critic)
         if told is not None:
             return not_applicable(told)
-        changed = torch.cat([x[:2], x[2:].flip(0) * 0.3])
-        second = trial.networks().critic.train()(x)[:2]
-        third = trial.networks().critic.train()(changed)[:2]
+        changed = torch.cat([x[:1], x[1:].flip(0) * 0.3])
+        second = trial.networks().critic.train()(x)[:1]
+        third = trial.networks().critic.train()(changed)[:1]
     return (
         failed("a logit depends on the other samples of its batch in training") if _differ(second, third) else passed()
     )

@@ -24,7 +24,8 @@ PREFIXES = (PREFIX, POINTS_PREFIX, PAIRS)
 
 Kind = Literal["points", "digits", "photos", "pairs"]
 # The others are images.
-POINTS = ("8gaussians", "25gaussians", "swissroll", "ring5", "ring5-labelled", "ring5-random-labels")
+PACGAN = ("pacgan-ring", "pacgan-grid")
+POINTS = ("8gaussians", "25gaussians", "swissroll", "ring5", "ring5-labelled", "ring5-random-labels", *PACGAN)
 DIGITS = ("digits", "mnist5k", "parity", "mnist", "fashion-mnist", "stacked-mnist")
 
 DATASETS: "Registry[Callable[[Path | None], Dataset]]" = Registry(
@@ -36,6 +37,8 @@ DATASETS: "Registry[Callable[[Path | None], Dataset]]" = Registry(
         "ring5": "toys:ring5",
         "ring5-labelled": "toys:ring5_labelled",
         "ring5-random-labels": "toys:ring5_random_labels",
+        "pacgan-ring": "packing:pacgan_ring",
+        "pacgan-grid": "packing:pacgan_grid",
         "digits": "embedded:digits",
         "mnist5k": "embedded:mnist5k",
         "parity": "parity:parity",

@@ -9,7 +9,7 @@ from .few_images import few_images
 from .intervals import coverage_notes
 from .noise import evaluation_sd
 from .pairs import judges_critics, published_note
-from .published import published_on
+from .published import published_on, published_packing
 from .statistics import MIN_SEEDS, median
 
 NAMED = 5  # missing runs
@@ -44,7 +44,7 @@ def notes(blocks: Sequence[Block], unfinished: Sequence[str] = ()) -> list[str]:
     # Others' Fréchet distances are Inception's.
     lines += published_on(b.dataset for b in blocks if b.protocol.get("fd", {}).get("extractor") == "inception")
     for block in blocks:
-        lines += [note for note in [published_note(block)] if note]
+        lines += [note for note in [published_note(block), _packing_note(block)] if note]
         lines += _code_notes(block)
     if unfinished:
         more = f" and {len(unfinished) - NAMED} more" if len(unfinished) > NAMED else ""
@@ -52,6 +52,11 @@ def notes(blocks: Sequence[Block], unfinished: Sequence[str] = ()) -> list[str]:
         made = sum(len(block.runs) for block in blocks)
         lines.append(f"{len(unfinished)} of {len(unfinished) + made} runs are missing, and not in the tables: {named}.")
     return lines
+
+
+def _packing_note(block: Block) -> str | None:
+    networks = block.runs[0].spec.get("architecture_spec") or {}
+    return published_packing(block.dataset, networks["packing"]) if networks.get("name") == "pacgan-mlp" else None
 
 
 def _interval_notes(blocks: Sequence[Block]) -> list[str]:

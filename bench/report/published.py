@@ -1,7 +1,10 @@
 """Published values, to be printed below a table and never in it: each was measured under the protocol that it names."""
 
+import csv
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from importlib import resources
 
 
 @dataclass(frozen=True)
@@ -81,3 +84,20 @@ def published_on(datasets: Iterable[str]) -> list[str]:
     """A sentence per source with values on one of these data sets."""
     wanted = set(datasets)
     return [str(entry) for entry in PUBLISHED if entry.dataset in wanted]
+
+
+@cache
+def _packed() -> dict[tuple[str, int], dict[str, str]]:
+    with (resources.files("lipbench.bench.report") / "published_pacgan.csv").open(encoding="utf-8") as table:
+        return {(row["dataset"], int(row["packing"])): row for row in csv.DictReader(table)}
+
+
+def published_packing(dataset: str, packing: int) -> str | None:
+    """A sentence with PacGAN's values on one of its data sets at this packing; None where it has none."""
+    row = _packed().get((dataset, packing))
+    if row is None:
+        return None
+    error = f" ± {row['modes_error']}" if row["modes_error"] else ""
+    found = f"{row['modes']}{error} modes, {row['high_quality']} % of high quality, KL {row['mode_kl']}"
+    how = "400,000 updates, mean of 10 trials, modes and KL as `modes, any sample` and `mode KL within 3σ`"
+    return f"Published on {dataset} at packing {packing}, Lin et al. 2018, table 1 ({how}): {found}."

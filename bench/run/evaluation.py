@@ -126,7 +126,7 @@ class Evaluator(pl.Callback):
         row: dict[str, float] = {
             "step": step,
             "critic_steps": step * recipe.n_critic,
-            "images": step * recipe.n_critic * recipe.batch,
+            "images": step * recipe.n_critic * iteration.batch,
             "seconds": self.train_seconds,
         }
         with self.memory.apart(), stability.evaluating(iteration.generator, iteration.sampler, iteration.critic):

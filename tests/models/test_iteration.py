@@ -249,3 +249,32 @@ def test_iteration_trains_on_dequantised_reals_and_draws_latents_as_before(make_
     assert torch.equal(latent, same)
     expected = (real + 1) * (127.5 / 128) - 1
     assert ((spread - expected).abs() <= 1 / 128 + 1e-6).all() and (spread != expected).any()
+
+
+def test_iteration_of_simultaneous_updates_is_a_loop_by_hand_bit_for_bit(make_iteration: MakeIteration) -> None:
+    """Both gradients are taken before either step; on the same real samples and latents, as in PacGAN's code."""
+    iteration, hand, turns = (make_iteration(updates=order) for order in ("simultaneous", "alternating", "alternating"))
+    iteration.run(3)
+    turns.run(3)
+    data, latent = (torch.Generator().manual_seed(stream_seed(3, name)) for name in ("data", "latent"))
+    networks, loss = (hand.generator, hand.critic), hand.objective.loss
+    optimizers = [torch.optim.Adam(n.parameters(), lr=1e-2, betas=(0.0, 0.9), fused=True) for n in networks]
+    for _ in range(3):
+        real, fake = hand.data.sample(16, data), hand.generator(torch.randn(16, 2, generator=latent))
+        losses = loss.generator(hand.critic(fake), None), loss.critic(hand.critic(real), hand.critic(fake.detach()))
+        gradients = [torch.autograd.grad(x, list(n.parameters())) for x, n in zip(losses, networks, strict=True)]
+        for network, found, optimizer in zip(networks, gradients, optimizers, strict=True):
+            for parameter, gradient in zip(network.parameters(), found, strict=True):
+                parameter.grad = gradient
+            optimizer.step()
+    assert torch.equal(weights(iteration.generator), weights(hand.generator))
+    assert torch.equal(weights(iteration.critic), weights(hand.critic))
+    assert not torch.equal(weights(iteration.generator), weights(turns.generator))
+
+
+def test_iteration_draws_a_pack_for_every_sample_of_the_recipe(make_iteration: MakeIteration) -> None:
+    objective = Taped()
+    iteration = make_iteration(objective, n_critic=2, generator_batch=24)
+    iteration.networks.packing = 3
+    iteration.run(1)
+    assert [(who, real) for who, _, real, _ in objective.tape] == [("critic", 48), ("critic", 48), ("generator", 72)]

@@ -14,6 +14,7 @@ from lipbench.models.acceleration import TrainingLoop
 from lipbench.models.dcgan import dcgan
 from lipbench.models.local_cnn import local_cnn
 from lipbench.models.mlp import mlp
+from lipbench.models.pacgan_mlp import pacgan_mlp
 from lipbench.models.resnet import sngan_resnet, wgangp_resnet
 from lipbench.models.sngan_cnn import sngan_cnn
 from lipbench.objectives import (
@@ -51,6 +52,10 @@ GAMES: dict[str, Game] = {
     "tf32": (SpectralNorm, {"precision": "tf32"}),
     **{name: (SpectralNorm, {"data": load(name)}) for name in ("25gaussians", "swissroll", "ring5", "digits")},
     "conditional": (GradientPenalty, {"data": load("ring5-labelled"), "networks": CONDITIONAL}),
+    "packed, simultaneous": (
+        NonSaturating,
+        {"networks": partial(pacgan_mlp, width=8, depth=2, critic_width=4, packing=2), "updates": "simultaneous"},
+    ),
     "dcgan": (SpectralNorm, on_images(dcgan, latent_dim=4)),
     "sngan-cnn": (GradientPenalty, on_images(sngan_cnn, latent_dim=4)),
     "sngan-resnet": (SpectralNorm, on_images(sngan_resnet, latent_dim=4)),
