@@ -73,6 +73,12 @@ def load(processes: int) -> Iterator[None]:
             process.wait()
 
 
+def in_foreground() -> None:
+    """Of the new terminal; tests that a shell runs in the background are deaf to Ctrl-C, and so is what they start."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Terminal:
     """Makes sweeps of one suite, each on a terminal of its own, in its foreground."""
 
@@ -94,7 +100,7 @@ class Terminal:
             stdout=theirs,
             stderr=theirs,
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=in_foreground,
         )
         os.close(theirs)
         begun, at, signalled, shown = time.monotonic(), None, False, b""
