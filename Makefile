@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help bench bench-gpu reproduce reproduce-gpu test test-portable lint perf clean distclean
+.PHONY: help bench bench-gpu reproduce reproduce-gpu test test-gpu test-portable lint perf clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -23,6 +23,9 @@ reproduce-gpu: $(READY) ## the studies on CIFAR-10 on a GPU, with verdicts in re
 
 test: $(READY) ## the tests, without those marked slow, on all cores; OPTIONS for pytest
 	$(BIN)/pytest --numprocesses auto $(OPTIONS)
+
+test-gpu: $(READY) ## the tests that need a CUDA GPU, skipped without one; OPTIONS for pytest
+	$(BIN)/pytest -m gpu -rs $(OPTIONS)
 
 # MKL and oneDNN multiply matrices in another order on each kind of processor, as ATen adds up.
 PLAIN := ATEN_CPU_CAPABILITY=default MKL_CBWR=COMPATIBLE ONEDNN_MAX_CPU_ISA=SSE41

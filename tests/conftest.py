@@ -5,6 +5,7 @@ LIPBENCH_TEST_THREADS is the number of threads a process, 1 by default; `make te
 
 import os
 
+import pytest
 import torch
 
 THREADS = os.environ.get("LIPBENCH_TEST_THREADS", "1")
@@ -16,5 +17,7 @@ def pytest_configure() -> None:
     os.environ["LIPBENCH_CACHE"] = "off"  # nothing is written into the user's, nothing found there
 
 
-def pytest_runtest_setup() -> None:
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("gpu") and not torch.cuda.is_available():
+        pytest.skip("no CUDA GPU that torch can use")
     torch.set_num_threads(int(THREADS))  # for each test again, since runs set their own number

@@ -6,6 +6,7 @@ import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 import torch
@@ -15,6 +16,7 @@ from ...objectives.errors import BadInput
 from ..records.store import write_text
 from ..run.hardware import machine as about_machine
 from . import against, evaluation, iteration, sweeps, ways
+from .budget import UNLIMITED, Budget
 from .table import Row, machine, markdown, perf_csv, print_rows
 
 PARTS = ("iteration", "speed", "evaluation", "sweep")
@@ -31,6 +33,7 @@ class Wanted:
         device: where the ways to run an iteration are compared.
         batch: of SN-GAN's networks there.
         against: clones of others' projects.
+        budget: seconds after which nothing new is begun; None: no end.
     """
 
     repeats: int
@@ -39,22 +42,27 @@ class Wanted:
     device: str = "cpu"
     batch: int = 64
     against: Sequence[Path] = ()
+    budget: float | None = None
 
 
 def perf(out: Path, wanted: Wanted) -> None:
-    """Measures what is wanted, prints it as it is found, and writes the table.
+    """Measures what is wanted; prints it and writes the table as it is found, so that nothing found is lost.
 
     Raises BadInput for what cannot be measured, or if the folder cannot be written to.
     """
     check(wanted)
     torch.set_num_threads(1)
     console, load = Console(), os.getloadavg()
-    rows = []
-    for row in measure(wanted):
+    command = shlex.join(["python", "-m", "lipbench.bench.perf", *sys.argv[1:]])
+    about, rows, budget = machine(about_machine(wanted.device), command, load), [], Budget(wanted.budget)
+    for row in measure(wanted, budget):
         rows.append(row)
         console.print(" · ".join(filter(None, row.cells())), markup=False, highlight=False, soft_wrap=True)
-    command = shlex.join(["python", "-m", "lipbench.bench.perf", *sys.argv[1:]])
-    write(out, rows, machine(about_machine(wanted.device), command, load))
+        write(out, rows, about)
+    if budget.over():
+        about["budget"] = f"{wanted.budget:g} s, used up: fewer repeats, and what is not in the table was not begun"
+        console.print(f"budget: {about['budget']}", highlight=False)
+    write(out, rows, about)
     print_rows(rows, console)
     console.print(f"{out}/perf.csv, {out}/perf.md", highlight=False)
 
@@ -65,26 +73,35 @@ def check(wanted: Wanted) -> None:
         raise BadInput(f"--repeats {wanted.repeats}: must be 3 or more")
     if wanted.batch < 2:
         raise BadInput(f"--batch {wanted.batch}: must be 2 or more")
+    if wanted.budget is not None and not 0 < wanted.budget < inf:
+        raise BadInput(f"--budget {wanted.budget:g}: must be a number of seconds > 0")
     if wanted.device != "cpu" and not torch.cuda.is_available():
         raise BadInput(f"--device {wanted.device}: no GPUs can be used here")
     for clone in wanted.against:
         against.find(clone)
 
 
-def measure(wanted: Wanted) -> Iterator[Row]:
-    """All rows, as they are found."""
+def measure(wanted: Wanted, budget: Budget = UNLIMITED) -> Iterator[Row]:
+    """All rows, as they are found; what is begun within the budget is finished, in `speed` with fewer repeats."""
+    for part in _parts(wanted, budget):
+        if budget.over():
+            return
+        yield from part
+
+
+def _parts(wanted: Wanted, budget: Budget) -> Iterator[Iterator[Row]]:
     repeats, quick = 3 if wanted.quick else wanted.repeats, wanted.quick
     size, device = 2 if quick else None, "cuda:0" if wanted.device == "cuda" else "cpu"
     if "iteration" in wanted.parts:
-        yield from iteration.rows(repeats, size=size)
+        yield iteration.rows(repeats, size=size, budget=budget)
     if "speed" in wanted.parts:
-        yield from ways.rows(repeats, device, wanted.batch, size=size)
+        yield ways.rows(repeats, device, wanted.batch, size=size, budget=budget)
     for clone in wanted.against:
-        yield from against.rows(clone, repeats, device, wanted.batch, size=1 if quick else None)
+        yield against.rows(clone, repeats, device, wanted.batch, size=1 if quick else None, budget=budget)
     if "evaluation" in wanted.parts:
-        yield from evaluation.rows(max(3, repeats // 3), batch=2 if quick else 16)
+        yield evaluation.rows(max(3, repeats // 3), batch=2 if quick else 16)
     if "sweep" in wanted.parts:
-        yield from sweeps.rows(max(3, repeats // 10), steps=size)
+        yield sweeps.rows(max(3, repeats // 10), steps=size)
 
 
 def write(out: Path, rows: list[Row], about: dict[str, str]) -> None:
@@ -109,6 +126,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--batch", type=int, default=64, help="of SN-GAN's networks there (default: 64)")
     clones = "clones of pytorch-gan-collections or mimicry, to compare with on the same networks"
     parser.add_argument("--against", nargs="+", type=Path, default=[], metavar="CLONE", help=clones)
+    budget = "seconds after which nothing new is begun; what is found is written (default: no end)"
+    parser.add_argument("--budget", type=float, metavar="SECONDS", help=budget)
     given = vars(parser.parse_args(arguments))
     try:
         perf(given.pop("out"), Wanted(**given))

@@ -23,6 +23,7 @@ from ...models.networks import Networks
 from ...models.resnet import sngan_resnet
 from ...objectives.errors import BadInput
 from ..data.dataset import Dataset
+from .budget import UNLIMITED, Budget
 from .iteration import Case
 from .table import Goal, Row
 from .ways import Loop, interleave, loops_of, material, sngan, table
@@ -152,7 +153,9 @@ def find(clone: Path) -> Project:
     raise BadInput(f"--against {clone}: must be a clone of one of: {known}")
 
 
-def rows(clone: Path, repeats: int, device: str, batch: int, size: int | None = None) -> Iterator[Row]:
+def rows(
+    clone: Path, repeats: int, device: str, batch: int, size: int | None = None, budget: Budget = UNLIMITED
+) -> Iterator[Row]:
     """The clone's loop in turns with all of lipbench's ways on the same networks."""
     project = find(clone)
     case = project.case(batch)
@@ -162,7 +165,7 @@ def rows(clone: Path, repeats: int, device: str, batch: int, size: int | None = 
         if count(network) != count(other):
             raise BadInput(f"--against {clone}: {count(other)} parameters, and lipbench's networks {count(network)}")
     loops: dict[str, Loop] = {f"{project.name} at {commit(clone)}": theirs, **loops_of(case, device)}
-    found = interleave(loops, size or case.size, max(3, round(repeats * case.share)), device)
+    found = interleave(loops, size or case.size, max(3, round(repeats * case.share)), device, budget)
     yield from table(f"speed on {device}: {case.name}", found, {"lipbench, graph": Goal("≥", 2.0)})
 
 

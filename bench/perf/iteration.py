@@ -27,6 +27,7 @@ from ..data.catalog import load
 from ..data.dataset import Dataset
 from ..report.statistics import estimate
 from ..run.train import Ticks
+from .budget import UNLIMITED, Budget
 from .raw import RawLoop, gradient_penalty_iteration, spectral_norm_iteration, with_spectral_norm
 from .table import Goal, Row
 
@@ -193,8 +194,10 @@ def _ratio(a: list[float], b: list[float]) -> Any:
     return estimate([x / y for x, y in zip(a, b, strict=True)])
 
 
-def rows(repeats: int, size: int | None = None) -> Iterator[Row]:
+def rows(repeats: int, size: int | None = None, budget: Budget = UNLIMITED) -> Iterator[Row]:
     """All cases, with `repeats` pairs of blocks in the cheap ones; `size` shortens the blocks."""
     for case in CASES:
+        if budget.over():
+            return
         shortened = case if size is None else replace(case, size=min(size, case.size))
         yield from measure(shortened, max(3, round(repeats * case.share)))

@@ -22,6 +22,7 @@ from ..data.catalog import load
 from ..data.dataset import Dataset
 from ..report.statistics import estimate
 from . import iteration
+from .budget import UNLIMITED, Budget
 from .iteration import SEED, Case, same_start
 from .raw import RawLoop, spectral_norm_iteration, with_spectral_norm
 from .table import Goal, Row
@@ -115,22 +116,30 @@ class Turns:
     speed: list[float] = field(default_factory=list)
 
 
-def interleave(loops: Mapping[str, Loop], size: int, repeats: int, device: str) -> dict[str, Turns]:
+def interleave(
+    loops: Mapping[str, Loop], size: int, repeats: int, device: str, budget: Budget = UNLIMITED
+) -> dict[str, Turns]:
     """Every loop's turns of `size` iterations, one loop after the other, `repeats` times; a first turn warms up.
 
     A loop that fails at once is left out, and said; all others are compared with lipbench's eager one, which must run.
+    Where the budget ends, loops that had no turn yet are left out too, and the turns are fewer, but one.
     """
     found: dict[str, Turns] = {}
     with repeatable_float32():
         _take_workspace(device)
         for name, loop in loops.items():
+            if name != EAGER and budget.over():
+                print(f"{name}: left out: the budget is used up", file=sys.stderr)
+                continue
             try:
                 found[name] = Turns(timed(lambda loop=loop: loop.run(size), device)[1])
             except RuntimeError as error:
                 if name == EAGER:
                     raise
                 print(f"{name}: left out: {' '.join(str(error).split())}", file=sys.stderr)
-        for _ in range(repeats):
+        for turn in range(repeats):
+            if turn and budget.over():
+                break
             for name, turns in found.items():
                 turns.speed.append(size / timed(lambda loop=loops[name]: loop.run(size), device)[0])
     return found
@@ -178,16 +187,22 @@ def _base(name: str, found: Mapping[str, Turns]) -> str:
     return own if own != name and own in found else EAGER
 
 
-def measure(case: Case, device: str, repeats: int, graph: Goal) -> Iterator[Row]:
+def measure(case: Case, device: str, repeats: int, graph: Goal, budget: Budget = UNLIMITED) -> Iterator[Row]:
     """The rows of a case."""
-    found = interleave(loops_of(case, device), case.size, max(3, round(repeats * case.share)), device)
+    found = interleave(loops_of(case, device), case.size, max(3, round(repeats * case.share)), device, budget)
     yield from table(f"speed on {device}: {case.name}", found, {"lipbench, graph": graph})
 
 
-def rows(repeats: int, device: str, batch: int = 64, size: int | None = None) -> Iterator[Row]:
-    """The toys' MLPs; on a GPU SN-GAN's CNN too, an iteration of which takes a CPU ten seconds."""
+def rows(
+    repeats: int, device: str, batch: int = 64, size: int | None = None, budget: Budget = UNLIMITED
+) -> Iterator[Row]:
+    """The toys' MLPs; on a GPU SN-GAN's CNN too, an iteration of which takes a CPU ten seconds. Each has its share
+    of the budget.
+    """
     cases = [(case, Goal("≥", 5.0)) for case in iteration.CASES if case.dataset == "8gaussians"]
     if device.startswith("cuda"):
         cases.append((replace(sngan(batch), size=20), Goal("≥", 2.0)))
-    for case, goal in cases:
-        yield from measure(replace(case, size=size or case.size), device, repeats, goal)
+    for i, (case, goal) in enumerate(cases):
+        if budget.over():
+            return
+        yield from measure(replace(case, size=size or case.size), device, repeats, goal, budget.share(len(cases) - i))

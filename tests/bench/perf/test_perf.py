@@ -21,6 +21,7 @@ from torch import nn
 
 from lipbench.bench.perf import __main__ as perf
 from lipbench.bench.perf import against, evaluation, iteration, sweeps, ways
+from lipbench.bench.perf.budget import Budget
 from lipbench.bench.perf.table import COLUMNS, Goal, Row, machine, markdown, perf_csv, print_rows
 from lipbench.bench.records.schema import RunOutcome, RunResult
 from lipbench.bench.report.statistics import Estimate
@@ -260,7 +261,7 @@ def test_intervals_of_few_repeats_are_not_called_95_percent() -> None:
 def test_main_writes_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     asked: list[tuple[int, bool]] = []
 
-    def measure(wanted: perf.Wanted) -> Iterator[Row]:
+    def measure(wanted: perf.Wanted, budget: Budget) -> Iterator[Row]:
         asked.append((wanted.repeats, wanted.quick))
         yield from ROWS
 
@@ -435,3 +436,62 @@ def test_main_refuses_before_it_measures(
         perf.main(arguments)
     assert stop.value.code == 2
     assert told in capsys.readouterr().err
+
+
+class Spending:
+    """A loop that takes a second of the clock at every turn."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+
+    def run(self, count: int) -> None:
+        self.clock.wall += 1
+
+
+@pytest.fixture
+def spending(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Two loops on a clock that they alone move."""
+    clock = Clock()
+    monkeypatch.setattr(time, "monotonic", lambda: clock.wall)
+    return {ways.EAGER: Spending(clock), "other": Spending(clock)}
+
+
+def test_budget_ends_the_turns(spending: dict[str, Any]) -> None:
+    """Two seconds of warming up, then two a round, until ten are over; without a budget all repeats."""
+    found = ways.interleave(spending, 1, 100, "cpu", Budget(10))
+    assert {name: len(turns.speed) for name, turns in found.items()} == {ways.EAGER: 4, "other": 4}
+    found = ways.interleave(spending, 1, 100, "cpu")
+    assert {name: len(turns.speed) for name, turns in found.items()} == {ways.EAGER: 100, "other": 100}
+
+
+def test_budget_leaves_out_loops_that_had_no_turn_and_says_so(
+    spending: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = ways.interleave(spending, 1, 100, "cpu", Budget(0.5))
+    assert {name: len(turns.speed) for name, turns in found.items()} == {ways.EAGER: 1}
+    assert "other: left out: the budget is used up" in capsys.readouterr().err
+
+
+def test_budget_is_shared_evenly_among_what_is_left(spending: dict[str, Any]) -> None:
+    budget = Budget(9)
+    first = budget.share(3)
+    for _ in range(3):
+        assert not first.over()
+        spending["other"].run(1)
+    assert first.over() and not budget.over() and not Budget().share(2).over()
+
+
+def test_budget_that_is_used_up_leaves_what_was_found(tmp_path: Path) -> None:
+    """The first case alone is begun, lipbench's eager way alone is measured; the command ends well."""
+    perf.main(["--parts", "speed", "sweep", "--quick", "--budget", "0.001", "--out", str(tmp_path)])
+    rows = list(csv.DictReader(StringIO((tmp_path / "perf.csv").read_text())))
+    expected = [(f"speed on cpu: {iteration.CASES[0].name}", ways.EAGER)]
+    assert [(row["part"], row["measured"]) for row in rows] == expected
+    assert "0.001 s, used up" in (tmp_path / "perf.md").read_text()
+
+
+@pytest.mark.parametrize("seconds", ["0", "-3", "nan", "inf"])
+def test_budget_must_be_a_time(seconds: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        perf.main([f"--budget={seconds}", "--out", str(tmp_path)])
+    assert ended.value.code == 2 and "must be a number of seconds > 0" in capsys.readouterr().err
