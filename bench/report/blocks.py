@@ -16,7 +16,7 @@ from typing import Any
 from ...objectives.errors import BadInput
 from ..records.quantities import Quantity, in_order, quantity
 from ..records.reader import STATUSES, RunRecord
-from .statistics import Estimate, estimate, median
+from .statistics import MIN_SEEDS, Estimate, estimate, median, probability_of_improvement
 
 SAME_IN_A_GROUP = (
     *("loss", "objective_spec", "architecture_spec", "recipe_spec", "steps", "evaluation"),
@@ -117,14 +117,32 @@ class Block:
         return [self.estimates[group.objective, q.key].n for group in self.groups for q in self.quality]
 
     def best(self, metric: Quantity) -> list[str]:
-        """The objectives with the best median: none if the metric has no direction, or nothing tells them apart."""
-        found = {group.objective: self.estimates[group.objective, metric.key].value for group in self.groups}
-        finite = {objective: value for objective, value in found.items() if math.isfinite(value)}
-        if metric.better is None or len(found) < 2 or not finite:
+        """The objectives with the best median.
+
+        None if the metric has no direction, fewer than MIN_SEEDS seeds have the value, fewer than two objectives have a
+        finite median (a lone survivor is no winner), or all medians are equal.
+        """
+        found = {group.objective: self.estimates[group.objective, metric.key] for group in self.groups}
+        finite = {objective: e.value for objective, e in found.items() if math.isfinite(e.value)}
+        if metric.better is None or len(finite) < 2:
             return []
         top = (min if metric.better == "lower" else max)(finite.values())
-        best = [objective for objective, value in finite.items() if value == top]
+        best = [o for o, value in finite.items() if value == top and found[o].n >= MIN_SEEDS]
         return best if len(best) < len(found) else []
+
+    def marked(self, metric: Quantity) -> list[str]:
+        """The best, and every objective that its seeds do not tell from it; none if that is all of them.
+
+        Told apart are two objectives where the 95 % interval of P(better) leaves out 1/2.
+        """
+        best = self.best(metric)
+        if not best or metric.better is None:
+            return []
+        values = {group.objective: list(group.values(metric).values()) for group in self.groups}
+        known = [o for o, found in values.items() if len(found) >= MIN_SEEDS and math.isfinite(median(found))]
+        chances = {o: probability_of_improvement(values[best[0]], values[o], metric.better).low for o in known}
+        found = [o for o, low in chances.items() if low is not None and low <= 0.5]
+        return found if len(found) < len(values) else []
 
 
 def make_blocks(records: Sequence[RunRecord], suite: Mapping[str, Any] | None = None) -> list[Block]:

@@ -15,7 +15,7 @@ from ..records.quantities import Quantity, number
 from ..records.reader import STATUSES, RunRecord
 from .blocks import Block, Group, short_titles
 from .curves import Curve, Line
-from .statistics import Comparison, Estimate, compare, estimate, holm, iqm_estimate, rate, regret, survival
+from .statistics import MIN_SEEDS, Comparison, Estimate, compare, estimate, holm, iqm_estimate, rate, regret, survival
 
 SIGNIFICANT = 0.05
 MOST_DETAILS = 3
@@ -33,59 +33,64 @@ class Reliability:
 
 
 def verdict(blocks: Sequence[Block]) -> str:
-    """The page's first sentences: who is best where, and how many runs did not complete."""
+    """The page's first sentences: what the seeds settle, what they do not, and how many runs did not complete."""
     judged = [block for block in blocks if block.quality]
-    leaders = {block.key: block.best(block.quality[0]) for block in judged}
-    if not any(leaders.values()):
-        ties = [text for block in judged if (text := _tie(block))]
-        text = " ".join(ties) or "No objectives to compare."
-    elif len(judged) == 1:
-        text = block_verdict(judged[0])
-    else:
-        text = _wins(judged, leaders)
+    if not judged:
+        return f"No objectives to compare. {_outcomes(blocks)}"
+    text = block_verdict(judged[0]) if len(judged) == 1 else _overview(judged)
     return f"{text} {_outcomes(blocks)}"
 
 
-def _wins(blocks: Sequence[Block], leaders: Mapping[tuple[str, str, str], Sequence[str]]) -> str:
-    """Who has the best median how often, and of few blocks the values."""
-    won = Counter(objective for best in leaders.values() for objective in best)
-    titles = short_titles(blocks)
-    values = [f"{titles[block.key]}: {_lead(block, leaders[block.key])}" for block in blocks if leaders[block.key]]
-    details = f" ({'; '.join(values)})" if len(values) <= MOST_DETAILS else ""
-    caveats = dict.fromkeys(won, "")
-    if not details:
-        caveats = {o: _caveat([block for block in blocks if o in leaders[block.key]], o) for o in won}
-    if len(won) == 1 and won.total() == len(blocks):
-        every = "both" if len(blocks) == 2 else f"all {len(blocks)}"
-        first = next(iter(won))
-        return f"{first} has the best median in {every} comparisons{caveats[first]}{details}."
-    counts = [f"{objective} {_times(count)}{caveats[objective]}" for objective, count in won.most_common()]
-    return f"Best median in {len(blocks)} comparisons: {', '.join(counts)}{details}."
+def _overview(blocks: Sequence[Block]) -> str:
+    """Who is best how often, of what is settled; then each block that is not, with the values of few."""
+    titles, settled = short_titles(blocks), [block for block in blocks if is_settled(block)]
+    won = Counter(block.best(block.quality[0])[0] for block in settled)
+    counts = ", ".join(f"{objective} {_times(count)}" for objective, count in won.most_common())
+    text = f"{len(settled)} of {len(blocks)} comparisons are settled by their seeds{f': {counts} best' * bool(won)}."
+    left = [block for block in blocks if block not in settled]
+    for name, some in (("Settled", settled), ("Not settled", left)):
+        if 0 < len(some) <= MOST_DETAILS:
+            text += f" {name}: {'; '.join(f'{titles[block.key]} ({_lead(block)})' for block in some)}."
+    return text
+
+
+def is_settled(block: Block) -> bool:
+    """Whether the sign test, corrected for the number of comparisons, tells the best objective from every other one."""
+    found = comparisons(block).values()
+    return bool(found) and all(c.sign_p < SIGNIFICANT and c.wins * 2 > c.pairs for c in found)
 
 
 def block_verdict(block: Block) -> str:
     """Who leads a block, how far above the floor, and whether the seeds settle it against the second."""
     best = block.best(block.quality[0]) if block.quality else []
     if not best:
-        return _tie(block) or f"On {block.title} there is nothing to compare."
+        return f"On {block.title}: {_no_best(block)}."
     metric, has = block.quality[0], "has" if len(best) == 1 else "have"
     text = f"On {block.title}, {_named(block, best)} {has} the best median {metric.name}: {_level(block, best[0])}."
     second = _second(block, metric, best[0])
     return f"{text} {_settled(second, comparisons(block))}" if len(best) == 1 and second else text
 
 
-def _lead(block: Block, best: Sequence[str]) -> str:
-    """Such as "wgan-gp, W1 0.07, 1.4 × the floor"."""
-    return f"{_named(block, best)}, {block.quality[0].name} {_level(block, best[0])}"
-
-
-def _tie(block: Block) -> str | None:
-    """What is said of a block in which every objective has the same finite median, so that none is best."""
+def _no_best(block: Block) -> str:
+    """Why no objective is called best."""
     metric = block.quality[0] if block.quality else None
-    found = {block.estimates[group.objective, metric.key].value for group in block.groups} if metric else set()
-    if metric is None or metric.better is None or len(block.groups) < 2 or len(found) != 1 or math.isinf(max(found)):
-        return None
-    return f"On {block.title}, all objectives have the same median {metric.name}: {number(max(found))}."
+    found = {group.objective: block.estimates[group.objective, metric.key] for group in block.groups} if metric else {}
+    finite = {objective: e.value for objective, e in found.items() if math.isfinite(e.value)}
+    if metric is None or metric.better is None or len(found) < 2 or not finite:
+        return "nothing to compare"
+    if len(finite) == 1:
+        return f"{next(iter(finite))} alone has a finite median {metric.name}, so there is no comparison"
+    if len(finite) == len(found) and len(set(finite.values())) == 1:
+        return f"all objectives have the same median {metric.name}, {number(next(iter(finite.values())))}"
+    return f"fewer than {MIN_SEEDS} seeds, too few to call an objective best"
+
+
+def _lead(block: Block) -> str:
+    """Such as "best median wgan-gp, W1 0.07, 1.4 × the floor"."""
+    best = block.best(block.quality[0])
+    if not best:
+        return _no_best(block)
+    return f"best median {_named(block, best)}, {block.quality[0].name} {_level(block, best[0])}"
 
 
 def _named(block: Block, objectives: Sequence[str]) -> str:

@@ -20,23 +20,22 @@ for (const table of all("table.sortable")) {
   }));
 }
 
-// Filtering: whatever carries data-dataset (rows, sections, runs) obeys; columns that are empty then disappear.
+// Filtering: runs and the rows of the tables obey; a table without a row disappears, and its block with it.
 const controls = all("[data-filter]");
 function filter() {
   const wanted = Object.fromEntries(controls.map(c => [c.dataset.filter, c.type === "checkbox" ? c.checked : c.value]));
-  for (const item of all("[data-dataset]")) {
-    const fits = ["dataset", "architecture", "recipe", "objective"].every(
-      key => !wanted[key] || item.dataset[key] === undefined || item.dataset[key] === wanted[key]);
-    item.hidden = !(fits && (!wanted.failures || item.dataset.failures !== "no"));
+  const fits = item => ["dataset", "architecture", "recipe", "objective"].every(
+    key => !wanted[key] || item.dataset[key] === undefined || item.dataset[key] === wanted[key])
+    && !(wanted.failures && item.dataset.failures === "no");
+  for (const item of all("[data-objective]")) item.hidden = !fits(item);
+  for (const table of all(".summary")) {
+    table.hidden = !fits(table) || !all("tbody tr", table).some(row => !row.hidden);
+    document.getElementById(table.dataset.block).hidden = table.hidden;
   }
-  const table = document.querySelector("#summary");
-  const rows = [...table.tBodies[0].rows];
-  all("thead th", table).forEach((th, column) => {
-    const used = rows.some(row => !row.hidden && row.cells[column].textContent.trim() !== "");
-    for (const row of [table.tHead.rows[0], ...rows]) row.cells[column].hidden = !used && column > 4;
-  });
-  const shown = all("details.run").filter(run => !run.hidden).length;
-  document.querySelector("#shown").textContent = `${rows.filter(r => !r.hidden).length} rows, ${shown} runs shown`;
+  const runs = all("details.run").filter(run => !run.hidden).length;
+  document.querySelector("#none").hidden = runs > 0;
+  document.querySelector("#runs").hidden = runs === 0;
+  document.querySelector("#shown").textContent = `${runs} of ${all("details.run").length} runs shown`;
 }
 controls.forEach(control => control.addEventListener("change", filter));
 document.querySelector("#reset").addEventListener("click", () => {

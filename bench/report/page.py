@@ -48,7 +48,7 @@ _POINTS = 100  # per line of a chart: more cannot be seen at its width
 
 @dataclass(frozen=True)
 class Value:
-    """A cell of the summary: text, the number to sort by (None sorts last), interval, and whether it is the best."""
+    """A cell of the summary: text, the number to sort by (None sorts last), interval, and whether it is marked."""
 
     text: str
     key: float | None
@@ -86,14 +86,12 @@ def render_page(
     unfinished: Sequence[str] = (),
 ) -> str:
     """The page's text. `pngs` are the plots by file name, as plots.py made them; the critics' are embedded."""
-    columns = _columns(blocks)
     context = {
         "name": name,
         "verdict": findings.verdict(blocks),
         "notes": notes(blocks, unfinished),
         "factors": {factor: list(dict.fromkeys(b.key[i] for b in blocks)) for i, factor in enumerate(_FACTORS)},
-        "columns": columns,
-        "rows": [_row(block, group, columns) for block in blocks for group in block.groups],
+        "tables": [_table(block, slug) for block, slug in zip(blocks, slugs(blocks), strict=True)],
         "sections": [_section(b, slug, styles, pngs) for b, slug in zip(blocks, slugs(blocks), strict=True)],
         "runs": [_run(run, block, styles[run.objective]) for block in blocks for run in block.runs],
         "protocols": _protocols(blocks),
@@ -120,40 +118,26 @@ def _environment() -> Environment:
     return environment
 
 
-def _columns(blocks: Sequence[Block]) -> dict[str, tuple[Quantity, bool]]:
-    """The metrics of the summary by heading, and whether a floor belongs to one: two extractors are two columns."""
-    found: dict[str, tuple[Quantity, bool]] = {}
-    for block in blocks:
-        for metric in block.quality:
-            _, floor = found.get(metric.heading, (metric, False))
-            found[metric.heading] = (metric, floor or metric.key in block.floors)
-    return found
-
-
-def _row(block: Block, group: Group, columns: Mapping[str, tuple[Quantity, bool]]) -> dict[str, Any]:
-    here = {metric.heading: metric for metric in block.quality}
-    values = []
-    for heading, (_, with_floor) in columns.items():
-        metric = here.get(heading)
-        values.append(_value(block, group, metric) if metric else Value("", None))
-        if with_floor:
-            floor = block.floors.get(metric.key) if metric else None
-            values.append(Value(number(floor) if floor is not None else "", floor))
-    ok = group.counts["completed"]
+def _table(block: Block, slug: str) -> dict[str, Any]:
+    """A block's part of the summary: a row per objective, and the floors."""
+    marked = {metric.key: block.marked(metric) for metric in block.quality}
     return {
         "block": block,
-        "group": group,
-        "values": values,
-        "failures": ok < len(group.runs),
-        "share": ok / len(group.runs),
+        "slug": slug,
+        "rows": [_row(block, group, marked) for group in block.groups],
+        "floors": [number(block.floors.get(metric.key)) for metric in block.quality] if block.floors else [],
     }
 
 
-def _value(block: Block, group: Group, metric: Quantity) -> Value:
-    found = block.estimates[group.objective, metric.key]
-    key = None if math.isnan(found.value) else found.value
-    best = group.objective in block.best(metric)
-    return Value(number(found.value), key, interval_text(found).removeprefix(number(found.value)).strip(), best)
+def _row(block: Block, group: Group, marked: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    ok = group.counts["completed"]
+    values = []
+    for metric in block.quality:
+        found = block.estimates[group.objective, metric.key]
+        key = None if math.isnan(found.value) else found.value
+        interval = interval_text(found).removeprefix(number(found.value)).strip()
+        values.append(Value(number(found.value), key, interval, group.objective in marked[metric.key]))
+    return {"group": group, "values": values, "failures": ok < len(group.runs), "share": ok / len(group.runs)}
 
 
 def _section(block: Block, slug: str, styles: Mapping[str, Style], pngs: Mapping[str, bytes]) -> Section:

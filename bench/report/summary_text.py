@@ -16,14 +16,14 @@ FLOOR = "floor"
 
 
 def summary_table(block: Block) -> Table:
-    """A row per objective, then the floors if there are any: best medians bold, runs that did not complete in red."""
+    """A row per objective, then the floors if there are any: `Block.marked` bold, runs that did not complete in red."""
     headings = ["objective", "runs", *(metric.heading for metric in block.quality)]
-    best = [block.best(metric) for metric in block.quality]
+    marked = [block.marked(metric) for metric in block.quality]
     rows, styles = [], {}
     for i, group in enumerate(block.groups):
         estimates = [block.estimates[group.objective, metric.key] for metric in block.quality]
         rows.append([group.objective, group.outcome, *map(interval_text, estimates)])
-        styles |= {(i, j): "bold" for j, objectives in enumerate(best, start=2) if group.objective in objectives}
+        styles |= {(i, j): "bold" for j, objectives in enumerate(marked, start=2) if group.objective in objectives}
         if group.counts["completed"] < len(group.runs):
             styles[i, 1] = "red"
     floors = len(rows)

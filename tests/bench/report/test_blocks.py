@@ -194,5 +194,18 @@ def test_best_are_none_where_all_are_equal(
     def change(spec: dict[str, Any], result: dict[str, Any]) -> None:
         result["metrics"]["modes"]["tail_mean"] = float(modes["abc".index(spec["objective"])])
 
-    make_sweep(tmp_path, objectives=("a", "b", "c"), datasets=("8gaussians",), seeds=1, change=change)
+    make_sweep(tmp_path, objectives=("a", "b", "c"), datasets=("8gaussians",), change=change)
     assert make_blocks(read_runs(tmp_path))[0].best(KNOWN["modes"]) == best
+
+
+@pytest.mark.parametrize(("seeds", "marked"), [(2, []), (3, ["a", "b"])])
+def test_marked_are_the_best_and_what_its_seeds_do_not_tell_from_it(
+    make_sweep: Make, tmp_path: Path, seeds: int, marked: list[str]
+) -> None:
+    level = {"a": 0.2, "b": 0.205, "c": 0.9}
+
+    def change(spec: dict[str, Any], result: dict[str, Any]) -> None:
+        result["metrics"]["w1"]["tail_mean"] = level[spec["objective"]] + 0.01 * spec["seed"]
+
+    make_sweep(tmp_path, objectives=("a", "b", "c"), datasets=("8gaussians",), seeds=seeds, change=change)
+    assert make_blocks(read_runs(tmp_path))[0].marked(KNOWN["w1"]) == marked

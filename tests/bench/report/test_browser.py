@@ -3,70 +3,21 @@
 Chromium is spoken to over its debugging pipe, so nothing but the browser itself is needed.
 """
 
-import itertools
 import json
-import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from lipbench.bench.report import report
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+from .browser import BROWSER, Tab, opened
+
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(BROWSER is None, reason="no chromium or google-chrome on the PATH"),
 ]
-
-
-class Tab:
-    """One tab of a headless browser, and everything that it reported."""
-
-    def __init__(self, process: subprocess.Popen[bytes], write: int, read: int) -> None:
-        self.process, self.write, self.read = process, write, read
-        self.measurements, self.buffer, self.events = itertools.count(1), b"", []
-        target = self.call("Target.createTarget", url="about:blank")["targetId"]
-        self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        for domain in ("Page", "Runtime", "Log", "Network"):
-            self.call(f"{domain}.enable")
-
-    session: str | None = None
-
-    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
-        number = next(self.measurements)
-        message = {"id": number, "method": method, "params": parameters}
-        if self.session is not None:
-            message["sessionId"] = self.session
-        os.write(self.write, json.dumps(message).encode() + b"\0")
-        while (answer := self._next()).get("id") != number:
-            self.events.append(answer)
-        assert "error" not in answer, answer
-        return answer["result"]
-
-    def open(self, path: Path) -> None:
-        self.call("Page.navigate", url=path.as_uri())
-        while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
-            self.events.append(self._next())
-
-    def run(self, script: str) -> Any:
-        result = self.call("Runtime.evaluate", expression=script, returnByValue=True)
-        assert "exceptionDetails" not in result, result
-        return result["result"].get("value")
-
-    def reported(self, *methods: str) -> list[dict[str, Any]]:
-        return [event["params"] for event in self.events if event.get("method") in methods]
-
-    def _next(self) -> dict[str, Any]:
-        while b"\0" not in self.buffer:
-            chunk = os.read(self.read, 1 << 16)
-            assert chunk, f"the browser ended with {self.process.wait()}"
-            self.buffer += chunk
-        message, _, self.buffer = self.buffer.partition(b"\0")
-        return json.loads(message)
 
 
 @pytest.fixture(scope="module")
@@ -79,29 +30,15 @@ def folder(sweep: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def tab(folder: Path, tmp_path: Path) -> Iterator[Tab]:
     """The report, opened from disk."""
-    (to_read, to_write), (from_read, from_write) = os.pipe(), os.pipe()
-    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--remote-debugging-pipe"]
-    command = [str(BROWSER), *options, "--disable-background-networking", f"--user-data-dir={tmp_path}"]
-    # the browser reads its orders from descriptor 3 and answers on 4
-    shell = ["bash", "-c", f'exec "$@" 3<&{to_read} 4>&{from_write}', "bash", *command]
-    process = subprocess.Popen(shell, pass_fds=(to_read, from_write), stderr=subprocess.DEVNULL)
-    os.close(to_read)
-    os.close(from_write)
-    try:
-        found = Tab(process, to_write, from_read)
-        found.call("Emulation.setDeviceMetricsOverride", width=1400, height=1000, deviceScaleFactor=1, mobile=False)
-        found.open(folder / "report.html")
+    with opened(folder / "report.html", tmp_path) as found:
         yield found
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
-        os.close(to_write)
-        os.close(from_read)
 
 
-def _column(tab: Tab, number: int) -> list[str]:
-    rows = f"[...document.querySelectorAll('#summary tbody tr:not([hidden])')].map(r => r.cells[{number}])"
-    return tab.run(f"{rows}.map(c => c.firstChild ? c.innerText.trim().split('\\n')[0] : '')")
+def _column(tab: Tab, number: int, table: int = 0) -> list[str]:
+    rows = (
+        f"[...document.querySelectorAll('.sortable')[{table}].tBodies[0].rows].filter(r => r.getClientRects().length)"
+    )
+    return tab.run(f"{rows}.map(r => r.cells[{number}].innerText.trim().split('\\n')[0])")
 
 
 def _choose(tab: Tab, factor: str, value: str) -> None:
@@ -133,34 +70,49 @@ def test_page_shows_every_picture(tab: Tab) -> None:
     assert tab.run("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
-def test_table_sorts_both_ways_with_empty_cells_last(tab: Tab) -> None:
-    press = "document.querySelectorAll('#summary th button')[5].click()"
-    tab.run(press)
-    values = [float(text) for text in _column(tab, 5)[:4]]
-    assert values == sorted(values) and _column(tab, 5)[4:] == [""] * 4
-    assert tab.run("document.querySelectorAll('#summary th')[5].getAttribute('aria-sort')") == "ascending"
-    tab.run(press)
-    assert [float(text) for text in _column(tab, 5)[:4]] == values[::-1] and _column(tab, 5)[4:] == [""] * 4
-    tab.run("document.querySelectorAll('#summary th button')[3].click()")
-    assert _column(tab, 3) == sorted(_column(tab, 3))
-    assert tab.run("document.querySelectorAll('#summary th[aria-sort]').length") == 1
+def test_a_table_sorts_both_ways_and_leaves_the_others(tab: Tab) -> None:
+    press, other = (
+        "document.querySelectorAll('.sortable')[0].querySelectorAll('th button')[{}].click()",
+        _column(tab, 0, 1),
+    )
+    tab.run(press.format(1))
+    values = [float(text.split(",")[0].split(" ")[0]) for text in _column(tab, 1)]
+    assert values == sorted(values) and len(values) == 4
+    assert tab.run("document.querySelectorAll('.sortable th')[1].getAttribute('aria-sort')") == "ascending"
+    tab.run(press.format(1))
+    assert [float(text.split(",")[0].split(" ")[0]) for text in _column(tab, 1)] == values[::-1]
+    tab.run(press.format(0))
+    assert _column(tab, 0) == sorted(_column(tab, 0)) and _column(tab, 0, 1) == other
+    assert tab.run("document.querySelectorAll('.sortable th[aria-sort]').length") == 1
 
 
-def test_filters_hide_rows_sections_runs_and_empty_columns(tab: Tab) -> None:
+def test_filters_hide_rows_runs_tables_and_blocks_and_say_where_nothing_is_left(tab: Tab) -> None:
     shown = "[...document.querySelectorAll('{}')].filter(e => e.getClientRects().length).length"
     assert tab.run(shown.format("details.run")) == 24
     _choose(tab, "dataset", "mnist5k")
-    assert _column(tab, 0) == ["mnist5k"] * 4
+    assert tab.run(shown.format(".sortable")) == 1 and len(_column(tab, 0, 1)) == 4
     assert tab.run(shown.format("details.run")) == 12 and tab.run(shown.format("main > section")) == 3
-    heads = tab.run("[...document.querySelectorAll('#summary th')].filter(t => !t.hidden).map(t => t.innerText)")
-    assert not any("W1" in head for head in heads) and any("FD(mnist-cnn)" in head for head in heads)
     _choose(tab, "objective", "sn-gan")
-    assert tab.run(shown.format("details.run")) == 3
+    assert tab.run(shown.format("details.run")) == 3 and _column(tab, 0, 1) == ["sn-gan"]
     tab.run("document.querySelector('[data-filter=failures]').click()")
-    assert tab.run(shown.format("details.run")) == 1
-    assert tab.run("document.querySelector('#shown').textContent") == "1 rows, 1 runs shown"
+    assert tab.run("document.querySelector('#shown').textContent") == "1 of 24 runs shown"
+    _choose(tab, "objective", "wgan-gp")
+    assert tab.run(shown.format("#none")) == 1 and tab.run(shown.format("main > section")) == 1
     tab.run("document.querySelector('#reset').click()")
-    assert len(_column(tab, 0)) == 8 and tab.run(shown.format("details.run")) == 24
+    assert (
+        len(_column(tab, 0)) == 4 and tab.run(shown.format("details.run")) == 24 and not tab.run(shown.format("#none"))
+    )
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_name_and_first_metric_are_seen_without_scrolling(tab: Tab, tmp_path: Path, width: int, scheme: str) -> None:
+    tab.resize(width, scheme=scheme)
+    for part in ("header", "#table", "#block-8gaussians", "#runs", "footer"):
+        (tmp_path / f"{part.strip('#')}-{width}-{scheme}.png").write_bytes(tab.picture(part))  # to be looked at
+    cells = "[...document.querySelectorAll('.sortable tbody tr')].map(r => r.cells[1].getBoundingClientRect().right)"
+    assert all(right <= width for right in tab.run(cells))
+    assert tab.run("document.documentElement.scrollWidth") <= width
 
 
 def test_slider_moves_the_samples_through_the_iterations(tab: Tab) -> None:
@@ -200,9 +152,9 @@ def test_keyboard_reaches_and_works_the_controls(tab: Tab) -> None:
         _press(tab, "Tab")
         reached.append(tab.run("document.activeElement.dataset.filter || document.activeElement.innerText.trim()"))
     assert reached[:6] == ["Skip to the summary", "dataset", "architecture", "recipe", "objective", "failures"]
-    tab.run("document.querySelectorAll('#summary th button')[5].focus()")
+    tab.run("document.querySelectorAll('.sortable th button')[1].focus()")
     _press(tab, "Enter")
-    assert tab.run("document.querySelectorAll('#summary th')[5].getAttribute('aria-sort')") == "ascending"
+    assert tab.run("document.querySelectorAll('.sortable th')[1].getAttribute('aria-sort')") == "ascending"
     tab.run("document.querySelector('details.run summary').focus()")
     _press(tab, "Enter")
     assert tab.run("document.querySelector('details.run').open") is True
