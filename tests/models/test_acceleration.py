@@ -311,6 +311,12 @@ def test_acceleration_refuses_runs_that_cannot_have_it(
     assert found is None if reason is None else re.match(reason, str(found))
 
 
+def test_acceleration_does_not_compile_simultaneous_updates() -> None:
+    recipe = Recipe(updates="simultaneous")
+    assert re.match("simultaneous updates cannot be compiled", str(refusal("compile", SpectralNorm(), recipe)))
+    assert refusal("graph", SpectralNorm(), recipe) is None
+
+
 def test_acceleration_refuses_graphs_of_data_that_are_fed() -> None:
     assert re.match("the data do not fit", str(refusal("graph", SpectralNorm(), Recipe(), resident=False)))
     assert refusal("compile", SpectralNorm(), Recipe(), resident=False) is None
