@@ -5,20 +5,22 @@ Everything that comes from a record is escaped by the template; only svg.py's ma
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
+from ...objectives.catalog import BUILTINS
 from ..records.quantities import AXES, KNOWN, Quantity, number
 from ..records.reader import RunRecord
 from . import findings
 from .blocks import Block, Group
 from .curves import Style, axes_of, curves, log_scale
-from .intervals import coverage_notes, interval_text
+from .intervals import interval_text
 from .noise import Noise, noise, size_curves
 from .notes import notes
 from .pairs import BY_DIMENSION, judges_critics
@@ -88,6 +90,8 @@ def render_page(
     """The page's text. `pngs` are the plots by file name, as plots.py made them; the critics' are embedded."""
     context = {
         "name": name,
+        "about": _about(suite),
+        "objectives": _objectives(blocks),
         "verdict": findings.verdict(blocks),
         "notes": notes(blocks, unfinished),
         "factors": {factor: list(dict.fromkeys(b.key[i] for b in blocks)) for i, factor in enumerate(_FACTORS)},
@@ -110,7 +114,7 @@ def _environment() -> Environment:
     environment.filters |= {
         "number": number,
         "interval": interval_text,
-        "coverage_notes": coverage_notes,
+        "folded": _folded,
         "colour": colour_class,
         "json": _json,
         "js_number": _js,
@@ -224,6 +228,33 @@ def _protocols(blocks: Sequence[Block]) -> list[tuple[str, str, str]]:
     """(dataset, metric, protocol) of every metric; blocks on one dataset share theirs."""
     by_dataset = {block.dataset: block.protocol for block in blocks}
     return [(dataset, metric, _pairs(p)) for dataset, found in by_dataset.items() for metric, p in found.items()]
+
+
+def _about(suite: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Version, command and machine, as far as they are recorded."""
+    machine = suite.get("machine")
+    parts = machine if isinstance(machine, Mapping) else {}
+    named = " ".join(str(parts[key]) for key in ("processor", "device") if parts.get(key))
+    found = {"version": suite.get("version"), "command": suite.get("command"), "machine": named}
+    return [(key, str(value)) for key, value in found.items() if value]
+
+
+def _objectives(blocks: Sequence[Block]) -> dict[str, str]:
+    """What each built-in objective is, with its source, by label."""
+    specs = {run.objective: run.spec.get("objective_spec") for block in blocks for run in block.runs}
+    names = {o: str((spec if isinstance(spec, Mapping) else {}).get("name", o)) for o, spec in specs.items()}
+    return {
+        o: f"{BUILTINS.about(name).removesuffix('.')}. {BUILTINS.about(name, 'reference')}."
+        for o, name in names.items()
+        if name in BUILTINS
+    }
+
+
+def _folded(text: str) -> Markup:
+    """The text with long hashes cut; the whole one shows where the mouse rests."""
+    parts = re.split(r"\b([0-9a-f]{32,})\b", text)
+    cut = Markup('<abbr title="{0}">{1}…</abbr>')
+    return Markup("").join(cut.format(part, part[:12]) if i % 2 else escape(part) for i, part in enumerate(parts))
 
 
 def _pairs(protocol: Any) -> str:

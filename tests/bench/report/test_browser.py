@@ -91,13 +91,13 @@ def test_filters_hide_rows_runs_tables_and_blocks_and_say_where_nothing_is_left(
     assert tab.run(shown.format("details.run")) == 24
     _choose(tab, "dataset", "mnist5k")
     assert tab.run(shown.format(".sortable")) == 1 and len(_column(tab, 0, 1)) == 4
-    assert tab.run(shown.format("details.run")) == 12 and tab.run(shown.format("main > section")) == 3
+    assert tab.run(shown.format("details.run")) == 12 and tab.run(shown.format("main > section")) == 4 + 1
     _choose(tab, "objective", "sn-gan")
     assert tab.run(shown.format("details.run")) == 3 and _column(tab, 0, 1) == ["sn-gan"]
     tab.run("document.querySelector('[data-filter=failures]').click()")
     assert tab.run("document.querySelector('#shown').textContent") == "1 of 24 runs shown"
     _choose(tab, "objective", "wgan-gp")
-    assert tab.run(shown.format("#none")) == 1 and tab.run(shown.format("main > section")) == 1
+    assert tab.run(shown.format("#none")) == 1 and tab.run(shown.format("main > section")) == 3
     tab.run("document.querySelector('#reset').click()")
     assert (
         len(_column(tab, 0)) == 4 and tab.run(shown.format("details.run")) == 24 and not tab.run(shown.format("#none"))
@@ -148,10 +148,17 @@ def test_charts_against_iterations_alone_stay_when_others_are_drawn_against_seco
 
 def test_keyboard_reaches_and_works_the_controls(tab: Tab) -> None:
     reached = []
-    for _ in range(8):
+    for _ in range(16):
         _press(tab, "Tab")
         reached.append(tab.run("document.activeElement.dataset.filter || document.activeElement.innerText.trim()"))
-    assert reached[:6] == ["Skip to the summary", "dataset", "architecture", "recipe", "objective", "failures"]
+    assert reached[0] == "Skip to the summary" and reached[8:14] == [
+        "dataset",
+        "architecture",
+        "recipe",
+        "objective",
+        "failures",
+        "Show all",
+    ]
     tab.run("document.querySelectorAll('.sortable th button')[1].focus()")
     _press(tab, "Enter")
     assert tab.run("document.querySelectorAll('.sortable th')[1].getAttribute('aria-sort')") == "ascending"
