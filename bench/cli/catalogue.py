@@ -3,7 +3,9 @@
 Of what is built in the lines are read from the sources, so that a list waits for no torch.
 """
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import yaml
 
@@ -13,11 +15,13 @@ from ...objectives.loss_catalog import LOSSES
 from ...objectives.registry import Registry
 from ..config.entry_points import ARCHITECTURE, DATASET, OBJECTIVE, PluginKind, known_names, plugged_in, provider
 from ..config.recipes import RECIPES
-from ..config.suite import SUITES, suite_names
+from ..config.suite import SUITES, Suite, suite_names
 from ..data.catalog import DATASETS, DOWNLOADS
 from ..data.files import POINTS_PREFIX, PREFIX
 from ..metrics.catalog import EXTRACTORS
 from ..metrics.labels import label
+from ..metrics.settings import Evaluation
+from ..records.quantities import KNOWN
 
 Rows = list[tuple[str, str]]
 
@@ -67,12 +71,40 @@ def _studies() -> Rows:
     return [(name, study.claim) for name, study in STUDIES.items()]
 
 
+def _metrics() -> Rows:
+    """Of images, distances and scores carry their extractor's name in a table, as in FD(mnist-cnn)."""
+    known = [q for q in KNOWN.values() if q.quality]
+    return [(q.key, f"{q.heading}{f' [{q.unit}]' if q.unit else ''}: {q.meaning}") for q in known]
+
+
+def _suite_keys() -> Rows:
+    models = {"": Suite, "evaluation.": Evaluation}
+    schemas = {prefix: model.model_json_schema()["properties"] for prefix, model in models.items()}
+    return [
+        (f"{prefix}{key}", _values(s))
+        for prefix, keys in schemas.items()
+        for key, s in keys.items()
+        if key != "evaluation"
+    ]
+
+
+def _values(schema: Mapping[str, Any]) -> str:
+    """What a key takes, such as "integer, minimum 1, default 1500"."""
+    kinds = [str(part.get("type") or "") for part in (schema, *schema.get("anyOf", ()))]
+    parts = [" or ".join(dict.fromkeys(kind for kind in kinds if kind))]
+    parts += [f"{name} {schema[name]}" for name in ("enum", "minimum", "exclusiveMinimum", "maximum") if name in schema]
+    parts += [f"default {json.dumps(schema['default'])}" if "default" in schema else "required"]
+    return ", ".join(part for part in parts if part)
+
+
 _KINDS: dict[str, Callable[[], Rows]] = {
     "objectives": _objectives,
     "datasets": _datasets,
     "models": lambda: _registered(ARCHITECTURES) + _plugged(ARCHITECTURE),
     "recipes": lambda: list(RECIPES.items()),
+    "metrics": _metrics,
     "suites": _suites,
+    "suite-keys": _suite_keys,
     "studies": _studies,
     "extractors": lambda: [(name, f"gives {label('fd', name)} and {label('is', name)}") for name in EXTRACTORS],
     "losses": lambda: _registered(LOSSES),

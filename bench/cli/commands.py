@@ -9,7 +9,9 @@ from typing import Literal
 
 from rich.console import Console
 
-Kind = Literal["objectives", "datasets", "models", "recipes", "suites", "studies", "extractors", "losses"]
+Kind = Literal[
+    "objectives", "datasets", "models", "metrics", "recipes", "suites", "suite-keys", "studies", "extractors", "losses"
+]
 
 
 def run(

@@ -62,7 +62,7 @@ def compare_notes(pairing: Pairing, most: int | None = None) -> list[str]:
         f"{pairing.shared} run(s) are in both folders; {_same(pairing)}.",
         *_alone(first, pairing.only[0], most),
         *_alone(second, pairing.only[1], most),
-        f"Medians over the seeds of each folder. {second} better by: median over the shared seeds of the paired "
+        f"Medians over the seeds that both folders have. {second} better by: median over them of the paired "
         "difference, positive where it is better; in brackets intervals over seeds. The "
         "sign tests' p are not corrected for their number.",
     ]

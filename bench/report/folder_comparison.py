@@ -14,14 +14,14 @@ from ...objectives.errors import BadInput
 from ..records.quantities import Quantity
 from ..records.reader import RunRecord, read_runs, read_suite
 from .blocks import Block, Group, difference, make_blocks
-from .statistics import Comparison, Estimate, compare
+from .statistics import Comparison, Estimate, compare, estimate
 
 SETTINGS = ("objective_spec", "architecture_spec", "recipe_spec", "steps", "accelerate", "precision")
 
 
 @dataclass(frozen=True)
 class MetricPair:
-    """One metric of a group in both folders; a positive difference means that the second folder is better."""
+    """One metric of a group, over the seeds that both folders have; a positive difference: the second is better."""
 
     metric: Quantity
     first: Estimate
@@ -129,8 +129,9 @@ def _groups(one: Block, other: Block) -> Iterator[GroupPair]:
 
 def _metric(first: Group, second: Group, metric: Quantity) -> MetricPair:
     assert metric.better is not None
-    comparison = compare(second.values(metric), first.values(metric), metric.better)
-    return MetricPair(metric, first.estimate(metric), second.estimate(metric), comparison)
+    a, b = first.values(metric), second.values(metric)
+    a, b = ({seed: values[seed] for seed in sorted(a.keys() & b.keys())} for values in (a, b))
+    return MetricPair(metric, estimate(list(a.values())), estimate(list(b.values())), compare(b, a, metric.better))
 
 
 def _settings(first: Group, second: Group) -> list[str]:

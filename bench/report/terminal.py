@@ -25,15 +25,19 @@ def print_tables(tables: Iterable[Table], notes: Iterable[str], console: Console
 def print_table(table: Table, console: Console) -> None:
     """Prints a table, or several that share the labels.
 
-    Where the lines are too short, intervals stand below their values and lists have an item a line; where they are
-    shorter still, cells wrap; and where a word would be cut, the columns are spread over several tables. Only words
-    longer than a third of the lines, as somebody's names may be, are cut then.
+    Where the lines are too short, lists have an item a line and the columns are spread over several tables, each value
+    on a line with its interval. Where one column alone is too wide for that, cells wrap. Only words longer than a third
+    of the lines, as somebody's names may be, are cut then. What is bold has an asterisk too, for those without colours.
     """
     columns = range(len(table.headings))
+    table = _starred(table)
     for form in (table, _edited(table, _broken)):
         widths = [_longest_line(form.column(i)) for i in columns]
-        if _outer_width(widths) <= console.width:
-            console.print(_rich_table(form, columns, widths))
+        parts = _spread(form, widths, console.width)
+        fits = all(_outer_width([widths[i] for i in shown]) <= console.width for shown in parts)
+        if fits and (len(parts) == 1 or form is not table):
+            for shown in parts:
+                console.print(_rich_table(form, shown, [widths[i] for i in shown]))
             return
     form, third = _edited(table, _extractor_below), console.width // 3
     least = [min(_longest_word(form.column(i)), third) for i in columns]
@@ -99,9 +103,20 @@ def _edited(table: Table, edit: Callable[[str], str]) -> Table:
     )
 
 
+def _starred(table: Table) -> Table:
+    """With an asterisk behind what is bold, and room for one behind the other values of its column."""
+    bold = {place for place, style in table.styles.items() if style == "bold"}
+    columns = {j for _, j in bold}
+    rows = [
+        [f"{text} {'*' if (i, j) in bold else ' '}" if j in columns else text for j, text in enumerate(row)]
+        for i, row in enumerate(table.rows)
+    ]
+    return replace(table, rows=rows)
+
+
 def _broken(text: str) -> str:
-    """An interval below its value, or a list with an item a line."""
-    return text.replace(" [", "\n[") if "[" in text else text.replace(", ", ",\n")
+    """A list with an item a line."""
+    return text if "[" in text else text.replace(", ", ",\n")
 
 
 def _extractor_below(text: str) -> str:

@@ -19,6 +19,8 @@ from lipbench.bench.config.suite import Suite, suite_names
 from lipbench.bench.data import DATASETS
 from lipbench.bench.data.idx import FASHION_MNIST, MNIST
 from lipbench.bench.data.vision import VISION
+from lipbench.bench.metrics.settings import Evaluation
+from lipbench.bench.records.quantities import KNOWN as METRICS
 from lipbench.bench.studies import STUDIES
 from lipbench.models import ARCHITECTURES
 from lipbench.objectives import BUILTINS, LOSSES
@@ -78,7 +80,10 @@ KNOWN: dict[str, Any] = {
     "datasets": [*DATASETS, "folder:PATH", "points:FILE"],
     "models": ARCHITECTURES,
     "recipes": RECIPES,
+    "metrics": [key for key, metric in METRICS.items() if metric.quality],
     "suites": suite_names(),
+    "suite-keys": [k for k in Suite.model_fields if k != "evaluation"]
+    + [f"evaluation.{k}" for k in Evaluation.model_fields],
     "studies": STUDIES,
     "extractors": ["mnist-cnn", "efficientnet-lite0", "inception"],
     "losses": LOSSES,

@@ -95,9 +95,11 @@ def test_terminal_shows_whole_labels_and_every_outcome_at_any_width(blocks: list
     assert "…" not in text
 
 
-def test_terminal_keeps_intervals_on_the_line_where_they_fit(blocks: list[Block]) -> None:
-    assert re.search(r"wgan-gp +3/3 ok +0\.0\d+ \[0\.0\d+, 0\.0\d+\] +8 \[8, 8\]", _terminal(blocks, 160))
-    assert re.search(r"^ +wgan-gp +3/3 ok +0\.0\d+ +8 +0\.\d+ +\S+ *$", _terminal(blocks, 115), re.M)
+@pytest.mark.parametrize("width", [160, 115, 80])
+def test_terminal_keeps_intervals_on_the_line_and_stars_the_best(blocks: list[Block], width: int) -> None:
+    text = _terminal(blocks, width)
+    assert re.search(r"wgan-gp +3/3 ok +0\.0\d+ \[0\.0\d+, 0\.0\d+\] \*", text)
+    assert re.search(r"wgan-gp .* 8 \[8, 8\] \*", text)
 
 
 def test_memory_is_the_most_that_a_run_took(sweep: Path) -> None:
