@@ -1,7 +1,9 @@
 # Every target makes .venv first if it is missing or older than what it is made from. `make help` lists them.
+# PIP_ARGS are options for pip, as in: make bench PIP_ARGS='--extra-index-url https://download.pytorch.org/whl/cpu'
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.installed
+TESTABLE := .venv/.installed-dev
 
 .DEFAULT_GOAL := help
 .PHONY: help bench bench-gpu reproduce reproduce-gpu test test-gpu test-portable lint perf clean distclean
@@ -21,7 +23,7 @@ reproduce: $(READY) ## every study at a small scale, with a verdict on each publ
 reproduce-gpu: $(READY) ## the studies on CIFAR-10 on a GPU, with verdicts in results/images; OPTIONS as for bench-gpu
 	$(BIN)/lipbench study G1 G2 G3 G4 G5 G6 G7 --scale full --out results/images --device cuda --download $(OPTIONS)
 
-test: $(READY) ## the tests, without those marked slow, on all cores; OPTIONS for pytest
+test: $(TESTABLE) ## the tests, without those marked slow, on all cores; OPTIONS for pytest
 	$(BIN)/pytest --numprocesses auto $(OPTIONS)
 
 test-gpu: $(READY) ## the tests that need a CUDA GPU, skipped without one; OPTIONS for pytest
@@ -31,12 +33,12 @@ test-gpu: $(READY) ## the tests that need a CUDA GPU, skipped without one; OPTIO
 PLAIN := ATEN_CPU_CAPABILITY=default MKL_CBWR=COMPATIBLE ONEDNN_MAX_CPU_ISA=SSE41
 AVX2 := ATEN_CPU_CAPABILITY=avx2 MKL_CBWR=AVX2 ONEDNN_MAX_CPU_ISA=AVX2
 
-test-portable: $(READY) ## the tests as older processors compute, each with 1 and 2 threads; OPTIONS for pytest
+test-portable: $(TESTABLE) ## the tests as older processors compute, each with 1 and 2 threads; OPTIONS for pytest
 	for processor in "$(PLAIN)" "$(AVX2)"; do for threads in 1 2; do \
 		env $$processor LIPBENCH_TEST_THREADS=$$threads $(BIN)/pytest $(OPTIONS) || exit 1; \
 	done; done
 
-lint: $(READY) ## ruff, basedpyright, import-linter
+lint: $(TESTABLE) ## ruff, basedpyright, import-linter
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/basedpyright --pythonpath $(BIN)/python
@@ -52,11 +54,18 @@ clean: ## remove build output and caches; results/ stays
 distclean: clean ## the same, and the environment
 	rm -rf .venv
 
+PIP = $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt $(PIP_ARGS)
+
 # Written last, so that an installation that was interrupted is tried again.
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "lipbench needs Python 3.11 or newer; name one: make PYTHON=python3.12 …" >&2; exit 1; }
-	@echo "installing lipbench and what it needs into .venv (some minutes, once)"
+	@echo "installing lipbench and what a run needs into .venv (some minutes, once)"
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@$(PIP) --editable .
+	@touch $@
+
+$(TESTABLE): $(READY)
+	@echo "adding what the tests and the linters need (once)"
+	@$(PIP) --editable '.[dev]'
 	@touch $@
