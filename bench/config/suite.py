@@ -128,13 +128,18 @@ class Suite(BaseModel):
         return per_architecture * sum(len(self.seeds_on(d)) * len(self.architectures_on(d)) for d in self.datasets)
 
     def cells(self) -> Iterator[Combination]:
-        """What every run has of the factors; seeds vary slowest, so that an interrupted sweep has whole replicates."""
-        for seed in sorted({seed for dataset in self.datasets for seed in self.seeds_on(dataset)}):
-            for dataset in (d for d in self.datasets if seed in self.seeds_on(d)):
-                for recipe, architecture, objective, loss in itertools.product(
-                    self.recipe, self.architectures_on(dataset), self.objectives, self.losses or [None]
-                ):
-                    yield Combination(dataset, objective, loss, architecture, recipe, seed)
+        """What every run has of the factors, block after block; in a block seeds vary slowest, so that it has whole
+        replicates early.
+        """
+        for dataset in self.datasets:
+            for recipe, architecture, seed, objective, loss in itertools.product(
+                self.recipe,
+                self.architectures_on(dataset),
+                sorted(self.seeds_on(dataset)),
+                self.objectives,
+                self.losses or [None],
+            ):
+                yield Combination(dataset, objective, loss, architecture, recipe, seed)
 
 
 def label(name: str, settings: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 from rich.console import Console
 
+from ...objectives.errors import BadInput
 from ..config.plugins import absolute
 from ..config.spec import RunSpec, expand
 from ..config.suite import Suite
@@ -19,6 +20,9 @@ from ..records.schema import SCHEMA_VERSION, RunResult
 from ..records.source import stands_alone
 from ..records.store import Store, telling_disk_trouble, write_json
 from ..report import report
+from ..report.blocks import make_blocks
+from ..report.summary_text import summary_table
+from ..report.terminal import print_tables
 from ..run.checkpoint import resumes_at
 from ..run.context import RunContext
 from ..run.execution import record_failure
@@ -98,7 +102,7 @@ class Runner:
             pending = self._look(specs, store)
             where = f"{self.executor.where}; results in {folder}"
             say(f"{suite.name}: {len(specs)} runs, {len(pending.todo)} to make, {where}", self.console)
-            self._make(pending)
+            self._make(pending, specs)
             pending.counts.missing = sum(not (store.runs / spec.id / "result.json").is_file() for spec in specs)
             report(folder, console=self.console)
         say(f"{pending.counts}. Report: {folder}/report.html", self.console)
@@ -153,9 +157,11 @@ class Runner:
         if step:
             say(f"{name(spec)}: goes on from step {step} of {spec.steps}", self.console)
 
-    def _make(self, pending: Pending) -> None:
+    def _make(self, pending: Pending, tables: Sequence[RunSpec] = ()) -> None:
+        """Makes them; of the runs `tables`, prints each block's table once its last run is done, while others wait."""
         if not pending.todo:
             return
+        left = {spec.id: spec for spec in pending.todo}
         progress = Progress(pending.todo, self.console, pending.left)
         with progress.shown(), closing(self.executor.execute(pending.todo, self.context)) as events:
             for event in events:
@@ -163,7 +169,22 @@ class Runner:
                 if result is not None:
                     pending.counts.made[result.outcome.status] += 1
                 progress.tell(event, result)
+                if result is None:
+                    continue
+                del left[event.spec.id]
+                block = _block(event.spec)
+                if left and block not in map(_block, left.values()):
+                    self._print_block([spec for spec in tables if _block(spec) == block])
         forget_locks(self.context.folder)
+
+    def _print_block(self, specs: Sequence[RunSpec]) -> None:
+        """Its notes come with the report at the end."""
+        if not specs:
+            return
+        folder = self.context.folder
+        with suppress(BadInput):  # the report says what is wrong, once all runs are made
+            records = [read_run(folder / "runs" / spec.id) for spec in specs]
+            print_tables(map(summary_table, make_blocks(records, read_suite(folder))), (), self.console)
 
     def _result(self, event: RunFinished) -> RunResult:
         """What the run left, or the record of its failure; a worker may have died after it had finished its run."""
@@ -183,6 +204,11 @@ class Runner:
             "command": self.command,
             "machine": machine(self.context.device),
         }
+
+
+def _block(spec: RunSpec) -> tuple[str, str, str]:
+    """The table that a run belongs to."""
+    return spec.dataset, spec.architecture, spec.recipe
 
 
 def sweep(suite: Suite, runner: Runner) -> int:

@@ -91,14 +91,15 @@ def test_suite_takes_steps_seeds_and_architectures_per_dataset(write: Callable[.
     assert [suite.architectures_on(d) for d in suite.datasets] == [[None], [{"name": "dcgan", "channels": 4}]]
 
 
-def test_suite_cells_are_every_combination_with_whole_replicates_first() -> None:
+def test_suite_cells_are_every_combination_block_after_block_with_whole_replicates_in_each() -> None:
     suite = Suite(
         objectives=["a", "b"], datasets=["x", "y"], losses=["l", "m"], recipe=["r"], seeds=[4, 2], architectures=["n"]
     )
     cells = list(suite.cells())
     assert len(cells) == 16
     assert len({tuple(map(str, cell)) for cell in cells}) == 16
-    assert [cell[-1] for cell in cells] == [2] * 8 + [4] * 8
+    assert [cell.dataset for cell in cells] == ["x"] * 8 + ["y"] * 8
+    assert [cell.seed for cell in cells] == ([2] * 4 + [4] * 4) * 2
     assert {cell[:-1] for cell in cells} == {(d, o, x, "n", "r") for d in "xy" for o in "ab" for x in "lm"}
 
 

@@ -103,6 +103,23 @@ def test_sweep_leaves_records_tables_plots_and_a_page(
     assert lines[-1] == f"2 completed (0 of them from before). Report: {context.folder}/report.html"
 
 
+def test_sweep_prints_the_table_of_a_block_before_the_runs_of_the_next(sweep_tiny: Sweep, printed: io.StringIO) -> None:
+    datasets = ["8gaussians", "25gaussians"]
+    assert sweep_tiny(datasets=datasets, objectives=["wgan-gp", "minimax"], seeds=2) == 0
+    lines = printed.getvalue().splitlines()
+    titles = [
+        (i, line.split()[0]) for i, line in enumerate(lines) if line.startswith(tuple(f"{d} ·" for d in datasets))
+    ]
+    done = [i for i, line in enumerate(lines) if line.startswith("[")]
+    early = [name for i, name in titles if done[3] < i < done[4]]
+    assert len(done) == 8
+    assert set(early) == {"8gaussians"}
+    assert {name for i, name in titles if i > done[-1]} == set(datasets)  # all at the end, with the notes
+    assert not [i for i, _ in titles if i < done[3]]
+    rows = [line.split()[0] for line in lines[done[3] : done[4]] if line.startswith("  ") and line.strip()]
+    assert rows.index("wgan-gp") < rows.index("minimax")  # as in the suite
+
+
 def test_sweep_again_makes_nothing_and_leaves_the_same_tables(
     sweep_tiny: Sweep, context: RunContext, trained: list[str], printed: io.StringIO
 ) -> None:
