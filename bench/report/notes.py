@@ -15,9 +15,9 @@ from .statistics import MIN_SEEDS, median
 NAMED = 5  # missing runs
 MEANING = (
     "Each value is the median over seeds of the tail mean (the mean over the last 20 % of a run's evaluations), "
-    "in brackets its interval over seeds; diverged runs are included. Bold (*): the best median, and whatever its seeds "
-    "do not tell from it (the 95 % interval of P(better) holds 1/2); nothing is bold below 3 seeds, or where that would "
-    "be every objective.",
+    "in brackets its interval over seeds; diverged runs are included. Bold (*): the best median, and whatever its "
+    "seeds do not tell from it (the 95 % interval of P(better) holds 1/2); nothing is bold below 3 seeds, or where "
+    "that would be every objective.",
     "The floor is real data's own value, in the generator's place: a floor where lower is better, a ceiling where "
     "higher is better.",
 )
