@@ -84,11 +84,12 @@ def run(
     return sweep_suite(loaded, context, Console(), _command_line(), executor, options, download)
 
 
-def report(folder: Path) -> int:
+def report(folder: Path, *, format: Literal["png", "pdf", "svg"] = "png") -> int:
     """Tables, plots and the page again, from the records alone.
 
     Args:
         folder: a results folder, of a suite or of studies.
+        format: of the plots; pdf or svg, for papers, come beside the PNG (of a suite).
     """
     from ..report import report as write_report
 
@@ -98,7 +99,7 @@ def report(folder: Path) -> int:
 
         rebuild(folder, STUDIES, Console())
         return 0
-    write_report(folder, console=Console())
+    write_report(folder, console=Console(), form=format)
     return 0
 
 

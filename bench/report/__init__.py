@@ -17,12 +17,13 @@ from .tables import runs_table, summary_of
 __all__ = ["RunRecord", "print_summary", "read_runs", "report", "runs_table"]
 
 
-def report(folder: Path, console: Console | None = None) -> None:
+def report(folder: Path, console: Console | None = None, form: str = "png") -> None:
     """Writes runs.csv, summary.csv/.md/.tex, plots/*.png and report.html into a results folder, each file atomically.
 
     Args:
         folder: a results folder with finished runs below runs/.
         console: gets the summary as tables.
+        form: pdf or svg has the plots so too, beside the PNG.
 
     Raises:
         BadInput: for a damaged record, records that must not stand in one table, or a folder that cannot be written.
@@ -38,6 +39,9 @@ def report(folder: Path, console: Console | None = None) -> None:
     pngs = dict(draw_plots(blocks, colours))
     for name, content in pngs.items():
         write(folder / "plots" / name, content)
+    if form != "png":
+        for name, content in draw_plots(blocks, colours, form):
+            write(folder / "plots" / name, content)
     title = str(suite.get("name") or folder.resolve().name)
     write(folder / "report.html", render_page(title, blocks, colours, pngs, suite, left).encode())
     if console is not None:

@@ -18,6 +18,7 @@ from .canvas import GRID, Panel, canvas, plain_axes
 from .curves import Style, spans_decades
 
 _MARKER = 6  # points
+_OUTLINES = ("-", "--", "-.", ":")  # of the layers, in turn
 _APART = 0.088  # inches between two objectives at one rank, so that their markers do not cover each other
 
 
@@ -112,7 +113,13 @@ def _histograms(ax: Axes, layers: dict[str, Any], colour: str) -> None:
     for i, histogram in enumerate(histograms.values()):
         counts, edges = np.array(histogram["counts"], dtype=float), np.array(histogram["edges"], dtype=float)
         share = 0.3 + 0.7 * (i + 1) / len(histograms)
-        ax.stairs(counts / max(counts.sum(), 1), edges, color=tuple(1 - share * (1 - dark)), linewidth=1.3)
+        ax.stairs(
+            counts / max(counts.sum(), 1),
+            edges,
+            color=tuple(1 - share * (1 - dark)),
+            linewidth=1.3,
+            linestyle=_OUTLINES[i % 4],
+        )
     for bound in (-layers["clip"], layers["clip"]) if layers.get("clip") else ():
         ax.axvline(bound, color="#555555", linestyle="--", linewidth=1)
     if layers.get("clip"):

@@ -109,6 +109,8 @@ def _legend(
             entries.append(Line2D([], [], color=style.colour, linewidth=2, label=group.objective))
             entries[-1].set_dashes(style.dashes)
     entries.append(Line2D([], [], color="#777777", linewidth=0.7, label="one seed (bold: median)"))
+    if any(metric.key in _SLOPES for metric, _, _ in drawn):
+        entries.append(Line2D([], [], color="#999999", linewidth=0.8, label="slope 1"))
     if any(metric.key in block.floors for metric, _, _ in drawn):
         whose = "an optimal critic's value" if judges_critics(block) else "real data's own value"
         entries.append(Line2D([], [], label=whose, **FLOOR_STYLE))

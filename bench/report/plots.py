@@ -1,4 +1,4 @@
-"""Which pictures a sweep gets, and under which names; each is written as PNG."""
+"""Which pictures a sweep gets, and under which names; each is written as PNG, PDF or SVG."""
 
 import io
 import multiprocessing
@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import matplotlib
@@ -50,25 +51,27 @@ def slugs(blocks: Sequence[Block]) -> list[str]:
     return found
 
 
-def draw_plots(blocks: Sequence[Block], styles: Mapping[str, Style]) -> Iterator[tuple[str, bytes]]:
-    """(file name, PNG) of every picture that the records hold the numbers for, block after block, then of all blocks.
+def draw_plots(blocks: Sequence[Block], styles: Mapping[str, Style], form: str = "png") -> Iterator[tuple[str, bytes]]:
+    """(file name, content) of every picture that the records hold the numbers for: of each block, then of all.
+
+    `form` is png, pdf or svg.
 
     Many blocks are shared among the processor's cores.
     """
-    yield from _draw_blocks(blocks, styles)
-    overview = _png(dimension_figure, blocks, styles)
+    yield from _draw_blocks(blocks, styles, form)
+    overview = _saved(dimension_figure, blocks, styles, form)
     if overview is not None:
-        yield BY_DIMENSION, overview
+        yield Path(BY_DIMENSION).with_suffix(f".{form}").name, overview
 
 
-def _draw_blocks(blocks: Sequence[Block], styles: Mapping[str, Style]) -> Iterator[tuple[str, bytes]]:
+def _draw_blocks(blocks: Sequence[Block], styles: Mapping[str, Style], form: str) -> Iterator[tuple[str, bytes]]:
     tasks, workers = list(zip(slugs(blocks), blocks, strict=True)), _workers(len(blocks))
     if workers == 1:
         for task in tasks:
-            yield from _draw_block(task, styles)
+            yield from _draw_block(task, styles, form)
         return
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("fork")) as pool:
-        for found in pool.map(partial(_draw_block, styles=styles), tasks):
+        for found in pool.map(partial(_draw_block, styles=styles, form=form), tasks):
             yield from found
 
 
@@ -81,19 +84,22 @@ def _workers(blocks: int) -> int:
     return min(blocks, len(os.sched_getaffinity(0)))
 
 
-def _draw_block(task: tuple[str, Block], styles: Mapping[str, Style]) -> list[tuple[str, bytes]]:
+def _draw_block(task: tuple[str, Block], styles: Mapping[str, Style], form: str) -> list[tuple[str, bytes]]:
     slug, block = task
-    drawn = ((kind, _png(draw, block, styles)) for kind, draw in (FIGURES | OF_PAIRS).items())
-    return [(f"{slug}-{kind}.png", png) for kind, png in drawn if png is not None]
+    drawn = ((kind, _saved(draw, block, styles, form)) for kind, draw in (FIGURES | OF_PAIRS).items())
+    return [(f"{slug}-{kind}.{form}", content) for kind, content in drawn if content is not None]
 
 
-def _png(
-    draw: Callable[[Any, Mapping[str, Style]], Figure | None], what: Any, styles: Mapping[str, Style]
+def _saved(
+    draw: Callable[[Any, Mapping[str, Style]], Figure | None], what: Any, styles: Mapping[str, Style], form: str
 ) -> bytes | None:
     with matplotlib.rc_context(RC):
         figure = draw(what, styles)
         if figure is None:
             return None
         buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", pil_kwargs={"compress_level": 2})
+        if form == "png":
+            figure.savefig(buffer, format=form, pil_kwargs={"compress_level": 2})
+        else:  # without the time, so that equal records give equal files
+            figure.savefig(buffer, format=form, metadata={"CreationDate" if form == "pdf" else "Date": None})
         return buffer.getvalue()

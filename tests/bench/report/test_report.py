@@ -8,7 +8,11 @@ import pytest
 from rich.console import Console
 
 from lipbench.bench import report as package
+from lipbench.bench.records.reader import read_runs, read_suite
 from lipbench.bench.report import report
+from lipbench.bench.report.blocks import make_blocks, objective_order
+from lipbench.bench.report.curves import styles
+from lipbench.bench.report.plots import draw_plots
 from lipbench.objectives import BadInput
 
 TABLES = ["runs.csv", "summary.csv", "summary.md", "summary.tex", "report.html"]
@@ -51,3 +55,11 @@ def test_report_into_a_place_that_cannot_be_written_says_so(folder: Path) -> Non
     with pytest.raises(BadInput, match=r"runs\.csv: cannot be written: ") as error:
         report(folder)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("form", "head"), [("pdf", b"%PDF-"), ("svg", b"<?xml")])
+def test_plots_come_in_forms_for_papers(folder: Path, form: str, head: bytes) -> None:
+    blocks = make_blocks(read_runs(folder), read_suite(folder))[:1]
+    looks = styles(objective_order(read_runs(folder)))
+    drawn = dict(draw_plots(blocks, looks, form))
+    assert f"8gaussians-quality.{form}" in drawn and all(content.startswith(head) for content in drawn.values())
