@@ -16,6 +16,17 @@ class BadInput(ValueError):
         super().__init__(one_line(message))
 
 
+class Missing(BadInput):
+    """A file or folder that is not there.
+
+    `remedies` names the parameters that help (data, download, weights): whoever has such options says what to type.
+    """
+
+    def __init__(self, message: str, *remedies: str) -> None:
+        super().__init__(message)
+        self.remedies = remedies
+
+
 def one_line(text: str) -> str:
     r"""The text without line breaks, with \x1b for what a terminal would obey, and without the middle if it is long."""
     joined = re.sub(r"\s*[\n\v\f\r\x1c-\x1e\x85\u2028\u2029]\s*", " ", text).strip()

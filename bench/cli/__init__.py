@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _status(arguments: Sequence[str]) -> int:
     """Does what is asked for; the exit status. Says a mistake in one line."""
-    from .messages import with_option
+    from .messages import with_option, with_remedies
     from .parser import parse_arguments  # after the signals: reading its modules takes longer than all else here
 
     for stream in (sys.stdout, sys.stderr):
@@ -47,7 +47,7 @@ def _status(arguments: Sequence[str]) -> int:
         _check_paths(values.get("data"), values.get("weights"), values.get("download", False))
         return command(**values)
     except BadInput as error:
-        print(f"lipbench: {with_option(str(error), values)}", file=sys.stderr)
+        print(f"lipbench: {with_remedies(with_option(str(error), values), error, values)}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # whoever read our output has gone; Python would complain of it once more at its end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Collection
 
+from ...objectives.errors import Missing
+
 _PLAIN = {
     r"Parser key \"(\w+)\": ": r"argument \1: ",
     r"are required: \w+\.": "are required: ",
@@ -15,6 +17,13 @@ _PLAIN = {
         r"must be of type \1, not '\2'"
     ),
     r"Expected an? <class '(\w+)'>\. Got value: (.*)": r"must be of type \1, not '\2'",
+}
+
+# What to type where something is missing, by the parameter that helps.
+_REMEDIES = {
+    "data": "name the folder that has it with --data DIR",
+    "download": "add --download to fetch it there",
+    "weights": "name the file with --weights PATH",
 }
 
 # What messages call some parameters.
@@ -44,6 +53,15 @@ def with_option(text: str, options: Collection[str]) -> str:
         return text
     value = " " if ": " in rest else ": "  # "0: must be 1 or more", "for the executor local"
     return f"--{name.replace('_', '-')}{value}{rest}"
+
+
+def with_remedies(text: str, error: BaseException | None, options: Collection[str]) -> str:
+    """The message of an error with what to type against it, of what a cause names and the command has options for."""
+    while error is not None and not isinstance(error, Missing):
+        error = error.__cause__
+    named = error.remedies if error is not None else ()
+    helps = ", or ".join(_REMEDIES[name] for name in named if name in options)
+    return f"{text}; {helps}" if helps else text
 
 
 def plain(message: str) -> str:

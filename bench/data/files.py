@@ -7,7 +7,7 @@ from ...objectives.errors import BadInput
 
 PREFIX = "folder:"  # opens the name of a user's own pictures
 POINTS_PREFIX = "points:"  # and of points in a file
-ADVICE = "add --download to fetch it there, or name the folder that has it with --data DIR"
+FETCHED = ("download", "data")  # what helps where a data set that can be fetched is missing
 
 
 def cache() -> Path:

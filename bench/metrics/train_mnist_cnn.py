@@ -33,7 +33,7 @@ def read_mnist(root: Path, train: bool, download: bool) -> tuple[Tensor, Tensor]
     try:
         data = MNIST(str(root), train=train, download=download)
     except RuntimeError as error:
-        raise BadInput(f"--data {root}: no MNIST/raw with four unpacked files (--download true gets them)") from error
+        raise BadInput(f"{root}: no MNIST/raw with four unpacked files") from error
     return data.data[:, None] / 127.5 - 1, data.targets
 
 

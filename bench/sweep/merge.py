@@ -33,7 +33,7 @@ def merge_folders(folders: Sequence[Path], out: Path, command: str, console: Con
     """
     parts = {folder: read_runs(folder) for folder in dict.fromkeys(folders)}
     if any((out / "runs").glob("*")):
-        raise BadInput(f"--out {out}: holds runs already; give a new folder")
+        raise BadInput(f"out: {out}: holds runs already; give a new folder")
     check_joined([(str(folder), record.spec) for folder, records in parts.items() for record in records])
     records, notes = _each_once(parts)
     suite = _suite(out, list(parts), command, notes)

@@ -48,7 +48,7 @@ class StudyJob:
         known = list(size.options) if isinstance(size, Size) else []
         for key in self.options:
             if not known:
-                raise BadInput(f"{study.id} at scale {self.scale}: --set {key}: this study has no options")
+                raise BadInput(f"{study.id} at scale {self.scale}: '{key}' is set: this study has no options")
             if key not in known:
                 raise BadInput(f"{study.id} at scale {self.scale}: {unknown('option', key, known)}")
         if isinstance(size, str):

@@ -147,7 +147,7 @@ def device_of(setting: Setting) -> str:
     if torch.cuda.is_available():
         return "cuda:0"
     if setting.scale == "full":
-        raise NotAtThisScale("needs a GPU; --device cpu runs it all the same, for days")
+        raise NotAtThisScale("needs a GPU; on the device cpu it runs all the same, for days")
     return "cpu"
 
 

@@ -228,7 +228,11 @@ def test_cli_run_ends_with_130_when_it_is_stopped(call: Call, suite_file: Path, 
         ("tune small.yaml --budget 1 --weights a.pth", "lipbench: --weights a.pth: there is no such file"),
         ("tune small.yaml --budget 1 --weights .", r"lipbench: --weights \.: not a file"),
         ("study T1 --data small.yaml --download", "lipbench: --data small.yaml: not a folder"),
-        ("study T1 --set foo=3", "lipbench: T1 at scale quick: --set foo: this study has no options"),
+        ("study T1 --set foo=3", "lipbench: T1 at scale quick: 'foo' is set: this study has no options"),
+        (
+            "run small.yaml --set datasets=mnist --data empty",
+            "lipbench: mnist: .* is missing; .*; add --download to fetch it there, or name the .* --data DIR",
+        ),
         ("study S1 --set foo=3", "lipbench: S1 at scale quick: unknown option 'foo'; known: .+"),
         ("run small.yaml --set evaluation.cont=5", r"lipbench: .*'evaluation.cont' \(did you mean 'count'\?\); .*"),
         ("run small.yaml --set recipe={decay:\xa0cosine}", r"lipbench: .* unknown decay 'cosine'; known: linear, none"),
@@ -253,6 +257,7 @@ def test_cli_run_ends_with_130_when_it_is_stopped(call: Call, suite_file: Path, 
 def test_cli_tells_a_mistake_in_one_line_and_ends_with_2(
     call: Call, suite_file: Path, tmp_path: Path, arguments: str, line: str
 ) -> None:
+    (tmp_path / "empty").mkdir()
     (tmp_path / "broken.yaml").write_text("objectives: [minimax")
     (tmp_path / "misspelt.yaml").write_text("objectives: [minimax]\ndatasets: [8gaussians]\nstesp: 3\n")
     raw = tmp_path / "corrupt" / "MNIST" / "raw"

@@ -15,7 +15,7 @@ import torchvision.datasets
 
 from lipbench.bench.data import load
 from lipbench.bench.data.idx import IdxSource, download_idx, load_idx, parse_idx
-from lipbench.objectives import BadInput
+from lipbench.objectives.errors import BadInput, Missing
 
 SHARED = Path(__file__).resolve().parents[3].parent / "shared" / "data"
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="the original files are not beside the checkout")
@@ -153,12 +153,13 @@ def test_load_idx_notices_one_changed_pixel_of_an_unpacked_file(tmp_path: Path) 
 
 @pytest.mark.parametrize("name", ["mnist", "fashion-mnist"])
 def test_load_missing_folder_says_what_is_expected_there(tmp_path: Path, name: str) -> None:
-    with pytest.raises(BadInput) as caught:
+    with pytest.raises(Missing) as caught:
         load(name, tmp_path / "nowhere")
     folder = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST"}[name]
     message = str(caught.value)
     assert message.startswith(f"{name}: there is no folder {tmp_path / 'nowhere'}; expected train-images-idx3-ubyte")
-    assert f"in {tmp_path / 'nowhere' / folder / 'raw'}; add --download" in message
+    assert message.endswith(f"in {tmp_path / 'nowhere' / folder / 'raw'}")
+    assert caught.value.remedies == ("download", "data")
 
 
 class Downloads:
@@ -195,12 +196,13 @@ def test_download_idx_is_content_with_unpacked_files(tmp_path: Path, monkeypatch
 
 
 @pytest.mark.parametrize("given", [True, False])
-def test_load_idx_never_downloads_and_says_what_to_type(
+def test_load_idx_never_downloads_and_says_what_helps(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: bool
 ) -> None:
     downloads = Downloads(monkeypatch, tmp_path)
-    with pytest.raises(BadInput, match="; add --download to fetch it there, or name the folder") as caught:
+    with pytest.raises(Missing) as caught:
         load_idx(small(), tmp_path if given else None)
+    assert caught.value.remedies == ("download", "data")
     assert downloads.count == 0
     assert str(tmp_path if given else tmp_path / ".cache" / "lipbench") in str(caught.value)
 
@@ -212,7 +214,7 @@ def test_download_idx_that_fails_is_one_line_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     Downloads(monkeypatch, tmp_path, error)
-    with pytest.raises(BadInput, match=r"^small: download to .* failed .*give a folder that holds MNIST/raw") as caught:
+    with pytest.raises(BadInput, match=r"^small: download to .* failed .*; expected train-images-idx3-ubyte") as caught:
         download_idx(small(), tmp_path)
     assert "\n" not in str(caught.value)
     assert not list((tmp_path / "MNIST" / "raw").iterdir())

@@ -16,7 +16,7 @@ from torch.nn.functional import interpolate
 
 from lipbench.bench.data import DATASETS, download, found_name, load, vision
 from lipbench.bench.data.decoding import Format
-from lipbench.objectives import BadInput
+from lipbench.objectives.errors import BadInput, Missing
 
 Make = Callable[[Path, pytest.MonkeyPatch], dict[str, np.ndarray]]
 
@@ -125,12 +125,13 @@ def test_load_reads_the_authors_files(name: str, tmp_path: Path, monkeypatch: py
 
 
 @pytest.mark.parametrize("name", MAKERS)
-def test_load_without_files_says_which_one_and_what_to_type(name: str, tmp_path: Path) -> None:
-    with pytest.raises(BadInput) as caught:
+def test_load_without_files_says_which_one_and_what_helps(name: str, tmp_path: Path) -> None:
+    with pytest.raises(Missing) as caught:
         load(name, tmp_path)
     message = str(caught.value)
     assert message.startswith(f"{name}: {tmp_path}/")
-    assert "is missing; add --download to fetch it there, or name the folder that has it with --data DIR (" in message
+    assert "is missing (" in message
+    assert caught.value.remedies == ("download", "data")
     assert "\n" not in message
 
 

@@ -12,7 +12,7 @@ from lipbench.bench.data import load
 from lipbench.bench.metrics import inception
 from lipbench.bench.sweep import downloads
 from lipbench.bench.sweep.downloads import fetch
-from lipbench.objectives import BadInput
+from lipbench.objectives.errors import BadInput, Missing
 
 CONTENT = b"not really weights"
 
@@ -40,8 +40,9 @@ def photographs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_download_puts_the_weights_where_they_are_looked_for(hub: Path) -> None:
-    with pytest.raises(BadInput, match="add --download to fetch it"):
+    with pytest.raises(Missing) as caught:
         inception.weights_path()
+    assert caught.value.remedies == ("weights", "download")
     inception.download()
     assert inception.weights_path() == hub / inception.FILE
     assert inception.weights_path().read_bytes() == CONTENT

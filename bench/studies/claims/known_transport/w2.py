@@ -23,7 +23,7 @@ def resolve(setting: Setting) -> dict[str, bool]:
     """Raises NotAtThisScale without the authors' parameters."""
     folder = root(setting.resources.data) / "w1_benchmark"
     if not folder.is_dir():
-        raise NotAtThisScale(f"the authors' parameters are not there: {folder} (--data DIR)")
+        raise NotAtThisScale(f"the authors' parameters are not in the data folder: no {folder}")
     return {}
 
 
