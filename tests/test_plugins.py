@@ -13,9 +13,9 @@ ROOT = Path(__file__).parent.parent
 TINY = ["steps=4", "seeds=1", "evaluation={count: 2, points: 50, mode_points: 200}"]
 
 
-def readme_block(heading: str, language: str) -> str:
+def block(page: str, heading: str, language: str) -> str:
     """The first block of code in that language below the heading."""
-    section = (ROOT / "README.md").read_text(encoding="utf-8").split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    section = (ROOT / page).read_text(encoding="utf-8").split(f"# {heading}\n", 1)[1].split("\n## ", 1)[0]
     found = re.search(rf"```{language}\n(.*?)```", section, flags=re.DOTALL)
     assert found is not None
     return found.group(1)
@@ -28,16 +28,31 @@ def call(*command: str, cwd: Path, **environment: str) -> str:
     return done.stdout
 
 
-def test_readme_objective_is_short_conforms_and_runs_beside_ours(tmp_path: Path) -> None:
-    code, suite = readme_block("Add your objective", "python"), readme_block("Add your objective", "yaml")
-    assert len(code.splitlines()) < 25
+@pytest.mark.parametrize(
+    ("page", "heading", "name", "printed_as"),
+    [
+        ("README.md", "Your own objective", "ZeroCentred", "zero-centred"),
+        ("docs/objective.md", "Your objective", "MyObjective", "zero-gp"),
+    ],
+)
+def test_documented_objective_is_short_conforms_and_runs_beside_ours(
+    page: str, heading: str, name: str, printed_as: str, tmp_path: Path
+) -> None:
+    code, suite = block(page, heading, "python"), block(page, heading, "yaml")
+    assert len(code.splitlines()) <= 18
     (tmp_path / "my.py").write_text(code, encoding="utf-8")
     (tmp_path / "mine.yaml").write_text(suite, encoding="utf-8")
     lipbench = (sys.executable, "-m", "lipbench.bench.cli")
-    assert "0 failed" in call(*lipbench, "check", "my.py:MyObjective", cwd=tmp_path)
+    assert "0 failed" in call(*lipbench, "check", f"my.py:{name}", cwd=tmp_path)
     printed = call(*lipbench, "run", "mine.yaml", "--jobs", "1", "--set", *TINY, cwd=tmp_path, COLUMNS="200")
-    assert "zero-gp" in printed and "wgan-gp" in printed
+    assert printed_as in printed and "wgan-gp" in printed
     assert (tmp_path / "results" / "mine" / "summary.csv").is_file()
+
+
+@pytest.mark.slow
+def test_python_of_the_readme_runs(tmp_path: Path) -> None:
+    (tmp_path / "first.py").write_text(block("README.md", "From Python", "python"), encoding="utf-8")
+    assert "sn-gan" in call(sys.executable, "first.py", cwd=tmp_path)
 
 
 @pytest.mark.slow

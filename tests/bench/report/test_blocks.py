@@ -159,11 +159,11 @@ def test_notes_tell_of_the_intervals_that_tables_print(make_sweep: Make, tmp_pat
         assert (part in text) == (key == "w1")
 
 
-def test_notes_that_every_table_has_stand_in_the_readme_as_printed(sweep: Path) -> None:
+def test_notes_that_every_table_has_stand_in_the_docs_as_printed(sweep: Path) -> None:
     first, floor = notes(make_blocks(read_runs(sweep)))[:2]
     assert "floor where lower is better" in floor and "ceiling where higher is better" in floor
-    readme = " ".join((Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8").split())
-    assert first in readme and floor in readme
+    page = " ".join((Path(__file__).parents[3] / "docs" / "table.md").read_text(encoding="utf-8").split())
+    assert first in page and floor in page
 
 
 @pytest.mark.parametrize("extractor", ["inception", "efficientnet-lite0"])
