@@ -23,28 +23,18 @@ class Gaussian:
     covariance: Tensor
 
 
-class Moments:
-    """Sums over samples that arrive in parts, on their device: what a Gaussian fit needs."""
+def gaussian(n: Tensor | int, total: Tensor, products: Tensor) -> Gaussian:
+    """The fit to n ≥ 2 samples x from Σ x [D] and Σ x xᵀ [D, D], float64."""
+    n = int(n)
+    mean = total / n
+    covariance = (products - n * torch.outer(mean, mean)) / (n - 1)
+    return Gaussian(n, mean.cpu(), covariance.cpu())
 
-    def __init__(self) -> None:
-        self.n = 0
-        self.total: Tensor | None = None
-        self.products: Tensor | None = None
 
-    def add(self, features: Tensor) -> None:
-        """Features [N, D] of N more samples."""
-        features = features.double()
-        total, products = features.sum(dim=0), features.T @ features
-        self.n += len(features)
-        self.total = total if self.total is None else self.total + total
-        self.products = products if self.products is None else self.products + products
-
-    def gaussian(self) -> Gaussian:
-        """The fit to all samples so far, at least 2."""
-        assert self.total is not None and self.products is not None
-        mean = self.total / self.n
-        covariance = (self.products - self.n * torch.outer(mean, mean)) / (self.n - 1)
-        return Gaussian(self.n, mean.cpu(), covariance.cpu())
+def fit(features: Tensor) -> Gaussian:
+    """The fit to features [n, D]."""
+    features = features.double()
+    return gaussian(len(features), features.sum(dim=0), features.T @ features)
 
 
 def factor(covariance: Tensor) -> Tensor:

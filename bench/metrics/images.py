@@ -1,24 +1,26 @@
 """Image metrics from one pass of one extractor: Fréchet distance, Inception Score, KID, precision and recall.
 
-Here: sampling, batching, protocol and labels. Not here: networks and weights (extractors.py), formulas (features.py).
+Here: batching, protocol and labels. Not here: networks (extractors.py), the metrics themselves (scores.py).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
+from torchmetrics import MetricCollection
 
 from ...objectives.errors import BadInput
 from ..records.source import source_of
 from .bias import PARTS, by_size, extrapolated
 from .catalog import EXTRACTORS
 from .extractors import Extractor
-from .features import NEIGHBOURS, Gaussian, Moments, coverage, inception_score, kernel_distance, radii, subsets
+from .features import NEIGHBOURS, fit
 from .features import frechet_distance as between
 from .labels import METRICS, label
-from .reference import Reference, Sample, cached, fingerprint, refer
+from .reference import Tensors, cached, fingerprint
+from .scores import HELD, FrechetDistance, HeldFeatures, SplitScore
 
 BATCH = {"cpu": 128, "cuda": 512}  # images per pass of the extractor: larger ones are not faster
 CODE = f"{__name__}:ImageMetrics"  # what a kept reference depends on, beside its extractor
@@ -36,13 +38,7 @@ def eight_bit(images: Tensor) -> Tensor:
 
 def frechet_distance(real: Tensor, fake: Tensor) -> float:
     """Fréchet distance between Gaussian fits to features `real` [N, D] and `fake` [M, D] (Heusel et al. 2017)."""
-    return between(_fit(real), _fit(fake), samples=fake)
-
-
-def _fit(features: Tensor) -> Gaussian:
-    moments = Moments()
-    moments.add(features)
-    return moments.gaussian()
+    return between(fit(real), fit(fake), samples=fake)
 
 
 @dataclass(frozen=True)
@@ -131,7 +127,8 @@ class ImageMetrics:
         self.device = torch.device(device)
         # sorted by class in some sets, so the first n_real would not do
         chosen = torch.randperm(len(reals), generator=torch.Generator().manual_seed(0))[: self.n_real]
-        self.reference = self._reference(reals[chosen.to(reals.device)])
+        self.metrics = self._collection().to(self.device)
+        self._refer(reals[chosen.to(reals.device)])
 
     def __call__(self, fakes: Tensor) -> dict[str, float]:
         """Every metric of fakes [n_fake, C, H, W], uint8 or float in [-1, 1]; all nan if a pixel is not finite.
@@ -151,13 +148,18 @@ class ImageMetrics:
             raise BadInput(f"image metrics: got {len(fakes)} fake images, the protocol says n_fake = {self.n_fake}")
         if not torch.isfinite(fakes).all():
             return dict.fromkeys(self.sizes.metrics, float("nan")), {}
-        sample = self.sample(fakes, self.sizes.n_fake)
-        scores = self._scores(self.reference, sample, self.sizes.splits)
-        known, found = self.reference.sample.features, sample.features
-        n, dim = min(len(known), len(found)), found.shape[1]
-        if not sizes or "fd" not in scores or n // max(PARTS) <= dim:
-            return scores, {}
-        return scores, {"fd": extrapolated(by_size(known[:n], found[:n], frechet_distance))}
+        metrics = self.metrics.clone()
+        self.feed(metrics, fakes, real=False, fitted=self.sizes.n_fake)
+        scores = self._values(metrics)
+        return scores, self._bias(metrics) if sizes and "fd" in scores else {}
+
+    def _bias(self, metrics: MetricCollection) -> dict[str, dict[str, Any]]:
+        held: Any = metrics["held"]
+        known, found = held.features(real=True), held.features(real=False)
+        n = min(len(known), len(found))
+        if n // max(PARTS) <= found.shape[1]:
+            return {}
+        return {"fd": extrapolated(by_size(known[:n], found[:n], frechet_distance))}
 
     def fresh(self, rng: torch.Generator) -> "ImageMetrics":
         """The same metrics: their reals are fixed."""
@@ -170,7 +172,16 @@ class ImageMetrics:
         at random: the halves of MNIST's test set, as they lie in the file, come from different writers.
         """
         splits = max(1, round(len(reals) * self.sizes.splits / self.sizes.scored))
-        return self._scores(self.reference, self._seen(reals), splits)
+        key = self._key(reals, reference=self.key, floor=list(self.sizes.metrics), splits=splits)
+        floors = cached(key, lambda: self._floor(reals, splits), torch.device("cpu"))
+        return {name: floors[name].item() for name in METRICS if name in floors}
+
+    def _floor(self, reals: Tensor, splits: int) -> Tensors:
+        metrics = self.metrics.clone()
+        if "is" in metrics:
+            metrics["is"].splits = splits
+        self.feed(metrics, reals, real=False, fitted=len(reals))
+        return {name: torch.tensor(value, dtype=torch.float64) for name, value in self._values(metrics).items()}
 
     @property
     def protocol(self) -> dict[str, dict[str, str | int]]:
@@ -194,19 +205,43 @@ class ImageMetrics:
         }
         return {key: {"label": label(key, name), **shared, **own[key]} for key in METRICS if key in sizes.metrics}
 
-    def sample(self, images: Tensor, fitted: int | None = None) -> Sample:
-        """What the metrics need of images [N, C, H, W], in one pass: logits of all, the rest of the first `fitted`.
+    def _collection(self) -> MetricCollection:
+        """Empty ones of all that is asked for; those of features keep them too, for the limit of fd."""
+        sizes, asked = self.sizes, set(self.sizes.metrics)
+        made: dict[str, Any] = {}
+        if "fd" in asked:
+            made["fd"] = FrechetDistance(self.extractor.feature_dim)
+        if asked & {"fd", *HELD}:
+            held = tuple(name for name in HELD if name in asked)
+            made["held"] = HeldFeatures(held, sizes.held, sizes.subsets, sizes.subset_size)
+        if "is" in asked:
+            made["is"] = SplitScore(sizes.splits)
+        return MetricCollection(made, compute_groups=False)
 
-        Batch by batch: sums over all, and no more features than `sizes.held`, whatever N is.
-        """
-        fitted, moments, held, logits = fitted or len(images), Moments(), [], []
-        for start, features, scores in self._chunks(images):
-            if start < fitted:
-                moments.add(features[: fitted - start])
-            if start < min(self.sizes.held, fitted):
-                held.append(features[: min(self.sizes.held, fitted) - start])
-            logits.append(scores)
-        return Sample(moments.gaussian(), torch.cat(held), torch.cat(logits))
+    def _refer(self, reals: Tensor) -> None:
+        """Gives the metrics their reals: the states that these leave are kept on disk."""
+        of_reals: dict[str, Any] = {name: m for name, m in self.metrics.items() if hasattr(m, "reference")}
+        self.key = self._key(reals, states=sorted(of_reals), radii="precision" in self.sizes.metrics)
+        if not of_reals:
+            return
+        states = cached(self.key, lambda: self._states(reals, of_reals), self.device)
+        for target, value in states.items():
+            name, _, state = target.partition(".")
+            setattr(of_reals[name], state, [value] if isinstance(getattr(of_reals[name], state), list) else value)
+
+    def _states(self, reals: Tensor, of_reals: dict[str, Any]) -> Tensors:
+        metrics = MetricCollection(of_reals, compute_groups=False).clone()
+        self.feed(metrics, reals, real=True, fitted=len(reals))
+        return {f"{name}.{k}": v for name in of_reals for k, v in metrics[name].reference().items()}  # pyright: ignore[reportCallIssue]
+
+    def feed(self, metrics: MetricCollection, images: Tensor, real: bool, fitted: int) -> None:
+        """Images [N, C, H, W] in one pass, batch by batch: the logits of all, the features of the first `fitted`."""
+        for start, features, logits in self._chunks(images):
+            metrics.update(features=features[: max(0, fitted - start)], logits=logits, real=real)
+
+    def _values(self, metrics: MetricCollection) -> dict[str, float]:
+        found = metrics.compute()
+        return {name: float(found[name]) for name in METRICS if name in found}
 
     def _chunks(self, images: Tensor) -> Iterator[tuple[int, Tensor, Tensor]]:
         """Index of the first, features and logits of up to CHUNK images at a time."""
@@ -216,29 +251,10 @@ class ImageMetrics:
             features, logits = (torch.cat(part) for part in zip(*parts, strict=True))
             yield i * CHUNK, features, logits
 
-    def _scores(self, reference: Reference, fake: Sample, splits: int) -> dict[str, float]:
-        real, sizes, seen = reference.sample, self.sizes, fake.features
-        pairs = subsets(len(real.features), len(seen), sizes.subsets, sizes.subset_size)
-        all_of_them = seen if len(seen) == fake.gaussian.n else None
-        formulas: dict[str, Callable[[], float]] = {
-            "fd": lambda: between(real.gaussian, fake.gaussian, reference.root, all_of_them),
-            "is": lambda: inception_score(fake.logits, splits),
-            "kid": lambda: kernel_distance(real.features, seen, pairs),
-            "precision": lambda: coverage(seen, real.features, reference.balls()),
-            "recall": lambda: coverage(real.features, seen, radii(seen)),
-        }
-        return {name: formulas[name]() for name in METRICS if name in sizes.metrics}
-
-    def _reference(self, reals: Tensor) -> Reference:
-        balls = "precision" in self.sizes.metrics
-        return self._kept(reals, lambda: refer(self.sample(reals), balls), balls=balls)
-
-    def _seen(self, reals: Tensor) -> Sample:
-        return self._kept(reals, lambda: Reference(self.sample(reals)), logits=True).sample
-
-    def _kept(self, reals: Tensor, make: Callable[[], Reference], **what: bool) -> Reference:
+    def _key(self, images: Tensor, **settings: object) -> str:
         name = self.extractor.name
         code = source_of(CODE, *([EXTRACTORS.target(name)] if name in EXTRACTORS else []))
         extractor = {"extractor": self.extractor.sha256, "resize": self.extractor.resize, "code": code}
-        key = fingerprint(reals, **extractor, held=self.sizes.held, device=self.device.type, **what)
-        return cached(key, make, self.device)
+        sizes = self.sizes
+        kid = {"subsets": sizes.subsets, "subset_size": sizes.subset_size}
+        return fingerprint(images, **extractor, **settings, **kid, held=sizes.held, device=self.device.type)

@@ -1,4 +1,4 @@
-"""What the metrics need to know of a set of images, extracted once; of real ones kept on disk. Computes no metric.
+"""What metrics know of real images, extracted once and kept on disk: states of theirs, and values. Computes nothing.
 
 The file's name is a hash of all that decides its content: images, extractor, settings, device, programs. LIPBENCH_CACHE
 sets the folder (by default ~/.cache/lipbench); `off` keeps nothing.
@@ -10,7 +10,6 @@ import os
 import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -21,41 +20,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from .features import Gaussian, factor, radii
+Tensors = dict[str, Tensor]
 
 VARIABLE = "LIPBENCH_CACHE"
-PACKAGES = ("torch", "torch-fidelity", "efficientnet-lite-pytorch")  # whose layers and resizes extractors are made of
-
-
-@dataclass(frozen=True)
-class Sample:
-    """Images as an extractor sees them: the Gaussian fit to all, features [≤ n, D] of the first, logits [≥ n, K].
-
-    Features and logits are float32 on the extractor's device.
-    """
-
-    gaussian: Gaussian
-    features: Tensor
-    logits: Tensor
-
-
-@dataclass(frozen=True)
-class Reference:
-    """A `Sample` and what is worth computing once: the covariance's factor, the balls' radii."""
-
-    sample: Sample
-    root: Tensor | None = None
-    radii: Tensor | None = None
-
-    def balls(self) -> Tensor:
-        """The squared radii [≤ n] around the sample's features."""
-        return radii(self.sample.features) if self.radii is None else self.radii
-
-
-def refer(sample: Sample, balls: bool) -> Reference:
-    """A sample as the reference of metrics, with the radii of precision where `balls`; nobody asks for its logits."""
-    root = factor(sample.gaussian.covariance)
-    return Reference(replace(sample, logits=sample.logits[:0].clone()), root, radii(sample.features) if balls else None)
+# Whose layers, resizes and sums references are made of.
+PACKAGES = ("torch", "torchmetrics", "torch-fidelity", "efficientnet-lite-pytorch")
 
 
 def cache_folder() -> Path | None:
@@ -66,8 +35,8 @@ def cache_folder() -> Path | None:
     return (Path(chosen) if chosen else Path.home() / ".cache" / "lipbench") / "references"
 
 
-def fingerprint(images: Tensor, **settings: str | int | bool) -> str:
-    """sha256 over the images' values, shape and type, the settings, and the packages that make a reference of them."""
+def fingerprint(images: Tensor, **settings: object) -> str:
+    """sha256 over the images' values, shape and type, the settings, which JSON holds, and the packages that extract."""
     digest = hashlib.sha256(
         json.dumps([settings, list(images.shape), str(images.dtype), *map(_version, PACKAGES)]).encode()
     )
@@ -83,8 +52,8 @@ def _version(package: str) -> str:
         return "none"
 
 
-def cached(key: str, make: Callable[[], Reference], device: torch.device) -> Reference:
-    """The reference of that fingerprint from disk, else made and kept; two processes do not make the same one at once.
+def cached(key: str, make: Callable[[], Tensors], device: torch.device) -> Tensors:
+    """The tensors of that fingerprint from disk, else made and kept; two processes do not make the same one at once.
 
     A file that cannot be read is made again; where none can be written, a warning says so.
     """
@@ -112,30 +81,18 @@ def _lock(path: Path) -> AbstractContextManager[object]:
         return nullcontext()
 
 
-def _read(path: Path, device: torch.device) -> Reference | None:
+def _read(path: Path, device: torch.device) -> Tensors | None:
     try:
-        content = load_file(path)
+        return {name: value.to(device) for name, value in load_file(path).items()}
     except SafetensorError:  # cut short by a full disk, say: the caller overwrites it
         return None
-    gaussian = Gaussian(int(content["n"]), content["mean"], content["covariance"])
-    sample = Sample(gaussian, content["features"].to(device), content["logits"].to(device))
-    balls = content.get("radii")
-    return Reference(sample, content.get("root"), None if balls is None else balls.to(device))
 
 
-def _write(path: Path, reference: Reference) -> None:
+def _write(path: Path, tensors: Tensors) -> None:
     """To a name of its own, then renamed: nobody sees half a file."""
-    sample, optional = reference.sample, {"root": reference.root, "radii": reference.radii}
-    content = {
-        "n": torch.tensor(sample.gaussian.n),
-        "mean": sample.gaussian.mean,
-        "covariance": sample.gaussian.covariance,
-        "features": sample.features,
-        "logits": sample.logits,
-    } | {name: value for name, value in optional.items() if value is not None}
     with NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
         try:
-            file.write(save({name: value.contiguous().cpu() for name, value in content.items()}))
+            file.write(save({name: value.contiguous().cpu() for name, value in tensors.items()}))
             file.close()
             os.replace(file.name, path)
         except OSError:

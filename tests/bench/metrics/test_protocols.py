@@ -63,13 +63,13 @@ def test_evaluation_refuses_unknown_names(keys: dict[str, Any], message: str):
 def seen_by(monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
     """The sets of images that the metrics are given: reference, then the floor's."""
     seen: list[Tensor] = []
-    original = ImageMetrics.sample
+    original = ImageMetrics.feed
 
-    def watch(self: ImageMetrics, images: Tensor, fitted: int | None = None) -> Any:
+    def watch(self: ImageMetrics, metrics: Any, images: Tensor, **how: Any) -> None:
         seen.append(images)
-        return original(self, images, fitted)
+        original(self, metrics, images, **how)
 
-    monkeypatch.setattr(ImageMetrics, "sample", watch)
+    monkeypatch.setattr(ImageMetrics, "feed", watch)
     return seen
 
 
@@ -121,7 +121,8 @@ def test_floor_without_a_split_is_what_perfect_fakes_get(digits: Dataset, monkey
     metrics, floors = image_metrics(digits, small(images=150, reals=100), "cpu")
     assert [len(images) for images in seen] == [100, 150]
     assert not rows(seen[0]) & rows(seen[1])
-    assert floors == metrics(seen[1])
+    measured = metrics(seen[1])
+    assert floors == measured and list(floors) == list(measured)
 
 
 def test_floor_without_a_split_scores_parts_as_large_as_the_protocols(digits: Dataset):
@@ -190,10 +191,13 @@ def test_image_metrics_hold_no_more_features_than_said(digits: Dataset):
     protocol = metrics.protocol["recall"]
     assert (protocol["n_fake"], protocol["n_real"], metrics.protocol["fd"]["n_fake"]) == (130, 130, 300)
     assert digits.train is not None
-    sample = metrics.sample(digits.train[:300])
-    assert (len(sample.features), sample.gaussian.n, len(sample.logits)) == (130, 300, 300)
+    fed: Any = metrics.metrics.clone()
+    metrics.feed(fed, digits.train[:300], real=False, fitted=300)
     features = load_extractor("mnist-cnn")(digits.train[:300] / 127.5 - 1)[0]
-    torch.testing.assert_close(sample.gaussian.mean, features.double().mean(0), rtol=1e-5, atol=1e-6)
+    held = fed["held"].features(real=False)
+    torch.testing.assert_close(held, features[:130], rtol=1e-4, atol=1e-4)
+    assert (len(held), int(fed["fd"].fake_features_num_samples)) == (130, 300)
+    torch.testing.assert_close(fed["fd"].fake_features_sum, features.double().sum(0), rtol=1e-5, atol=1e-4)
 
 
 def test_image_metrics_of_a_stream_hold_two_fresh_draws_against_each_other() -> None:

@@ -2,7 +2,6 @@
 
 import errno
 from collections.abc import Callable
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +9,14 @@ import pytest
 import torch
 
 from lipbench.bench.metrics import reference
-from lipbench.bench.metrics.features import Moments
-from lipbench.bench.metrics.reference import Reference, Sample, cache_folder, cached, fingerprint, refer
+from lipbench.bench.metrics.reference import Tensors, cache_folder, cached, fingerprint
 
 CPU = torch.device("cpu")
 
 
-def sample(dim: int = 140, n: int = 200) -> Sample:
+def states(dim: int) -> Tensors:
     rng = torch.Generator().manual_seed(1)
-    features, moments = torch.rand(n, dim, generator=rng), Moments()
-    moments.add(features)
-    return Sample(moments.gaussian(), features[:60], torch.rand(n, 7, generator=rng))
+    return {"fd.n": torch.tensor(60), "fd.sum": torch.rand(dim, generator=rng).double(), "held.radii": torch.empty(0)}
 
 
 @pytest.fixture
@@ -29,27 +25,16 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "kept" / "references"
 
 
-def never() -> Reference:
+def never() -> Tensors:
     raise AssertionError("made again")
 
 
-def assert_same(a: Reference, b: Reference) -> None:
-    assert a.sample.gaussian.n == b.sample.gaussian.n
-    pairs = [(getattr(a.sample.gaussian, k), getattr(b.sample.gaussian, k)) for k in ("mean", "covariance")]
-    pairs += [(a.sample.features, b.sample.features), (a.sample.logits, b.sample.logits)]
-    pairs += [(a.root, b.root), (a.radii, b.radii)]
-    for x, y in pairs:
-        if x is None or y is None:
-            assert x is y
-        else:
-            assert torch.equal(x, y) and x.dtype == y.dtype
+def assert_same(a: Tensors, b: Tensors) -> None:
+    assert a.keys() == b.keys()
+    assert all(torch.equal(a[name], b[name]) and a[name].dtype == b[name].dtype for name in a)
 
 
-MAKERS: dict[str, Callable[[], Reference]] = {
-    "many features": lambda: refer(sample(), balls=True),
-    "few features": lambda: refer(sample(dim=5), balls=False),
-    "logits": lambda: Reference(sample()),
-}
+MAKERS: dict[str, Callable[[], Tensors]] = {"many features": lambda: states(140), "few features": lambda: states(5)}
 
 
 @pytest.mark.parametrize("kind", MAKERS)
@@ -58,15 +43,6 @@ def test_cached_gives_back_the_same_bits(folder: Path, kind: str):
     assert_same(made, MAKERS[kind]())
     assert_same(cached("key", never, CPU), made)
     assert {path.name for path in folder.iterdir()} == {"key.safetensors", "key.lock"}
-
-
-def test_refer_computes_what_the_metrics_need_only():
-    many, few = refer(sample(), balls=True), refer(sample(dim=5), balls=False)
-    assert many.root is not None and few.root is not None and few.radii is None
-    assert many.radii is not None and torch.equal(many.radii, few.balls()) is False
-    assert torch.equal(few.balls(), refer(sample(dim=5), balls=True).balls())
-    assert len(many.sample.logits) == 0 == many.sample.logits.untyped_storage().nbytes()
-    assert {field.name for field in fields(Reference)} == {"sample", "root", "radii"}  # all that is written
 
 
 @pytest.mark.parametrize("damage", [b"", b"\x10", b"nonsense" * 100])
@@ -105,7 +81,7 @@ def test_cached_goes_on_where_writing_fails(folder: Path, monkeypatch: pytest.Mo
 
 
 def test_cached_passes_on_what_making_raises(folder: Path):
-    def fail() -> Reference:
+    def fail() -> Tensors:
         raise PermissionError("weights")
 
     with pytest.raises(PermissionError, match="weights"):
@@ -131,7 +107,7 @@ def test_fingerprint_depends_on_all_that_decides():
     assert fingerprint(images.clone(), extractor="a", held=5) in keys and len(keys) == 8
 
 
-@pytest.mark.parametrize("package", ["torch", "torch-fidelity", "efficientnet-lite-pytorch"])
+@pytest.mark.parametrize("package", ["torch", "torchmetrics", "torch-fidelity", "efficientnet-lite-pytorch"])
 def test_fingerprint_depends_on_the_extractors_packages(package: str, monkeypatch: pytest.MonkeyPatch):
     images = torch.zeros(1, 1, 2, 2)
     before = fingerprint(images)
