@@ -85,8 +85,8 @@ class FrechetDistance(FrechetInceptionDistance):
 class SplitScore(InceptionScore):
     """Inception Score (Salimans et al. 2016), mean over parts, of the logits that torchmetrics' class keeps.
 
-    `compute` is ours: torchmetrics' is NaN where all of a class's probabilities underflow, shuffles by the global random
-    stream, and may cut fewer parts than asked for.
+    `compute` is ours: torchmetrics' is NaN where all of a class's probabilities underflow, shuffles by the global
+    random stream, and may cut fewer parts than asked for.
 
     Args:
         splits: number of parts.
