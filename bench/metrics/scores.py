@@ -4,6 +4,7 @@ What torchmetrics has gives names, states and updates; where it computes otherwi
 """
 
 import warnings
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -53,6 +54,8 @@ class FrechetDistance(FrechetInceptionDistance):
     """
 
     higher_is_better = False
+    real_root: Tensor
+    first_fakes: list[Tensor]
 
     def __init__(self, dim: int) -> None:
         super().__init__(feature=GivenFeatures(dim))
@@ -60,7 +63,7 @@ class FrechetDistance(FrechetInceptionDistance):
         self.add_state("real_root", torch.empty(0))
         self.add_state("first_fakes", [])
 
-    def update(self, features: Tensor, real: bool) -> None:
+    def update(self, features: Tensor, real: bool) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Features [N, D] of N more reals or fakes."""
         super().update(features, real)
         if not real and self.fake_features_num_samples <= self.dim:
@@ -99,14 +102,15 @@ class SplitScore(InceptionScore):
             warnings.simplefilter("ignore", UserWarning)  # that it keeps all logits
             super().__init__(feature=nn.Identity(), splits=splits)
 
-    def update(self, logits: Tensor, real: bool) -> None:
+    def update(self, logits: Tensor, real: bool) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Logits [N, K] of N more fakes; those of reals do not count."""
         if not real:
             super().update(logits)
 
-    def compute(self) -> Tensor:
+    def compute(self) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The score, float64."""
-        return torch.tensor(inception_score(dim_zero_cat(self.features), self.splits), dtype=torch.float64)
+        logits: Any = self.features
+        return torch.tensor(inception_score(dim_zero_cat(logits), self.splits), dtype=torch.float64)
 
 
 class HeldFeatures(Metric):

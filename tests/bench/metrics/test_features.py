@@ -37,7 +37,8 @@ def skewed(n: int, dim: int, seed: int, shift: float = 0.0) -> Tensor:
 
 def fit(features: Tensor, part: int = 10_000) -> Any:
     chunks = [chunk.double() for chunk in features.split(part)]
-    return gaussian(len(features), sum(c.sum(dim=0) for c in chunks), sum(c.T @ c for c in chunks))
+    total, products = (torch.stack(parts).sum(0) for parts in ([c.sum(0) for c in chunks], [c.T @ c for c in chunks]))
+    return gaussian(len(features), total, products)
 
 
 def by_scipy(a: Tensor, b: Tensor) -> float:
