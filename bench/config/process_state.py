@@ -26,6 +26,7 @@ import torch
 
 SHOWN = 60  # characters of a value in a message
 MANY = 5  # changes that are told one by one
+SCIKIT_LEARNS = ("KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK")  # variables that it sets when it is imported
 Reader = Callable[[], Any]
 Writer = Callable[[Any], object]
 
@@ -74,7 +75,7 @@ class ProcessState:
         for owner, before in self.attributes.values():
             now = vars(owner)
             for name, value in before.items():
-                if name not in now or (now[name] is not value and _watched(name, value)):
+                if name not in now or (not _same(now[name], value) and _watched(name, value)):
                     yield f"{_name(owner)}.{name}: replaced", _call(setattr, owner, name, value)
         for setting in SETTINGS:
             before, now = self.values[setting.name], setting.read()
@@ -120,6 +121,11 @@ def _owners() -> Iterator[Any]:
         if name.startswith("lipbench.") and isinstance(module, ModuleType):
             yield module
             yield from (v for v in vars(module).values() if isinstance(v, type) and v.__module__ == name)
+
+
+def _same(now: Any, before: Any) -> bool:
+    """Also of a step that torch itself wraps, for its profiler, when the first optimiser of a class is made."""
+    return now is before or (getattr(now, "hooked", False) and getattr(now, "__wrapped__", None) is before)
 
 
 def _watched(name: str, value: Any) -> bool:
@@ -169,8 +175,13 @@ def _set_handlers(before: dict[str, Any]) -> None:
                 signal.signal(signal.Signals[name], handler)
 
 
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name not in SCIKIT_LEARNS}
+
+
 def _set_environment(before: dict[str, str]) -> None:
-    os.environ.clear()
+    for name in _environment():
+        del os.environ[name]
     os.environ.update(before)
 
 
@@ -259,7 +270,7 @@ SETTINGS: tuple[
     GlobalSetting("locale", _locale, _set_locale),
     GlobalSetting("umask", _umask, lambda value: os.umask(int(value, 8))),
     GlobalSetting("working directory", _directory, _chdir),
-    GlobalSetting("environment variables", lambda: dict(os.environ), _set_environment),
+    GlobalSetting("environment variables", _environment, _set_environment),
     GlobalSetting("sys.path", lambda: tuple(sys.path), _path),
     GlobalSetting("recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
     GlobalSetting("signal handlers", _handlers, _set_handlers),

@@ -1,0 +1,44 @@
+"""What counts as a change to the process, and what does not."""
+
+import os
+
+import pytest
+import torch
+
+from lipbench.bench.config.process_state import ProcessState
+
+
+@pytest.fixture
+def optimizer_class(monkeypatch: pytest.MonkeyPatch) -> type[torch.optim.Rprop]:
+    """A class of torch.optim whose step torch has not wrapped yet, whatever ran before; put back afterwards."""
+    kind = torch.optim.Rprop
+    step = kind.step
+    monkeypatch.setattr(kind, "step", step.__wrapped__ if getattr(step, "hooked", False) else step)
+    return kind
+
+
+def test_first_optimizer_of_a_class_changes_nothing(optimizer_class: type[torch.optim.Rprop]) -> None:
+    before, step = ProcessState.now(), optimizer_class.step
+    optimizer_class([torch.nn.Parameter(torch.zeros(1))])
+    assert optimizer_class.step is not step, "torch no longer wraps it: this test and the exception can go"
+    assert before.changes() == []
+
+
+def test_replaced_step_is_a_change_and_is_put_back(
+    optimizer_class: type[torch.optim.Rprop], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, step = ProcessState.now(), optimizer_class.step
+    monkeypatch.setattr(optimizer_class, "step", lambda self: None)
+    assert before.restore() == ["torch.optim.rprop.Rprop.step: replaced"]
+    assert optimizer_class.step is step
+
+
+def test_variables_that_scikit_learn_sets_are_nobodys_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KMP_INIT_AT_FORK", raising=False)
+    monkeypatch.delenv("MINE", raising=False)
+    before = ProcessState.now(code=False)
+    os.environ["KMP_INIT_AT_FORK"] = "FALSE"
+    assert before.changes() == []
+    os.environ["MINE"] = "1"
+    assert before.restore() == ["environment variables: MINE"]
+    assert "MINE" not in os.environ and os.environ["KMP_INIT_AT_FORK"] == "FALSE"
