@@ -13,7 +13,7 @@ def optimizer_class(monkeypatch: pytest.MonkeyPatch) -> type[torch.optim.Rprop]:
     """A class of torch.optim whose step torch has not wrapped yet, whatever ran before; put back afterwards."""
     kind = torch.optim.Rprop
     step = kind.step
-    monkeypatch.setattr(kind, "step", step.__wrapped__ if getattr(step, "hooked", False) else step)
+    monkeypatch.setattr(kind, "step", getattr(step, "__wrapped__", step) if getattr(step, "hooked", False) else step)
     return kind
 
 
