@@ -21,7 +21,6 @@ from ..data.files import POINTS_PREFIX, PREFIX
 from ..metrics.catalog import EXTRACTORS
 from ..metrics.labels import label
 from ..metrics.settings import Evaluation
-from ..records.quantities import KNOWN
 
 Rows = list[tuple[str, str]]
 
@@ -73,6 +72,8 @@ def _studies() -> Rows:
 
 def _metrics() -> Rows:
     """Of images, distances and scores carry their extractor's name in a table, as in FD(mnist-cnn)."""
+    from ..records.quantities import KNOWN  # imports pandas
+
     known = [q for q in KNOWN.values() if q.quality]
     return [(q.key, f"{q.heading}{f' [{q.unit}]' if q.unit else ''}: {q.meaning}") for q in known]
 
