@@ -14,6 +14,7 @@ from torchmetrics.image.inception import InceptionScore
 from torchmetrics.utilities import dim_zero_cat
 
 from .features import (
+    Gaussian,
     coverage,
     factor,
     frechet_distance,
@@ -71,7 +72,7 @@ class FrechetDistance(FrechetInceptionDistance):
 
     def compute(self) -> Tensor:
         """The distance, float64."""
-        real = gaussian(self.real_features_num_samples, self.real_features_sum, self.real_features_cov_sum)
+        real = self._reals()
         fake = gaussian(self.fake_features_num_samples, self.fake_features_sum, self.fake_features_cov_sum)
         few = dim_zero_cat(self.first_fakes) if fake.n <= self.dim else None
         root = self.real_root.cpu() if self.real_root.numel() else factor(real.covariance)
@@ -79,10 +80,12 @@ class FrechetDistance(FrechetInceptionDistance):
 
     def reference(self) -> dict[str, Tensor]:
         """The states of the reals, once they are all in; a factor of their covariance too, which is slow to find."""
-        real = gaussian(self.real_features_num_samples, self.real_features_sum, self.real_features_cov_sum)
-        self.real_root = factor(real.covariance)
+        self.real_root = factor(self._reals().covariance)
         names = ("real_features_num_samples", "real_features_sum", "real_features_cov_sum", "real_root")
         return {name: getattr(self, name) for name in names}
+
+    def _reals(self) -> Gaussian:
+        return gaussian(self.real_features_num_samples, self.real_features_sum, self.real_features_cov_sum)
 
 
 class SplitScore(InceptionScore):
