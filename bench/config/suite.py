@@ -143,8 +143,11 @@ class Suite(BaseModel):
 
 
 def label(name: str, settings: Mapping[str, Any]) -> str:
-    """`name(key=value, …)`, as tables call something with settings; whole numbers without a point."""
-    shown = ", ".join(f"{key}={str(value).removesuffix('.0')}" for key, value in settings.items())
+    """`name(key=value, …)`, as tables call something with settings: as in YAML, whole numbers without a point."""
+    shown = ", ".join(
+        f"{key}={str(value).lower() if isinstance(value, bool) else str(value).removesuffix('.0')}"
+        for key, value in settings.items()
+    )
     return f"{name}({shown})" if settings else name
 
 

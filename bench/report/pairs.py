@@ -60,9 +60,12 @@ def published() -> dict[tuple[int, int, str], dict[str, float]]:
 
 
 def published_of(dataset: str, objective: str) -> dict[str, float] | None:
-    """Published cos, L2 and cost of an objective, by its label, on a pair of this size; None where there are none."""
+    """Published cos, L2 and cost of an objective, by its label, on a pair of this size; None where there are none.
+
+    None too where the label says that biases are clipped: the authors clip weights alone, which decides their numbers.
+    """
     method = METHODS.get(objective.partition("(")[0])
-    return None if method is None else published().get((*size_of(dataset), method))
+    return None if method is None or "biases=true" in objective else published().get((*size_of(dataset), method))
 
 
 def published_note(block: Block) -> str | None:
@@ -77,7 +80,7 @@ def published_note(block: Block) -> str | None:
         return None
     d, n = size_of(block.dataset)
     own = "" if block.dataset.endswith("&official") else ", the authors' own pair"
-    steps = "5,000 (clipping) to 60,000 (gradient penalties) steps"
+    steps = "5,000 (clipping, of weights alone) to 60,000 (gradient penalties) steps"
     return f"Published cos (L2, cost) at d = {d}, n = {n}, {SOURCE}{own}, {steps}: {', '.join(told)}."
 
 

@@ -284,7 +284,7 @@ def test_suite_that_is_not_there_is_told(target: str, line: str) -> None:
     [
         ({}, "x"),
         ({"a": 1.0, "b": 0.5}, "x(a=1, b=0.5)"),
-        ({"a": True, "b": "r"}, "x(a=True, b=r)"),
+        ({"a": True, "b": "r"}, "x(a=true, b=r)"),
         ({"a": 1e-5}, "x(a=1e-05)"),
     ],
 )

@@ -37,6 +37,8 @@ def test_published_values_are_the_benchmarks() -> None:
     }
     assert published()[2, 4, "true"]["cos"] == 1 and published()[2, 4, "true"]["cost"] == pytest.approx(0.817381)
     assert published_of("funnels:d=3&n=4", "wgan-gp") is None and published_of("funnels:d=2&n=4", "mine") is None
+    assert published_of("funnels:d=2&n=4", "wgan-clip(biases=false)") is not None
+    assert published_of("funnels:d=2&n=4", "wgan-clip(biases=true)") is None  # the authors clip weights alone
 
 
 def test_size_is_read_from_a_name() -> None:
