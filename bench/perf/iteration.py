@@ -26,7 +26,6 @@ from ...objectives.spectral_norm import SpectralNorm
 from ..data.catalog import load
 from ..data.dataset import Dataset
 from ..report.statistics import estimate
-from ..run.train import Ticks
 from .budget import UNLIMITED, Budget
 from .raw import RawLoop, gradient_penalty_iteration, spectral_norm_iteration, with_spectral_norm
 from .table import Goal, Row
@@ -102,6 +101,8 @@ class Interleave(pl.Callback):
         self._warm = False
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        assert isinstance(pl_module, GAN)
+        pl_module.pauses.update(range(0, pl_module.iteration.steps, self.size))
         self._since = _now()
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any, **kwargs: Any) -> None:
@@ -174,7 +175,7 @@ def interleave(gan: GAN, raw: RawLoop, size: int) -> Interleave:
             enable_progress_bar=False,
             enable_model_summary=False,
         )
-        trainer.fit(gan, Ticks(gan))
+        trainer.fit(gan)
     return turns
 
 

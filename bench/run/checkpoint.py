@@ -14,6 +14,8 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 
+from ...models.gan import GAN
+
 RESUME = "resume"  # the folder of a run's checkpoints while it is under way
 ATTEMPTS = "attempts"  # a file in there, a line for every time the run was begun
 
@@ -31,6 +33,8 @@ class Checkpointer(pl.Callback):
         self._random: dict[str, Any] | None = None
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        assert isinstance(pl_module, GAN)
+        pl_module.patience = min(self.seconds, pl_module.patience)
         if self._random is not None:  # as late as can be: what was built since the checkpoint was loaded may have drawn
             _set_random_states(self._random)
 

@@ -85,7 +85,9 @@ class Evaluator(pl.Callback):
         self._since = self._start = time.perf_counter()
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        iteration = iteration_of(pl_module)
+        assert isinstance(pl_module, GAN)
+        pl_module.pauses.update(self.schedule, {1})
+        iteration = pl_module.iteration
         rng = iteration.stream("evaluation")
         self.quality = Quality(self.data, self.evaluation, rng, self.weights, iteration.critic)
         fixed = torch.Generator(iteration.device).manual_seed(0)

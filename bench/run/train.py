@@ -128,7 +128,7 @@ def fit(module: GAN, evaluator: Evaluator, loggers: RunLogging, context: RunCont
             enable_model_summary=False,
         )
         with loggers:
-            trainer.fit(module, Ticks(module), ckpt_path=checkpointer.latest(), weights_only=True)
+            trainer.fit(module, ckpt_path=checkpointer.latest(), weights_only=True)
     module.to(context.device)  # Lightning leaves it on the CPU, and what follows draws and measures where it lies
 
 
@@ -141,13 +141,3 @@ def _interruptible() -> Iterator[None]:
     finally:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, handler)
-
-
-class Ticks:
-    """Stands in for a data loader: one tick for every iteration that is left."""
-
-    def __init__(self, module: GAN) -> None:
-        self.module = module
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(range(self.module.iteration.updates, self.module.iteration.steps))

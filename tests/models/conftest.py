@@ -1,6 +1,6 @@
 """What the tests of models share: real data without a file, a small game, and a trainer that says nothing."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -57,24 +57,11 @@ def make_iteration() -> Callable[..., Iteration]:
     return make
 
 
-@dataclass
-class Ticks:
-    """One for every iteration that is left, also after a checkpoint is loaded."""
-
-    gan: GAN
-    iterations: int
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(range(self.gan.iteration.updates, self.iterations))
-
-
 @pytest.fixture
 def fit() -> Callable[..., pl.Trainer]:
-    """Trains for a number of iterations and returns the trainer."""
+    """Trains to the last step and returns the trainer."""
 
-    def run(
-        gan: GAN, iterations: int, *, accelerator: str = "cpu", ckpt_path: Path | None = None, **settings: Any
-    ) -> pl.Trainer:
+    def run(gan: GAN, *, accelerator: str = "cpu", ckpt_path: Path | None = None, **settings: Any) -> pl.Trainer:
         trainer = pl.Trainer(
             accelerator=accelerator,
             devices=1,
@@ -85,7 +72,7 @@ def fit() -> Callable[..., pl.Trainer]:
             enable_model_summary=False,
             **settings,
         )
-        trainer.fit(gan, Ticks(gan, iterations), ckpt_path=ckpt_path, weights_only=True)
+        trainer.fit(gan, ckpt_path=ckpt_path, weights_only=True)
         return trainer
 
     return run

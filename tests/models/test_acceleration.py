@@ -69,6 +69,9 @@ class Save(pl.Callback):
     def __init__(self, path: Path) -> None:
         self.path = path
 
+    def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        pl_module.pauses.add(3)
+
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, *args: Any, **kwargs: Any) -> None:
         if pl_module.iteration.updates == 3:
             trainer.save_checkpoint(self.path)
@@ -154,9 +157,9 @@ def test_acceleration_goes_on_from_a_checkpoint(
     whole, first, second = (GAN(make_iteration(SpectralNorm(), **how)) for _ in range(3))
     for gan in (whole, first, second):
         gan.loop = TrainingLoop(gan.iteration, STAND_INS[accelerate]())
-    fit(whole, 6)
-    fit(first, 6, callbacks=[Save(tmp_path / "half.ckpt")])
-    fit(second, 6, ckpt_path=tmp_path / "half.ckpt")
+    fit(whole)
+    fit(first, callbacks=[Save(tmp_path / "half.ckpt")])
+    fit(second, ckpt_path=tmp_path / "half.ckpt")
     assert second.iteration.updates == 6
     same(whole.iteration, second.iteration)
 
@@ -383,7 +386,7 @@ def test_acceleration_cuda_graph_goes_on_from_a_checkpoint(
     data = toys.load("8gaussians").to("cuda")
     how: dict[str, Any] = {"data": data, "accelerate": "graph", "ema": 0.9, "decay": "linear"}
     whole, first, second = (GAN(make_iteration(GradientPenalty(), **how)) for _ in range(3))
-    fit(whole, 6, accelerator="gpu")
-    fit(first, 6, accelerator="gpu", callbacks=[Save(tmp_path / "half.ckpt")])
-    fit(second, 6, accelerator="gpu", ckpt_path=tmp_path / "half.ckpt")
+    fit(whole, accelerator="gpu")
+    fit(first, accelerator="gpu", callbacks=[Save(tmp_path / "half.ckpt")])
+    fit(second, accelerator="gpu", ckpt_path=tmp_path / "half.ckpt")
     same(whole.iteration, second.iteration)

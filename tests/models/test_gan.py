@@ -22,13 +22,35 @@ def weights(module: nn.Module) -> Tensor:
 
 def test_gan_trains_as_its_iteration_does_alone(make_iteration: MakeIteration, fit: Fit) -> None:
     """Lightning's global_step counts optimiser steps, and here it sees none at all."""
-    alone, gan = make_iteration(n_critic=5, ema=0.9), GAN(make_iteration(n_critic=5, ema=0.9))
+    alone, gan = make_iteration(steps=4, n_critic=5, ema=0.9), GAN(make_iteration(steps=4, n_critic=5, ema=0.9))
     alone.run(4)
-    trainer = fit(gan, 4)
+    trainer = fit(gan)
     assert gan.iteration.updates == 4
     assert trainer.global_step != 4
     assert torch.equal(weights(gan.iteration.parts), weights(alone.parts))
     assert torch.equal(gan.iteration.scalars, alone.scalars)
+
+
+class Watch(pl.Callback):
+    """Notes the updates after which it is called."""
+
+    def __init__(self) -> None:
+        self.seen: list[int] = []
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, *args: Any, **kwargs: Any) -> None:
+        self.seen.append(pl_module.iteration.updates)
+
+
+@pytest.mark.parametrize(
+    ("patience", "seen"), [(1e9, [1, 30, 50, 100, 120]), (0, list(range(1, 121)))], ids=["patient", "impatient"]
+)
+def test_gan_pauses_where_it_is_asked_to_at_every_fetch_and_when_its_patience_ends(
+    make_iteration: MakeIteration, fit: Fit, patience: float, seen: list[int]
+) -> None:
+    gan, watch = GAN(make_iteration(steps=120)), Watch()
+    gan.pauses, gan.patience = {1, 30, 500}, patience
+    fit(gan, callbacks=[watch])
+    assert watch.seen == seen
 
 
 def test_gan_state_has_the_parts_by_name(make_iteration: MakeIteration) -> None:
@@ -55,6 +77,9 @@ class Save(pl.Callback):
     def __init__(self, path: Path) -> None:
         self.path = path
 
+    def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        pl_module.pauses.add(3)
+
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, *args: Any, **kwargs: Any) -> None:
         if pl_module.iteration.updates == 3:
             trainer.save_checkpoint(self.path)
@@ -65,9 +90,9 @@ def test_gan_goes_on_from_a_checkpoint(
     make_iteration: MakeIteration, fit: Fit, tmp_path: Path, recipe: dict[str, Any]
 ) -> None:
     whole, first, second = (GAN(make_iteration(GradientPenalty(), **recipe)) for _ in range(3))
-    fit(whole, 6)
-    fit(first, 6, callbacks=[Save(tmp_path / "half.ckpt")])
-    fit(second, 6, ckpt_path=tmp_path / "half.ckpt")
+    fit(whole)
+    fit(first, callbacks=[Save(tmp_path / "half.ckpt")])
+    fit(second, ckpt_path=tmp_path / "half.ckpt")
     assert second.iteration.updates == 6
     assert torch.equal(weights(second), weights(whole))
     assert torch.equal(second.iteration.scalars, whole.iteration.scalars)
@@ -75,8 +100,8 @@ def test_gan_goes_on_from_a_checkpoint(
 
 def test_gan_checkpoint_brings_back_counters_streams_and_times(make_iteration: MakeIteration, fit: Fit) -> None:
     """Also of a module that is saved again before it draws."""
-    original, between, restored = (GAN(make_iteration(GradientPenalty())) for _ in range(3))
-    fit(original, 3)
+    original, between, restored = (GAN(make_iteration(GradientPenalty(), steps=3)) for _ in range(3))
+    fit(original)
     original.loop.preparation_seconds = 2.5
     original.iteration.critic_seconds, original.iteration.timed_steps = 0.5, 7
     for source, target in ((original, between), (between, restored)):

@@ -20,7 +20,6 @@ from ....models.recipe import Recipe
 from ....objectives.base import Batch, Objective, prepared
 from ....objectives.catalog import BUILTINS
 from ...data.catalog import load
-from ...run.train import Ticks
 from ..engine.contract import Row
 from .critics import identity
 
@@ -95,7 +94,7 @@ def fit_double(module: GAN) -> None:
             enable_progress_bar=False,
             enable_model_summary=False,
         )
-        trainer.fit(module, Ticks(module))
+        trainer.fit(module)
 
 
 def layer_gradients(objective: Objective, critic: nn.Module, real: Tensor, fake: Tensor) -> list[float]:

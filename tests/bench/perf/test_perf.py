@@ -94,17 +94,17 @@ def test_iteration_interleave_times_each_block_apart(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(time, "perf_counter", lambda: clock.wall)
     monkeypatch.setattr(time, "process_time", lambda: clock.processor)
     gan, raw = iteration.build(case, 4 * SMALL)
-    step, raw_step = gan.training_step, raw.step
+    run, raw_step = gan.loop.run, raw.step
 
-    def slow(*args: Any) -> None:
-        step(*args)
+    def slow(iterations: int) -> None:
+        run(iterations)
         clock.wall, clock.processor = clock.wall + 3, clock.processor + 2
 
     def quick(loop: Any) -> None:
         raw_step(loop)
         clock.wall, clock.processor = clock.wall + 5, clock.processor + 1
 
-    monkeypatch.setattr(gan, "training_step", slow)
+    monkeypatch.setattr(gan.loop, "run", slow)
     monkeypatch.setattr(raw, "step", quick)
     turns = iteration.interleave(gan, raw, SMALL)
     assert (turns.lipbench.wall, turns.lipbench.processor) == ([3] * 3, [2] * 3)

@@ -22,6 +22,7 @@ from lipbench.bench.records.schema import Cost
 from lipbench.bench.run.checkpoint import Checkpointer, _random_states, _set_random_states
 from lipbench.bench.run.context import RunContext
 from lipbench.models import GAN
+from lipbench.models.acceleration import TrainingLoop
 
 MakeRun = Callable[..., RunRecord]
 InterruptAt = Callable[..., Any]
@@ -103,13 +104,13 @@ def assert_same(a: RunRecord, b: RunRecord) -> None:
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The number of updates before each iteration that is made."""
     made: list[int] = []
-    step = GAN.training_step
+    step = TrainingLoop.run
 
-    def count(self: GAN, *arguments: Any) -> None:
+    def count(self: TrainingLoop, iterations: int) -> None:
         made.append(self.iteration.updates)
-        step(self, *arguments)
+        step(self, iterations)
 
-    monkeypatch.setattr(GAN, "training_step", count)
+    monkeypatch.setattr(TrainingLoop, "run", count)
     return made
 
 

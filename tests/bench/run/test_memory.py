@@ -13,7 +13,6 @@ import pytorch_lightning as pl
 from lipbench.bench.data import load
 from lipbench.bench.run.evaluation import Evaluator
 from lipbench.bench.metrics.settings import Evaluation
-from lipbench.bench.run.train import Ticks
 from lipbench.models import ARCHITECTURES, GAN, Iteration, Recipe
 from lipbench.objectives import GradientPenalty
 
@@ -31,7 +30,7 @@ asked = Evaluation(count=20, points=50, mode_points=100)
 trainer = pl.Trainer(accelerator="cpu", max_epochs=1, logger=False, enable_checkpointing=False,
                      enable_progress_bar=False, enable_model_summary=False,
                      callbacks=[Evaluator(data, asked, 10000), Watch()])
-trainer.fit(gan, Ticks(gan))
+trainer.fit(gan)
 print(json.dumps(Watch.seen))
 """
 

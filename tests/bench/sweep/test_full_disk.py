@@ -17,7 +17,7 @@ from lipbench.bench.records.store import disk_trouble
 from lipbench.bench.run.context import RunContext
 from lipbench.bench.sweep.executors import LocalExecutor
 from lipbench.bench.sweep.runner import Runner, sweep
-from lipbench.models import GAN
+from lipbench.models.acceleration import TrainingLoop
 from lipbench.objectives import BadInput
 
 CONTENT: dict[str, Any] = {"objectives": ["minimax", "wgan-gp"], "steps": 6}
@@ -39,13 +39,13 @@ def sweep_tiny(make_suite: Callable[..., Suite], monkeypatch: pytest.MonkeyPatch
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     """(objective, updates before it) of every iteration that is made."""
     made: list[tuple[str, int]] = []
-    step = GAN.training_step
+    step = TrainingLoop.run
 
-    def count(self: GAN, *arguments: Any) -> None:
+    def count(self: TrainingLoop, iterations: int) -> None:
         made.append((self.iteration.objective.name, self.iteration.updates))
-        step(self, *arguments)
+        step(self, iterations)
 
-    monkeypatch.setattr(GAN, "training_step", count)
+    monkeypatch.setattr(TrainingLoop, "run", count)
     return made
 
 

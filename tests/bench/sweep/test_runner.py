@@ -25,7 +25,7 @@ from lipbench.bench.sweep import runner
 from lipbench.bench.sweep.executors.local import LocalExecutor, _cause
 from lipbench.bench.sweep.runner import Runner, known_again, records_of, sweep
 from lipbench.bench.sweep.unchanged import nothing_to_do
-from lipbench.models import GAN
+from lipbench.models.acceleration import TrainingLoop
 from lipbench.objectives import BadInput
 
 MakeSuite = Callable[..., Suite]
@@ -64,13 +64,13 @@ def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
 def trained(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The objectives of the iterations that are made."""
     made: list[str] = []
-    step = GAN.training_step
+    step = TrainingLoop.run
 
-    def count(self: GAN, *arguments: Any) -> None:
+    def count(self: TrainingLoop, iterations: int) -> None:
         made.append(self.iteration.objective.name)
-        step(self, *arguments)
+        step(self, iterations)
 
-    monkeypatch.setattr(GAN, "training_step", count)
+    monkeypatch.setattr(TrainingLoop, "run", count)
     return made
 
 
