@@ -164,7 +164,7 @@ class Compiled:
         real, latent = iteration.draw(iteration.batch)
         self._critic = trace(iteration.update_critic, (real, latent), compiler)
         if iteration.trains_generator:
-            self._generator = trace(self._update_and_gradients, iteration.draw_for_generator(real), compiler)
+            self._generator = trace(self._update_and_gradients, iteration.draw_for_generator(real, latent), compiler)
         self._with_gradient = [p for p in iteration.generator.parameters() if p.grad is not None]
         undo.restore()
 

@@ -4,28 +4,37 @@ import torch
 from torch import Tensor, nn
 
 from ..objectives.checks import choice, positive_integer
+from .conditional import UNCONDITIONAL, Condition, batch_norm
 from .networks import NORMS, Networks, normal_initialise, square
 
 # Side of the image → strided stages between it and the smallest feature map (side / 2^stages).
 STAGES = {8: 2, 16: 2, 28: 2, 32: 3}
 
 
-def _norm(kind: str, channels: int) -> list[nn.Module]:
+def _norm(kind: str, channels: int, classes: int = 0) -> list[nn.Module]:
     # Layer norm over channels and places, with a gain per channel, is group norm with one group.
-    return {"none": [], "batch": [nn.BatchNorm2d(channels)], "layer": [nn.GroupNorm(1, channels)]}[kind]
+    return {"none": [], "batch": [batch_norm(channels, classes)], "layer": [nn.GroupNorm(1, channels)]}[kind]
 
 
 class DCGANGenerator(nn.Module):
     """Latents [B, latent_dim] to images [B, C, H, W] in [−1, 1]: linear, transposed convolutions, tanh."""
 
-    def __init__(self, shape: tuple[int, int, int], channels: int, latent_dim: int, norm: str) -> None:
+    def __init__(
+        self,
+        shape: tuple[int, int, int],
+        channels: int,
+        latent_dim: int,
+        norm: str,
+        condition: Condition = UNCONDITIONAL,
+    ) -> None:
         super().__init__()
+        classes = condition.classes_of_norm(norm)
         stages = STAGES[shape[1]]
         side, width = shape[1] >> stages, channels << (stages - 1)
-        self.project = nn.Linear(latent_dim, width * side * side)
-        layers: list[nn.Module] = [nn.Unflatten(1, (width, side, side)), *_norm(norm, width), nn.ReLU()]
+        self.project = condition.generator_input(norm, nn.Linear, latent_dim, width * side * side)
+        layers: list[nn.Module] = [nn.Unflatten(1, (width, side, side)), *_norm(norm, width, classes), nn.ReLU()]
         for _ in range(stages - 1):
-            layers += [nn.ConvTranspose2d(width, width // 2, 4, 2, 1), *_norm(norm, width // 2), nn.ReLU()]
+            layers += [nn.ConvTranspose2d(width, width // 2, 4, 2, 1), *_norm(norm, width // 2, classes), nn.ReLU()]
             width //= 2
         self.layers = nn.Sequential(*layers, nn.ConvTranspose2d(width, shape[0], 4, 2, 1), nn.Tanh())
         self.apply(normal_initialise)
@@ -38,17 +47,20 @@ class DCGANGenerator(nn.Module):
 class DCGANCritic(nn.Module):
     """Images [B, C, H, W] to logits [B]: strided convolutions with leaky ReLU, and a linear output."""
 
-    def __init__(self, shape: tuple[int, int, int], channels: int, norm: str) -> None:
+    def __init__(
+        self, shape: tuple[int, int, int], channels: int, norm: str, condition: Condition = UNCONDITIONAL
+    ) -> None:
         super().__init__()
-        layers: list[nn.Module] = []
-        inputs, side = shape[0], shape[1]
+        layers: list[nn.Module] = condition.critic_input()
+        inputs, side = shape[0] + condition.maps, shape[1]
         for stage in range(STAGES[side]):
             width = channels << stage
             # DCGAN leaves the norm out at the input.
             layers += [nn.Conv2d(inputs, width, 4, 2, 1), *_norm(norm if stage else "none", width), nn.LeakyReLU(0.2)]
             inputs = width
         smallest = side >> STAGES[side]
-        self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Linear(inputs * smallest * smallest, 1))
+        head = nn.Linear(inputs * smallest * smallest, 1)
+        self.layers = nn.Sequential(*layers, nn.Flatten(), condition.critic_head(head))
         self.apply(normal_initialise)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -63,6 +75,8 @@ def dcgan(
     norm: str = "batch",
     critic_norm: str = "none",
     latent_dim: int = 64,
+    classes: int = 0,
+    conditioning: str = "projection",
 ) -> Networks:
     """The pair for images of `shape`; no norm in the critic by default, so that slopes per sample are defined.
 
@@ -72,6 +86,8 @@ def dcgan(
         norm: the generator's, one of `NORMS`.
         critic_norm: the critic's.
         latent_dim: dimension of the normal latent.
+        classes: of the data's labels, 0 for unconditional networks.
+        conditioning: `projection` (batch norm by class in the generator) or `concat` (labels beside the inputs).
 
     Raises:
         BadInput: for a value that is not allowed.
@@ -80,9 +96,11 @@ def dcgan(
     colours, side = square("dcgan", shape, tuple(STAGES))
     image = (colours, side, side)
     positive_integer("channels", channels)
-    return Networks(
-        DCGANGenerator(image, channels, positive_integer("latent_dim", latent_dim), choice("norm", norm, NORMS)),
-        DCGANCritic(image, channels, choice("critic_norm", critic_norm, NORMS)),
+    positive_integer("latent_dim", latent_dim)
+    condition = Condition(classes, conditioning)
+    return condition.networks(
+        DCGANGenerator(image, channels, latent_dim, choice("norm", norm, NORMS), condition),
+        DCGANCritic(image, channels, choice("critic_norm", critic_norm, NORMS), condition),
         latent_dim,
     )
 

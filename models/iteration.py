@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,9 +18,10 @@ from torch.optim import Adam, Optimizer, RMSprop
 from ..objectives.base import Batch, Objective, prepared
 from ..objectives.errors import unknown
 from ..objectives.game import apply_gradients, critic_step, generator_gradients, generator_step, round_outputs_up
-from .networks import Networks, draw_latent
+from .networks import Networks, classes_asked, draw_latent
 from .options import ACCELERATIONS, PRECISIONS
 from .precision import autocast, tensor_float32
+from .real_data import LabelledData, RealData, dequantised
 from .recipe import Recipe
 
 STREAMS = ("data", "latent", "objective", "evaluation")
@@ -29,20 +30,6 @@ CHUNK = 50  # iterations between two fetches of the scalars from the device
 
 Accelerated = Callable[[], Tensor]  # in place of `Iteration.once`
 Update = Callable[[Tensor, Tensor], list[Tensor]]  # of a network, from real samples and latents; its scalars
-
-
-class RealData(Protocol):
-    """Where real samples come from."""
-
-    def sample(self, n: int, rng: torch.Generator) -> Tensor:
-        """[n, …] real samples, drawn with the stream, on its device."""
-        ...
-
-
-def dequantised(images: Tensor, rng: torch.Generator) -> Tensor:
-    """Images x/127.5 − 1 of levels x = 0 … 255 as x/128 − 1 + u, u ~ U(0, 1/128): spread evenly over [−1, 1)."""
-    noise = torch.rand(images.shape, generator=rng, device=images.device, dtype=images.dtype)
-    return (images + 1) * (127.5 / 128) - 1 + noise / 128
 
 
 def stream_seed(seed: int, name: str) -> int:
@@ -76,7 +63,7 @@ class Iteration:
         networks: generator, unprepared critic and latent law.
         objective: what is minimised.
         recipe: how.
-        data: real samples on the device of training.
+        data: real samples on the device of training; `LabelledData` for conditional networks.
         steps: generator updates in the whole run, for schedules.
         seed: of the four random streams.
         accelerate: `none`, `graph` (an iteration is one CUDA graph) or `compile`; for objectives that are capturable.
@@ -202,7 +189,7 @@ class Iteration:
             self.critic_seconds += self._clock(timed) - start
             self.timed_steps += self.recipe.n_critic
         if self.trains_generator:
-            scalars = [*scalars, *update_generator(*self.draw_for_generator(real))]
+            scalars = [*scalars, *update_generator(*self.draw_for_generator(real, latent))]
         else:
             scalars = [*scalars, torch.zeros_like(scalars[0])]
         self.update_average()
@@ -213,19 +200,19 @@ class Iteration:
         with torch.no_grad(), autocast(self.precision, real.device):
             fake = self.generator(latent)
         with autocast(self.precision, real.device):
-            scalars = critic_step(self.objective, self.critic, self._batch(real, fake), self.optimizers[-1])
+            scalars = critic_step(self.objective, self.critic, self._batch(real, fake, latent), self.optimizers[-1])
         return [scalars["critic_loss"], scalars["penalty"]]
 
     def update_generator(self, real: Tensor, latent: Tensor) -> list[Tensor]:
         """One generator step in the run's precision: `generator_loss`; see `generator_step`, which makes the fakes."""
-        batch = self._batch(real, real)
+        batch = self._batch(real, real, latent)
         with autocast(self.precision, real.device):
             scalars = generator_step(self.objective, self.generator, self.critic, latent, batch, self.optimizers[0])
         return [scalars["generator_loss"]]
 
     def update_both(self, real: Tensor, latent: Tensor) -> list[Tensor]:
         """Both steps from where the networks are, as in PacGAN's code: no one's gradient sees the other's step."""
-        batch = self._batch(real, real)
+        batch = self._batch(real, real, latent)
         with autocast(self.precision, real.device):
             scalars = generator_gradients(
                 self.objective, self.generator, self.critic, latent, batch, self.optimizers[0]
@@ -234,24 +221,35 @@ class Iteration:
         apply_gradients(self.optimizers[0], real.device.type)
         return [*of_critic, scalars["generator_loss"]]
 
-    def _batch(self, real: Tensor, fake: Tensor) -> Batch:
+    def _batch(self, real: Tensor, fake: Tensor, latent: Tensor) -> Batch:
         step: Any = self.updates if self.updates_on_device is None else self.updates_on_device
-        return Batch(real, fake, None, step, self.stream("objective"))
+        return Batch(real, fake, classes_asked(self.networks, latent), step, self.stream("objective"))
 
     def draw(self, n: int) -> tuple[Tensor, Tensor]:
-        """n real samples and n latents, from their streams."""
-        real = self.data.sample(n, self.stream("data"))
+        """n real samples and n latents, from their streams; of conditional networks latent i has real i's class."""
+        real, labels = self._draw_real(n)
         if self.recipe.dequantise == "uniform":
             real = dequantised(real, self.stream("data"))
-        return real, self._draw_latent(n)
+        return real, self._draw_latent(n, labels)
 
-    def draw_for_generator(self, real: Tensor) -> tuple[Tensor, Tensor]:
-        """What the generator's step takes: the critic's real samples, or as many as it has fakes; and latents."""
+    def draw_for_generator(self, real: Tensor, latent: Tensor) -> tuple[Tensor, Tensor]:
+        """What the generator's step takes: the critic's real samples, or as many as it has fakes; and latents.
+
+        `latent` are the critic's, whose classes are asked for again with its real samples.
+        """
         n = (self.recipe.generator_batch or self.recipe.batch) * self.networks.packing
-        return (real, self._draw_latent(n)) if n == len(real) else self.draw(n)
+        if n != len(real):
+            return self.draw(n)
+        return real, self._draw_latent(n, classes_asked(self.networks, latent))
 
-    def _draw_latent(self, n: int) -> Tensor:
-        return draw_latent(self.networks, n, self.stream("latent"))
+    def _draw_real(self, n: int) -> tuple[Tensor, Tensor | None]:
+        if not self.networks.labelled:
+            return self.data.sample(n, self.stream("data")), None
+        assert isinstance(self.data, LabelledData), "conditional networks need data with labels"
+        return self.data.labelled(n, self.stream("data"))
+
+    def _draw_latent(self, n: int, labels: Tensor | None) -> Tensor:
+        return draw_latent(self.networks, n, self.stream("latent"), labels=labels)
 
     def stream(self, name: str) -> torch.Generator:
         """The named random stream, on the device of training; made at its first use."""

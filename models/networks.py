@@ -19,8 +19,10 @@ class Networks:
     """A generator from latents [B, latent_dim + classes] to samples, and a critic from samples to logits [B].
 
     `latent` is the law of the first latent_dim coordinates: `normal`, N(0, I), or `uniform`, U(−1, 1)^latent_dim. What
-    follows is the class asked for, one-hot; there are 0 classes where the generator is not conditional. `packing` is
-    how many samples have a logit together; a minibatch has that many for each one that a recipe asks for.
+    follows is the class asked for, one-hot; there are 0 classes where the networks are not conditional. `labelled` says
+    that classes are labels of the data: then the critic is called within `bound(critic, labels)`. Otherwise they are
+    coordinates of the samples. `packing` is how many samples have a logit together; a minibatch has that many for each
+    one that a recipe asks for.
     """
 
     generator: nn.Module
@@ -29,10 +31,30 @@ class Networks:
     latent: str = "normal"
     classes: int = 0
     packing: int = 1
+    labelled: bool = False
 
 
-def draw_latent(networks: Networks, n: int, rng: torch.Generator, dtype: torch.dtype | None = None) -> Tensor:
-    """Latents [n, latent_dim + classes] from the networks' latent law, on the stream's device; classes drawn evenly."""
+def one_hot(labels: Tensor, classes: int, dtype: torch.dtype) -> Tensor:
+    """[n, classes] of labels [n]; waits for no device, as `functional.one_hot` may."""
+    return (labels[:, None] == torch.arange(classes, device=labels.device)).to(dtype)
+
+
+def draw_latent(
+    networks: Networks,
+    n: int,
+    rng: torch.Generator,
+    dtype: torch.dtype | None = None,
+    labels: Tensor | None = None,
+) -> Tensor:
+    """Latents [n, latent_dim + classes] from the networks' latent law, on the stream's device.
+
+    Args:
+        networks: say what law.
+        n: how many.
+        rng: the stream.
+        dtype: of the latents; torch's default if None.
+        labels: the classes asked for [n], of conditional networks; drawn evenly if None.
+    """
     size = (n, networks.latent_dim)
     if networks.latent == "uniform":
         latent = torch.rand(size, generator=rng, device=rng.device, dtype=dtype).mul_(2).sub_(1)
@@ -40,9 +62,14 @@ def draw_latent(networks: Networks, n: int, rng: torch.Generator, dtype: torch.d
         latent = torch.randn(size, generator=rng, device=rng.device, dtype=dtype)
     if not networks.classes:
         return latent
-    asked = torch.randint(networks.classes, (n,), generator=rng, device=rng.device)
-    one_hot = torch.eye(networks.classes, device=rng.device, dtype=dtype).index_select(0, asked)
-    return torch.cat([latent, one_hot], dim=1)
+    if labels is None:
+        labels = torch.randint(networks.classes, (n,), generator=rng, device=rng.device)
+    return torch.cat([latent, one_hot(labels, networks.classes, latent.dtype)], dim=1)
+
+
+def classes_asked(networks: Networks, latent: Tensor) -> Tensor | None:
+    """The labels [n] in latents [n, latent_dim + classes]; None where classes are no labels."""
+    return latent[:, networks.latent_dim :].argmax(1) if networks.labelled else None
 
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {

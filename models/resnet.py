@@ -11,6 +11,8 @@ from math import sqrt
 from torch import Tensor, nn
 
 from ..objectives.checks import positive_integer
+from .attention import SelfAttention
+from .conditional import UNCONDITIONAL, Condition, batch_norm
 from .networks import Networks, square
 
 
@@ -62,10 +64,10 @@ def _dense(inputs: int, outputs: int, bias: bool = True) -> nn.Linear:
     return layer
 
 
-def up_block(inputs: int, outputs: int) -> ResidualBlock:
+def up_block(inputs: int, outputs: int, classes: int = 0) -> ResidualBlock:
     """Of a generator: doubles the side by nearest neighbours, before the first convolution."""
-    residual = [nn.BatchNorm2d(inputs), nn.ReLU(), nn.Upsample(scale_factor=2), _inner(inputs, outputs)]
-    residual += [nn.BatchNorm2d(outputs), nn.ReLU(), _inner(outputs, outputs)]
+    residual = [batch_norm(inputs, classes), nn.ReLU(), nn.Upsample(scale_factor=2), _inner(inputs, outputs)]
+    residual += [batch_norm(outputs, classes), nn.ReLU(), _inner(outputs, outputs)]
     return ResidualBlock(residual, [nn.Upsample(scale_factor=2), _conv(inputs, outputs, 1)])
 
 
@@ -100,11 +102,21 @@ class Plan:
 class ResNetGenerator(nn.Module):
     """Latents [B, latent_dim] to images [B, C, S, S] in [−1, 1]: dense, up-blocks, batch norm, ReLU, 3×3, tanh."""
 
-    def __init__(self, colours: int, side: int, widths: list[int], latent_dim: int) -> None:
+    def __init__(
+        self,
+        size: tuple[int, int],
+        widths: list[int],
+        latent_dim: int,
+        condition: Condition = UNCONDITIONAL,
+        attention: bool = False,
+    ) -> None:
         super().__init__()
-        smallest = side >> (len(widths) - 1)
-        self.project = _dense(latent_dim, widths[0] * smallest**2)
-        blocks = [up_block(a, b) for a, b in pairwise(widths)]
+        colours, side = size
+        smallest, classes = side >> (len(widths) - 1), condition.classes_of_norm("batch")
+        self.project = condition.generator_input("batch", _dense, latent_dim, widths[0] * smallest**2)
+        blocks: list[nn.Module] = [up_block(a, b, classes) for a, b in pairwise(widths)]
+        if attention:
+            blocks.insert(len(blocks) - 1, SelfAttention(widths[-2]))
         head = [nn.BatchNorm2d(widths[-1]), nn.ReLU(), _conv(widths[-1], colours), nn.Tanh()]
         self.layers = nn.Sequential(nn.Unflatten(1, (widths[0], smallest, smallest)), *blocks, *head)
 
@@ -116,12 +128,22 @@ class ResNetGenerator(nn.Module):
 class ResNetCritic(nn.Module):
     """Images [B, C, S, S] to logits [B]: blocks, ReLU, a global pool, dense (with a bias or, as SN-GAN's, without)."""
 
-    def __init__(self, colours: int, widths: list[int], down: int, pool: nn.Module, bias: bool) -> None:
+    def __init__(
+        self,
+        colours: int,
+        plan: Plan,
+        channels: int,
+        pool: nn.Module,
+        condition: Condition = UNCONDITIONAL,
+        attention: bool = False,
+    ) -> None:
         super().__init__()
-        pairs = enumerate(pairwise(widths), start=1)
-        blocks = [block(a, b, down=i < down) for i, (a, b) in pairs]
-        first = first_block(colours, widths[0])
-        self.layers = nn.Sequential(first, *blocks, nn.ReLU(), pool, _dense(widths[-1], 1, bias))
+        widths = [channels * multiple for multiple in plan.critic]
+        blocks: list[nn.Module] = [*condition.critic_input(), first_block(colours + condition.maps, widths[0])]
+        blocks += [SelfAttention(widths[0])] if attention else []
+        blocks += [block(a, b, down=i < plan.down) for i, (a, b) in enumerate(pairwise(widths), start=1)]
+        head = condition.critic_head(_dense(widths[-1], 1, plan.bias))
+        self.layers = nn.Sequential(*blocks, nn.ReLU(), pool, head)
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C, S, S] → [B]."""
@@ -138,31 +160,39 @@ SNGAN_CHANNELS = {32: 128, 48: 64, 64: 64}
 WGANGP_PLAN = Plan((1, 1, 1, 1), (1, 1, 1, 1), 2, bias=True)
 
 
-def _networks(colours: int, side: int, plan: Plan, channels: int, latent_dim: int, pool: nn.Module) -> Networks:
-    positive_integer("channels", channels)
-    up, critic = ([channels * multiple for multiple in widths] for widths in (plan.up, plan.critic))
-    return Networks(
-        ResNetGenerator(colours, side, up, positive_integer("latent_dim", latent_dim)),
-        ResNetCritic(colours, critic, plan.down, pool, plan.bias),
-        latent_dim,
-    )
-
-
-def sngan_resnet(shape: tuple[int, ...], *, channels: int | None = None, latent_dim: int = 128) -> Networks:
+def sngan_resnet(
+    shape: tuple[int, ...],
+    *,
+    channels: int | None = None,
+    latent_dim: int = 128,
+    classes: int = 0,
+    conditioning: str = "projection",
+    attention: bool = False,
+) -> Networks:
     """SN-GAN's residual networks (Miyato et al. 2018, tables 4 and 5) for 32, 48 or 64 pixels; sum pooling.
 
     Args:
         shape: (1 or 3, 32 | 48 | 64, the same).
         channels: of the critic's first block; None for the paper's: 128 at 32 pixels, 64 otherwise.
         latent_dim: dimension of the normal latent; the paper's 128.
+        classes: of the data's labels, 0 for unconditional networks.
+        conditioning: `projection` (batch norm by class in the generator) or `concat` (labels beside the inputs).
+        attention: SAGAN's self-attention in both networks, at half the side: its 32 × 32 where images have 64 pixels.
 
     Raises:
         BadInput: for a value that is not allowed.
         Unsuited: for another shape.
     """
     colours, side = square("sngan-resnet", shape, tuple(SNGAN_PLANS))
-    chosen = SNGAN_CHANNELS[side] if channels is None else channels
-    return _networks(colours, side, SNGAN_PLANS[side], chosen, latent_dim, SumPool())
+    plan, condition = SNGAN_PLANS[side], Condition(classes, conditioning)
+    channels = positive_integer("channels", SNGAN_CHANNELS[side] if channels is None else channels)
+    up = [channels * multiple for multiple in plan.up]
+    positive_integer("latent_dim", latent_dim)
+    return condition.networks(
+        ResNetGenerator((colours, side), up, latent_dim, condition, attention),
+        ResNetCritic(colours, plan, channels, SumPool(), condition, attention),
+        latent_dim,
+    )
 
 
 def wgangp_resnet(shape: tuple[int, ...], *, channels: int = 128, latent_dim: int = 128) -> Networks:
@@ -178,4 +208,9 @@ def wgangp_resnet(shape: tuple[int, ...], *, channels: int = 128, latent_dim: in
         Unsuited: for another shape.
     """
     colours, side = square("wgangp-resnet", shape, (32,))
-    return _networks(colours, side, WGANGP_PLAN, channels, latent_dim, MeanPool())
+    up = [positive_integer("channels", channels) * multiple for multiple in WGANGP_PLAN.up]
+    return Networks(
+        ResNetGenerator((colours, side), up, positive_integer("latent_dim", latent_dim)),
+        ResNetCritic(colours, WGANGP_PLAN, channels, MeanPool()),
+        latent_dim,
+    )

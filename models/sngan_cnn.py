@@ -3,6 +3,8 @@
 from torch import Tensor, nn
 
 from ..objectives.checks import choice, positive_integer
+from .attention import SelfAttention
+from .conditional import UNCONDITIONAL, Condition, batch_norm
 from .networks import Networks, normal_initialise, square
 
 SIDES = (32, 48, 64)  # the paper's are 32 and 48; 64 has the same layers on larger maps
@@ -13,16 +15,26 @@ SLOPE = 0.1  # of every leaky ReLU
 class SNGANGenerator(nn.Module):
     """Latents [B, latent_dim] to images [B, C, S, S] in [−1, 1]; table 3 (a), with M_g = S / 8."""
 
-    def __init__(self, colours: int, side: int, channels: int, latent_dim: int, variant: str) -> None:
+    def __init__(
+        self,
+        size: tuple[int, int],
+        channels: int,
+        latent_dim: int,
+        variant: str,
+        condition: Condition = UNCONDITIONAL,
+        attention: bool = False,
+    ) -> None:
         super().__init__()
-        width = 8 * channels
-        self.project = nn.Linear(latent_dim, width * (side // 8) ** 2)
+        colours, side = size
+        width, classes = 8 * channels, condition.classes_of_norm("batch")
+        self.project = condition.generator_input("batch", nn.Linear, latent_dim, width * (side // 8) ** 2)
         layers: list[nn.Module] = [nn.Unflatten(1, (width, side // 8, side // 8))]
         if variant == "code":
-            layers += [nn.BatchNorm2d(width), nn.ReLU()]
-        for _ in range(3):
-            layers += [nn.ConvTranspose2d(width, width // 2, 4, 2, 1), nn.BatchNorm2d(width // 2), nn.ReLU()]
+            layers += [batch_norm(width, classes), nn.ReLU()]
+        for stage in range(3):
+            layers += [nn.ConvTranspose2d(width, width // 2, 4, 2, 1), batch_norm(width // 2, classes), nn.ReLU()]
             width //= 2
+            layers += [SelfAttention(width)] if attention and stage == 1 else []
         self.layers = nn.Sequential(*layers, nn.Conv2d(width, colours, 3, 1, 1), nn.Tanh())
         self.apply(normal_initialise)
 
@@ -34,17 +46,27 @@ class SNGANGenerator(nn.Module):
 class SNGANCritic(nn.Module):
     """Images [B, C, S, S] to logits [B]; table 3 (b): pairs of a 3×3 and a strided 4×4 convolution, dense head."""
 
-    def __init__(self, colours: int, side: int, channels: int, variant: str) -> None:
+    def __init__(
+        self,
+        size: tuple[int, int],
+        channels: int,
+        variant: str,
+        condition: Condition = UNCONDITIONAL,
+        attention: bool = False,
+    ) -> None:
         super().__init__()
-        layers: list[nn.Module] = []
-        inputs = colours
+        colours, side = size
+        layers: list[nn.Module] = condition.critic_input()
+        inputs = colours + condition.maps
         for width in (channels, 2 * channels, 4 * channels):
             strided = 2 * width if variant == "code" else width
             layers += [nn.Conv2d(inputs, width, 3, 1, 1), nn.LeakyReLU(SLOPE)]
             layers += [nn.Conv2d(width, strided, 4, 2, 1), nn.LeakyReLU(SLOPE)]
+            layers += [SelfAttention(strided)] if attention and width == channels else []
             inputs = strided
         layers += [nn.Conv2d(inputs, 8 * channels, 3, 1, 1), nn.LeakyReLU(SLOPE)]
-        self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Linear(8 * channels * (side // 8) ** 2, 1))
+        head = nn.Linear(8 * channels * (side // 8) ** 2, 1)
+        self.layers = nn.Sequential(*layers, nn.Flatten(), condition.critic_head(head))
         self.apply(normal_initialise)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -52,7 +74,16 @@ class SNGANCritic(nn.Module):
         return self.layers(x).squeeze(1)
 
 
-def sngan_cnn(shape: tuple[int, ...], *, channels: int = 64, variant: str = "table", latent_dim: int = 128) -> Networks:
+def sngan_cnn(
+    shape: tuple[int, ...],
+    *,
+    channels: int = 64,
+    variant: str = "table",
+    latent_dim: int = 128,
+    classes: int = 0,
+    conditioning: str = "projection",
+    attention: bool = False,
+) -> Networks:
     """SN-GAN's standard CNN (Miyato et al. 2018, table 3) for 32, 48 or 64 pixels; batch norm in the generator alone.
 
     Args:
@@ -63,6 +94,9 @@ def sngan_cnn(shape: tuple[int, ...], *, channels: int = 64, variant: str = "tab
             convolutions that double the channels. Slope and latents stay those of the paper (the program has 0.2 and
             uniform ones), and that batch norm is by channel (there it comes before the reshape, by unit).
         latent_dim: dimension of the normal latent; the paper's 128.
+        classes: of the data's labels, 0 for unconditional networks.
+        conditioning: `projection` (batch norm by class in the generator) or `concat` (labels beside the inputs).
+        attention: SAGAN's self-attention in both networks, at half the side: its 32 × 32 where images have 64 pixels.
 
     Raises:
         BadInput: for a value that is not allowed.
@@ -71,8 +105,10 @@ def sngan_cnn(shape: tuple[int, ...], *, channels: int = 64, variant: str = "tab
     colours, side = square("sngan-cnn", shape, SIDES)
     positive_integer("channels", channels)
     choice("variant", variant, VARIANTS)
-    return Networks(
-        SNGANGenerator(colours, side, channels, positive_integer("latent_dim", latent_dim), variant),
-        SNGANCritic(colours, side, channels, variant),
+    positive_integer("latent_dim", latent_dim)
+    condition, size = Condition(classes, conditioning), (colours, side)
+    return condition.networks(
+        SNGANGenerator(size, channels, latent_dim, variant, condition, attention),
+        SNGANCritic(size, channels, variant, condition, attention),
         latent_dim,
     )

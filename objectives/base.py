@@ -20,7 +20,8 @@ class Batch:
     Attributes:
         real: [B, d] points, or [B, C, H, W] images in [-1, 1].
         fake: the same shape; detached in the critic phase.
-        labels: [B] int64, for conditional GANs. No training loop gives any yet: None.
+        labels: [B] int64 of a conditional GAN, else None: real i and fake i, and so a point between them, have label i.
+            The critic that hooks are given is bound to them: they call `critic(x)` for the batch as a whole.
         step: generator updates so far, for schedules; in an accelerated run a tensor on the device, so that a
             capturable objective may compute with it but not decide by it.
         rng: the objective's own random stream, on the device of `real`; the only source of randomness allowed.

@@ -15,6 +15,7 @@ from torch.nn.utils import parametrize
 from torch.optim import Optimizer
 
 from .base import Batch, Objective
+from .conditioning import bound
 from .errors import BadInput
 
 
@@ -24,7 +25,7 @@ def critic_step(objective: Objective, critic: nn.Module, batch: Batch, optimizer
     Args:
         objective: what is minimised, and how the critic is kept Lipschitz.
         critic: as `objective.prepare_critic` returned it; maps [B, …] to logits [B].
-        batch: real and fake samples; fakes are detached here.
+        batch: real and fake samples; fakes are detached here. A conditional critic is bound to its labels.
         optimizer: over the critic's parameters.
 
     Returns:
@@ -36,7 +37,7 @@ def critic_step(objective: Objective, critic: nn.Module, batch: Batch, optimizer
     batch = replace(batch, fake=batch.fake.detach())
     # Within one step a parametrised weight is one thing: one power iteration, not one per forward pass.
     device = batch.real.device.type
-    with parametrize.cached():
+    with bound(critic, batch.labels), parametrize.cached():
         _parametrise(critic, device)
         loss = _scalar(objective, "critic_loss", objective.critic_loss(critic, batch))
         penalty = _penalty(objective, critic, batch)
@@ -66,7 +67,7 @@ def generator_step(
         objective: what is minimised.
         generator: maps latents [B, k] to samples.
         critic: held fixed: parameters, the state of its parametrisations and running statistics.
-        latent: [B, k].
+        latent: [B, k]; of a conditional generator it ends in the classes asked for, which are the batch's labels.
         batch: its `fake` is replaced by `generator(latent)`; its `real` serves objectives that compare the two.
         optimizer: over the generator's parameters.
 
@@ -92,7 +93,7 @@ def generator_gradients(
     """`generator_step` up to its gradients, which `apply_gradients` takes; with a critic's step between the two, both
     players step from where they were.
     """
-    with frozen(critic), parametrize.cached():
+    with bound(critic, batch.labels), frozen(critic), parametrize.cached():
         _parametrise(critic, latent.device.type)
         loss = objective.generator_loss(critic, replace(batch, fake=generator(latent)))
         _scalar(objective, "generator_loss", loss)
