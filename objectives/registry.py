@@ -43,9 +43,9 @@ class Registry(Mapping[str, T], Generic[T]):
         return f"{self._package}.{self._targets[name]}"
 
     def about(self, name: str, attribute: str | None = None) -> str:
-        """The first line of the docstring behind a name, or of a class's text `attribute`; read, not imported.
+        """The first line of the docstring behind a name, or of its text `attribute`; read, not imported.
 
-        A constant's docstring is the text that follows its assignment.
+        A constant's docstring is the text that follows its assignment; its attribute an argument of the call assigned.
         """
         module, _, defined = self.target(name).partition(":")
         spec = find_spec(module)
@@ -66,9 +66,13 @@ def _docstring(body: Sequence[ast.stmt], name: str) -> str:
 
 def _text(body: Sequence[ast.stmt], name: str, attribute: str) -> str:
     for statement in body:
+        values: list[ast.expr] = []
         if isinstance(statement, ast.ClassDef) and statement.name == name:
-            (value,) = (s.value for s in statement.body if isinstance(s, ast.Assign) and _assigns(s, attribute))
-            return str(ast.literal_eval(value))
+            values = [s.value for s in statement.body if isinstance(s, ast.Assign) and _assigns(s, attribute)]
+        elif isinstance(statement, ast.Assign) and _assigns(statement, name) and isinstance(statement.value, ast.Call):
+            values = [keyword.value for keyword in statement.value.keywords if keyword.arg == attribute]
+        if values:
+            return str(ast.literal_eval(values[0]))
     return ""
 
 

@@ -21,6 +21,7 @@ from ..data.files import POINTS_PREFIX, PREFIX
 from ..metrics.catalog import EXTRACTORS
 from ..metrics.labels import label
 from ..metrics.settings import Evaluation
+from ..studies.catalog import STUDIES
 
 Rows = list[tuple[str, str]]
 
@@ -65,9 +66,7 @@ def _suites() -> Rows:
 
 
 def _studies() -> Rows:
-    from ..studies import STUDIES
-
-    return [(name, study.claim) for name, study in STUDIES.items()]
+    return [(name, STUDIES.about(name, "claim")) for name in STUDIES]
 
 
 def _metrics() -> Rows:

@@ -1,5 +1,5 @@
 """One function per subcommand: its signature and docstring are the options and the help. What a function needs is
-imported when it is called, so that no other one waits for torch.
+imported when it is called, so that no other one waits for torch. Options that several share have their help in parser.
 """
 
 import sys
@@ -43,24 +43,17 @@ def run(
         suite: name of a suite (`lipbench list suites`) or path of a .yaml file.
         out: results folder (default: results/<suite's name>).
         add: keep the finished runs of other suites in the folder's tables.
-        jobs: runs made at once on this machine (default: one per core on a CPU, one per GPU).
         seeds: number of seeds, in place of the suite's.
-        set: KEY=VALUE overrides of the suite, e.g. steps=60 or evaluation.count=5.
-        data: folder of the data sets that are kept in files (default: ~/.cache/lipbench).
-        device: auto, cpu, cuda (every GPU, in turn) or cuda:N.
         accelerate: each iteration as one CUDA graph, or compiled by torch (default: the suite's, or none).
         precision: of the networks in training (default: the suite's, or 32).
         logger: Lightning loggers to keep besides the records: csv, tensorboard, wandb, mlflow or pkg.mod:Class, with
             arguments as in wandb?project=gan&offline=true.
-        checkpoint_seconds: time between two checkpoints of a run, from which an interrupted one goes on.
         retries: further attempts at a run whose process died or ran out of memory or time.
         time_limit: seconds an attempt at a run may take; then it is killed.
         executor: where runs are made: processes here (local), a Ray cluster, or a Slurm queue.
         address: of the Ray cluster (default: RAY_ADDRESS, else a new one on this machine).
         gpus_per_run: GPUs for each run on Ray (a fraction is fine) or Slurm.
         slurm: KEY=VALUE parameters of submitit, e.g. slurm_partition=gpu timeout_min=600.
-        weights: file with Inception's weights, for suites that ask for the extractor inception.
-        download: fetch what is missing: data sets, to where --data says, and Inception's weights where they are used.
     """
     from ..api.suites import sweep_suite
     from ..config.suite import key_value, load_suite
@@ -94,7 +87,7 @@ def report(folder: Path, *, format: Literal["png", "pdf", "svg"] = "png") -> int
     from ..report import report as write_report
 
     if not (folder / "suite.json").exists() and any(folder.glob("*/study.json")):
-        from ..studies import STUDIES
+        from ..studies.catalog import STUDIES
         from ..studies.engine.report import rebuild
 
         rebuild(folder, STUDIES, Console())
@@ -139,14 +132,7 @@ def tune(
         budget: configurations for each objective.
         metric: whose tail mean is compared (default: w1 on points, fd on images).
         out: results folder (default: results/<suite's name>-tune).
-        jobs: runs made at once on this machine (default: one per core on a CPU, one per GPU).
         seeds: number of fresh seeds for the best (default: as many as the suite has).
-        set: KEY=VALUE overrides of the suite, e.g. steps=60.
-        data: folder of the data sets that are kept in files (default: ~/.cache/lipbench).
-        device: auto, cpu, cuda (every GPU, in turn) or cuda:N.
-        weights: file with Inception's weights, for suites that ask for the extractor inception.
-        download: fetch what is missing: data sets, to where --data says, and Inception's weights where they are used.
-        checkpoint_seconds: time between two checkpoints of a run, from which an interrupted one goes on.
     """
     from ..config.suite import load_suite
 
@@ -204,27 +190,26 @@ def study(
         jobs: runs made at once (default: one per core, on a GPU one).
         seeds: number of seeds, in place of each study's own.
         set: KEY=VALUE, in place of the studies' option of that name at this scale; the table says so.
-        data: folder of the data sets that are kept in files.
         device: of the image studies: auto, cpu, cuda or cuda:N; the others stay on the CPU.
         weights: file with Inception's weights, which makes FD on photographs FID.
-        download: fetch what is missing: data sets, to where --data says, and Inception's weights where they are used.
         force: run again what is complete.
     """
+    from ..api.studies import run_studies
     from ..config.suite import key_value
-    from ..run.hardware import find_devices, jobs_on
-    from ..studies import STUDIES
-    from ..studies.engine.contract import Resources
-    from ..studies.engine.job import StudyJob
-    from ..studies.engine.runner import choose, run_studies
-    from ..sweep.downloads import fetch
 
-    chosen, where = choose(ids, STUDIES), device if device == "auto" else find_devices(device)[0]
-    on_cpu, on_gpu = (jobs_on([kind], jobs) for kind in ("cpu", "cuda:0"))
-    resources = Resources(on_cpu, on_gpu, where, data, weights and weights.absolute())
-    job = StudyJob(scale, out, seeds, dict(key_value(pair) for pair in set or []), force, resources)
-    if download:
-        fetch(job.datasets(chosen), data, weights=weights)
-    return run_studies(chosen, job, STUDIES, Console())
+    return run_studies(
+        ids,
+        scale,
+        out,
+        jobs=jobs,
+        seeds=seeds,
+        options=dict(key_value(pair) for pair in set or []),
+        data=data,
+        device=device,
+        weights=weights,
+        download=download,
+        force=force,
+    )
 
 
 def check(

@@ -27,6 +27,16 @@ _SPECIAL: dict[str, dict[str, Any]] = {
     "force": {"flag": "--force", "action": "store_true"},
     "download": {"flag": "--download", "action": "store_true"},
 }
+# The help of options that several commands share, where a command's docstring does not say otherwise.
+_SHARED = {
+    "set": "KEY=VALUE overrides of the suite, e.g. steps=60 or evaluation.count=5.",
+    "jobs": "runs made at once on this machine (default: one per core on a CPU, one per GPU).",
+    "data": "folder of the data sets that are kept in files (default: ~/.cache/lipbench).",
+    "device": "auto, cpu, cuda (every GPU, in turn) or cuda:N.",
+    "weights": "file with Inception's weights, for suites that ask for the extractor inception.",
+    "download": "fetch what is missing: data sets, to where --data says, and Inception's weights where they are used.",
+    "checkpoint_seconds": "time between two checkpoints of a run, from which an interrupted one goes on.",
+}
 
 
 class Parser(ArgumentParser):
@@ -72,8 +82,10 @@ def parse_arguments(arguments: Sequence[str]) -> tuple[Command, dict[str, Any]]:
 
 def _add_options(command: Parser, function: Command) -> None:
     special = [name for name in inspect.signature(function).parameters if name in _SPECIAL]
-    about = {p.arg_name: p.description for p in parse(inspect.getdoc(function) or "").params}
+    about = _SHARED | {p.arg_name: p.description for p in parse(inspect.getdoc(function) or "").params}
     command.add_function_arguments(function, as_group=False, as_positional=True, skip=set(special))
+    for action in command._actions:
+        action.help = action.help or about.get(action.dest)
     for name in special:
         settings = dict(_SPECIAL[name])
         command.add_argument(settings.pop("flag"), help=about[name], **settings)

@@ -1,7 +1,11 @@
 """Every study by its id; a study's module is imported when it is asked for."""
 
+from typing import TYPE_CHECKING
+
 from ...objectives.registry import Registry
-from .engine.contract import Study
+
+if TYPE_CHECKING:
+    from .engine.contract import Study
 
 # T: theory; S: claims on toys; G: claims on images; K: what the documents name and do not assert;
 # W: critics on pairs whose optimal transport is known.

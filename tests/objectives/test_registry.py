@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from lipbench.bench.studies.catalog import STUDIES
 from lipbench.models.catalog import ARCHITECTURES
 from lipbench.objectives.catalog import BUILTINS
 from lipbench.objectives.loss_catalog import LOSSES
@@ -14,6 +15,10 @@ def test_registry_reads_what_an_import_would_show() -> None:
     assert [BUILTINS.about(name) for name in BUILTINS] == [first_line(cls) for cls in BUILTINS.values()]
     assert [ARCHITECTURES.about(name) for name in ARCHITECTURES] == [first_line(f) for f in ARCHITECTURES.values()]
     assert [BUILTINS.about(n, "reference") for n in BUILTINS] == [cls.reference for cls in BUILTINS.values()]
+
+
+def test_registry_reads_an_argument_of_the_call_behind_a_constant() -> None:
+    assert [STUDIES.about(name, "claim") for name in STUDIES] == [study.claim for study in STUDIES.values()]
 
 
 def first_line(thing: object) -> str:

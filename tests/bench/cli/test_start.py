@@ -26,6 +26,7 @@ finally:
         ("list datasets", 0),
         ("list losses", 0),
         ("list suites", 0),
+        ("list studies", 0),
         ("run qick", 2),
         ("tune qick --budget 1", 2),
         ("run quick --set stesp=3", 2),

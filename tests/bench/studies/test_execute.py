@@ -20,6 +20,7 @@ from matplotlib.text import Text
 from PIL import Image
 from rich.console import Console
 
+from lipbench.bench import run_studies
 from lipbench.bench.config.suite import Suite
 from lipbench.bench.records.checksums import SUMS
 from lipbench.bench.records.store import locked
@@ -34,7 +35,6 @@ from lipbench.bench.studies import (
     Setting,
     Size,
     Study,
-    run_studies,
     verdict_table,
 )
 from lipbench.bench.studies.engine import report, runner

@@ -1,0 +1,17 @@
+from .catalog import STUDIES as STUDIES
+from .engine.contract import SCALES as SCALES
+from .engine.contract import Criterion as Criterion
+from .engine.contract import Measure as Measure
+from .engine.contract import NotAtThisScale as NotAtThisScale
+from .engine.contract import Outcome as Outcome
+from .engine.contract import Part as Part
+from .engine.contract import Resources as Resources
+from .engine.contract import Row as Row
+from .engine.contract import Scale as Scale
+from .engine.contract import Setting as Setting
+from .engine.contract import Size as Size
+from .engine.contract import Study as Study
+from .engine.judge import Verdict as Verdict
+from .engine.judge import judge as judge
+from .engine.table import verdict_table as verdict_table
+from .engine.table import write_tables as write_tables
