@@ -6,11 +6,11 @@ from ...objectives.conformance.report import Report
 from ..conformance.target import check_target
 from .targets import target_of
 
+Kind = Literal["objective", "architecture", "dataset", "metric", "extractor"]
 
-def check(
-    target: Any, /, *, kind: Literal["objective", "architecture", "dataset"] | None = None, **settings: Any
-) -> Report:
-    """Runs the conformance kit on an objective, an architecture or a data set.
+
+def check(target: Any, /, *, kind: Kind | None = None, **settings: Any) -> Report:
+    """Runs the conformance kit on an objective, an architecture, a data set, a metric or an extractor.
 
     Args:
         target: a class or function; or a name, `pkg.mod:Name` or `path/file.py:Name`.

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ...objectives.errors import BadInput, unknown
-from ..records.quantities import AXES, in_order, quantity
+from ..records.quantities import AXES, in_order
 from ..records.reader import RunRecord, read_run, read_runs, read_samples, read_suite
 from ..report import report
 from ..report.blocks import Block, make_blocks, objective_order
@@ -164,7 +164,7 @@ def _summary_rows(block: Block) -> Iterable[dict[str, Any]]:
         for shown in block.quantities:
             found = block.estimates[group.objective, shown.key]
             row = {"metric": shown.key, "median": found.value, "low": found.low, "high": found.high, "n": found.n}
-            yield factors | row | {"floor": block.floors.get(shown.key), "better": quantity(shown.key).better}
+            yield factors | row | {"floor": block.floors.get(shown.key), "better": shown.better}
 
 
 def _typed(table: pd.DataFrame) -> pd.DataFrame:

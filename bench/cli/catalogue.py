@@ -13,7 +13,17 @@ from ...models.catalog import ARCHITECTURES
 from ...objectives.catalog import BUILTINS
 from ...objectives.loss_catalog import LOSSES
 from ...objectives.registry import Registry
-from ..config.entry_points import ARCHITECTURE, DATASET, OBJECTIVE, PluginKind, known_names, plugged_in, provider
+from ..config.entry_points import (
+    ARCHITECTURE,
+    DATASET,
+    EXTRACTOR,
+    METRIC,
+    OBJECTIVE,
+    PluginKind,
+    known_names,
+    plugged_in,
+    provider,
+)
 from ..config.recipes import RECIPES
 from ..config.suite import SUITES, Suite, suite_names
 from ..data.catalog import DATASETS, DOWNLOADS
@@ -74,7 +84,15 @@ def _metrics() -> Rows:
     from ..records.quantities import KNOWN  # imports pandas
 
     known = [q for q in KNOWN.values() if q.quality]
-    return [(q.key, f"{q.heading}{f' [{q.unit}]' if q.unit else ''}: {q.meaning}") for q in known]
+    rows = [(q.key, f"{q.heading}{f' [{q.unit}]' if q.unit else ''}: {q.meaning}") for q in known]
+    return [*rows, *_plugged(METRIC)]
+
+
+def _extractors() -> Rows:
+    return [
+        *((name, f"gives {label('fd', name)} and {label('is', name)}") for name in EXTRACTORS),
+        *_plugged(EXTRACTOR),
+    ]
 
 
 def _suite_keys() -> Rows:
@@ -106,6 +124,6 @@ _KINDS: dict[str, Callable[[], Rows]] = {
     "suites": _suites,
     "suite-keys": _suite_keys,
     "studies": _studies,
-    "extractors": lambda: [(name, f"gives {label('fd', name)} and {label('is', name)}") for name in EXTRACTORS],
+    "extractors": _extractors,
     "losses": lambda: _registered(LOSSES),
 }

@@ -216,9 +216,9 @@ def check(
     target: str,
     *,
     set: list[str] | None = None,
-    kind: Literal["objective", "architecture", "dataset"] | None = None,
+    kind: Literal["objective", "architecture", "dataset", "metric", "extractor"] | None = None,
 ) -> int:
-    """Run the conformance kit on an objective, an architecture or a data set.
+    """Run the conformance kit on an objective, an architecture, a data set, a metric or an extractor.
 
     Args:
         target: a name, pkg.mod:Name, or path/file.py:Name.

@@ -18,7 +18,7 @@ from ...objectives.checks import choice, natural_number, positive_integer
 from ...objectives.errors import BadInput, error_line, unknown
 from .entry_points import ARCHITECTURE
 from .plugins import Resolved, bind, check_untaken, leaving_no_trace, parameters_of, resolve
-from .suite import Named, label
+from .suite import Named, label, split
 
 LARGEST = 10**6  # setting of an architecture of ours; of much larger ones torch cannot even compute the size
 PARTS = ("generator", "critic")
@@ -32,15 +32,6 @@ class Architecture:
     spec: dict[str, Any]
     target: str
     source: str | None = None
-
-
-def split(entry: Named, where: str) -> tuple[str, dict[str, Any]]:
-    """A name and its settings, from `name` or `{name: …, setting: value}`."""
-    if isinstance(entry, str):
-        return entry, {}
-    if not isinstance(entry.get("name"), str):
-        raise BadInput(f"{where}: an entry with settings needs a 'name': {entry}")
-    return entry["name"], {k: v for k, v in entry.items() if k != "name"}
 
 
 def resolve_architecture(entry: Named | None, usual: Mapping[str, Any], folder: Path, where: str) -> Architecture:

@@ -10,6 +10,8 @@ from ...models.catalog import ARCHITECTURES
 from ...objectives.catalog import BUILTINS
 from ...objectives.errors import BadInput, unknown
 from ..data.catalog import DATASETS, PREFIXES, check_name
+from ..metrics.catalog import EXTRACTORS
+from ..metrics.labels import METRICS
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +35,9 @@ class PluginKind:
 OBJECTIVE = PluginKind("objective", BUILTINS)
 ARCHITECTURE = PluginKind("architecture", ARCHITECTURES)
 DATASET = PluginKind("dataset", DATASETS)
+METRIC = PluginKind("metric", dict.fromkeys(METRICS))
+EXTRACTOR = PluginKind("extractor", EXTRACTORS)
+KINDS = {kind.name: kind for kind in (OBJECTIVE, ARCHITECTURE, DATASET, METRIC, EXTRACTOR)}
 
 
 def known_names(kind: PluginKind) -> dict[str, str]:
@@ -56,6 +61,22 @@ def check_dataset(name: str) -> None:
         if name.startswith(PREFIXES) or not plugged_in(DATASET):
             raise
         raise unknown(DATASET.name, name, [*DATASET.builtins, *plugged_in(DATASET)]) from error
+
+
+def check_known(kind: PluginKind, name: str) -> None:
+    """Raises BadInput if nothing goes by that name; looks at no file, and imports no plug-in."""
+    if ":" not in name and name not in kind.builtins:
+        find_point(kind, name)
+
+
+def find_point(kind: PluginKind, name: str) -> EntryPoint:
+    """The entry point of that name. Raises BadInput if no installed package has one."""
+    plugins = plugged_in(kind)
+    if name.endswith(".py"):
+        raise BadInput(f"{kind.name} '{name}': give the name in it too, as in {name}:MyOwn")
+    if name not in plugins:
+        raise unknown(kind.name, name, [*kind.builtins, *plugins])
+    return plugins[name]
 
 
 def plugged_in(kind: PluginKind) -> dict[str, EntryPoint]:

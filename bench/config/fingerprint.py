@@ -21,6 +21,7 @@ CORE = "lipbench.bench.run.execution:run"  # game, iteration, training, evaluati
 STUDIES, SETTINGS, DATA = "lipbench.bench.studies", "lipbench.bench.config", "lipbench.bench.data"
 OBJECTIVES = "lipbench.objectives"
 BROUGHT = "lipbench.bench.data.brought:as_dataset"  # what takes data from a plug-in
+TAKEN = "lipbench.bench.metrics.brought:as_extractor"  # and an extractor
 CATALOGS = (BUILTINS, LOSSES, ARCHITECTURES, EXTRACTORS)
 
 
@@ -54,11 +55,19 @@ def code_of(spec: Specified, sources: Sources | None = None) -> str:
     found |= _losses(spec, sources)
     # Whether somebody else's data are points or images the name does not say: both ways to measure count.
     found |= {FAMILIES.target(name) for name in ("points", "images")} if brought else _families(spec.dataset)
+    found |= {FAMILIES.target("brought")} if any(key.startswith("metric ") for key in spec.sources) else set()
     if brought or kind_of(spec.dataset) not in FAMILIES:
-        asked = spec.evaluation.extractor
-        names = {asked} if asked else sources.closure(data).texts(DATA)
-        found |= {EXTRACTORS.target(name) for name in EXTRACTORS if name in names}
+        found |= _extractors(spec, sources, data)
     return sources.closure(*found).digest[:16]
+
+
+def _extractors(spec: Specified, sources: Sources, data: str) -> set[str]:
+    """The one that is asked for, or that the data set's code names."""
+    if "extractor" in spec.sources:
+        return {TAKEN}
+    asked = spec.evaluation.extractor
+    names = {asked} if asked else sources.closure(data).texts(DATA)
+    return {EXTRACTORS.target(name) for name in EXTRACTORS if name in names}
 
 
 def _networks(architecture: Mapping[str, Any]) -> set[str]:

@@ -13,7 +13,6 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -23,7 +22,7 @@ from pydantic import ConfigDict, PydanticUndefinedAnnotation, PydanticUserError,
 from ...objectives.base import API_VERSION, Objective
 from ...objectives.errors import BadInput, error_line, unknown
 from ..records.source import source_of
-from .entry_points import OBJECTIVE, PluginKind, known_names, plugged_in, provider
+from .entry_points import OBJECTIVE, PluginKind, find_point, known_names, plugged_in, provider
 from .process_state import ProcessState, told
 
 PLAIN_VALUES = ConfigDict(arbitrary_types_allowed=True, allow_inf_nan=False)
@@ -69,7 +68,7 @@ def resolve(kind: PluginKind, target: str, folder: Path | None = None) -> Resolv
         BadInput: one line, for anything that keeps it from being found or imported.
     """
     if ":" not in target:
-        source = None if target in kind.builtins else source_of(_installed(kind, target).value)
+        source = None if target in kind.builtins else source_of(find_point(kind, target).value)
         return Resolved(target, _named(kind, target), source)
     location, _, name = target.rpartition(":")
     path = _locate(location, folder, kind) if location.endswith(".py") else None
@@ -93,6 +92,12 @@ def check_untaken(kind: PluginKind, name: str, value: object, target: str) -> No
     known = known_names(kind)
     if name in known and _named(kind, name) is not value:
         raise BadInput(f"{target}: the name '{name}' is taken ({known[name]}); rename it")
+
+
+def check_same(kind: PluginKind, target: str, source: str | None, folder: Path) -> None:
+    """Raises BadInput where the source of what is behind a target is another one than `source` now."""
+    if resolve(kind, target, folder).source != source:
+        raise BadInput(f"{target}: the file has changed since the sweep began; run the suite again")
 
 
 def bind_arguments(cls: type[Objective], given: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -184,20 +189,11 @@ def _recordable(value: Any) -> bool:
     return True
 
 
-def _installed(kind: PluginKind, name: str) -> EntryPoint:
-    plugins = plugged_in(kind)
-    if name.endswith(".py"):
-        raise BadInput(f"{kind.name} '{name}': give the name in it too, as in {name}:MyOwn")
-    if name not in plugins:
-        raise unknown(kind.name, name, [*kind.builtins, *plugins])
-    return plugins[name]
-
-
 def _named(kind: PluginKind, name: str) -> object:
     plugged_in(kind)  # two of one name are told whatever is asked for
     if name in kind.builtins:
         return kind.builtins[name]
-    point = _installed(kind, name)
+    point = find_point(kind, name)
     try:
         with leaving_no_trace(name):
             return point.load()

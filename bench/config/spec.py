@@ -12,13 +12,14 @@ from ...objectives.errors import BadInput
 from ..metrics.settings import Evaluation
 from ..records.interactive import is_interactive
 from ..records.schema import SCHEMA_VERSION
-from .architectures import resolve_architecture, split
+from .architectures import resolve_architecture
 from .datasets import DataFacts, Folders, describe
 from .fingerprint import code_of, core_code
+from .metrics import ResolvedEvaluation, resolve_evaluation
 from .plugins import ResolvedObjective, bind_arguments, build_objective, find_objective
 from .recipes import Preset
 from .resolve import check_recipe, resolve_recipe
-from .suite import FROM_RECIPE, Combination, Suite, label
+from .suite import FROM_RECIPE, Combination, Suite, label, split
 
 ID_BYTES = 235  # of an id before its hash; with that and what a run under way adds, the 255 that file systems take
 # Part of the identity where they differ from this.
@@ -35,8 +36,9 @@ class RunSpec:
     """Everything that decides what a run computes, and the labels it goes by in tables.
 
     `objective_target` is what the suite calls the objective, which is no part of the identity. `content` is a hash of a
-    user's own pictures: with other files in their folder it is another run. By kind of plug-in, objectives apart,
-    `sources` has hashes, as `source` is of the objective, and `targets` what the suite calls them.
+    user's own pictures: with other files in their folder it is another run. By kind of plug-in, objectives apart
+    and metrics with their label, `sources` has hashes, as `source` is of the objective, and `targets` what the suite
+    calls them.
     """
 
     objective: str
@@ -121,7 +123,8 @@ def expand(suite: Suite, context: Folders) -> list[RunSpec]:
     for entry in suite.recipe:
         check_recipe(entry, _names(suite, context.suite_folder), f"{suite.where}: recipe")
     facts = {name: _describe(name, context, suite.where) for name in suite.datasets}
-    specs = [_resolve(suite, context, cell, facts[cell.dataset]) for cell in suite.cells()]
+    measured = resolve_evaluation(suite.evaluation, context.suite_folder, f"{suite.where}: evaluation")
+    specs = [_resolve(suite, context, cell, facts[cell.dataset], measured) for cell in suite.cells()]
     seen: dict[tuple[object, ...], RunSpec] = {}
     for spec in specs:
         key = (spec.objective, spec.dataset, spec.architecture, spec.recipe, spec.seed)
@@ -141,7 +144,9 @@ def _describe(name: str, context: Folders, where: str) -> DataFacts:
         raise BadInput(f"{where}: datasets: {error}") from error
 
 
-def _resolve(suite: Suite, context: Folders, cell: Combination, data: DataFacts) -> RunSpec:
+def _resolve(
+    suite: Suite, context: Folders, cell: Combination, data: DataFacts, measured: ResolvedEvaluation
+) -> RunSpec:
     where, loss = suite.where, cell.loss
     target, given = split(cell.objective, f"{where}: objectives")
     if loss is not None and "loss" in given:
@@ -153,6 +158,7 @@ def _resolve(suite: Suite, context: Folders, cell: Combination, data: DataFacts)
     arguments, no_loss = _arguments(found, given, loss, settings, where)
     networks = resolve_architecture(cell.architecture, settings.architecture, context.suite_folder, where)
     plugged = {"architecture": (networks.source, networks.target), "dataset": (data.source, data.name)}
+    plugged |= measured.plugged
     return RunSpec(
         objective=label(found.cls.name, {k: arguments[k] for k in (*given, *(["loss"] if loss else []))}),
         objective_name=found.cls.name,
@@ -165,7 +171,7 @@ def _resolve(suite: Suite, context: Folders, cell: Combination, data: DataFacts)
         recipe_spec=settings.recipe,
         seed=cell.seed,
         steps=_steps(suite, cell, settings, target if no_recipe is None else None),
-        evaluation=suite.evaluation,
+        evaluation=measured.evaluation,
         objective_target=target,
         skip=no_recipe or no_loss,
         accelerate=suite.accelerate,

@@ -3,7 +3,7 @@
 import difflib
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
@@ -21,8 +21,8 @@ from pydantic import (
 from ...models.options import ACCELERATIONS, PRECISIONS
 from ...objectives.errors import LIKE, BadInput, unknown
 from ...objectives.loss_catalog import LOSSES
-from ..metrics.settings import Count, Evaluation, known_name
-from .entry_points import check_dataset
+from ..metrics.settings import Count, Evaluation, Named, known_name
+from .entry_points import EXTRACTOR, METRIC, check_dataset, check_known
 from .yaml_reader import parse_yaml
 
 MANY_SEEDS = 10_000  # more are no number of seeds but a slip, or one seed
@@ -60,7 +60,6 @@ def _architectures(value: Any) -> Any:
     return value if value is None else _as_list(value)
 
 
-Named = str | dict[str, Any]
 Seed = Annotated[int, Field(ge=0, le=10**18, strict=True)]  # tables hold integers of 64 bits
 Seeds = Annotated[list[Seed], Field(min_length=1)]
 
@@ -140,6 +139,15 @@ class Suite(BaseModel):
                 self.losses or [None],
             ):
                 yield Combination(dataset, objective, loss, architecture, recipe, seed)
+
+
+def split(entry: Named, where: str) -> tuple[str, dict[str, Any]]:
+    """A name and its settings, from `name` or `{name: …, setting: value}`."""
+    if isinstance(entry, str):
+        return entry, {}
+    if not isinstance(entry.get("name"), str):
+        raise BadInput(f"{where}: an entry with settings needs a 'name': {entry}")
+    return entry["name"], {k: v for k, v in entry.items() if k != "name"}
 
 
 def label(name: str, settings: Mapping[str, Any]) -> str:
@@ -259,7 +267,7 @@ def _keys(location: tuple[int | str, ...], content: Any) -> list[str]:
 
 def _check_names(suite: Suite, where: str) -> None:
     for dataset in suite.datasets:
-        _check_dataset(dataset, f"{where}: datasets")
+        _check(f"{where}: datasets", check_dataset, dataset)
         for key in ("steps", "seeds"):
             given = getattr(suite, key)
             if isinstance(given, Mapping) and dataset not in given:
@@ -267,14 +275,26 @@ def _check_names(suite: Suite, where: str) -> None:
     for key in ("steps", "seeds", "architectures"):
         given = getattr(suite, key)
         for dataset in given if isinstance(given, Mapping) else ():
-            _check_dataset(dataset, f"{where}: {key}")
+            _check(f"{where}: {key}", check_dataset, dataset)
     for loss in suite.losses or []:
         if loss not in LOSSES:
             raise BadInput(f"{where}: losses: {unknown('loss', loss, list(LOSSES))}")
+    _check_measures(suite.evaluation, where)
 
 
-def _check_dataset(name: str, where: str) -> None:
+def _check_measures(evaluation: Evaluation, where: str) -> None:
+    """Their names; what is behind that of a plug-in is seen when it is imported."""
+    extractors = [] if evaluation.extractor is None else [evaluation.extractor]
+    for key, kind, entries in (("metrics", METRIC, evaluation.metrics), ("extractor", EXTRACTOR, extractors)):
+        for entry in entries:
+            name, given = split(entry, f"{where}: evaluation.{key}")
+            _check(f"{where}: evaluation.{key}", check_known, kind, name)
+            if given and name in kind.builtins:
+                raise BadInput(f"{where}: evaluation.{key}: {name}: is built in and takes no settings")
+
+
+def _check(where: str, check: Callable[..., None], *arguments: Any) -> None:
     try:
-        check_dataset(name)
+        check(*arguments)
     except BadInput as error:
         raise BadInput(f"{where}: {error}") from error

@@ -1,1 +1,1 @@
-"""What somebody's architecture or data set must do, as `objectives.conformance` says it of objectives."""
+"""What somebody's plug-ins must do, as `objectives.conformance` says it of objectives."""

@@ -9,19 +9,23 @@ from urllib.parse import urlencode
 
 import yaml
 from torch import nn
+from torchmetrics import Metric
 
 from ...objectives.base import Objective
 from ...objectives.conformance import Report, check_objective
 from ...objectives.errors import BadInput
 from ..config.architectures import build_architecture, resolve_architecture
 from ..config.datasets import load_dataset
-from ..config.entry_points import ARCHITECTURE, DATASET, OBJECTIVE, PluginKind, known_names
+from ..config.entry_points import ARCHITECTURE, DATASET, EXTRACTOR, KINDS, METRIC, OBJECTIVE, PluginKind, known_names
+from ..config.metrics import ResolvedEvaluation, make
 from ..config.plugins import bind_arguments, build_objective, find_objective, resolve
 from ..data.catalog import PREFIXES
+from ..metrics.catalog import load_extractor
+from ..metrics.settings import Evaluation
 from .architectures import check_architecture
 from .data import check_dataset
-
-KINDS = {kind.name: kind for kind in (OBJECTIVE, ARCHITECTURE, DATASET)}
+from .extractors import check_extractor
+from .metrics import check_metric
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,8 @@ def check_target(target: str, settings: Mapping[str, Any], kind: str | None = No
         return check_architecture(
             f"{target} (architecture)", lambda shape: build_architecture(chosen.spec, target, shape, Path())
         )
+    if found in (METRIC, EXTRACTOR):
+        return _check_measure(found, target, settings)
     if found is DATASET:
         given = urlencode({key: yaml.safe_dump(value).removesuffix("...\n").strip() for key, value in settings.items()})
         name = f"{target}{'&' if '?' in target else '?'}{given}" if given else target
@@ -59,8 +65,23 @@ def check_target(target: str, settings: Mapping[str, Any], kind: str | None = No
     return check_objective(objective.cls, **arguments)
 
 
+def _check_measure(kind: PluginKind, target: str, settings: Mapping[str, Any]) -> Report:
+    title = f"{target} ({kind.name})"
+    if target in kind.builtins:
+        if kind is METRIC or settings:
+            why = "takes no settings" if settings else "is measured on features: the kit is for metrics of samples"
+            raise BadInput(f"{target}: is built in and {why}")
+        return check_extractor(title, lambda: load_extractor(target).network)
+    evaluation = ResolvedEvaluation(Evaluation())
+    entry: Any = evaluation.resolve(kind, {"name": target, **settings}, Path())
+    bound = {key: value for key, value in entry.items() if key != "name"}
+    return (check_metric if kind is METRIC else check_extractor)(title, lambda: make(kind, target, bound, Path()))
+
+
 def kind_of_target(target: str) -> PluginKind:
-    """By name, or by what it is: an Objective; a network, or a function of a shape; else a function that makes data."""
+    """By name, or by what it is: an Objective; a metric; a network that takes a shape, or a function of one; a network
+    that takes none, an extractor; else a function that makes data.
+    """
     if target.startswith(PREFIXES):
         return DATASET
     name = target.partition("?")[0]
@@ -69,11 +90,17 @@ def kind_of_target(target: str) -> PluginKind:
     value = resolve(OBJECTIVE, name).value
     if inspect.isclass(value) and issubclass(value, Objective):
         return OBJECTIVE
-    if inspect.isclass(value) and issubclass(value, nn.Module):
-        return ARCHITECTURE
+    if inspect.isclass(value) and issubclass(value, Metric):
+        return METRIC
     if not callable(value):
         raise BadInput(f"{target}: nothing that can be called; can be checked: {', '.join(KINDS)}")
     try:
-        return ARCHITECTURE if "shape" in inspect.signature(value).parameters else DATASET
+        parameters = inspect.signature(value).parameters.values()
     except (TypeError, ValueError):
         return OBJECTIVE
+    if inspect.isclass(value) and issubclass(value, nn.Module):
+        needed = any(
+            p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters
+        )
+        return ARCHITECTURE if needed else EXTRACTOR
+    return ARCHITECTURE if "shape" in [parameter.name for parameter in parameters] else DATASET

@@ -24,7 +24,7 @@ EXTRACTORS: "Registry[Callable[[Path | None], Extractor]]" = Registry(
         "inception": "inception:inception",
     },
 )
-# By what the samples are; `stacked-mnist` has more beside those of images.
+# By what the samples are; `stacked-mnist` and what is `brought` have more beside those.
 FAMILIES: "Registry[Callable[..., Any]]" = Registry(
     PACKAGE,
     {
@@ -32,6 +32,7 @@ FAMILIES: "Registry[Callable[..., Any]]" = Registry(
         "pairs": "pairs:pair_metrics",
         "images": "protocols:image_metrics",
         "stacked-mnist": "stacked:StackedModes",
+        "brought": "brought:beside",
     },
 )
 

@@ -23,10 +23,12 @@ class Extractor:
 
     Attributes:
         name: as listed in `catalog.EXTRACTORS`.
-        sha256: of the weights file, hexadecimal.
+        sha256: of the weights file, hexadecimal; of a plug-in over the values in its state_dict.
         resize: how images are brought to the network's size, in words.
         feature_dim: D, the number of features.
         network: images -> (features, logits), in eval mode.
+        classes: K, the number of logits, where it is known; 0: there are none.
+        source: a hash of a plug-in's code; None if it is built in.
     """
 
     name: str
@@ -34,6 +36,8 @@ class Extractor:
     resize: str
     feature_dim: int
     network: nn.Module
+    classes: int | None = None
+    source: str | None = None
 
     @torch.no_grad()
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:

@@ -193,6 +193,7 @@ class ImageMetrics:
             "resize": self.extractor.resize,
             "levels": 256,
         }
+        shared |= {"source": self.extractor.source[:16]} if self.extractor.source else {}
         both: dict[str, str | int] = {"n_fake": sizes.n_fake, "n_real": self.n_real, "split": self.split}
         held = both | {"n_fake": min(sizes.held, sizes.n_fake), "n_real": min(sizes.held, self.n_real)}
         balls = held | {"neighbours": NEIGHBOURS}
@@ -255,6 +256,7 @@ class ImageMetrics:
         name = self.extractor.name
         code = source_of(CODE, *([EXTRACTORS.target(name)] if name in EXTRACTORS else []))
         extractor = {"extractor": self.extractor.sha256, "resize": self.extractor.resize, "code": code}
+        extractor |= {"source": self.extractor.source} if self.extractor.source else {}
         sizes = self.sizes
         kid = {"subsets": sizes.subsets, "subset_size": sizes.subset_size}
         return fingerprint(images, **extractor, **settings, **kid, held=sizes.held, device=self.device.type)

@@ -7,17 +7,21 @@ from torch import Tensor
 
 from ...objectives.errors import BadInput
 from ..data.dataset import Dataset
-from .catalog import load_extractor
+from .catalog import FAMILIES, load_extractor
 from .extractors import Extractor
 from .features import NEIGHBOURS
 from .images import ImageMetrics, Sizes
-from .settings import Evaluation
+from .settings import NOTHING, Brought, Evaluation
 
 FLOOR_SEED = 1
 
 
 def image_metrics(
-    data: Dataset, evaluation: Evaluation, device: torch.device | str, weights: Path | None = None
+    data: Dataset,
+    evaluation: Evaluation,
+    device: torch.device | str,
+    weights: Path | None = None,
+    brought: Extractor | None = None,
 ) -> tuple[ImageMetrics, dict[str, float]]:
     """The metrics that a suite's `evaluation` asks for on these images, and their floors.
 
@@ -31,28 +35,52 @@ def image_metrics(
         evaluation: what is asked for.
         device: where the extractor runs.
         weights: of inception, where they are not in torch hub's cache.
+        brought: the extractor, where it is a plug-in.
 
     Raises:
-        BadInput: the extractor is not at hand, or there are too few reals.
+        BadInput: the extractor is not at hand, gives no logits for "is", or there are too few reals.
     """
-    extractor = _extractor(data, evaluation, weights)
+    extractor = _extractor(data, evaluation, weights, brought)
     reference, other, sizes = _divided(data, evaluation, torch.device(device))
     split = evaluation.split
     metrics = ImageMetrics(reference, extractor, sizes, split=split or data.held_out_from, device=device)
     return metrics, {} if other is None else metrics.floor(other if split is None else _drawn(other, sizes.n_fake))
 
 
-def check_evaluation(data: Dataset, evaluation: Evaluation, weights: Path | None = None) -> None:
-    """Raises what `image_metrics` would, without looking at an image; nothing for points."""
+def check_evaluation(
+    data: Dataset, evaluation: Evaluation, weights: Path | None = None, brought: Brought = NOTHING
+) -> None:
+    """Raises what `image_metrics` would, without looking at an image; tries out metrics that are brought, on reals."""
+    device = torch.device("cpu")
     if data.is_images:
-        _extractor(data, evaluation, weights)
-        _divided(data, evaluation, torch.device("cpu"))
+        if evaluation.of_images:
+            _extractor(data, evaluation, weights, brought.extractor)
+        _divided(data, evaluation, device)
+    if brought.metrics and data.pair is None:
+        FAMILIES["brought"](None, data, evaluation, device, brought.metrics)
 
 
-def _extractor(data: Dataset, evaluation: Evaluation, weights: Path | None) -> Extractor:
+def sides(data: Dataset, evaluation: Evaluation, device: torch.device) -> tuple[Tensor, Tensor | None, int]:
+    """Reals to hold samples against, others for a floor, and how many samples are looked at; for somebody's metrics."""
+    if not data.is_images:
+        reference, other = _halves(data, evaluation.points, device)
+        return reference, other, len(reference)
+    reference, other, sizes = _divided(data, evaluation, device)
+    if sizes.n_real is not None:
+        reference = _drawn(reference, sizes.n_real)
+    drawn = other if other is None or evaluation.split is None else _drawn(other, sizes.n_fake)
+    return reference, drawn, sizes.n_fake
+
+
+def _extractor(data: Dataset, evaluation: Evaluation, weights: Path | None, brought: Extractor | None) -> Extractor:
     name = evaluation.extractor or data.extractor
-    assert name is not None
-    return load_extractor(name, weights if name == "inception" else None)
+    if brought is None:
+        assert isinstance(name, str)
+        return load_extractor(name, weights if name == "inception" else None)
+    if brought.classes == 0 and "is" in evaluation.of_images:
+        rest = ", ".join(metric for metric in evaluation.of_images if metric != "is")
+        raise BadInput(f"extractor {brought.name}: gives no logits, which 'is' needs; give metrics: [{rest}]")
+    return brought
 
 
 def _divided(data: Dataset, evaluation: Evaluation, device: torch.device) -> tuple[Tensor, Tensor | None, Sizes]:
@@ -76,7 +104,7 @@ def _sizes(evaluation: Evaluation, n_fake: int) -> Sizes:
         held=evaluation.held_images,
         subsets=evaluation.kid_subsets,
         subset_size=evaluation.kid_subset_size,
-        metrics=tuple(evaluation.metrics),
+        metrics=evaluation.of_images,
     )
 
 
@@ -88,7 +116,7 @@ def _check(name: str, sizes: Sizes, available: int) -> None:
 
 
 def _halves(data: Dataset, images: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    pool = data.train if data.test is None else data.test
+    pool = data.finite_held_out
     n = images if pool is None else min(images, len(pool) // 2)  # a stream has no end
     fixed = torch.Generator(device).manual_seed(0)  # the same reference for every run on these data
     reference, other = data.held_out(2 * n, fixed).split(n)

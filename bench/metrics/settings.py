@@ -4,12 +4,12 @@ A preset is nothing but values for keys of a suite's `evaluation`; keys that the
 """
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from ...objectives.errors import unknown
-from .catalog import EXTRACTORS
 from .labels import METRICS
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -25,6 +25,23 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 MOST = 10**6  # samples, or subsets of them: more is a slip, and fills any memory
 Count = Annotated[int, Field(ge=1, le=10**9, strict=True)]
+Named = str | dict[str, Any]  # a name, or {name: …, setting: value}
+
+
+@dataclass(frozen=True)
+class Brought:
+    """What of an evaluation is somebody else's, ready to be used.
+
+    Attributes:
+        metrics: each a `brought.BroughtMetric`.
+        extractor: an `extractors.Extractor`; None where it is built in.
+    """
+
+    metrics: tuple[Any, ...] = ()
+    extractor: Any = None
+
+
+NOTHING = Brought()
 
 
 def known_name(kind: str, names: Collection[str]) -> AfterValidator:
@@ -43,7 +60,8 @@ class Evaluation(BaseModel):
 
     `count` evaluations follow the one at step 0, evenly spaced; `points` go into W1, `mode_points` into mode coverage,
     `images` into the metrics of images, `metrics`, on the features of `extractor` (the data set's own if None): fakes
-    against `reals` (None: all) of the set `split`; without a split, as many against as many held-out ones. The
+    against `reals` (None: all) of the set `split`; without a split, as many against as many held-out ones. Among
+    `metrics` may be plug-ins, which are measured on `points` too, and so may be `extractor`. The
     Inception Score is the mean over `is_splits` parts of `is_images` (None: `images`). KID (`kid_subsets` of
     `kid_subset_size`), precision and recall take at most `held_images` a side. `protocol` names a preset of these keys
     (`PRESETS`); those given beside it come first. At the end the generator is evaluated `repeats` times
@@ -58,14 +76,19 @@ class Evaluation(BaseModel):
     images: Annotated[int, Field(ge=100, le=MOST, strict=True)] = 1000
     reals: Annotated[int, Field(ge=100, le=MOST, strict=True)] | None = None
     split: Literal["train", "test"] | None = None
-    extractor: Annotated[str, known_name("extractor", EXTRACTORS)] | None = None
-    metrics: Annotated[list[Annotated[str, known_name("image metric", METRICS)]], Field(min_length=1)] = list(METRICS)
+    extractor: Named | None = None
+    metrics: Annotated[list[Named], Field(min_length=1)] = list(METRICS)
     is_images: Annotated[int, Field(ge=100, le=MOST, strict=True)] | None = None
     is_splits: Annotated[int, Field(ge=1, le=100, strict=True)] = 1
     held_images: Annotated[int, Field(ge=100, le=MOST, strict=True)] = 10_000
     kid_subsets: Annotated[int, Field(ge=1, le=MOST, strict=True)] = 100
     kid_subset_size: Annotated[int, Field(ge=2, le=MOST, strict=True)] = 1000
     repeats: Annotated[int, Field(ge=0, le=100, strict=True)] = 3
+
+    @property
+    def of_images(self) -> tuple[str, ...]:
+        """The built-in ones of `metrics`."""
+        return tuple(metric for metric in self.metrics if isinstance(metric, str) and metric in METRICS)
 
     @model_validator(mode="before")
     @classmethod

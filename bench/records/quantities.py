@@ -92,14 +92,25 @@ AXES = {  # what a curve can be drawn against: columns of history.csv that are n
 
 
 def quantity(key: str, protocol: Mapping[str, Any] | None = None) -> Quantity:
-    """The quantity of that key. Its protocol names the extractor; only Inception's Fréchet distance is called FID."""
-    known = KNOWN.get(key) or Quantity(key, key.replace("_", " "), quality=protocol is not None)
-    extractor = (protocol or {}).get("extractor")
+    """The quantity of that key. Its protocol names the extractor; only Inception's Fréchet distance is called FID.
+
+    Of somebody else's metric it has the name and the direction, and thereby the worst: the infinity that is no better.
+    """
+    protocol = protocol or {}
+    known = KNOWN.get(key) or _brought(key, protocol)
+    extractor = protocol.get("extractor")
     if not isinstance(extractor, str) or not known.quality:
         return known
     if extractor == "inception":
         return replace(known, name={"FD": "FID"}.get(known.name, known.name))
     return replace(known, name=f"{known.name}({extractor})")
+
+
+def _brought(key: str, protocol: Mapping[str, Any]) -> Quantity:
+    better: Better | None = protocol.get("better")
+    worst = math.nan if better is None else math.inf if better == "lower" else -math.inf
+    name = protocol.get("label") or key.replace("_", " ")
+    return Quantity(key, name, better=better, quality=bool(protocol), worst=worst)
 
 
 def in_order(keys: Iterable[str]) -> list[str]:

@@ -34,6 +34,7 @@ UNCOUNTED = (
     "lipbench.bench.config.datasets",
     "lipbench.bench.config.entry_points",
     "lipbench.bench.config.fingerprint",
+    "lipbench.bench.config.metrics",
     "lipbench.bench.config.plugins",
     "lipbench.bench.data.catalog",
     "lipbench.bench.metrics.catalog",

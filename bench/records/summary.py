@@ -4,7 +4,8 @@ These decide numbers, so runs and studies depend on their source; how a quantity
 """
 
 import math
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -59,7 +60,14 @@ def tail_start(steps: int) -> float:
     return (1 - TAIL) * steps
 
 
-def summarise(history: pd.DataFrame, steps: int) -> dict[str, dict[str, float | None]]:
+def directions(protocol: Mapping[str, Mapping[str, Any]]) -> dict[str, Better]:
+    """Metric → which way is better: of ours, and of those of others, whose protocol says it."""
+    return BETTER | {key: found["better"] for key, found in protocol.items() if "better" in found}
+
+
+def summarise(
+    history: pd.DataFrame, steps: int, better: Mapping[str, Better] = BETTER
+) -> dict[str, dict[str, float | None]]:
     """Metric → best (where a direction is known), final, mean and sd over the evaluations in the last 20 % of `steps`.
 
     None where there is no value, as in the tail of a run that stopped early. The sd is of those evaluations (divided by
@@ -69,8 +77,8 @@ def summarise(history: pd.DataFrame, steps: int) -> dict[str, dict[str, float | 
     found: dict[str, dict[str, float | None]] = {}
     for name in history.columns.drop(["step", "critic_steps", "images", "seconds"]):
         values = history[name].dropna()
-        better = BETTER.get(str(name))
-        best = None if better is None or values.empty else {"lower": values.min(), "higher": values.max()}[better]
+        way = better.get(str(name))
+        best = None if way is None or values.empty else {"lower": values.min(), "higher": values.max()}[way]
         found[str(name)] = {
             "best": None if best is None else float(best),
             "final": float(history[name].iloc[-1]),

@@ -12,7 +12,7 @@ def few_images(block: Block) -> Iterator[str]:
     """A sentence for each: fewer images than asked for, or than features; small parts; a distance cut off at 0."""
     names = {q.key: q.name for q in block.quality}
     fd, score = block.protocol.get("fd", {}), block.protocol.get("is", {})
-    fewer = {names[key]: key for key in names if 0 < _used(block, key) < _asked(block, key)}
+    fewer = {names[key]: key for key in names if _of_images(block, key) and 0 < _used(block, key) < _asked(block, key)}
     if fewer:
         first = next(iter(fewer.values()))
         told = f"{_sizes(block.protocol[first])}, where {_asked(block, first):,} were asked for: no more are held out."
@@ -32,6 +32,10 @@ def _odd_distances(block: Block, names: Mapping[str, str]) -> Iterator[str]:
         yield f"{names['fd']} of 0 on {block.dataset}: of equal images, or what rounding took below zero."
     if "kid" in names and any(value is not None and value < 0 for value in _values(block, "kid")):
         yield f"{names['kid']} below 0 on {block.dataset}: its estimate is unbiased, so that near 0 it falls below too."
+
+
+def _of_images(block: Block, key: str) -> bool:
+    return "extractor" in block.protocol.get(key, {})
 
 
 def _used(block: Block, key: str) -> int:

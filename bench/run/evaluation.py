@@ -17,7 +17,7 @@ from ..data.dataset import Dataset
 from ..metrics import stability
 from ..metrics.catalog import FAMILIES
 from ..metrics.divergence import Divergence
-from ..metrics.settings import Evaluation
+from ..metrics.settings import NOTHING, Brought, Evaluation
 from .hardware import PeakMemory
 
 PROBE = 256  # samples behind slopes, the critic's estimate and the spread; fewer where fewer reals are held out
@@ -33,7 +33,7 @@ def evaluation_steps(steps: int, count: int) -> set[int]:
 class Quality:
     """The metrics of one run, with protocol and floors: W1 and modes on points, on images what
     `protocols.image_metrics` says; `weights` are inception's. `modes` counts those of stacked MNIST. On a pair whose
-    fakes are fixed they are the `critic`'s.
+    fakes are fixed they are the `critic`'s; elsewhere those that are `brought` stand beside.
     """
 
     def __init__(
@@ -43,14 +43,21 @@ class Quality:
         rng: torch.Generator,
         weights: Path | None = None,
         critic: nn.Module | None = None,
+        brought: Brought = NOTHING,
     ) -> None:
         self.modes = None
+        self.measure: Any = None
+        self.floors: dict[str, float] = {}
         if data.pair is not None:
             self.measure, self.floors = FAMILIES["pairs"](data, evaluation, rng, critic)
         elif data.is_points:
             self.measure, self.floors = FAMILIES["points"](data, evaluation, rng)
-        else:
-            self.measure, self.floors = FAMILIES["images"](data, evaluation, rng.device, weights)
+        elif evaluation.of_images:
+            self.measure, self.floors = FAMILIES["images"](data, evaluation, rng.device, weights, brought.extractor)
+        if brought.metrics and data.pair is None:
+            family = FAMILIES["brought"]
+            self.measure, floors = family(self.measure, data, evaluation, rng.device, brought.metrics)
+            self.floors = self.floors | floors
         self.n_fake, self.protocol = self.measure.n_fake, self.measure.protocol
         if data.name in FAMILIES:
             self.modes = FAMILIES[data.name](self.n_fake, rng.device)
@@ -71,8 +78,10 @@ class Evaluator(pl.Callback):
         steps: int,
         weights: Path | None = None,
         memory: PeakMemory | None = None,
+        brought: Brought = NOTHING,
     ) -> None:
         self.data, self.evaluation, self.steps, self.weights = data, evaluation, steps, weights
+        self.brought = brought
         self.memory = memory or PeakMemory("cpu")
         self.schedule = evaluation_steps(steps, evaluation.count)
         self.history: list[dict[str, float]] = []
@@ -89,7 +98,7 @@ class Evaluator(pl.Callback):
         pl_module.pauses.update(self.schedule, {1})
         iteration = pl_module.iteration
         rng = iteration.stream("evaluation")
-        self.quality = Quality(self.data, self.evaluation, rng, self.weights, iteration.critic)
+        self.quality = Quality(self.data, self.evaluation, rng, self.weights, iteration.critic, self.brought)
         fixed = torch.Generator(iteration.device).manual_seed(0)
         self.spread_of_real = stability.mean_distance(self.data.held_out_at_most(PROBE, fixed))
         if not self.history:

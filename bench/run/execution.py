@@ -19,6 +19,7 @@ from ...models.options import check_device
 from ...models.precision import repeatable_float32
 from ...objectives.errors import BadInput, error_line, printable
 from ..config.datasets import load_dataset, same_content
+from ..config.metrics import bring
 from ..config.process_state import ProcessState
 from ..config.spec import RunSpec
 from ..data.dataset import Dataset
@@ -116,7 +117,8 @@ def _train_and_measure(spec: RunSpec, context: RunContext, folder: Path) -> RunR
     check_device(spec.accelerate, spec.precision, context.device)
     check_capability(spec.precision, context.device)
     reset_peak_memory(context.device)
-    evaluator = Evaluator(data, spec.evaluation, spec.steps, context.weights, PeakMemory(context.device))
+    brought = bring(spec.evaluation, spec.sources, spec.targets, data, context.suite_folder)
+    evaluator = Evaluator(data, spec.evaluation, spec.steps, context.weights, PeakMemory(context.device), brought)
     record = json.loads((folder / "spec.json").read_text(encoding="utf-8"))
     loggers = RunLogging(context.loggers, record, folder, evaluator)
     with repeatable_float32():

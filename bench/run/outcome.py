@@ -16,7 +16,7 @@ from ..metrics import stability
 from ..metrics.pairs import fields, time_to_cosine
 from ..records.schema import Cost, Measured, RunOutcome, RunResult
 from ..records.store import write_text
-from ..records.summary import summarise
+from ..records.summary import directions, summarise
 from ..report.samples import write_picture
 from .evaluation import SNAPSHOT, Evaluator
 from .hardware import versions
@@ -43,7 +43,8 @@ def result_of(spec: RunSpec, module: GAN, evaluator: Evaluator) -> RunResult:
 
 
 def _metrics(spec: RunSpec, evaluator: Evaluator) -> dict[str, dict[str, float | None]]:
-    found = summarise(pd.DataFrame(evaluator.history), spec.steps)
+    assert evaluator.quality is not None
+    found = summarise(pd.DataFrame(evaluator.history), spec.steps, directions(evaluator.quality.protocol))
     once = {} if evaluator.data.pair is None else time_to_cosine(evaluator.history)
     return found | {
         key: {"best": value, "final": value, "tail_mean": value, "tail_sd": None} for key, value in once.items()

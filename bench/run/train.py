@@ -21,10 +21,9 @@ from ...models.gan import GAN
 from ...models.iteration import Iteration, stream_seed
 from ...models.networks import Networks, Unsuited
 from ...objectives.base import Objective
-from ...objectives.errors import BadInput
 from ..config.architectures import build_architecture
-from ..config.entry_points import ARCHITECTURE, OBJECTIVE, PluginKind
-from ..config.plugins import build_objective, find_objective, resolve
+from ..config.entry_points import ARCHITECTURE, OBJECTIVE
+from ..config.plugins import build_objective, check_same, find_objective
 from ..config.spec import RunSpec
 from ..data.dataset import Dataset
 from .checkpoint import RESUME, Checkpointer
@@ -78,7 +77,7 @@ def build_parts(spec: RunSpec, data: Dataset, suite_folder: Path) -> tuple[Netwo
 
 def build_networks(spec: RunSpec, shape: tuple[int, ...], suite_folder: Path) -> Networks:
     """The run's architecture for samples of this shape. Raises as `build_architecture`; BadInput for a changed file."""
-    _check_same(spec.architecture_target, spec.sources.get("architecture"), ARCHITECTURE, suite_folder)
+    check_same(ARCHITECTURE, spec.architecture_target, spec.sources.get("architecture"), suite_folder)
     return build_architecture(spec.architecture_spec, spec.architecture_target, shape, suite_folder)
 
 
@@ -91,13 +90,8 @@ def with_fixed_fakes(networks: Networks, data: Dataset) -> Networks:
 
 def _build_objective(spec: RunSpec, suite_folder: Path) -> Objective:
     found = find_objective(spec.objective_target, suite_folder)
-    _check_same(spec.objective_target, spec.source, OBJECTIVE, suite_folder)
+    check_same(OBJECTIVE, spec.objective_target, spec.source, suite_folder)
     return build_objective(found, spec.arguments, spec.objective)
-
-
-def _check_same(target: str, source: str | None, kind: PluginKind, suite_folder: Path) -> None:
-    if resolve(kind, target, suite_folder).source != source:
-        raise BadInput(f"{target}: the file has changed since the sweep began; run the suite again")
 
 
 def seed_globally(seed: int) -> None:

@@ -10,10 +10,20 @@ from typing import Any
 from rich.console import Console
 
 from ...objectives.errors import BadInput, error_line
-from ..config.entry_points import ARCHITECTURE, DATASET, OBJECTIVE, is_brought, plugged_in
+from ..config.entry_points import (
+    ARCHITECTURE,
+    DATASET,
+    EXTRACTOR,
+    KINDS,
+    METRIC,
+    OBJECTIVE,
+    PluginKind,
+    is_brought,
+    plugged_in,
+)
 from ..config.plugins import SideEffect, resolve
 from ..config.spec import runs_apart
-from ..config.suite import Suite
+from ..config.suite import Named, Suite
 from .executors.local import Slot
 from .progress import say
 
@@ -57,8 +67,14 @@ def elsewhere(where: str, console: Console, call: Callable[..., Any], *arguments
 
 def _outside(suite: Suite) -> Iterator[tuple[str, str]]:
     """Kind and target of what a suite names that is not lipbench's own."""
-    networks = [entry for dataset in suite.datasets for entry in suite.architectures_on(dataset)]
-    for kind, entries in ((OBJECTIVE, suite.objectives), (ARCHITECTURE, networks)):
+    asked = suite.evaluation
+    named: dict[PluginKind, list[Named | None]] = {
+        OBJECTIVE: [*suite.objectives],
+        ARCHITECTURE: [entry for dataset in suite.datasets for entry in suite.architectures_on(dataset)],
+        METRIC: [*asked.metrics],
+        EXTRACTOR: [asked.extractor],
+    }
+    for kind, entries in named.items():
         targets = [entry if isinstance(entry, str) else str(entry.get("name")) for entry in entries if entry]
         for target in dict.fromkeys(targets):
             if runs_apart(target) and (":" in target or target in plugged_in(kind)):
@@ -69,8 +85,7 @@ def _outside(suite: Suite) -> Iterator[tuple[str, str]]:
 
 
 def _import(kind: str, target: str, folder: Path) -> None:
-    kinds = {known.name: known for known in (OBJECTIVE, ARCHITECTURE, DATASET)}
-    resolve(kinds[kind], target, folder)
+    resolve(KINDS[kind], target, folder)
 
 
 def _watched(where: str, call: Callable[..., Any], *arguments: Any) -> tuple[Any, list[str]]:

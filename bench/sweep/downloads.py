@@ -5,10 +5,11 @@ from pathlib import Path
 
 from ..data.catalog import DATASETS, download, found_name, load
 from ..metrics import inception
+from ..metrics.settings import Named
 
 
 def fetch(
-    datasets: Sequence[str], data_dir: Path | None, extractor: str | None = None, weights: Path | None = None
+    datasets: Sequence[str], data_dir: Path | None, extractor: Named | None = None, weights: Path | None = None
 ) -> None:
     """Fetches what these data sets and their evaluation lack; what is there stays as it is.
 

@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 from rich.console import Console
@@ -12,8 +11,9 @@ from ...models.options import check_device
 from ...objectives.errors import BadInput
 from ..config.architectures import check_networks
 from ..config.datasets import load_dataset
+from ..config.metrics import bring
 from ..config.plugins import SideEffect
-from ..config.spec import RunSpec
+from ..config.spec import RunSpec, runs_apart
 from ..config.suite import Suite
 from ..data.dataset import Dataset
 from ..metrics.protocols import check_evaluation
@@ -37,12 +37,13 @@ def check_suite(suite: Suite, specs: Sequence[RunSpec], context: RunContext, con
     for dataset in dict.fromkeys(spec.dataset for spec in specs):
         data = _load(dataset, context)
         here = [spec for spec in specs if spec.dataset == dataset]
-        _check_networks(suite, [spec for spec in here if not spec.sources], data, context)
-        others = [spec for spec in here if spec.sources]
+        others = [spec for spec in here if any(map(runs_apart, spec.targets.values()))]
+        _check(suite, [spec for spec in here if spec not in others], data, context)
         if others:  # code from outside is not run here
-            elsewhere(f"{suite.where}: architectures", console, _check_others, suite, others, dataset, context)
+            targets = dict.fromkeys(target for spec in others for target in spec.targets.values())
+            where = f"{suite.where}: {' or '.join(targets)}"
+            elsewhere(where, console, _check_others, suite, others, dataset, context)
         reasons += [] if None in reasons else _reasons(here, data, context)
-        _check_evaluation(suite, data, context.weights)
         if data.is_images:
             say(f"{dataset}: {data.source}", console)
     if None not in reasons:
@@ -97,7 +98,13 @@ def _check_networks(suite: Suite, specs: Sequence[RunSpec], data: Dataset, conte
 
 
 def _check_others(suite: Suite, specs: Sequence[RunSpec], dataset: str, context: RunContext) -> None:
-    _check_networks(suite, specs, _load(dataset, context), context)
+    _check(suite, specs, _load(dataset, context), context)
+
+
+def _check(suite: Suite, specs: Sequence[RunSpec], data: Dataset, context: RunContext) -> None:
+    _check_networks(suite, specs, data, context)
+    for spec in specs[:1]:  # they share their evaluation
+        _check_evaluation(suite, spec, data, context)
 
 
 def _build(spec: RunSpec, data: Dataset, context: RunContext) -> Networks:
@@ -118,9 +125,10 @@ def _check_size(networks: Networks) -> None:
         raise BadInput(f"{total:,} parameters: must be at most {MOST_PARAMETERS:,}")
 
 
-def _check_evaluation(suite: Suite, data: Dataset, weights: Path | None) -> None:
-    """An extractor that is not at hand, or too few images for the protocol, is told now too."""
+def _check_evaluation(suite: Suite, spec: RunSpec, data: Dataset, context: RunContext) -> None:
+    """An extractor that is not at hand, too few images, or a metric without a value is told now too."""
     try:
-        check_evaluation(data, suite.evaluation, weights)
+        brought = bring(spec.evaluation, spec.sources, spec.targets, data, context.suite_folder)
+        check_evaluation(data, spec.evaluation, context.weights, brought)
     except BadInput as error:
         raise BadInput(f"{suite.where}: evaluation: {error}") from error

@@ -1,16 +1,21 @@
 """The search itself: draws, makes the runs, chooses the best of each objective, and makes that one with fresh seeds."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import torch
+
 from ...objectives.errors import BadInput, unknown
+from ..config.datasets import load_dataset
+from ..config.metrics import bring
 from ..config.plugins import ResolvedObjective, find_objective
 from ..config.spec import RunSpec, expand
 from ..config.suite import Suite
 from ..data.catalog import DATASETS, kind_of, load
-from ..records.quantities import KNOWN, Quantity
+from ..metrics.catalog import FAMILIES
+from ..records.quantities import KNOWN, Quantity, quantity
 from ..records.reader import RunRecord
 from ..records.store import Store, locked, telling_disk_trouble, write_json
 from ..report.trials import Trial, Tuned, value_of
@@ -87,10 +92,11 @@ def plan(suite: Suite, context: RunContext, budget: int, metric: str | None = No
     plans: list[TuningPlan] = []
     expand(suite, context)  # tells what is there twice; below every data set is looked at alone
     for dataset in suite.datasets:
-        quantity, seeds = _metric(metric, dataset, suite), suite.seeds_on(dataset)
+        seeds = suite.seeds_on(dataset)
         fresh = range(max(seeds) + 1, max(seeds) + 1 + len(seeds))
         one = suite.model_copy(update={"datasets": [dataset], "seeds": [min(seeds)]})
         bases = expand(one, context)
+        compared = _metric(metric, dataset, suite, _brought(bases[0], context))
         targets = dict.fromkeys(base.objective_target for base in bases)
         founds = {target: find_objective(target, context.suite_folder) for target in targets}
         names = list(dict.fromkeys(n for target, found in founds.items() for n in (target, found.cls.name)))
@@ -101,7 +107,7 @@ def plan(suite: Suite, context: RunContext, budget: int, metric: str | None = No
             free = {key: one for key, one in ranges.items() if not _fixed(key, base)}
             configurations = [draw(free, i) for i in range(budget if base.skip is None else 1)]
             trials = list(_trials(base, found, configurations, suite.where))
-            plans.append(TuningPlan(base, free, trials, quantity, fresh))
+            plans.append(TuningPlan(base, free, trials, compared, fresh))
     return plans
 
 
@@ -118,13 +124,25 @@ def _trials(
         yield shown(spec, values), spec
 
 
-def _metric(name: str | None, dataset: str, suite: Suite) -> Quantity:
+def _brought(base: RunSpec, context: RunContext) -> dict[str, Quantity]:
+    """Somebody's metrics that can be compared, by key; they are tried out on the data."""
+    data = load_dataset(base.targets.get("dataset", base.dataset), context)
+    brought = bring(base.evaluation, base.sources, base.targets, data, context.suite_folder)
+    if not brought.metrics or data.pair is not None:
+        return {}
+    measure, _ = FAMILIES["brought"](None, data, base.evaluation, torch.device("cpu"), brought.metrics)
+    return {key: quantity(key, how) for key, how in measure.protocol.items() if "better" in how}
+
+
+def _metric(name: str | None, dataset: str, suite: Suite, brought: Mapping[str, Quantity]) -> Quantity:
+    if name is not None and name in brought:
+        return brought[name]
     here = [
         k for k, q in KNOWN.items() if q.quality and q.better and (k in POINT_METRICS) == (kind_of(dataset) == "points")
     ]
     key = name or ("w1" if kind_of(dataset) == "points" else "fd")
     if key not in here:
-        raise BadInput(f"on {dataset}: {unknown('metric', key, here)}")
+        raise BadInput(f"on {dataset}: {unknown('metric', key, [*here, *brought])}")
     measured = _measured(dataset, suite)
     if key not in measured:
         raise BadInput(f"{suite.where}: metric {key}: not measured on {dataset}; measured: {', '.join(measured)}")
@@ -134,7 +152,7 @@ def _metric(name: str | None, dataset: str, suite: Suite) -> Quantity:
 def _measured(dataset: str, suite: Suite) -> Sequence[str]:
     """Which of the metrics that can be compared the suite's runs have."""
     if kind_of(dataset) != "points":
-        return suite.evaluation.metrics
+        return suite.evaluation.of_images
     return POINT_METRICS if dataset in DATASETS and load(dataset).mixture is not None else ["w1"]
 
 

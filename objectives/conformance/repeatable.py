@@ -30,7 +30,8 @@ def global_streams_kept() -> Iterator[None]:
         np.random.set_state(others[1])
 
 
-def _global_states() -> dict[str, bytes]:
+def global_states() -> dict[str, bytes]:
+    """Where the global generators of torch, numpy and random stand, by name."""
     return {
         "torch's global generator": torch.get_rng_state().numpy().tobytes(),
         "numpy's global generator": repr(np.random.get_state(legacy=False)).encode(),
@@ -48,9 +49,9 @@ def randomness_from_the_stream(make: Make, setting: TrialSetting) -> CheckOutcom
         torch.default_generator.manual_seed(seed)
         np.random.seed(seed)
         random.seed(seed)
-        before = _global_states()
+        before = global_states()
         first, second = second, game.play(3)
-        moved = [name for name, state in _global_states().items() if state != before[name]]
+        moved = [name for name, state in global_states().items() if state != before[name]]
         if moved:
             return failed(f"draws from {' and '.join(moved)} instead of batch.rng")
     if different := _different(first, second):

@@ -38,6 +38,22 @@ def test_critic_of_a_lipschitz_library_keeps_its_claim_in_training(tmp_path: Pat
     assert steepest["orthogonal", False] <= CLAIM
 
 
+def test_metric_and_extractor_of_ones_own_run_in_a_suite(tmp_path: Path) -> None:
+    assert len((EXAMPLES / "energy.py").read_text(encoding="utf-8").splitlines()) <= 25
+    for target in ("energy.py:EnergyDistance", "random_features.py:RandomFeatures"):
+        assert "5 passed, 0 failed" in lipbench("check", str(EXAMPLES / target), cwd=tmp_path)
+    short = ["--jobs", "1", "--set", "steps=2", "seeds=1", "objectives=[sn-gan]", "evaluation.count=1"]
+    small = ["evaluation.points=50", "evaluation.mode_points=100", "evaluation.images=100"]
+    run = ["run", str(EXAMPLES / "measures.yaml"), *short, *small]
+    printed = lipbench(*run, cwd=tmp_path)
+    for heading in ("FD(RandomFeatures(width=16)) ↓", "EnergyDistance ↓", "EnergyDistance(power=0.5) ↓", "W1 ↓"):
+        assert heading in printed
+    assert "2 runs, 0 to make, and nothing has changed" in lipbench(*run, cwd=tmp_path)
+    results = tmp_path / "results" / "measures"
+    assert "EnergyDistance(power=0.5)" in (results / "report.html").read_text(encoding="utf-8")
+    assert {"EnergyDistance_median", "EnergyDistance_floor"} <= set(pd.read_csv(results / "summary.csv").columns)
+
+
 def test_data_of_ones_own_run_in_a_suite(tmp_path: Path) -> None:
     assert len((EXAMPLES / "rings.py").read_text(encoding="utf-8").splitlines()) <= 15
     short = ["--jobs", "1", "--set", "steps=2", "seeds=1", "evaluation={count: 1, points: 50, repeats: 1}"]

@@ -16,6 +16,14 @@ from lipbench.bench.records.source import ROOT, Sources, stands_alone
 from lipbench.bench.run.context import RunContext
 
 Runs = dict[str, RunSpec]
+MINE = """
+from torch import nn
+from torchmetrics import Metric
+class Gap(Metric):
+    def update(self, samples, real): ...
+    def compute(self): return 0.0
+class Net(nn.Flatten): ...
+"""
 LOSS = {"minimax": "minimax", "dragan": "non_saturating"}
 
 
@@ -29,7 +37,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def runs() -> Runs:
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     """Names such as "dragan 8gaussians mlp mnist-cnn" → specification."""
     found: Runs = {}
     for data, networks, extractors in (
@@ -43,7 +51,13 @@ def runs() -> Runs:
             for spec in expand(suite, RunContext(Path())):
                 networks_of = spec.architecture_spec["name"]
                 found[f"{spec.objective} {spec.dataset} {networks_of} {extractor}"] = spec
-    assert len(found) == 12
+    suite = {"name": "s", "objectives": ["minimax"], "datasets": ["8gaussians", "mnist5k"], "architectures": ["mlp"]}
+    mine = tmp_path_factory.mktemp("mine") / "mine.py"
+    mine.write_text(MINE, encoding="utf-8")
+    evaluation = {"metrics": ["fd", f"{mine}:Gap"], "extractor": f"{mine}:Net"}
+    brought = Suite.model_validate(suite | {"seeds": [0], "recipe": "matched", "evaluation": evaluation})
+    found |= {f"minimax {spec.dataset} mlp own": spec for spec in expand(brought, RunContext(Path()))}
+    assert len(found) == 14
     return found
 
 
@@ -122,7 +136,9 @@ def test_code_does_not_depend_on_where_the_source_lies(runs: Runs, before: dict[
         ("bench/metrics/protocols.py", "FLOOR_SEED", lambda run: "mnist5k" in run),
         ("bench/metrics/extractors.py", "frozen", lambda run: "mnist5k" in run),
         ("bench/metrics/inception.py", "Inception", lambda run: "inception" in run),
-        ("bench/metrics/classifier.py", "MnistCNN", lambda run: "mnist5k" in run and "inception" not in run),
+        ("bench/metrics/classifier.py", "MnistCNN", lambda run: "mnist5k" in run and run.endswith("None")),
+        ("bench/metrics/brought.py", "BroughtMetrics", lambda run: run.endswith("own")),
+        ("bench/metrics/brought.py", "as_extractor", lambda run: "mnist5k" in run and run.endswith("own")),
         ("bench/metrics/efficientnet.py", "EfficientNetLite0", lambda run: False),
         ("bench/metrics/stacked.py", "StackedModes", lambda run: False),
         ("objectives/r1.py", "R1", lambda run: False),

@@ -11,6 +11,7 @@ from lipbench.bench.conformance.data import CHECKS, check_dataset
 from lipbench.bench.conformance.target import check_target, kind_of_target
 from lipbench.bench.data import Dataset, load
 from lipbench.bench.data.brought import as_dataset
+from lipbench.objectives import BadInput
 
 
 def draw(n: int, *shape: int, seed: int = 0) -> Tensor:
@@ -55,6 +56,11 @@ def test_target_is_checked_by_what_it_is(tmp_path: Path) -> None:
     path = tmp_path / "mine.py"
     path.write_text(
         "import torch\nfrom lipbench.models.mlp import MLPCritic\n"
+        "from torchmetrics import Metric\n"
+        "class Gap(Metric):\n    def update(self, samples, real): ...\n    def compute(self): return 0.0\n"
+        "class Net(torch.nn.Module):\n"
+        "    def __init__(self, width: int = 8): super().__init__()\n"
+        "    def forward(self, images): return images.flatten(1)[:, :9]\n"
         "class Critic(MLPCritic):\n"
         "    def __init__(self, shape, width: int = 8):\n        super().__init__(shape, width=width, depth=1)\n"
         "def networks(shape): ...\n"
@@ -63,8 +69,14 @@ def test_target_is_checked_by_what_it_is(tmp_path: Path) -> None:
     )
     kinds = {
         **{"wgan-gp": "objective", "dcgan": "architecture", "ring5": "dataset", "points:x.csv": "dataset"},
+        **{f"{path}:Gap": "metric", f"{path}:Net": "extractor", "fd": "metric", "inception": "extractor"},
         **{f"{path}:Critic": "architecture", f"{path}:networks": "architecture", f"{path}:data": "dataset"},
     }
     assert {target: kind_of_target(target).name for target in kinds} == kinds
     assert check_target(f"{path}:Critic", {"generator": "mlp", "width": 6}).ok
     assert check_target(f"{path}:data", {"n": 30}).ok
+    assert check_target(f"{path}:Net", {"width": 3}).ok
+    assert [result.check for result in check_target(f"{path}:Gap", {}).failures] == ["all samples count"]
+    for target, settings in (("fd", {}), ("mnist-cnn", {"width": 3}), (f"{path}:Net", {"depth": 3})):
+        with pytest.raises(BadInput):
+            check_target(target, settings)
