@@ -1,7 +1,7 @@
 """Finds out what a target is, and runs the kit of its kind on it."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,19 +88,21 @@ def kind_of_target(target: str) -> PluginKind:
     if ":" not in name:
         return next((kind for kind in KINDS.values() if name in known_names(kind)), OBJECTIVE)
     value = resolve(OBJECTIVE, name).value
-    if inspect.isclass(value) and issubclass(value, Objective):
-        return OBJECTIVE
-    if inspect.isclass(value) and issubclass(value, Metric):
-        return METRIC
     if not callable(value):
         raise BadInput(f"{target}: nothing that can be called; can be checked: {', '.join(KINDS)}")
+    known = next((kind for base, kind in BASES if inspect.isclass(value) and issubclass(value, base)), None)
+    return known or _by_signature(value)
+
+
+BASES = ((Objective, OBJECTIVE), (Metric, METRIC))
+
+
+def _by_signature(value: Callable[..., Any]) -> PluginKind:
     try:
         parameters = inspect.signature(value).parameters.values()
     except (TypeError, ValueError):
         return OBJECTIVE
     if inspect.isclass(value) and issubclass(value, nn.Module):
-        needed = any(
-            p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters
-        )
-        return ARCHITECTURE if needed else EXTRACTOR
+        wants = any(p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
+        return ARCHITECTURE if wants else EXTRACTOR
     return ARCHITECTURE if "shape" in [parameter.name for parameter in parameters] else DATASET
