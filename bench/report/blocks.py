@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from ...objectives.errors import BadInput
+from ..data.mode_counts import MODE_COUNTS
 from ..records.quantities import Quantity, in_order, quantity
 from ..records.reader import STATUSES, RunRecord
 from .statistics import MIN_SEEDS, Estimate, estimate, median, probability_of_improvement
@@ -36,6 +37,11 @@ class Group:
         return [run for run in self.runs if run.measured]
 
     @property
+    def ok(self) -> int:
+        """Runs that were trained to their end and have not lost most of the modes."""
+        return self.counts["completed"] - sum(map(has_few_modes, self.runs))
+
+    @property
     def counts(self) -> dict[str, int]:
         """Runs by status; a status that did not occur counts 0."""
         found = Counter(run.status for run in self.runs)
@@ -43,8 +49,9 @@ class Group:
 
     @property
     def outcome(self) -> str:
-        """How the runs ended, in words: "3/3 ok", or "1/3 ok, 2 diverged (nan)"."""
-        parts = [f"{self.counts['completed']}/{len(self.runs)} ok"]
+        """How the runs ended, in words: "3/3 ok", or "1/3 ok, 1 few modes, 1 diverged (nan)"."""
+        few = self.counts["completed"] - self.ok
+        parts = [f"{self.ok}/{len(self.runs)} ok", *([f"{few} few modes"] if few else [])]
         for status in STATUSES[1:]:
             reasons = sorted({run.result.outcome.reason or "" for run in self.runs if run.status == status} - {""})
             short = f" ({', '.join(reasons)})" if reasons and status == "diverged" else ""
@@ -143,6 +150,14 @@ class Block:
         chances = {o: probability_of_improvement(values[best[0]], values[o], metric.better).low for o in known}
         found = [o for o, low in chances.items() if low is not None and low <= 0.5]
         return found if len(found) < len(values) else []
+
+
+def has_few_modes(run: RunRecord) -> bool:
+    """Whether a run was trained to its end and its tail has at most half of the modes that its data set has."""
+    found, known = run.metrics.get("modes", {}).get("tail_mean"), MODE_COUNTS.get(run.block[0])
+    if run.status != "completed" or found is None or known is None:
+        return False
+    return 2 * found <= known
 
 
 def make_blocks(records: Sequence[RunRecord], suite: Mapping[str, Any] | None = None) -> list[Block]:

@@ -66,6 +66,11 @@ def compare_notes(pairing: Pairing, most: int | None = None) -> list[str]:
         "difference, positive where it is better; in brackets intervals over seeds. The "
         "sign tests' p are not corrected for their number.",
     ]
+    lines += [
+        f"{name} has tables alone: its values are those of runs.csv. Whether protocol, settings and code are the same, "
+        "and the course of the training, cannot be seen from them."
+        for name in pairing.tables_alone
+    ]
     pairs = [pair for group in pairing.groups for pair in group.metrics]
     if any(pair.comparison.pairs < MIN_SEEDS for pair in pairs):
         lines.append(

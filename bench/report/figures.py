@@ -12,7 +12,7 @@ from ..records.quantities import AXES, KNOWN, Quantity
 from .blocks import Block, short_titles
 from .canvas import Panel, canvas, plain_axes
 from .curves import Curve, Style, axes_of, curves, log_scale
-from .pairs import judges_critics
+from .pairs import judges_critics, whose_floor
 
 FLOOR_STYLE = {"color": "#555555", "linestyle": ":", "linewidth": 1.4}
 DIVERGED = {"marker": "X", "markersize": 8, "markeredgecolor": "white", "linestyle": ""}
@@ -112,8 +112,7 @@ def _legend(
     if any(metric.key in _SLOPES for metric, _, _ in drawn):
         entries.append(Line2D([], [], color="#999999", linewidth=0.8, label="slope 1"))
     if any(metric.key in block.floors for metric, _, _ in drawn):
-        whose = "an optimal critic's value" if judges_critics(block) else "real data's own value"
-        entries.append(Line2D([], [], label=whose, **FLOOR_STYLE))
+        entries.append(Line2D([], [], label=whose_floor(block), **FLOOR_STYLE))
     return entries + _cross_entries([curve for _, _, curves in drawn for curve in curves])
 
 

@@ -11,9 +11,10 @@ from itertools import count
 
 import numpy as np
 
+from ..data.mode_counts import MODE_COUNTS
 from ..records.quantities import Quantity, number
 from ..records.reader import STATUSES, RunRecord
-from .blocks import Block, Group, short_titles
+from .blocks import Block, Group, has_few_modes, short_titles
 from .curves import Curve, Line
 from .statistics import MIN_SEEDS, Comparison, Estimate, compare, estimate, holm, iqm_estimate, rate, regret, survival
 
@@ -27,6 +28,7 @@ class Reliability:
 
     objective: str
     failures: Estimate
+    few_modes: Estimate | None
     iqm: Estimate | None
     regret: Estimate | None
     seconds_per_iteration: Estimate
@@ -86,7 +88,7 @@ def _no_best(block: Block) -> str:
 
 
 def _lead(block: Block) -> str:
-    """Such as "best median wgan-gp, W1 0.07, 1.4 × the floor"."""
+    """Such as "best median wgan-gp, W1 0.07, 1.4 × real data's own"."""
     best = block.best(block.quality[0])
     if not best:
         return _no_best(block)
@@ -98,18 +100,22 @@ def _named(block: Block, objectives: Sequence[str]) -> str:
 
 
 def _caveat(blocks: Sequence[Block], objective: str) -> str:
-    """Such as " (2 of 3 runs diverged)": a best median may be that of runs that did not last."""
+    """Such as " (2 of 3 runs diverged)": a best median may be that of runs that did not last, or lost modes."""
     runs = [run for block in blocks for run in block.runs if run.objective == objective]
-    diverged = sum(run.status == "diverged" for run in runs)
-    return f" ({diverged} of {len(runs)} runs diverged)" if diverged else ""
+    counts = {
+        "diverged": sum(run.status == "diverged" for run in runs),
+        "with few modes": sum(map(has_few_modes, runs)),
+    }
+    told = ", ".join(f"{count} of {len(runs)} runs {what}" for what, count in counts.items() if count)
+    return f" ({told})" if told else ""
 
 
 def _level(block: Block, objective: str) -> str:
-    """Such as "0.07, 1.4 × the floor"; KID is unbiased, so that its floor is 0 but for noise and nothing a multiple."""
+    """Such as "0.07, 1.4 × real data's own"; KID's floor is 0 but for noise, so nothing is a multiple."""
     metric = block.quality[0]
     value, floor = block.estimates[objective, metric.key].value, block.floors.get(metric.key, 0.0)
     over = floor > 0 and metric.better == "lower" and metric.key != "kid"
-    return f"{number(value)}, {number(value / floor, 2)} × the floor" if over else number(value)
+    return f"{number(value)}, {number(value / floor, 2)} × real data's own" if over else number(value)
 
 
 def comparisons(block: Block) -> dict[str, Comparison]:
@@ -157,19 +163,20 @@ def _end(run: RunRecord) -> int:
 def _reliability(group: Group, metric: Quantity | None) -> Reliability:
     attempted = len(group.runs) - group.counts["skipped"]
     failures = rate(group.counts["diverged"] + group.counts["failed"], attempted)
+    counted = group.counts["completed"] if group.runs[0].block[0] in MODE_COUNTS else 0
+    few_modes = rate(group.counts["completed"] - group.ok, counted) if counted else None
     costs = [run.result.cost.seconds_per_iteration for run in group.measured]
     seconds = estimate([cost for cost in costs if cost is not None])
     if metric is None or metric.better is None:
-        return Reliability(group.objective, failures, None, None, seconds)
+        return Reliability(group.objective, failures, few_modes, None, None, seconds)
     final, best = group.values(metric, "final"), group.values(metric, "best")
     lost = [
         regret(final[seed], best[seed], metric.better)
         for seed in final.keys() & best.keys()
         if math.isfinite(best[seed])
     ]
-    return Reliability(
-        group.objective, failures, iqm_estimate(list(group.values(metric).values())), estimate(lost), seconds
-    )
+    iqm = iqm_estimate(list(group.values(metric).values()))
+    return Reliability(group.objective, failures, few_modes, iqm, estimate(lost), seconds)
 
 
 def _second(block: Block, metric: Quantity, best: str) -> str | None:
@@ -203,10 +210,12 @@ def _outcomes(blocks: Sequence[Block]) -> str:
     """Such as: "Of 24 runs 21 completed, 1 diverged (minimax), 1 failed (wgan-clip)."""
     runs = [run for block in blocks for run in block.runs]
     by = {status: [run.objective for run in runs if run.status == status] for status in STATUSES}
+    few = [run.objective for run in runs if has_few_modes(run)]
+    modes = f" {len(few)} completed with few modes ({', '.join(dict.fromkeys(few))})." if few else ""
     if len(by["completed"]) == len(runs):
-        return f"All {len(runs)} runs completed."
+        return f"All {len(runs)} runs completed.{modes}"
     bad = [f"{len(by[s])} {s} ({', '.join(dict.fromkeys(by[s]))})" for s in STATUSES[1:] if by[s]]
-    return f"Of {len(runs)} runs {len(by['completed'])} completed, {', '.join(bad)}."
+    return f"Of {len(runs)} runs {len(by['completed'])} completed, {', '.join(bad)}.{modes}"
 
 
 def _times(count: int) -> str:

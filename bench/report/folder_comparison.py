@@ -15,6 +15,7 @@ from ..records.quantities import Quantity
 from ..records.reader import RunRecord, read_runs, read_suite
 from .blocks import Block, Group, difference, make_blocks
 from .statistics import Comparison, Estimate, compare, estimate
+from .tables import read_runs_table
 
 SETTINGS = ("objective_spec", "architecture_spec", "recipe_spec", "steps", "accelerate", "precision")
 
@@ -45,7 +46,10 @@ class GroupPair:
 
 @dataclass(frozen=True)
 class Pairing:
-    """Two folders side by side: shared groups, runs by where they are, and which shared runs are the same."""
+    """Two folders side by side: shared groups, runs by where they are, and which shared runs are the same.
+
+    `tables_alone` names those of the folders whose runs were read from runs.csv, for want of records.
+    """
 
     names: tuple[str, str]
     groups: list[GroupPair]
@@ -53,6 +57,7 @@ class Pairing:
     shared: int
     identical: int
     codes: tuple[list[str], list[str]]
+    tables_alone: list[str]
 
 
 def pair_folders(first: Path, second: Path) -> Pairing:
@@ -60,7 +65,8 @@ def pair_folders(first: Path, second: Path) -> Pairing:
 
     Raises BadInput for a damaged record, and one line that names the protocol entry in which the folders differ.
     """
-    records = read_runs(first), read_runs(second)
+    alone = [_has_tables_alone(folder) for folder in (first, second)]
+    records = [read_runs_table(f) if a else read_runs(f) for f, a in zip((first, second), alone, strict=True)]
     blocks, others = _blocks(first, records[0]), _blocks(second, records[1])
     names, groups = _names(first, second), []
     for key in (key for key in blocks if key in others):
@@ -68,7 +74,7 @@ def pair_folders(first: Path, second: Path) -> Pairing:
         groups += _groups(blocks[key], others[key])
     here, there = _by_key(records[0]), _by_key(records[1])
     shared = [(record, there[key]) for key, record in here.items() if key in there]
-    changed = [(a, b) for a, b in shared if a.spec.get("code") != b.spec.get("code")]
+    changed = [(a, b) for a, b in shared if a.spec.get("code") != b.spec.get("code") and not any(alone)]
     return Pairing(
         names=names,
         groups=groups,
@@ -76,7 +82,12 @@ def pair_folders(first: Path, second: Path) -> Pairing:
         shared=len(shared),
         identical=sum(identical(a, b) for a, b in shared),
         codes=(_codes(a for a, _ in changed), _codes(b for _, b in changed)),
+        tables_alone=[name for name, without in zip(names, alone, strict=True) if without],
     )
+
+
+def _has_tables_alone(folder: Path) -> bool:
+    return not (folder / "runs").is_dir() and (folder / "runs.csv").is_file()
 
 
 def identical(a: RunRecord, b: RunRecord) -> bool:
@@ -118,8 +129,9 @@ def _codes(records: Iterable[RunRecord]) -> list[str]:
 def _groups(one: Block, other: Block) -> Iterator[GroupPair]:
     """Shared groups, in the first folder's order."""
     there = {group.objective: group for group in other.groups}
-    measured = {metric.key for metric in other.quality}
-    metrics = [metric for metric in one.quality if metric.key in measured and metric.better is not None]
+    measured = {metric.key for metric in one.quality} & {metric.key for metric in other.quality}
+    named = one.quality if one.protocol else other.quality  # without a protocol the extractor is not known
+    metrics = [metric for metric in named if metric.key in measured and metric.better is not None]
     for first in one.groups:
         second = there.get(first.objective)
         if second is not None:
@@ -136,7 +148,8 @@ def _metric(first: Group, second: Group, metric: Quantity) -> MetricPair:
 
 def _settings(first: Group, second: Group) -> list[str]:
     a, b = first.runs[0].spec, second.runs[0].spec
-    return [difference(name, a, b) for name in SETTINGS if a.get(name) != b.get(name)]
+    known = [name for name in SETTINGS if "recipe_spec" in a.keys() & b.keys()]  # a table has no settings
+    return [difference(name, a, b) for name in known if a.get(name) != b.get(name)]
 
 
 def _check_protocol(names: tuple[str, str], one: Block, other: Block) -> None:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from ..records.quantities import number
-from .blocks import Block
+from .blocks import Block, has_few_modes
 from .few_images import few_images
 from .intervals import coverage_notes
 from .noise import evaluation_sd
@@ -22,6 +22,29 @@ MEANING = (
     "higher is better.",
 )
 
+TERMS = {  # of the page, which has more columns than the printed tables
+    "better by": "By how much the best is better than another objective: the median over the seeds that both have of "
+    "the difference at each, with its interval. None below 3 seeds.",
+    "P(better)": "How often a run of the best beats a run of the other (Mann–Whitney, Newcombe's 95 % interval). None "
+    "below 3 seeds.",
+    "sign test p": "Two-sided, over the seeds that both have, corrected for the number of comparisons by Holm's "
+    "method. The best was chosen on the same seeds, which no p here allows for.",
+    "failure rate": "Share of the runs that diverged or failed, with its 95 % interval (Wilson).",
+    "few modes": "Of the runs that were trained to their end, the share whose tail has at most half of the data set's "
+    "modes, with its 95 % interval (Wilson). A smaller loss of modes shows in the columns of the modes alone; where no "
+    "modes are known, look at recall and at the samples.",
+    "interquartile mean": "The mean without the lowest and the highest quarter of the seeds; below 4 seeds all of them "
+    "stay. Its bootstrap interval covers some 75 % with 3 seeds and 90 % with 5, not 95 %.",
+    "regret": "What stopping at the end rather than at the best evaluation costs: final less best value, 0 or more.",
+    "noise": "Of the tail mean that the tables show. One evaluation: the finished generator, evaluated again on fresh "
+    "samples; the tail mean averages several, so less of it is left there. Without it: √(variance between seeds − "
+    "variance of the evaluation). A negative difference is chance, counts as 0 and stands beside it.",
+    "infinitely many samples": "Extrapolated linearly in 1/samples, both sides shrunk alike (after Chong & Forsyth "
+    "2020); median over seeds. Its standard error is a seed's, from the scatter between disjoint parts of its samples.",
+    "units": "Data units are those of the points' coordinates. Shares lie between 0 and 1. Nats: natural logarithms, "
+    "0.69 nats are a factor of 2. 1/data unit: the critic's output per data unit. Where none stands, the quantity is a "
+    "pure number.",
+}
 OF_CRITICS = (
     "On pairs a critic alone is trained, and its floor is an optimal critic's value: cost is W1 there. What is divided "
     "by the critic's own slope says which part of an error is only one of scale."
@@ -35,6 +58,11 @@ def notes(blocks: Sequence[Block], unfinished: Sequence[str] = ()) -> list[str]:
         lines.append(OF_CRITICS)
     if any(map(_has_lost_values, blocks)):
         lines.append("A seed that diverged without a final value counts as the worst possible: ∞, no modes, IS 1.")
+    if any(has_few_modes(run) for block in blocks for run in block.runs):
+        lines.append(
+            "Few modes: trained to the end, but the tail has at most half of the data set's modes: they were left out, "
+            "or the samples lie too far from them."
+        )
     noise = _evaluation_noise(blocks)
     if noise:
         lines.append(

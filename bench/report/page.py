@@ -18,12 +18,12 @@ from ...objectives.catalog import BUILTINS
 from ..records.quantities import AXES, KNOWN, Quantity, number
 from ..records.reader import RunRecord
 from . import findings
-from .blocks import Block, Group
+from .blocks import Block, Group, has_few_modes
 from .curves import Style, axes_of, curves, log_scale
 from .intervals import interval_text
 from .noise import Noise, noise, size_curves
-from .notes import notes
-from .pairs import BY_DIMENSION, judges_critics
+from .notes import MEANING, TERMS, notes
+from .pairs import BY_DIMENSION, judges_critics, whose_floor
 from .palette import CYCLE
 from .plots import slugs
 from .svg import chart, colour_class, sparkline
@@ -77,6 +77,8 @@ class Section:
     reliability: list[findings.Reliability]
     noise: list[Noise]
     sizes: Markup
+    marks: list[str]
+    counts_modes: bool
 
 
 def render_page(
@@ -93,7 +95,9 @@ def render_page(
         "about": _about(suite),
         "objectives": _objectives(blocks),
         "verdict": findings.verdict(blocks),
-        "notes": notes(blocks, unfinished),
+        "meaning": MEANING,
+        "terms": TERMS,
+        "notes": notes(blocks, unfinished)[len(MEANING) :],
         "factors": {factor: list(dict.fromkeys(b.key[i] for b in blocks)) for i, factor in enumerate(_FACTORS)},
         "tables": [_table(block, slug) for block, slug in zip(blocks, slugs(blocks), strict=True)],
         "sections": [_section(b, slug, styles, pngs) for b, slug in zip(blocks, slugs(blocks), strict=True)],
@@ -115,6 +119,7 @@ def _environment() -> Environment:
         "number": number,
         "interval": interval_text,
         "folded": _folded,
+        "anchor": _anchor,
         "colour": colour_class,
         "json": _json,
         "js_number": _js,
@@ -134,19 +139,19 @@ def _table(block: Block, slug: str) -> dict[str, Any]:
 
 
 def _row(block: Block, group: Group, marked: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-    ok = group.counts["completed"]
     values = []
     for metric in block.quality:
         found = block.estimates[group.objective, metric.key]
         key = None if math.isnan(found.value) else found.value
         interval = interval_text(found).removeprefix(number(found.value)).strip()
         values.append(Value(number(found.value), key, interval, group.objective in marked[metric.key]))
-    return {"group": group, "values": values, "failures": ok < len(group.runs), "share": ok / len(group.runs)}
+    share = group.ok / len(group.runs)
+    return {"group": group, "values": values, "failures": share < 1, "share": share}
 
 
 def _section(block: Block, slug: str, styles: Mapping[str, Style], pngs: Mapping[str, bytes]) -> Section:
     axes = axes_of([run for group in block.groups for run in group.measured], list(AXES))
-    real, own_strips = strips(block, styles)
+    (real, own_strips), reliable = strips(block, styles), findings.reliability(block)
     return Section(
         block=block,
         anchor=f"block-{slug}",
@@ -160,10 +165,20 @@ def _section(block: Block, slug: str, styles: Mapping[str, Style], pngs: Mapping
         frames=sorted({step for strip in own_strips for step in strip.steps}),
         pictures=_pictures(block, slug, pngs),
         comparisons=findings.comparisons(block),
-        reliability=findings.reliability(block),
+        reliability=reliable,
         noise=noise(block),
         sizes=_sizes(block, styles),
+        marks=_marks(block),
+        counts_modes=any(row.few_modes for row in reliable),
     )
+
+
+def _marks(block: Block) -> list[str]:
+    """What lines and crosses of the block's charts mean, of those that are there."""
+    runs = [run for group in block.groups for run in group.measured]
+    marks = ["thin: one seed, bold: median"] if len({run.seed for run in runs}) > 1 else []
+    marks += [f"dotted: {whose_floor(block)}"] if block.floors else []
+    return marks + (["×: diverged"] if any(run.diverged_at is not None for run in runs) else [])
 
 
 def _stability_metrics(block: Block) -> list[Quantity]:
@@ -207,6 +222,7 @@ def _run(run: RunRecord, block: Block, style: Style) -> dict[str, Any]:
         "specification": json.dumps(run.spec, indent=1, ensure_ascii=False),
         "traceback": run.result.outcome.traceback,
         "recovered": run.result.outcome.recovered,
+        "few_modes": has_few_modes(run),
     }
 
 
@@ -255,6 +271,11 @@ def _folded(text: str) -> Markup:
     parts = re.split(r"\b([0-9a-f]{32,})\b", text)
     cut = Markup('<abbr title="{0}">{1}…</abbr>')
     return Markup("").join(cut.format(part, part[:12]) if i % 2 else escape(part) for i, part in enumerate(parts))
+
+
+def _anchor(term: str) -> str:
+    """Where the page says what a term means."""
+    return f"term-{re.sub('[^a-z0-9]+', '-', term.lower()).strip('-')}"
 
 
 def _pairs(protocol: Any) -> str:

@@ -24,7 +24,7 @@ def summary_table(block: Block) -> Table:
         estimates = [block.estimates[group.objective, metric.key] for metric in block.quality]
         rows.append([group.objective, group.outcome, *map(interval_text, estimates)])
         styles |= {(i, j): "bold" for j, objectives in enumerate(marked, start=2) if group.objective in objectives}
-        if group.counts["completed"] < len(group.runs):
+        if group.ok < len(group.runs):
             styles[i, 1] = "red"
     floors = len(rows)
     if block.floors and block.quality:

@@ -3,6 +3,7 @@
 import io
 import math
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from pandas.testing import assert_frame_equal
 from rich.console import Console
 
 from lipbench.bench.cli import main
+from lipbench.bench.report import report
 from lipbench.bench.report.compare import compare_folders, compare_markdown, compare_notes, compare_table
 from lipbench.bench.report.folder_comparison import pair_folders
 from lipbench.objectives import BadInput
@@ -177,3 +180,19 @@ def test_compare_escapes_names_and_prints_failures(make_sweep: Make, tmp_path: P
     text = compare_markdown(found)
     assert r"a\[b\]\|c" in text and r"# x\_y and z" in text and r"2/2 ok \| 1/2 ok" in text
     assert found.identical == 1
+
+
+@pytest.mark.parametrize("alone", [0, 1])
+def test_compare_takes_a_folder_of_tables_and_says_what_they_do_not_tell(
+    make_sweep: Make, tmp_path: Path, alone: int
+) -> None:
+    folders = [make_sweep(tmp_path / name, objectives=("a", "b"), seeds=4) for name in ("old", "new")]
+    whole = compare_table(pair_folders(*folders))
+    report(folders[alone])
+    shutil.rmtree(folders[alone] / "runs")
+    found = pair_folders(*folders)
+    assert_frame_equal(compare_table(found), whole, check_exact=True)
+    assert found.shared == found.identical == 16 and all(not group.settings for group in found.groups)
+    (told,) = [line for line in compare_notes(found) if "tables alone" in line]
+    assert told.startswith(folders[alone].name) and not any(line.startswith("Code:") for line in compare_notes(found))
+    assert "FD(mnist-cnn)" in compare_markdown(found)

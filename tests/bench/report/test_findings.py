@@ -39,7 +39,7 @@ def test_verdict_names_the_winner_its_level_and_every_failure(sweep: Path) -> No
     assert text.startswith(
         "0 of 2 comparisons are settled by their seeds. Not settled: 8gaussians (best median wgan-gp, W1 0"
     )
-    assert "mnist5k (best median wgan-gp, FD(mnist-cnn) 13" in text and "× the floor" in text
+    assert "mnist5k (best median wgan-gp, FD(mnist-cnn) 13" in text and "× real data's own" in text
     assert text.endswith("Of 24 runs 21 completed, 1 diverged (minimax), 1 failed (wgan-clip), 1 skipped (sn-gan).")
 
 
@@ -47,7 +47,7 @@ def test_block_verdict_says_that_three_seeds_do_not_settle_it(make_sweep: Make, 
     values = {(o, s): (0.2 if o == "a" else 0.3) + 0.01 * s for o in "ab" for s in range(3)}
     make_sweep(tmp_path, objectives=("a", "b"), datasets=("8gaussians",), change=_tails(values))
     assert block_verdict(_blocks(tmp_path)[0]) == (
-        "On 8gaussians · mlp-3x128 · matched, a has the best median W1: 0.210, 2.1 × the floor. "
+        "On 8gaussians · mlp-3x128 · matched, a has the best median W1: 0.210, 2.1 × real data's own. "
         "It beats b in 3 of 3 shared seeds: too few to settle it, for that at least 6 seeds are needed."
     )
 
@@ -66,7 +66,7 @@ def test_block_verdict_with_enough_seeds_names_the_test(
 @pytest.mark.parametrize(
     ("metric", "floor", "told"),
     [
-        ("fd", 0.125, "FD(mnist-cnn): 0.300, 2.4 × the floor."),
+        ("fd", 0.125, "FD(mnist-cnn): 0.300, 2.4 × real data's own."),
         ("fd", 0.0, "FD(mnist-cnn): 0.300."),
         ("fd", -0.1, "FD(mnist-cnn): 0.300."),
         ("kid", 0.125, "KID(mnist-cnn): 0.300."),
@@ -96,7 +96,7 @@ def test_verdict_with_one_objective_or_no_measured_run_claims_nothing(make_sweep
 
 
 def test_verdict_counts_wins_where_winners_differ(make_sweep: Make, tmp_path: Path) -> None:
-    datasets = ("8gaussians", "25gaussians")
+    datasets = ("8gaussians", "two-gaussians")
 
     def change(spec: dict[str, Any], result: dict[str, Any]) -> None:
         good = (spec["objective"] == "a") == (spec["dataset"] == "8gaussians")
@@ -104,7 +104,7 @@ def test_verdict_counts_wins_where_winners_differ(make_sweep: Make, tmp_path: Pa
 
     make_sweep(tmp_path, objectives=("a", "b"), datasets=datasets, change=change)
     text = verdict(_blocks(tmp_path))
-    assert "8gaussians (best median a, W1 0.200, 2 × the floor); 25gaussians (best median b, W1 0.200" in text
+    assert "8gaussians (best median a, W1 0.200, 2 × real data's own); two-gaussians (best median b, W1 0.200" in text
 
 
 def _diverging(diverged: set[tuple[str, str, int]]) -> dict[tuple[str, str, int], str]:
@@ -122,7 +122,7 @@ def test_verdict_tells_how_many_runs_of_the_best_diverged(make_sweep: Make, tmp_
     statuses = _diverging({("a", "8gaussians", 0), ("a", "8gaussians", 1), ("b", "8gaussians", 0)})
     make_sweep(tmp_path, ("a", "b"), ("8gaussians",), statuses=statuses, change=_by_objective(0.2, 0.3))
     text = verdict(_blocks(tmp_path))
-    assert ", a (2 of 3 runs diverged) has the best median W1: 0.200, 2 × the floor." in text
+    assert ", a (2 of 3 runs diverged) has the best median W1: 0.200, 2 × real data's own." in text
     assert text.count("runs diverged") == 1  # of the second nothing is claimed
 
 
@@ -191,3 +191,19 @@ def test_survival_curves_show_only_blocks_where_a_run_diverged(sweep: Path) -> N
     assert minimax.x.tolist() == [0, 1160, 3000, 3000] and minimax.y == pytest.approx([1, 2 / 3, 2 / 3, 2 / 3])
     assert all(set(curve.y) == {1.0} for curve in others)
     assert survival_curves(second) == []
+
+
+def test_runs_that_lost_half_of_the_modes_are_told_apart_from_sound_ones(make_sweep: Make, tmp_path: Path) -> None:
+    def change(spec: dict[str, Any], result: dict[str, Any]) -> None:
+        _by_objective(0.2, 0.3)(spec, result)
+        modes = {"a": (4.0, 4.5, 3.0), "b": (8.0, 8.0, 5.0)}[spec["objective"]][spec["seed"]]
+        result["metrics"]["modes"]["tail_mean"] = modes
+
+    make_sweep(tmp_path, ("a", "b"), ("8gaussians", "own-gaussians"), change=change)
+    rings, own = _blocks(tmp_path)
+    assert [group.outcome for group in rings.groups] == ["1/3 ok, 2 few modes", "3/3 ok"]
+    assert [group.outcome for group in own.groups] == ["3/3 ok"] * 2  # it has no modes to lose
+    assert [row.few_modes for row in reliability(rings)] == [rate(2, 3), rate(0, 3)]
+    assert [row.few_modes for row in reliability(own)] == [None, None]
+    assert "a (2 of 3 runs with few modes) has the best median W1" in block_verdict(rings)
+    assert verdict([rings, own]).endswith("All 12 runs completed. 2 completed with few modes (a).")

@@ -117,7 +117,8 @@ def test_page_says_what_each_objective_is_and_where_everything_stands(text: str,
     links = [link["href"] or "" for link in outline.of("a")]
     assert {"#table", "#objectives", "#block-8gaussians", "#reading", "#runs", "#protocol"} <= set(links)
     assert all(link[1:] in places for link in links if link.startswith("#"))
-    assert text.count("Mann–Whitney") == text.count("<dt>regret</dt>") == 1
+    assert text.count("Mann–Whitney") == text.count(">regret</dt>") == text.count("lower is better, a ceiling") == 1
+    assert text.index(">regret</dt>") < text.index(">regret</a>")  # before its first use
 
 
 def test_page_sorts_by_numbers_that_javascript_reads(outline: Outline) -> None:
@@ -158,7 +159,7 @@ def test_page_says_once_what_intervals_of_few_seeds_are(
     told = ("With 3 seeds an interval is their range", "with a probability of 75 %, not 95 %")
     assert [text.count(part) for part in told] == [1 if seeds == 3 else 0] * 2
     assert text.count("With 6 seeds an interval is their range") == text.count("96.9 %") == (1 if seeds == 6 else 0)
-    assert "Newcombe's 95 % interval" in text and "chosen on the same seeds" in text
+    assert "Newcombe&#39;s 95 % interval" in text and "chosen on the same seeds" in text
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ import pytest
 from lipbench.bench.records.reader import read_runs, read_suite
 from lipbench.bench.report.blocks import make_blocks
 from lipbench.bench.report.table_writer import csv_text
-from lipbench.bench.report.tables import COSTS, runs_table, summary_of
+from lipbench.bench.report.tables import COLUMNS, COSTS, STATISTICS, read_runs_table, runs_table, summary_of
+from lipbench.objectives import BadInput
 
 POINTS = ["w1", "modes", "high_quality", "mode_kl"]
 
@@ -89,3 +91,46 @@ def test_summary_of_blocks_has_the_promised_columns_in_order(sweep: Path) -> Non
     assert columns[:5] == ["objective", "dataset", "architecture", "recipe", "seeds"]
     assert columns[5:9] == ["completed", "diverged", "failed", "skipped"]
     assert columns[9:14] == ["w1_median", "w1_low", "w1_high", "w1_floor", "modes_median"]
+
+
+def test_runs_table_leaves_out_what_no_run_has_and_keeps_its_first_columns(
+    make_sweep: Callable[..., Path], tmp_path: Path
+) -> None:
+    def change(spec: dict[str, Any], result: dict[str, Any]) -> None:
+        result["training_memory_mb"] = result["metrics"]["critic_loss"]["best"] = None
+
+    make_sweep(tmp_path, objectives=("a",), datasets=("8gaussians",), change=change)
+    table = runs_table(read_runs(tmp_path))
+    assert list(table.columns)[: len(COLUMNS)] == list(COLUMNS)
+    assert {"critic_loss_best", "training_memory_mb"}.isdisjoint(table) and "critic_loss_final" in table
+    assert [name for name in table if table[name].isna().all()] == ["reason", "diverged_at"]
+
+
+def test_columns_of_the_runs_table_are_documented_with_their_types(sweep: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "table.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `([^`]+)` \| (\w+) \|", page, re.M))
+    table = runs_table(read_runs(sweep))
+    for name, kind in table.dtypes.items():
+        statistic = next((s for s in STATISTICS if str(name).endswith(f"_{s}")), "")
+        told = rows[str(name) if name in rows else f"METRIC_{statistic}"]
+        assert told == {"string": "text", "Int64": "integer", "float64": "number"}[str(kind)], name
+
+
+def test_runs_table_is_read_back_as_it_was_written(sweep: Path, tmp_path: Path) -> None:
+    records = read_runs(sweep)
+    (tmp_path / "runs.csv").write_text(csv_text(runs_table(records)))
+    again = {record.id: record for record in read_runs_table(tmp_path)}
+    assert again.keys() == {record.id for record in records}
+    for record in records:
+        other = again[record.id]
+        assert (other.block, other.objective, other.seed) == (record.block, record.objective, record.seed)
+        told = [(r.status, r.result.outcome.reason, r.diverged_at, r.metrics) for r in (record, other)]
+        assert told[0] == told[1]
+
+
+@pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "run,seed\nx,many\n"])
+def test_what_is_no_table_of_runs_is_refused_in_one_line(tmp_path: Path, text: str) -> None:
+    (tmp_path / "runs.csv").write_text(text)
+    with pytest.raises(BadInput, match=r"runs\.csv: not a table of runs: ") as error:
+        read_runs_table(tmp_path)
+    assert "\n" not in str(error.value)
