@@ -18,7 +18,7 @@ from ....objectives.minimax import Minimax, NonSaturating
 from ....objectives.r1 import R1
 from ....objectives.weight_clipping import WeightClipping
 from ...report.palette import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
-from ..engine.contract import Measure, Part, Row, Setting, Size, Study
+from ..engine.contract import Measure, Row, Setting, Size, Study, reproduces
 from ..engine.parallel import each
 from ..plotting.style import label, legend, panels
 
@@ -193,19 +193,22 @@ STUDY = Study(
     f"noise σ = {SIGMA:g} (in the non-saturating game) on batches of {NOISY_BATCH}.",
     run=run,
     parts=(
-        Part(
+        reproduces(
+            CIRCLES,
             name="the game may circle or diverge",
-            criteria=(CIRCLES,),
             reported=(_median("minimax", "alternating"), *(_median("non-saturating", scheme) for scheme in SCHEMES)),
         ),
-        Part(
+        reproduces(
+            QUIET_WITH_NOISE,
+            *CONTROLS,
+            NOISELESS,
             name="noise helps",
-            criteria=(QUIET_WITH_NOISE, *CONTROLS, NOISELESS),
             reported=tuple(_median("annealed noise", scheme) for scheme in SCHEMES),
         ),
-        Part(
+        reproduces(
+            CONVERGES,
+            *CONTROLS,
             name="R1 converges (our addition)",
-            criteria=(CONVERGES, *CONTROLS),
             reported=tuple(_median("GP λ=10", scheme) for scheme in SCHEMES),
         ),
     ),

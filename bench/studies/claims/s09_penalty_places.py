@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from ...report.palette import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION
-from ..engine.contract import Measure, Part, Row, Scale, Setting, Size, Study
+from ..engine.contract import Measure, Row, Scale, Setting, Size, Study, reproduces
 from ..measures.lipschitz import dual, largest_gradient
 from ..measures.quotients import gain, paired, ratio
 from ..measures.weights import finite
@@ -119,8 +119,9 @@ STUDY = Study(
     run=run,
     derive=derive,
     parts=(
-        Part(
-            criteria=(_box_over_line("two-sided").at_least(2.0), _line_over_ot("two-sided").at_most(1.5)),
+        reproduces(
+            _box_over_line("two-sided").at_least(2.0),
+            _line_over_ot("two-sided").at_most(1.5),
             reported=(
                 _box_over_line("one-sided"),
                 _line_over_ot("one-sided"),

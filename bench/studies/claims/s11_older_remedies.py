@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ...report.palette import GREY, ORANGE, SKY
-from ..engine.contract import Criterion, Measure, Part, Row, Setting, Size, Study
+from ..engine.contract import Criterion, Measure, Part, Row, Setting, Size, Study, reproduces
 from ..measures.quotients import paired
 from ..plotting.style import dots, label, panels, threshold
 from ..training.generators import Cell, runs_of
@@ -71,8 +71,8 @@ def _parts(name: str) -> tuple[Part, Part]:
     ).at_most(0.0)
     more = Measure.median("gain_10", "gained at weight 10", objective=name)
     return (
-        Part(name=f"{name} helps", criteria=(_gain(name, control=False),)),
-        Part(name=f"{name} is fragile", criteria=(kept, _gain(name, control=True)), reported=(more,)),
+        reproduces(_gain(name, control=False), name=f"{name} helps"),
+        reproduces(kept, _gain(name, control=True), name=f"{name} is fragile", reported=(more,)),
     )
 
 

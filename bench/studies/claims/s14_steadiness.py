@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...report.palette import GREY
-from ..engine.contract import Measure, Part, Row, Scale, Setting, Size, Study
+from ..engine.contract import Measure, Part, Row, Scale, Setting, Size, Study, reproduces
 from ..measures.quotients import paired
 from ..measures.ranks import spearman
 from ..plotting.style import label, logarithmic, name_points, panels, shared_legend
@@ -100,9 +100,7 @@ def _part(data: str) -> Part:
     cause = OFTEN_WORSE if data == RING else ""
     scatter = [("unsteady", "W1's sd in the last fifth"), ("noise", "sd of W1 between evaluations of one generator")]
     told = [Measure.median(name, f"{text}, median objective", dataset=data) for name, text in scatter]
-    return Part(
-        name=DATA[data], criteria=(criterion,), reported=(*told, *_steady_poor(data)), cause=cause, caveat=CAVEAT
-    )
+    return reproduces(criterion, name=DATA[data], reported=(*told, *_steady_poor(data)), cause=cause, caveat=CAVEAT)
 
 
 def _steady_poor(data: str) -> tuple[Measure, ...]:

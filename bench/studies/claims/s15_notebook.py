@@ -11,7 +11,7 @@ from ...config.suite import Named
 from ...metrics.settings import Evaluation
 from ...report.palette import BLUE, GREEN, ORANGE, PURPLE
 from ...report.statistics import paired_differences
-from ..engine.contract import Measure, Part, Row, Setting, Size, Study, median_of
+from ..engine.contract import Measure, Row, Setting, Size, Study, median_of, reproduces
 from ..plotting.animation import animate
 from ..plotting.style import label, legend, panels, threshold
 from ..training.generators import Cell, runs_of
@@ -87,12 +87,8 @@ STUDY = Study(
     run=run,
     derive=derive,
     parts=(
-        Part(
-            criteria=(
-                Measure.median("advantage", "W1 of the GAN less W1 of the WGAN, data units").above(
-                    0.0, by_interval=True
-                ),
-            ),
+        reproduces(
+            Measure.median("advantage", "W1 of the GAN less W1 of the WGAN, data units").above(0.0, by_interval=True),
             reported=tuple(
                 median_of(measurement, name, text)
                 for measurement, text in (

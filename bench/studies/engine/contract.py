@@ -203,9 +203,25 @@ class Part:
     reported: tuple[Measure, ...] = ()
 
 
-def refutes(*criteria: Criterion, name: str = "", reading: str = "") -> Part:
+class PartText(TypedDict, total=False):
+    """What a part is besides its criteria; see `Part`."""
+
+    name: str
+    reading: str
+    cause: str
+    caveat: str
+    replicates: str
+    reported: tuple[Measure, ...]
+
+
+def reproduces(*criteria: Criterion, **about: Unpack[PartText]) -> Part:
+    """A part whose criteria, where they hold, show that the claim is right."""
+    return Part(criteria=criteria, **about)
+
+
+def refutes(*criteria: Criterion, **about: Unpack[PartText]) -> Part:
     """A part whose criteria, where they hold, show that the claim is false as stated."""
-    return Part(criteria=criteria, holds=Outcome.FALSE, fails=Outcome.INCONCLUSIVE, name=name, reading=reading)
+    return Part(criteria=criteria, holds=Outcome.FALSE, fails=Outcome.INCONCLUSIVE, **about)
 
 
 def median_of(measurement: str, objective: str, text: str) -> Measure:

@@ -14,7 +14,7 @@ from ...data.catalog import load
 from ...data.parity import LEVEL, PATCHES, SIDE, in_patches
 from ...metrics.settings import Evaluation
 from ...report.palette import BLUE, ORANGE, VERMILION
-from ..engine.contract import Criterion, Measure, Part, Row, Setting, Size, Study
+from ..engine.contract import Criterion, Measure, Part, Row, Setting, Size, Study, reproduces
 from ..plotting.style import dots, label, legend, panels, threshold
 from ..training.generators import Cell, CellRun, runs_of
 from ..training.saved_critics import fresh_samples
@@ -152,7 +152,7 @@ def _part(name: str, title: str, parity: Criterion, reading: str = "") -> Part:
     valid = Measure.median("valid", f"share of valid images, {name}", networks=name)
     rarer = Measure.median("rarer", f"share of a patch's rarer sign, {name}", networks=name)
     controls = (valid.at_least(VALID, control=True), rarer.at_least(RARER, control=True))
-    return Part(name=title, criteria=(parity, *controls), reading=reading)
+    return reproduces(parity, *controls, name=title, reading=reading)
 
 
 def _alike(name: str) -> Measure:

@@ -15,7 +15,7 @@ from ...metrics.settings import Evaluation
 from ...records.summary import summarise, tail_start
 from ...report.palette import BROWN, GREY, TEAL
 from ...run.evaluation import evaluation_steps
-from ..engine.contract import Measure, Part, Row, Setting, Size, Study, median_of
+from ..engine.contract import Measure, Row, Setting, Size, Study, median_of, reproduces
 from ..engine.parallel import each
 from ..measures.quotients import relative
 from ..plotting.style import dots, label, legend, logarithmic, panels, threshold
@@ -188,22 +188,20 @@ STUDY = Study(
     run=run,
     derive=derive,
     parts=(
-        Part(
+        reproduces(
+            Measure.median("modes_tail", f"modes covered of {MODES}, DDPM", objective=DDPM).at_least(MODES),
             name="every mode",
-            criteria=(Measure.median("modes_tail", f"modes covered of {MODES}, DDPM", objective=DDPM).at_least(MODES),),
             reported=(
                 *(median_of("modes_tail", name, "modes") for name in (LONGER, *CORE)),
                 *(median_of(column, name, text) for column, text in BESIDES.items() for name in (*MODELS, GP)),
             ),
             cause=CAUSE,
         ),
-        Part(
+        reproduces(
+            Measure.median(
+                "unsteadiness", "sd of W1 in the last fifth, DDPM over the steadiest game's median", objective=DDPM
+            ).below(1.0, disputed=DISPUTED),
             name="steadier",
-            criteria=(
-                Measure.median(
-                    "unsteadiness", "sd of W1 in the last fifth, DDPM over the steadiest game's median", objective=DDPM
-                ).below(1.0, disputed=DISPUTED),
-            ),
             reported=tuple(median_of("unsteadiness", name, "the same") for name in (STILL, LONGER, *CORE)),
         ),
     ),

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...report.palette import BLUE, GREY, VERMILION
-from ..engine.contract import Measure, Part, Row, Setting, Study, every_scale, refutes
+from ..engine.contract import Measure, Row, Setting, Study, every_scale, refutes, reproduces
 from ..plotting.style import label, panels
 from .exact import distances, maps, push_forward_error, transport_cost
 
@@ -64,12 +64,10 @@ STUDY = Study(
     experiment="δ₀ → ½δ₋₁ + ½δ₁: every map is enumerated, the plan is a linear programme.",
     run=run,
     parts=(
-        Part(
+        reproduces(
+            Measure.smallest("misplaced", "mass misplaced by the best map", kind="map").above(0.0),
+            Measure.largest("cost_error", "abs(cost of the plan − 1)").below(1e-9),
             name="maps cannot split mass, plans can",
-            criteria=(
-                Measure.smallest("misplaced", "mass misplaced by the best map", kind="map").above(0.0),
-                Measure.largest("cost_error", "abs(cost of the plan − 1)").below(1e-9),
-            ),
         ),
         refutes(
             Measure.smallest("misplaced", "mass misplaced by the best map", kind="map").above(0.0),

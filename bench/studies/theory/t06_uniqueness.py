@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...report.palette import BLUE, GREEN, GREY, ORANGE, VERMILION
-from ..engine.contract import Measure, Part, Row, Setting, Study, every_scale, refutes
+from ..engine.contract import Measure, Row, Setting, Study, every_scale, refutes, reproduces
 from ..plotting.style import label, legend, panels
 from .exact import Array, assignment_costs, distances
 
@@ -98,9 +98,9 @@ STUDY = Study(
             reading="Unique if, besides, μ is absolutely continuous (p = 2: Brenier; strictly convex c(x − y): Gangbo "
             "and McCann).",
         ),
-        Part(
+        reproduces(
+            Measure.largest("tie", "difference of the two plans' costs, and to the optimum").at_most(1e-12),
             name="book shift (p = 1, not strictly convex): plans tie",
-            criteria=(Measure.largest("tie", "difference of the two plans' costs, and to the optimum").at_most(1e-12),),
         ),
     ),
     plot=plot,

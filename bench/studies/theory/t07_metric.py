@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ...report.palette import BLUE, GREEN, VERMILION
-from ..engine.contract import Measure, Part, Row, Setting, Study, every_scale, refutes
+from ..engine.contract import Measure, Row, Setting, Study, every_scale, refutes, reproduces
 from ..plotting.style import label, legend, panels
 from .exact import distances, kullback_leibler, monge_cost, wasserstein
 
@@ -80,14 +80,10 @@ STUDY = Study(
     "problem by enumeration of maps between ½δ₋₁ + ½δ₁ and δ₀, both ways; KL of random pairs both ways.",
     run=run,
     parts=(
-        Part(
+        reproduces(
+            Measure.largest("violation", "worst violation of identity, symmetry or triangle inequality").at_most(1e-9),
+            Measure.smallest("apart", "least distance of different measures").above(0.0),
             name="Kantorovich's W_p",
-            criteria=(
-                Measure.largest("violation", "worst violation of identity, symmetry or triangle inequality").at_most(
-                    1e-9
-                ),
-                Measure.smallest("apart", "least distance of different measures").above(0.0),
-            ),
         ),
         refutes(
             Measure.largest("forward_error", "abs(Monge's cost of ½δ₋₁ + ½δ₁ → δ₀ − 1)").below(1e-9),
@@ -95,9 +91,8 @@ STUDY = Study(
             name="Monge's definition",
             reading="A metric by Kantorovich's definition only.",
         ),
-        Part(
-            name="KL is not symmetric",
-            criteria=(Measure.median("asymmetry", "median abs(KL(p‖q) − KL(q‖p)), nats").above(1e-9),),
+        reproduces(
+            Measure.median("asymmetry", "median abs(KL(p‖q) − KL(q‖p)), nats").above(1e-9), name="KL is not symmetric"
         ),
     ),
     plot=plot,

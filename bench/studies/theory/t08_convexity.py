@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ...report.palette import BLUE, GREEN, VERMILION
-from ..engine.contract import Measure, Part, Row, Setting, Study, every_scale, refutes
+from ..engine.contract import Measure, Row, Setting, Study, every_scale, refutes, reproduces
 from ..plotting.style import label, legend, panels
 from .exact import wasserstein
 
@@ -75,9 +75,8 @@ STUDY = Study(
     experiment=f"{MIXTURES} random mixtures a seed in the plane for W_1 and W_2²; δ₀ against (1−t)δ₀ + tδ₁ for W_2.",
     run=run,
     parts=(
-        Part(
-            name="p = 1",
-            criteria=(Measure.largest("excess_w1", "largest excess over joint convexity, W_1").at_most(1e-9),),
+        reproduces(
+            Measure.largest("excess_w1", "largest excess over joint convexity, W_1").at_most(1e-9), name="p = 1"
         ),
         refutes(
             Measure.largest("excess_w2", "W_2(δ₀, ½δ₀ + ½δ₁) − ½", t=0.5).above(1e-9),

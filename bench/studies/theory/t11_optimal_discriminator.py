@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from scipy.special import expit
 
 from ...report.palette import BLUE, GREY, VERMILION
-from ..engine.contract import Measure, Part, Row, Setting, Study, every_scale
+from ..engine.contract import Measure, Row, Setting, Study, every_scale, reproduces
 from ..plotting.style import label, legend, panels
 from .discriminator import GRID, PAIRS, STEPS, optimum, train
 
@@ -55,11 +55,9 @@ STUDY = Study(
     "densities on the line, one of them equal.",
     run=run,
     parts=(
-        Part(
-            criteria=(
-                Measure.largest("error", "sup abs(D − D*) where p_r + p_g > .05, three pairs").below(0.03),
-                Measure.largest("error", "sup abs(D − ½), equal densities", pair="equal").below(0.03),
-            ),
+        reproduces(
+            Measure.largest("error", "sup abs(D − D*) where p_r + p_g > .05, three pairs").below(0.03),
+            Measure.largest("error", "sup abs(D − ½), equal densities", pair="equal").below(0.03),
         ),
     ),
     plot=plot,

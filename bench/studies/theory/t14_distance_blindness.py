@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ...report.palette import BLUE, VERMILION
-from ..engine.contract import Measure, Part, Row, Setting, Study, every_scale
+from ..engine.contract import Measure, Row, Setting, Study, every_scale, reproduces
 from ..plotting.style import label, legend, panels
 from .exact import jensen_shannon, on_union, parallel_lines, wasserstein
 
@@ -49,11 +49,9 @@ STUDY = Study(
     experiment=f"Uniform measures on {POINTS} points of two parallel lines at distance θ, exactly.",
     run=run,
     parts=(
-        Part(
-            criteria=(
-                Measure.largest("js_error", "abs(JSD − log 2) over θ ≠ 0", apart=1).at_most(1e-9),
-                Measure.largest("w1_error", "abs(W_1 − abs(θ)) over θ").at_most(1e-9),
-            ),
+        reproduces(
+            Measure.largest("js_error", "abs(JSD − log 2) over θ ≠ 0", apart=1).at_most(1e-9),
+            Measure.largest("w1_error", "abs(W_1 − abs(θ)) over θ").at_most(1e-9),
         ),
     ),
     plot=plot,

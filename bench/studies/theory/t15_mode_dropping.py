@@ -10,7 +10,7 @@ from scipy.stats import norm
 from torch import Tensor
 
 from ...report.palette import BLUE, GREEN, GREY, VERMILION
-from ..engine.contract import Criterion, Measure, Part, Row, Setting, Study, every_scale
+from ..engine.contract import Criterion, Measure, Row, Setting, Study, every_scale, reproduces
 from ..plotting.style import label, legend, panels
 
 MODE, SPREAD, STARTS, STEPS = 3.0, 1.0, 50, 1000
@@ -163,23 +163,23 @@ STUDY = Study(
     f"modes at ±4.5 and ±6, from {FEW} starts.",
     run=run,
     parts=(
-        Part(
+        reproduces(
+            _share("KL", "both", "share of starts that cover both modes"),
             name="KL covers both modes",
-            criteria=(_share("KL", "both", "share of starts that cover both modes"),),
             reported=(_best("KL"),),
         ),
-        Part(
+        reproduces(
+            _share("reverse KL", "one", "share of starts that cover one mode"),
             name="reverse KL covers one",
-            criteria=(_share("reverse KL", "one", "share of starts that cover one mode"),),
             caveat="The share measures the law of the starts, which is ours, and not the divergence alone.",
             cause="Its best optimum covers one mode, as claimed, but a wide Gaussian over both (sd about 2.7) is a "
             "local optimum too, in which starts near the middle end (all with abs(mean) ≤ 1.5, whatever their width): "
             "descent on reverse KL need not drop a mode.",
             reported=(_best("reverse KL"),),
         ),
-        Part(
+        reproduces(
+            _share("JS", "both", "share of starts that cover both modes"),
             name="JS avoids mode dropping",
-            criteria=(_share("JS", "both", "share of starts that cover both modes"),),
             cause="Its best optimum here covers both modes, but each mode alone is a local optimum, in which narrow "
             "starts near a mode end: minimising JS by descent does drop modes. With the modes at ±4.5 or ±6 the best "
             "optimum itself covers one.",

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from ...report.palette import BLUE, GREY, VERMILION
-from ..engine.contract import Measure, Part, Row, Setting, Study, every_scale, refutes
+from ..engine.contract import Measure, Row, Setting, Study, every_scale, refutes, reproduces
 from ..plotting.style import label, legend, panels, powers
 
 DISTANCE, EPSILON = 1.0, 1e-3
@@ -91,9 +91,9 @@ STUDY = Study(
     "discriminator is flat near both lines by construction, as in the theorem: its part only checks the code.",
     run=run,
     parts=(
-        Part(
+        reproduces(
+            Measure.largest("slope", "largest slope of D** on the supports").at_most(1e-12),
             name="∇D** = 0",
-            criteria=(Measure.largest("slope", "largest slope of D** on the supports").at_most(1e-12),),
             reading="D** takes its extreme values 1 and 0 on the supports, so its gradient vanishes there wherever it "
             "is differentiable.",
         ),
@@ -104,13 +104,11 @@ STUDY = Study(
             name="eq. 7 with ε in sup norm",
             reading="ε must bound the slopes too (Arjovsky & Bottou 2017, theorem 2.4).",
         ),
-        Part(
+        reproduces(
+            Measure.largest(
+                "ratio_with_slope", "generator's gradient / bound, slopes included, largest of three"
+            ).at_most(1.0),
             name="eq. 7 with the gradient in the norm",
-            criteria=(
-                Measure.largest(
-                    "ratio_with_slope", "generator's gradient / bound, slopes included, largest of three"
-                ).at_most(1.0),
-            ),
         ),
     ),
     plot=plot,

@@ -12,7 +12,7 @@ from .....models.recipe import Recipe
 from .....objectives.base import Batch, Objective
 from .....objectives.game import generator_step
 from ....run.hardware import device_name
-from ...engine.contract import Measure, Part, Row, Setting, Size, Study
+from ...engine.contract import Measure, Row, Setting, Size, Study, reproduces
 from ...plotting.style import panels
 from ...training.fixed_generator import untrained
 from ...training.image_games import LARGE, NEEDS_A_GPU, ON_IMAGES, SMALL, data_of, device_of, named, resolved
@@ -100,9 +100,10 @@ STUDY = Study(
     run=run,
     resolve=resolved,
     parts=(
-        Part(
+        reproduces(
+            OF_GP.at_least(LEAST),
+            OF_GP.at_most(MOST),
             name="GP costs extra",
-            criteria=(OF_GP.at_least(LEAST), OF_GP.at_most(MOST)),
             reported=(
                 Measure.median(
                     "seconds", "seconds of an iteration without a constraint", timed=ITERATION, constraint=NONE
@@ -110,9 +111,9 @@ STUDY = Study(
                 Measure.median("ratio", "a critic step alone, GP over none", timed=CRITIC_STEP, constraint=GP),
             ),
         ),
-        Part(
+        reproduces(
+            cost(SN, WHAT, timed=ITERATION).at_most(MOST_SN),
             name="SN is cheap",
-            criteria=(cost(SN, WHAT, timed=ITERATION).at_most(MOST_SN),),
             reported=(Measure.median("ratio", "a critic step alone, SN over none", timed=CRITIC_STEP, constraint=SN),),
         ),
     ),

@@ -12,7 +12,7 @@ from .....models.iteration import stream_seed
 from .....models.networks import draw_latent
 from .....models.recipe import Recipe
 from .....objectives.base import Batch
-from ...engine.contract import Measure, Part, Row, Setting, Size, Study
+from ...engine.contract import Measure, Row, Setting, Size, Study, reproduces
 from ...plotting.style import panels
 from .timing import GP, LEAST, MOST, MOST_SN, NONE, OBJECTIVES, SN, WARM_UP, cost, draw, prepare, race, ratios
 
@@ -78,19 +78,17 @@ STUDY = Study(
     "constraints taking turns: 3×128 MLP on 2-D points, batch 256; DCGAN on 28×28, batch 64.",
     run=run,
     parts=(
-        Part(
+        reproduces(
+            _step(GP, MLP).at_least(LEAST),
+            _step(GP, MLP).at_most(MOST),
+            _step(GP, DCGAN).at_least(LEAST),
+            _step(GP, DCGAN).at_most(MOST),
             name="GP costs extra",
-            criteria=(
-                _step(GP, MLP).at_least(LEAST),
-                _step(GP, MLP).at_most(MOST),
-                _step(GP, DCGAN).at_least(LEAST),
-                _step(GP, DCGAN).at_most(MOST),
-            ),
             reported=(_seconds(MLP), _seconds(DCGAN)),
         ),
-        Part(
+        reproduces(
+            _step(SN, DCGAN).at_most(MOST_SN),
             name="SN on convolutions is cheap",
-            criteria=(_step(SN, DCGAN).at_most(MOST_SN),),
             reported=(Measure.median("ratio", f"the same on {MLP}", networks=MLP, constraint=SN),),
             caveat="On the small perceptron it is not: a power iteration costs about the same whatever the batch.",
         ),

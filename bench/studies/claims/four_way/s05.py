@@ -7,7 +7,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ....records.quantities import KNOWN
 from ....report.palette import GREY
-from ...engine.contract import Measure, Part, Row, Setting, Study
+from ...engine.contract import Measure, Part, Row, Setting, Study, reproduces
 from ...measures.quotients import relative
 from ...plotting.style import dots, draw_course, label, legend, panels, shared_legend, threshold
 from ...training.toy_games import (
@@ -143,13 +143,11 @@ STUDY = Study(
         ),
         _part(GP, "GP, λ = .1", _collapse(GP_STRONG)),
         _part(SN, "SN"),
-        Part(
-            name="better samples: a strong discriminator against SN",
-            criteria=(
-                _median("w1_to_sn", RING, MINIMAX_5, "W1 of minimax n=5 on the ring over the median of SN").at_least(
-                    FACTOR
-                ),
+        reproduces(
+            _median("w1_to_sn", RING, MINIMAX_5, "W1 of minimax n=5 on the ring over the median of SN").at_least(
+                FACTOR
             ),
+            name="better samples: a strong discriminator against SN",
             reported=(
                 *(_median("w1_tail", GRID, name, f"W1 on the grid, {name}") for name in (MINIMAX, NS, CLIP, GP, SN)),
                 _median("floor", GRID, GP, "floor of W1 on the grid"),

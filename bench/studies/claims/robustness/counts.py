@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 
 from ....config.recipes import SNGAN_SETTINGS
 from ....report.palette import BLACK, SKY, YELLOW
-from ...engine.contract import Measure, Part, Row
+from ...engine.contract import Measure, Part, Row, reproduces
 from ...measures.quotients import paired
 from ...plotting.style import crosses, label, legend, threshold
 
@@ -43,7 +43,7 @@ def part(name: str, sn: str, gp: str, *reported: Measure) -> Part:
     fewer = Measure.median(
         "fewer_harsh", "settings that succeed among A–C less those among D–F, GP", objective=gp
     ).above(0)
-    return Part(name=name, criteria=(enough, fewer), reported=(successes(gp), *reported))
+    return reproduces(enough, fewer, name=name, reported=(successes(gp), *reported))
 
 
 def successes(name: str) -> Measure:

@@ -9,7 +9,7 @@ from scipy import stats
 
 from ....metrics.settings import Evaluation
 from ....report.palette import GREY
-from ...engine.contract import Measure, Part, Row, Setting, Size, Study
+from ...engine.contract import Measure, Row, Setting, Size, Study, reproduces
 from ...plotting.style import label, legend, panels, threshold
 from ...training.generators import Cell, runs_of
 from ...training.toy_games import CLIP, COLORS, GP, GP_STRONG, MINIMAX, NS, SMOKE_STEPS, SN, STEPS, ending_rows, game
@@ -126,13 +126,11 @@ STUDY = Study(
             cause="With one critic step at so low a rate, B and C get too little of the critic in 3,000 updates; A, as "
             "slow but with five steps, succeeds, and so does GP at D–F. SN fails at F, whose β₁ is .9.",
         ),
-        Part(
+        reproduces(
+            Measure.largest("margin", 'pairs with "only GP" less 5 × those with "only NS"').above(0),
+            Measure.largest("sign_p", "sign test between the two, p").below(0.05),
             name="(b) architectures",
             replicates="1 a pair",
-            criteria=(
-                Measure.largest("margin", 'pairs with "only GP" less 5 × those with "only NS"').above(0),
-                Measure.largest("sign_p", "sign test between the two, p").below(0.05),
-            ),
             reported=tuple(
                 Measure.largest(name, f"pairs with which {told}")
                 for name, told in (("only_gp", "only GP succeeds"), ("only_ns", "only NS"), ("both", "both"))

@@ -5,7 +5,7 @@ Rows are endings of runs with a column `factor`; which quality counts is the stu
 
 import pandas as pd
 
-from ...engine.contract import Measure, Part, Row
+from ...engine.contract import Measure, Part, Row, reproduces
 from ...measures.quotients import ratio
 
 NORMS = ("none", "batch", "layer")
@@ -29,9 +29,9 @@ def strength(ends: pd.DataFrame, quality: str) -> Row:
 def norms_part(quality: str) -> Part:
     """Batch norm is the worst in more than half of the seeds."""
     text = f"share of seeds in which batch norm has the largest {quality}"
-    return Part(
+    return reproduces(
+        Measure.share("bn_worst", text).above(0.5),
         name="batch norm in the critic hurts, layer norm does not",
-        criteria=(Measure.share("bn_worst", text).above(0.5),),
         reported=(Measure.median("ln_to_none", f"{quality} with layer norm over {quality} without"),),
     )
 
@@ -41,4 +41,4 @@ def strength_part(quality: str) -> Part:
     text = f"{quality} with the most critic steps over {quality} with 1"
     worse = Measure.median("strong_minimax", f"{text}, minimax").at_least(WORSE)
     steady = Measure.median("strong_GP", f"{text}, GP").at_most(STEADY)
-    return Part(name="a strong discriminator overpowers a GAN, not a WGAN", criteria=(worse, steady))
+    return reproduces(worse, steady, name="a strong discriminator overpowers a GAN, not a WGAN")

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ....report.palette import BLACK, BLUE, GREY, VERMILION
-from ...engine.contract import Measure, Part, Row, Setting, Size, Study
+from ...engine.contract import Measure, Row, Setting, Size, Study, reproduces
 from ...measures.quotients import paired, ratio
 from ...measures.ranks import spearman
 from ...plotting.style import dots, label, legend, logarithmic, panels, scatter_medians, threshold
@@ -164,14 +164,12 @@ STUDY = Study(
     run=run,
     derive=derive,
     parts=(
-        Part(
-            name="more critic steps estimate W better",
-            criteria=(
-                Measure.median(
-                    "most_to_5", "error of the estimate with the most critic steps over that with 5"
-                ).at_most(1.0),
-                Measure.median("5_to_1", "error of the estimate with 5 critic steps over that with 1").below(1.0),
+        reproduces(
+            Measure.median("most_to_5", "error of the estimate with the most critic steps over that with 5").at_most(
+                1.0
             ),
+            Measure.median("5_to_1", "error of the estimate with 5 critic steps over that with 1").below(1.0),
+            name="more critic steps estimate W better",
             reported=(
                 Measure.median("error_1", "share of W1 missed with 1 step"),
                 Measure.median("error_5", "with 5"),
@@ -180,11 +178,9 @@ STUDY = Study(
             reading="The order is right, but an estimate it is not yet: see the share of W1 that is missed even with "
             "the most steps.",
         ),
-        Part(
+        reproduces(
+            Measure.median("rho", "Spearman's ρ of learning rate and W1's sd in the last fifth").at_least(RHO),
             name="a lower learning rate is steadier",
-            criteria=(
-                Measure.median("rho", "Spearman's ρ of learning rate and W1's sd in the last fifth").at_least(RHO),
-            ),
             reading="On the whole: with four rates ρ = .8 leaves room for one swap of neighbours (one order in six "
             "gets there by chance), with six for more: see the picture.",
             reported=(

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ...engine.contract import Measure, Part, Row, Setting, median_of
+from ...engine.contract import Measure, Part, Row, Setting, median_of, reproduces
 from ...measures.quotients import gain, paired, ratio
 from ...plotting.style import label, legend, panels
 from ...training.critic_runs import CLIP, CLIP_TIGHT, COLORS, Key
@@ -74,9 +74,9 @@ def parts(fall: str, text: str) -> tuple[Part, Part]:
     """The two halves of the claim; `fall`: the column with the fall of minimax's gradient, `text`: from where."""
     text = f"{text} over gradient at the end, minimax, worst seed"
     falls = Measure.smallest(fall, text, objective="minimax").at_least(1e3)
-    vanishes = Part(
+    vanishes = reproduces(
+        falls,
         name="minimax: the gradient vanishes",
-        criteria=(falls,),
         reported=(
             median_of("last", "minimax", "gradient at the end"),
             median_of("last", "non-saturating", "gradient at the end"),
@@ -85,16 +85,14 @@ def parts(fall: str, text: str) -> tuple[Part, Part]:
     return vanishes, KEPT
 
 
-KEPT = Part(
+KEPT = reproduces(
+    Measure.largest(
+        "spread", f"largest over smallest gradient from step {SETTLED} on, GP, worst seed", objective="GP"
+    ).at_most(2.0),
+    Measure.smallest(
+        "share", f"smallest gradient from step {SETTLED} on over the largest, SN, worst seed", objective="SN"
+    ).at_least(0.1),
     name="GP and SN critics keep it",
-    criteria=(
-        Measure.largest(
-            "spread", f"largest over smallest gradient from step {SETTLED} on, GP, worst seed", objective="GP"
-        ).at_most(2.0),
-        Measure.smallest(
-            "share", f"smallest gradient from step {SETTLED} on over the largest, SN, worst seed", objective="SN"
-        ).at_least(0.1),
-    ),
     reported=(
         *(median_of("last", name, "gradient at the end") for name in ("GP", "SN", CLIP, CLIP_TIGHT)),
         *(median_of("fall", name, "gradient at step 0 over that at the end") for name in (CLIP, CLIP_TIGHT)),

@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ....report.palette import BLACK, SKY, VERMILION
-from ...engine.contract import Criterion, Measure, Part, Row, Setting, Study
+from ...engine.contract import Criterion, Measure, Row, Setting, Study, reproduces
 from ...measures.quotients import gain, paired
 from ...plotting.style import legend, panels
 from ...training.critic_runs import MINIMAX, noise_cells, sheet_runs, sheet_sizes
@@ -57,9 +57,8 @@ STUDY = Study(
     run=run,
     derive=derive,
     parts=(
-        Part(
-            criteria=(_gain("constant noise"), _gain("annealed noise")),
-            reported=tuple(_last(objective) for objective in COLORS),
+        reproduces(
+            _gain("constant noise"), _gain("annealed noise"), reported=tuple(_last(objective) for objective in COLORS)
         ),
     ),
     plot=plot,

@@ -7,7 +7,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ...engine.contract import Measure, Part, Row, Setting, Study, refutes
+from ...engine.contract import Measure, Row, Setting, Study, refutes, reproduces
 from ...measures.lipschitz import clipping_bound, layers, steepest
 from ...measures.weights import finite, histogram, share_of_extremes, spectra, weights
 from ...plotting.style import label, panels
@@ -105,35 +105,27 @@ STUDY = Study(
     run=run,
     resolve=resolved,
     parts=(
-        Part(
-            name="weights at the extremes",
-            criteria=(
-                Measure.smallest(
-                    "extreme", "share of weights within 2 % of ±c, clip, worst seed", critic=CLIP
-                ).at_least(EXTREME),
-                Measure.largest("extreme", "share within 2 % of their maximum, GP, worst seed", critic=GP).at_most(
-                    CENTRED
-                ),
-                Measure.largest(
-                    "clipped_start", "share within 2 % of ±c before any training, after one clipping", critic=CLIP
-                ).below(EXTREME, control=True),
+        reproduces(
+            Measure.smallest("extreme", "share of weights within 2 % of ±c, clip, worst seed", critic=CLIP).at_least(
+                EXTREME
             ),
+            Measure.largest("extreme", "share within 2 % of their maximum, GP, worst seed", critic=GP).at_most(CENTRED),
+            Measure.largest(
+                "clipped_start", "share within 2 % of ±c before any training, after one clipping", critic=CLIP
+            ).below(EXTREME, control=True),
+            name="weights at the extremes",
             reported=(_reported("extreme", "share within 2 % of their maximum, SN", critic=SN),),
         ),
-        Part(
+        reproduces(
+            Measure.largest("tightness", "measured slope over ∏‖W‖₂, max over all critics").at_most(1 + 1e-6),
+            Measure.largest("bound_share", "measured slope over c's bound, clip, worst seed").at_most(1 + 1e-6),
             name="c and the architecture bound the slope",
-            criteria=(
-                Measure.largest("tightness", "measured slope over ∏‖W‖₂, max over all critics").at_most(1 + 1e-6),
-                Measure.largest("bound_share", "measured slope over c's bound, clip, worst seed").at_most(1 + 1e-6),
-            ),
             reported=tuple(_reported("slope", f"slope, {name}", critic=name) for name in CRITICS),
         ),
-        Part(
+        reproduces(
+            Measure.smallest("sigma", f"smallest {SIGMA}", critic=SN).at_least(LOW),
+            Measure.largest("sigma", f"largest {SIGMA}", critic=SN).at_most(HIGH),
             name="SN: layers as matrices, kernels reshaped",
-            criteria=(
-                Measure.smallest("sigma", f"smallest {SIGMA}", critic=SN).at_least(LOW),
-                Measure.largest("sigma", f"largest {SIGMA}", critic=SN).at_most(HIGH),
-            ),
         ),
         refutes(
             Measure.smallest(

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ....report.palette import BLACK, BLUE, GREY, PURPLE
-from ...engine.contract import Measure, Part, Row, Scale, Setting, Size, Study
+from ...engine.contract import Measure, Row, Scale, Setting, Size, Study, reproduces
 from ...measures.weights import NEAR, finite, histogram, share_of_extremes, weights
 from ...plotting.style import label, legend, panels
 from ...training.critic_runs import DEEP_CELLS, DEEP_SIZE, deep_runs
@@ -99,21 +99,19 @@ STUDY = Study(
     "activations at the end, without the penalty.",
     run=run,
     parts=(
-        Part(
+        reproduces(
+            Measure.smallest(
+                "extreme", "share of weights within 2 % of ±c, clip 0.01, worst seed", critic="clip 0.01"
+            ).at_least(0.7),
+            Measure.largest(
+                "extreme", "share of weights within 2 % of their maximum, GP, worst seed", critic="GP"
+            ).at_most(0.01),
+            Measure.largest(
+                "clipped_start",
+                "share within 2 % of ±c before any training, after one clipping, clip 0.01",
+                critic="clip 0.01",
+            ).below(0.7, control=True, disputed=UNTRAINED),
             name="weights at the extremes",
-            criteria=(
-                Measure.smallest(
-                    "extreme", "share of weights within 2 % of ±c, clip 0.01, worst seed", critic="clip 0.01"
-                ).at_least(0.7),
-                Measure.largest(
-                    "extreme", "share of weights within 2 % of their maximum, GP, worst seed", critic="GP"
-                ).at_most(0.01),
-                Measure.largest(
-                    "clipped_start",
-                    "share within 2 % of ±c before any training, after one clipping, clip 0.01",
-                    critic="clip 0.01",
-                ).below(0.7, control=True, disputed=UNTRAINED),
-            ),
             reported=(
                 Measure.median("extreme", "share, clip 0.1", critic="clip 0.1"),
                 Measure.median(
@@ -122,14 +120,12 @@ STUDY = Study(
                 Measure.median("extreme", "share, clip 0.001", critic="clip 0.001"),
             ),
         ),
-        Part(
+        reproduces(
+            Measure.smallest("decades", _decades("clip 0.01"), critic="clip 0.01").at_least(6.0),
+            Measure.smallest("decades", _decades("clip 0.001"), critic="clip 0.001").at_least(6.0),
+            Measure.smallest("decades", _decades("clip 0.1"), critic="clip 0.1").at_least(1.0),
+            Measure.largest("decades", _decades("GP"), critic="GP").at_most(1.0),
             name="gradients vanish or explode with depth",
-            criteria=(
-                Measure.smallest("decades", _decades("clip 0.01"), critic="clip 0.01").at_least(6.0),
-                Measure.smallest("decades", _decades("clip 0.001"), critic="clip 0.001").at_least(6.0),
-                Measure.smallest("decades", _decades("clip 0.1"), critic="clip 0.1").at_least(1.0),
-                Measure.largest("decades", _decades("GP"), critic="GP").at_most(1.0),
-            ),
         ),
     ),
     plot=plot,

@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ....report.palette import BLUE, GREEN, GREY, VERMILION
-from ...engine.contract import Measure, Part, Row, Scale, Setting, Size, Study, refutes
+from ...engine.contract import Measure, Row, Scale, Setting, Size, Study, refutes, reproduces
 from ...measures.lipschitz import layers, lost_layers
 from ...measures.weights import finite
 from ...plotting.style import dots, label, legend, panels
@@ -100,12 +100,10 @@ STUDY = Study(
     "are used after training, a convolution's by power iteration on the convolution itself.",
     run=run,
     parts=(
-        Part(
+        reproduces(
+            Measure.smallest("sigma", f"{SIGMA}, min over critics, layers and seeds", kind="linear").at_least(LOW),
+            Measure.largest("sigma", f"{SIGMA}, max over critics, layers and seeds", kind="linear").at_most(HIGH),
             name="linear layers",
-            criteria=(
-                Measure.smallest("sigma", f"{SIGMA}, min over critics, layers and seeds", kind="linear").at_least(LOW),
-                Measure.largest("sigma", f"{SIGMA}, max over critics, layers and seeds", kind="linear").at_most(HIGH),
-            ),
             cause="One power iteration a step lags behind weights that Adam moves at 1e-3: with the weights held, 200 "
             "more iterations brought every layer that was tried to 1.000 (no record is kept of that).",
         ),
