@@ -16,10 +16,7 @@ if TYPE_CHECKING:
     from .dataset import Dataset
 
 PACKAGE = "lipbench.bench.data"
-PICTURES = f"{PACKAGE}.pictures:folder"  # what reads them
 PAIRS = "funnels:"  # of pairs of distributions whose optimal transport is known
-FUNNELS = f"{PACKAGE}.funnels:funnels"  # what makes them
-TABLES = f"{PACKAGE}.tables:points_file"  # what reads points
 PREFIXES = (PREFIX, POINTS_PREFIX, PAIRS)
 
 Kind = Literal["points", "digits", "photos", "pairs"]
@@ -52,6 +49,19 @@ DATASETS: "Registry[Callable[[Path | None], Dataset]]" = Registry(
         "stacked-mnist": "stacked:stacked_mnist",
     },
 )
+# What loads a data set whose name begins so, what checks such a name, and what hashes the files behind it.
+_LOADERS: "Registry[Callable[..., Dataset]]" = Registry(
+    PACKAGE, {PREFIX: "pictures:folder", POINTS_PREFIX: "tables:points_file", PAIRS: "funnels:funnels"}
+)
+_PARSERS: "Registry[Callable[[str], object]]" = Registry(
+    PACKAGE, {PREFIX: "pictures:parse", POINTS_PREFIX: "tables:parse", PAIRS: "pair_names:parse"}
+)
+_CONTENTS: "Registry[Callable[..., str | None]]" = Registry(
+    PACKAGE, {PREFIX: "pictures:content_of", POINTS_PREFIX: "tables:content_of", PAIRS: "funnels:content_of"}
+)
+_BASES: "Registry[Callable[..., Path]]" = Registry(
+    PACKAGE, {PREFIX: "pictures:base_of", POINTS_PREFIX: "tables:base_of"}
+)
 # Those that can be fetched, each into a folder that is given.
 DOWNLOADS: "Registry[Callable[[Path], None]]" = Registry(
     PACKAGE,
@@ -79,19 +89,8 @@ def load(name: str, data_dir: Path | None = None, suite_folder: Path | None = No
         BadInput: for an unknown name, and for a folder or file that is missing or corrupt. Nothing is downloaded.
     """
     check_name(name)
-    if is_pair(name):
-        from .funnels import funnels
-
-        return funnels(name, data_dir)
-    if is_table(name):
-        from .tables import points_file
-
-        return points_file(name, data_dir, suite_folder)
-    if not is_pictures(name):
-        return DATASETS[name](data_dir)
-    from .pictures import folder
-
-    return folder(name, data_dir, suite_folder)
+    prefix = _prefix(name)
+    return DATASETS[name](data_dir) if prefix is None else _LOADERS[prefix](name, data_dir, suite_folder)
 
 
 def download(name: str, data_dir: Path | None = None) -> None:
@@ -106,18 +105,9 @@ def download(name: str, data_dir: Path | None = None) -> None:
 
 def check_name(name: str) -> None:
     """Raises BadInput if no dataset goes by that name; looks at no file."""
-    if is_pictures(name):
-        from .pictures import parse
-
-        parse(name)
-    elif is_pair(name):
-        from .pair_names import parse
-
-        parse(name)
-    elif is_table(name):
-        from .tables import parse
-
-        parse(name)
+    prefix = _prefix(name)
+    if prefix is not None:
+        _PARSERS[prefix](name)
     elif name not in DATASETS:
         raise unknown("dataset", name, [*DATASETS, f"{PREFIX}PATH", f"{POINTS_PREFIX}FILE", f"{PAIRS}d=16&n=64"])
 
@@ -136,40 +126,19 @@ def user_content(name: str, data_dir: Path | None = None, suite_folder: Path | N
 
     None for the known data sets, whose files are checked.
     """
-    if is_pair(name):
-        from .funnels import content_of
-
-        return content_of(name, data_dir)
-    if is_table(name):
-        from .tables import content_of
-
-        return content_of(name, data_dir, suite_folder)
-    if not is_pictures(name):
-        return None
-    from .pictures import content_of
-
-    return content_of(name, data_dir, suite_folder)
+    prefix = _prefix(name)
+    return None if prefix is None else _CONTENTS[prefix](name, data_dir, suite_folder)
 
 
-def is_pictures(name: str) -> bool:
-    """Whether this is a user's own `folder:PATH`."""
-    return name.startswith(PREFIX)
-
-
-def is_table(name: str) -> bool:
-    """Whether this is a user's own `points:FILE`."""
-    return name.startswith(POINTS_PREFIX)
+def _prefix(name: str) -> str | None:
+    """What a name begins with that is not one of DATASETS."""
+    return next((prefix for prefix in PREFIXES if name.startswith(prefix)), None)
 
 
 def base_of(name: str, data_dir: Path | None, suite_folder: Path | None) -> Path | None:
     """Where the relative path in a name begins; `data_dir` where it has none."""
-    if is_table(name):
-        from .tables import base_of as begins
-    elif is_pictures(name):
-        from .pictures import base_of as begins
-    else:
-        return data_dir
-    return begins(name, data_dir, suite_folder)
+    prefix = _prefix(name)
+    return _BASES[prefix](name, data_dir, suite_folder) if prefix in _BASES else data_dir
 
 
 def is_pair(name: str) -> bool:
@@ -181,15 +150,12 @@ def kind_of(name: str) -> Kind:
     """What recipes go by: `pairs`, `points`, `digits` (8 to 28 pixels, for DCGAN) or `photos` (32 pixels and more)."""
     if is_pair(name):
         return "pairs"
-    if name in POINTS or is_table(name):
+    if name in POINTS or name.startswith(POINTS_PREFIX):
         return "points"
     return "digits" if name in DIGITS else "photos"
 
 
 def target_of(name: str) -> str:
     """`package.module:attribute` of what loads that data set; imports nothing."""
-    if is_pair(name):
-        return FUNNELS
-    if is_table(name):
-        return TABLES
-    return PICTURES if is_pictures(name) else DATASETS.target(name)
+    prefix = _prefix(name)
+    return DATASETS.target(name) if prefix is None else _LOADERS.target(prefix)

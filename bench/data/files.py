@@ -1,9 +1,12 @@
-"""Where data sets that are kept in files lie: the user's folder, or lipbench's cache. Reads and fetches nothing."""
+"""Where data sets that are kept in files lie, and what options their names hold. Reads and fetches nothing."""
 
 import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
 
-from ...objectives.errors import BadInput
+from ...objectives.errors import BadInput, unknown
 
 PREFIX = "folder:"  # opens the name of a user's own pictures
 POINTS_PREFIX = "points:"  # and of points in a file
@@ -39,3 +42,20 @@ def base_for(path: Path, data_dir: Path | None, suite_folder: Path | None) -> Pa
 def first_line(error: BaseException) -> str:
     """What an error says, in one line."""
     return " ".join(str(error).split())[:200] or type(error).__name__
+
+
+def parse_options(name: str, query: str, known: Mapping[str, tuple[Callable[[str], Any], str]]) -> dict[str, Any]:
+    """The options in `KEY=VALUE&…` of a data set's name, each read as `known` says: a reader, and what is allowed.
+
+    Raises BadInput for an option that is not known, and for a value that its reader refuses.
+    """
+    found: dict[str, Any] = {}
+    for key, text in parse_qsl(query, keep_blank_values=True):
+        if key not in known:
+            raise BadInput(f"{name}: {unknown('option', key, list(known))}")
+        read, allowed = known[key]
+        try:
+            found[key] = read(text)
+        except (ValueError, KeyError) as error:
+            raise BadInput(f"{name}: {key}={text}: must be {allowed}") from error
+    return found

@@ -112,7 +112,7 @@ def _uniform(n: int, d: int, rng: torch.Generator) -> Tensor:
     return HALF_SIDE * (2 * torch.rand(n, d, generator=rng, device=rng.device) - 1)
 
 
-def funnels(name: str, data_dir: Path | None = None) -> Dataset:
+def funnels(name: str, data_dir: Path | None = None, _: Path | None = None) -> Dataset:
     """The pair of that name, e.g. `funnels:d=16&n=64`: parameters from `seed`, or the authors' with `official`.
 
     Reals are the points of the box; `pair` makes the fakes. Raises BadInput for a name or a file that is not good.
@@ -155,7 +155,7 @@ def read(asked: Asked, data_dir: Path | None = None) -> Funnels:
     return Funnels(centres, offsets.flatten())
 
 
-def content_of(name: str, data_dir: Path | None = None) -> str | None:
+def content_of(name: str, data_dir: Path | None = None, _: Path | None = None) -> str | None:
     """A hash of the authors' file, where a name asks for it; a seed says all else. Raises BadInput if it is missing."""
     asked = parse(name)
     if not asked.official:

@@ -9,26 +9,22 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
-from urllib.parse import parse_qsl
 
-from ...objectives.errors import BadInput, unknown
+from ...objectives.errors import BadInput
 from .contents import ENDINGS, contents, fingerprint, is_hidden, listed
 from .dataset import Dataset
 from .decoded import Picture, decoded
 from .decoding import Format, LeftOut, check_background
-from .files import PREFIX, base_for, places
+from .files import PREFIX, base_for, parse_options, places
 
-OPTIONS: dict[str, Callable[[str], Any]] = {
-    "size": lambda text: _whole(text, 1),
-    "crop": lambda text: text if text in ("center", "none") else _whole(text, 1),
-    "channels": lambda text: {"1": 1, "3": 3}[text],
-    "background": check_background,
-}
-ALLOWED = {
-    "size": "the side in pixels, e.g. size=64",
-    "crop": "center (the largest centred square), none (stretched), or a side in pixels",
-    "channels": "1 (grey) or 3 (RGB)",
-    "background": "the colour behind transparent pixels, e.g. white or black",
+OPTIONS: dict[str, tuple[Callable[[str], Any], str]] = {
+    "size": (lambda text: _side(text), "the side in pixels, e.g. size=64"),
+    "crop": (
+        lambda text: text if text in ("center", "none") else _side(text),
+        "center (the largest centred square), none (stretched), or a side in pixels",
+    ),
+    "channels": (lambda text: {"1": 1, "3": 3}[text], "1 (grey) or 3 (RGB)"),
+    "background": (check_background, "the colour behind transparent pixels, e.g. white or black"),
 }
 # Folders, in small letters or capitals: whether they are held out.
 SPLITS = {"train": False, "training": False} | dict.fromkeys(
@@ -78,14 +74,7 @@ def parse(name: str) -> tuple[Path, Format]:
     path, _, query = name.removeprefix(PREFIX).partition("?")
     if not path:
         raise BadInput(f"{name}: a path must follow, e.g. folder:photos?size=64")
-    given: dict[str, Any] = {"size": None}
-    for key, text in parse_qsl(query, keep_blank_values=True):
-        if key not in OPTIONS:
-            raise BadInput(f"{name}: {unknown('option', key, list(OPTIONS))}")
-        try:
-            given[key] = OPTIONS[key](text)
-        except (ValueError, KeyError) as error:
-            raise BadInput(f"{name}: {key}={text}: must be {ALLOWED[key]}") from error
+    given: dict[str, Any] = {"size": None} | parse_options(name, query, OPTIONS)
     try:
         return Path(path).expanduser(), Format(**given)
     except RuntimeError as error:  # ~ of nobody
@@ -172,8 +161,7 @@ def _pictures(name: str, where: Path) -> Iterator[Picture]:
         yield layout.picture(entry, content)
 
 
-def _whole(text: str, least: int) -> int:
-    value = int(text)
-    if value < least:
+def _side(text: str) -> int:
+    if int(text) < 1:
         raise ValueError(text)
-    return value
+    return int(text)

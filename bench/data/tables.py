@@ -3,9 +3,9 @@
 import hashlib
 import os
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ import torch
 from ...objectives.errors import BadInput, unknown
 from .brought import as_dataset
 from .dataset import Dataset
-from .files import POINTS_PREFIX, base_for, first_line, places
+from .files import POINTS_PREFIX, base_for, first_line, parse_options, places
 
 ENDINGS = (".npy", ".npz", ".csv", ".parquet")
 OPTIONS: dict[str, tuple[Callable[[str], Any], str]] = {
@@ -80,23 +80,16 @@ def parse(name: str) -> tuple[Path, dict[str, Any]]:
     path, _, query = name.removeprefix(POINTS_PREFIX).partition("?")
     if not path.endswith(ENDINGS):
         raise BadInput(f"{name}: must name a file that ends in {', '.join(ENDINGS)}, e.g. points:data.csv")
-    options: dict[str, Any] = {"columns": None, "standardise": False, "held_out": 0.2, "array": None}
-    for key, text in parse_qsl(query, keep_blank_values=True):
-        if key not in OPTIONS:
-            raise BadInput(f"{name}: {unknown('option', key, list(OPTIONS))}")
-        read, allowed = OPTIONS[key]
-        try:
-            options[key] = read(text)
-        except (ValueError, KeyError) as error:
-            raise BadInput(f"{name}: {key}={text}: must be {allowed}") from error
-    return Path(path), options
+    defaults = {"columns": None, "standardise": False, "held_out": 0.2, "array": None}
+    return Path(path), defaults | parse_options(name, query, OPTIONS)
 
 
 def _arrays(where: Path, options: dict[str, Any]) -> list[np.ndarray]:
     """One table [N, d], or two: to train on, and held out."""
     if where.suffix in (".csv", ".parquet"):
         return [_frame(where, options["columns"])]
-    with np.load(where, allow_pickle=False) if where.suffix == ".npz" else _one(where) as found:
+    loaded: Any = np.load(where, allow_pickle=False)
+    with loaded if where.suffix == ".npz" else nullcontext({"array": loaded}) as found:
         names = ["train", "test"] if {"train", "test"} <= set(found) else list(found)
         if options["array"]:
             names = [options["array"]]
@@ -107,19 +100,6 @@ def _arrays(where: Path, options: dict[str, Any]) -> list[np.ndarray]:
                 f"{where} holds {', '.join(names)}: name one, as array={names[0]}, or call two train and test"
             )
         return [_table(found[name], options["columns"], f"{name}: " if len(names) == 2 else "") for name in names]
-
-
-class _one(dict[str, np.ndarray]):
-    """A lone array, as an .npz would hold it."""
-
-    def __init__(self, where: Path) -> None:
-        super().__init__(array=np.load(where, allow_pickle=False))
-
-    def __enter__(self) -> "_one":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
 
 
 def _frame(where: Path, columns: Sequence[str] | None) -> np.ndarray:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -19,7 +20,6 @@ from torch import nn
 from torch.optim import Adam
 from torch.optim.lr_scheduler import LambdaLR
 
-from ...models.networks import Networks
 from ...models.resnet import sngan_resnet
 from ...objectives.errors import BadInput
 from ..data.dataset import Dataset
@@ -56,9 +56,9 @@ class Theirs:
         self.generator, self.critic, self.step = generator.to(device), critic.to(device), step
         self.recipe, self.data, self.device = case.recipe, data, torch.device(device)
         self.rng = torch.Generator(device).manual_seed(0)
-        recipe = case.recipe
         self.optimizers = [
-            Adam(network.parameters(), lr=recipe.lr, betas=recipe.betas) for network in (self.generator, self.critic)
+            Adam(network.parameters(), lr=case.recipe.lr, betas=case.recipe.betas)
+            for network in (self.generator, self.critic)
         ]
         self.schedules = [LambdaLR(optimizer, lambda step: 1 - step / STEPS) for optimizer in self.optimizers]
 
@@ -128,18 +128,11 @@ def mimicry(clone: Path, case: Case, data: Dataset, device: str) -> Theirs:
 
 
 def _resnet(batch: int) -> Case:
-    def networks(shape: tuple[int, ...]) -> Networks:
-        return sngan_resnet(shape)
-
-    return replace(sngan(batch), name=f"sn-gan, SN-GAN ResNet, batch {batch}", networks=networks)
-
-
-def _cnn(batch: int) -> Case:
-    return sngan(batch, variant="code")
+    return replace(sngan(batch), name=f"sn-gan, SN-GAN ResNet, batch {batch}", networks=sngan_resnet)
 
 
 PROJECTS = (
-    Project("pytorch-gan-collections", "source/models/sngan.py", _cnn, collections),
+    Project("pytorch-gan-collections", "source/models/sngan.py", partial(sngan, variant="code"), collections),
     Project("mimicry", "torch_mimicry/nets/sngan/sngan_32.py", _resnet, mimicry),
 )
 

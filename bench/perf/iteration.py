@@ -130,25 +130,14 @@ def build(case: Case, steps: int) -> tuple[GAN, RawLoop]:
     data, recipe = load(case.dataset), case.recipe
     with same_start():
         iteration = Iteration(case.networks(data.shape), case.objective(), recipe, data, steps=steps, seed=SEED)
+    return GAN(iteration), raw_loop(case, data)
+
+
+def raw_loop(case: Case, data: Dataset, device: str = "cpu") -> RawLoop:
+    """The raw loop of the case."""
     with same_start():
         networks = case.prepare(case.networks(data.shape))
-    return GAN(iteration), raw_loop(case, networks, data)
-
-
-def raw_loop(case: Case, networks: Networks, data: Dataset, device: str = "cpu") -> RawLoop:
-    """The case's raw loop over these prepared networks."""
-    recipe = case.recipe
-    return RawLoop(
-        networks,
-        data,
-        case.raw,
-        batch=recipe.batch,
-        n_critic=recipe.n_critic,
-        lr=recipe.lr,
-        betas=recipe.betas,
-        seed=SEED,
-        device=device,
-    )
+    return RawLoop(networks, data, case.raw, case.recipe, SEED, device)
 
 
 @contextmanager

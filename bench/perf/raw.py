@@ -14,6 +14,7 @@ from torch.optim import Adam
 
 from ...models.iteration import RealData, stream_seed
 from ...models.networks import Networks
+from ...models.recipe import Recipe
 from ...objectives.layers import WEIGHTED
 
 
@@ -24,10 +25,7 @@ class RawLoop:
         networks: trained in place.
         data: real samples.
         step: one iteration, a function of this state.
-        batch: samples in a minibatch.
-        n_critic: critic steps per generator step.
-        lr: learning rate of both.
-        betas: of both.
+        recipe: gives learning rate and betas of both, minibatch and critic steps per generator step.
         seed: of the streams, drawn from as lipbench's module draws from its own.
         device: of the networks and the data.
     """
@@ -37,19 +35,17 @@ class RawLoop:
         networks: Networks,
         data: RealData,
         step: "Callable[[RawLoop], None]",
-        *,
-        batch: int,
-        n_critic: int,
-        lr: float,
-        betas: tuple[float, float],
+        recipe: Recipe,
         seed: int,
         device: torch.device | str = "cpu",
     ) -> None:
         self.generator, self.critic = networks.generator.to(device), networks.critic.to(device)
         self.data, self.step, self.latent_dim = data, step, networks.latent_dim
-        self.batch, self.n_critic, self.device = batch, n_critic, device
-        self.generator_optimizer = Adam(self.generator.parameters(), lr=lr, betas=betas, fused=True)
-        self.critic_optimizer = Adam(self.critic.parameters(), lr=lr, betas=betas, fused=True)
+        self.batch, self.n_critic, self.device = recipe.batch, recipe.n_critic, device
+        self.generator_optimizer, self.critic_optimizer = (
+            Adam(network.parameters(), lr=recipe.lr, betas=recipe.betas, fused=True)
+            for network in (self.generator, self.critic)
+        )
         self.data_rng, self.latent_rng, self.epsilon_rng = (
             torch.Generator(device).manual_seed(stream_seed(seed, name)) for name in ("data", "latent", "objective")
         )

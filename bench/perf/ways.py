@@ -7,13 +7,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Protocol
 
 import torch
 
 from ...models.acceleration import TrainingLoop
 from ...models.iteration import Iteration
-from ...models.networks import Networks
 from ...models.precision import repeatable_float32
 from ...models.recipe import Recipe
 from ...models.sngan_cnn import sngan_cnn
@@ -24,7 +24,7 @@ from ..report.statistics import estimate
 from . import iteration
 from .budget import UNLIMITED, Budget
 from .iteration import SEED, Case, same_start
-from .raw import RawLoop, spectral_norm_iteration, with_spectral_norm
+from .raw import spectral_norm_iteration, with_spectral_norm
 from .table import Goal, Row
 
 NOISE = "noise 32×32"  # images without a file: the time does not depend on what they show
@@ -61,13 +61,11 @@ ON_GPU = (
 
 def sngan(batch: int, **settings: Any) -> Case:
     """SN-GAN's CNN as in the paper's best setting: hinge, five critic steps, betas 0 and 0.9."""
-
-    def networks(shape: tuple[int, ...]) -> Networks:
-        return sngan_cnn(shape, **settings)
-
     recipe = Recipe("adam", 2e-4, (0.0, 0.9), n_critic=5, batch=batch)
     step = (SpectralNorm, spectral_norm_iteration, with_spectral_norm)
-    return Case(f"sn-gan, SN-GAN CNN, batch {batch}", NOISE, networks, recipe, *step, size=1, share=0.3)
+    return Case(
+        f"sn-gan, SN-GAN CNN, batch {batch}", NOISE, partial(sngan_cnn, **settings), recipe, *step, size=1, share=0.3
+    )
 
 
 def material(dataset: str, device: str) -> Dataset:
@@ -90,19 +88,12 @@ def lipbench_loop(case: Case, data: Dataset, way: Way, device: str) -> TrainingL
     return TrainingLoop(iteration)
 
 
-def raw_loop(case: Case, data: Dataset, device: str) -> RawLoop:
-    """The raw loop of the case."""
-    with same_start():
-        networks = case.prepare(case.networks(data.shape))
-    return iteration.raw_loop(case, networks, data, device)
-
-
 def loops_of(case: Case, device: str) -> dict[str, Loop]:
     """The raw loop, and lipbench in all ways that the device has."""
     data = material(case.dataset, device)
     ways = ON_GPU if device.startswith("cuda") else ON_CPU
     lipbench = {way.name: lipbench_loop(case, data, way, device) for way in ways}
-    return {"raw PyTorch loop": raw_loop(case, data, device), **lipbench}
+    return {"raw PyTorch loop": iteration.raw_loop(case, data, device), **lipbench}
 
 
 @dataclass

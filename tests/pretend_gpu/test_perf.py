@@ -35,7 +35,7 @@ def test_ways_of_a_gpu_do_the_work_of_the_raw_loop(gpu: Any, uncompiled: None, n
     """In full precision without compiling bit for bit, and on the CPU too."""
     case = CASES[name]
     loops: dict[str, Any] = {**ways.loops_of(case, "cuda:0")}
-    raw = ways.raw_loop(case, ways.material(case.dataset, "cpu"), "cpu")
+    raw = iteration.raw_loop(case, ways.material(case.dataset, "cpu"), "cpu")
     for loop in (raw, *loops.values()):
         loop.run(2)
     expected = values(raw.generator, raw.critic)

@@ -49,7 +49,7 @@ SHIFT_GRIDS: dict[Scale, ShiftGrid] = {
     "quick": ShiftGrid((16,), ("line", "ot_line", "box"), ("two-sided",)),
     "full": ShiftGrid((2, 8, 16, 64), PLACES, tuple(SIDES)),
 }
-IMAGE_DATA, IMAGE_SHAPE = "mnist5k", (1, 28, 28)
+IMAGE_DATA = "mnist5k"
 
 _SHEET = Recipe("adam", 1e-3, (0.5, 0.9), batch=256)
 _TOY_ADAM = Recipe("adam", 1e-3, (0.0, 0.9), batch=256)

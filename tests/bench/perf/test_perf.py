@@ -349,7 +349,7 @@ def test_ways_leave_out_what_fails_at_once_and_say_so(capsys: pytest.CaptureFixt
 @pytest.mark.parametrize("case", [iteration.CASES[1], ways.sngan(2, channels=2)], ids=["MLP", "CNN"])
 def test_ways_raw_and_eager_do_the_same_work(case: iteration.Case) -> None:
     data = ways.material(case.dataset, "cpu")
-    raw, eager = ways.raw_loop(case, data, "cpu"), ways.lipbench_loop(case, data, ways.Way(ways.EAGER), "cpu")
+    raw, eager = iteration.raw_loop(case, data, "cpu"), ways.lipbench_loop(case, data, ways.Way(ways.EAGER), "cpu")
     for loop in (raw, eager):
         loop.run(2)
     assert equal(raw.generator, eager.iteration.generator)
