@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -77,12 +77,14 @@ class Runner:
         executor: makes the runs.
         console: gets the progress and the tables.
         command: that the sweep was started by, for the record.
+        report: writes tables, plots and page.
     """
 
     context: RunContext
     executor: Executor
     console: Console
     command: str = ""
+    report: Callable[..., None] = report
 
     def sweep(self, suite: Suite, specs: Sequence[RunSpec]) -> SweepCounts:
         """Makes the runs that are missing, and reports on all; the suite gives the name and the order of the tables.
@@ -104,7 +106,7 @@ class Runner:
             say(f"{suite.name}: {len(specs)} runs, {len(pending.todo)} to make, {where}", self.console)
             self._make(pending, specs)
             pending.counts.missing = sum(not (store.runs / spec.id / "result.json").is_file() for spec in specs)
-            report(folder, console=self.console)
+            self.report(folder, console=self.console)
         say(f"{pending.counts}. Report: {folder}/report.html", self.console)
         return pending.counts
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook
 
 from lipbench.bench.config.spec import expand
 from lipbench.bench.config.suite import Suite
@@ -84,6 +85,19 @@ def make_run(make_suite: Callable[..., Suite], context: RunContext, tmp_path: Pa
         return read_run(where.folder / "runs" / spec.id)
 
     return make
+
+
+@pytest.fixture
+def optimizer_steps() -> Iterator[list[int]]:
+    """Grows by one with each step of an optimiser in this process: how many steps that optimiser has made."""
+    made: list[int] = []
+
+    def note(optimizer: Optimizer, *_: Any) -> None:
+        made.append(int(next(iter(optimizer.state.values()))["step"]))
+
+    handle = register_optimizer_step_post_hook(note)
+    yield made
+    handle.remove()
 
 
 @pytest.fixture

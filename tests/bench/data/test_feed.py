@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from lipbench.bench.data.dataset import Dataset
-from lipbench.bench.data.prefetch import Feed, draw_index, fits, rows
+from lipbench.bench.data.prefetch import DEPTH, Feed, draw_index, fits, rows
 
 TABLE = torch.arange(50 * 3, dtype=torch.uint8).reshape(50, 3)
 
@@ -53,22 +53,43 @@ def test_feed_that_begins_anew_goes_on_from_a_saved_state() -> None:
     assert all(torch.equal(second.sample(4, resumed), rows) for rows in expected)
 
 
-def test_feed_gathers_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
-    feed, rng = Feed(TABLE), stream()
+class Watched(Tensor):
+    """A table that notes how many rows each draw takes."""
+
+    drawn: list[int]
+
+    def index_select(self, dim: int, index: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        self.drawn.append(len(index))
+        return self.as_subclass(Tensor).index_select(dim, index)
+
+
+def watched() -> Watched:
+    table = TABLE.as_subclass(Watched)
+    table.drawn = []
+    return table
+
+
+def test_feed_gathers_ahead_and_nothing_twice() -> None:
+    table, rng = watched(), stream()
+    feed = Feed(table)
     feed.sample(4, rng)
-    gathered = []
-    monkeypatch.setattr(feed, "_gather_later", lambda n, _: gathered.append(n))
+    feed.sample(1, stream(9))  # waits until all that was begun before is done
+    ahead = table.drawn.count(4)
+    assert ahead > 1
     feed.sample(4, rng)
-    assert gathered == [4]  # the one after those that are under way, not the one that was asked for
+    feed.sample(2, stream(9))
+    assert table.drawn.count(4) == ahead + 1
 
 
 def test_feed_keeps_two_sizes_of_draws_apart() -> None:
-    feed, rng = Feed(TABLE), stream()
-    feed.sample(4, rng)
-    other = stream(8)
-    feed.sample(9, other)
-    assert set(feed._chains) == {4, 9}
-    assert len(feed._chains[4].pending) == 4
+    """What is gathered for the one is of use after a draw of the other."""
+    table, training, evaluation = watched(), stream(), stream(8)
+    feed = Feed(table)
+    for _ in range(3):
+        feed.sample(4, training)
+        feed.sample(9, evaluation)
+    feed.sample(1, stream(9))
+    assert table.drawn.count(4) == table.drawn.count(9) == 3 + DEPTH
 
 
 def test_dataset_with_a_feed_samples_as_without_one(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from lipbench.bench.data import Dataset, load
-from lipbench.bench.metrics import protocols
 from lipbench.bench.metrics.catalog import load_extractor
 from lipbench.bench.metrics.images import ImageMetrics
 from lipbench.bench.metrics.labels import METRICS
@@ -97,11 +96,13 @@ def test_image_metrics_draw_as_many_reals_as_asked_for(digits: Dataset, monkeypa
     assert digits.train is not None and rows(seen[0]) < rows(digits.train)
 
 
-def test_image_metrics_score_more_fakes_than_they_fit(digits: Dataset):
+def test_image_metrics_score_more_fakes_than_they_fit(digits: Dataset, monkeypatch: pytest.MonkeyPatch):
     """As in `sngan`: the distance of the first 120, the score over all 360 in 3 parts."""
     keys = {"split": "train", "images": 120, "is_splits": 3}
+    seen = seen_by(monkeypatch)
     metrics, floors = image_metrics(digits, small(**keys, is_images=360), "cpu")
     assert (metrics.n_fake, metrics.protocol["is"]["n_fake"], metrics.protocol["kid"]["n_fake"]) == (360, 360, 120)
+    _, held_out = seen
     assert digits.train is not None
     fakes = digits.train[:360].flip(3)
     found = metrics(fakes)
@@ -111,7 +112,8 @@ def test_image_metrics_score_more_fakes_than_they_fit(digits: Dataset):
         assert found[name] == pytest.approx(few[name], rel=1e-4)  # float32 features, computed in other batches
     alone, _ = image_metrics(digits, small(split="train", images=360, is_splits=3, metrics=["is"]), "cpu")
     assert found["is"] == pytest.approx(alone(fakes)["is"], rel=1e-5) != few["is"]
-    assert floors["is"] == pytest.approx(plain.floor(protocols._drawn(digits.test, 120))["is"])  # pyright: ignore
+    assert len(held_out) == 120
+    assert floors["is"] == pytest.approx(plain.floor(held_out)["is"])
 
 
 def test_floor_without_a_split_is_what_perfect_fakes_get(digits: Dataset, monkeypatch: pytest.MonkeyPatch):

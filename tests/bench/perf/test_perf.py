@@ -28,6 +28,7 @@ from lipbench.bench.report.statistics import Estimate
 from lipbench.bench.run.context import RunContext
 from lipbench.models import Networks
 from lipbench.models.dcgan import dcgan
+from lipbench.models.iteration import RealData
 from lipbench.objectives import BadInput
 
 SMALL = 2  # iterations in a block
@@ -82,30 +83,32 @@ def test_iteration_goal_is_on_the_case_that_the_goal_names() -> None:
 
 
 class Clock:
-    """Stands in for the two clocks: the loops under test move it."""
+    """Stands in for the two clocks: whoever takes time moves it."""
 
     def __init__(self) -> None:
         self.wall, self.processor = 0.0, 0.0
 
 
+class SlowData:
+    """Data of which each draw takes so long, by the wall clock and of the processor's time."""
+
+    def __init__(self, data: RealData, clock: Clock, wall: float, processor: float) -> None:
+        self.data, self.clock, self.costs = data, clock, (wall, processor)
+
+    def sample(self, n: int, rng: torch.Generator) -> torch.Tensor:
+        self.clock.wall += self.costs[0]
+        self.clock.processor += self.costs[1]
+        return self.data.sample(n, rng)
+
+
 def test_iteration_interleave_times_each_block_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first pair is left out, and neither side's time holds the other's."""
     case, clock = small(iteration.CASES[0]), Clock()
+    case = replace(case, recipe=replace(case.recipe, n_critic=1))  # a draw an iteration
     monkeypatch.setattr(time, "perf_counter", lambda: clock.wall)
     monkeypatch.setattr(time, "process_time", lambda: clock.processor)
     gan, raw = iteration.build(case, 4 * SMALL)
-    run, raw_step = gan.loop.run, raw.step
-
-    def slow(iterations: int) -> None:
-        run(iterations)
-        clock.wall, clock.processor = clock.wall + 3, clock.processor + 2
-
-    def quick(loop: Any) -> None:
-        raw_step(loop)
-        clock.wall, clock.processor = clock.wall + 5, clock.processor + 1
-
-    monkeypatch.setattr(gan.loop, "run", slow)
-    monkeypatch.setattr(raw, "step", quick)
+    gan.iteration.data, raw.data = SlowData(gan.iteration.data, clock, 3, 2), SlowData(raw.data, clock, 5, 1)
     turns = iteration.interleave(gan, raw, SMALL)
     assert (turns.lipbench.wall, turns.lipbench.processor) == ([3] * 3, [2] * 3)
     assert (turns.other.wall, turns.other.processor) == ([5] * 3, [1] * 3)

@@ -2,7 +2,10 @@
 
 import io
 import itertools
+import multiprocessing
+import os
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +24,7 @@ from PIL import Image
 
 from lipbench.bench.records.reader import read_runs, read_suite
 from lipbench.bench.records.schema import RunOutcome
-from lipbench.bench.report import plots, report
+from lipbench.bench.report import report
 from lipbench.bench.report.blocks import Block, make_blocks, objective_order
 from lipbench.bench.report.canvas import RC, Panel, canvas, few_ticks, plain_axes, tick
 from lipbench.bench.report.curves import DASHES, Style, styles
@@ -244,13 +247,20 @@ def test_draw_plots_yields_named_pngs_of_everything_there_is(sweep: Path, make_s
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="plots are drawn in forks on Linux only")
-def test_draw_plots_gives_the_same_in_several_processes(sweep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plots, "FIGURES", {"singular-values": FIGURES["singular-values"]})
-    inputs = _load(sweep)
+def test_draw_plots_gives_the_same_in_several_processes(
+    make_sweep: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In as many as there are processors, once there are several blocks."""
+    inputs = _load(make_sweep(tmp_path, objectives=("a",), datasets=tuple("pqrs"), seeds=1))
+    monkeypatch.setattr(threading, "active_count", lambda: 1)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0})
     alone = list(draw_plots(*inputs))
-    monkeypatch.setattr(plots, "_workers", lambda blocks: 2)
-    assert list(draw_plots(*inputs)) == alone
-    assert [name for name, _ in alone] == ["8gaussians-singular-values.png", "mnist5k-singular-values.png"]
+    assert not multiprocessing.active_children()
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1})
+    drawing = draw_plots(*inputs)
+    first = next(drawing)
+    assert len(multiprocessing.active_children()) == 2
+    assert [first, *drawing] == alone
 
 
 def test_slugs_are_distinct_and_safe_as_file_names(make_sweep: Make, tmp_path: Path) -> None:

@@ -1,13 +1,13 @@
 """The whole report of a folder: every file, the same again, and a clear line where it cannot be made."""
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 from shutil import copytree
 
 import pytest
 from rich.console import Console
 
-from lipbench.bench import report as package
 from lipbench.bench.records.reader import read_runs, read_suite
 from lipbench.bench.report import report
 from lipbench.bench.report.blocks import make_blocks, objective_order
@@ -34,12 +34,16 @@ def test_report_writes_every_file_and_leaves_no_temporary_one(folder: Path) -> N
     assert (folder / "report.html").stat().st_size < 3_000_000
 
 
-def test_report_twice_writes_the_same(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(package, "draw_plots", lambda blocks, styles: iter([("8gaussians-weights.png", b"png")]))
-    report(folder)
-    first = {name: (folder / name).read_bytes() for name in TABLES}
-    report(folder)
-    assert {name: (folder / name).read_bytes() for name in TABLES} == first
+def test_report_twice_writes_the_same(make_sweep: Callable[..., Path], tmp_path: Path) -> None:
+    folder = make_sweep(tmp_path / "sweep", objectives=("wgan-gp",), datasets=("8gaussians",), seeds=1)
+
+    def written() -> dict[str, bytes]:
+        report(folder)
+        plots = [f"plots/{path.name}" for path in (folder / "plots").iterdir()]
+        return {name: (folder / name).read_bytes() for name in [*TABLES, *plots]}
+
+    first = written()
+    assert len(first) > len(TABLES) and written() == first
 
 
 def test_report_of_a_damaged_record_names_it_and_writes_nothing(folder: Path) -> None:
