@@ -138,7 +138,9 @@ def _prefix(name: str) -> str | None:
 def base_of(name: str, data_dir: Path | None, suite_folder: Path | None) -> Path | None:
     """Where the relative path in a name begins; `data_dir` where it has none."""
     prefix = _prefix(name)
-    return _BASES[prefix](name, data_dir, suite_folder) if prefix in _BASES else data_dir
+    if prefix is None or prefix not in _BASES:
+        return data_dir
+    return _BASES[prefix](name, data_dir, suite_folder)
 
 
 def is_pair(name: str) -> bool:
