@@ -4,9 +4,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.installed
 TESTABLE := .venv/.installed-dev
+DOCUMENTED := .venv/.installed-docs
+RELEASABLE := .venv/.installed-release
 
 .DEFAULT_GOAL := help
-.PHONY: help bench bench-gpu reproduce reproduce-gpu test test-gpu test-portable lint perf clean distclean
+.PHONY: help bench bench-gpu reproduce reproduce-gpu test test-gpu test-portable coverage lint docs dist perf clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -38,17 +40,29 @@ test-portable: $(TESTABLE) ## the tests as older processors compute, each with 1
 		env $$processor LIPBENCH_TEST_THREADS=$$threads $(BIN)/pytest $(OPTIONS) || exit 1; \
 	done; done
 
+coverage: $(TESTABLE) ## the tests with the lines that they reach, also in processes that they start; a page in build/coverage
+	$(BIN)/coverage erase
+	$(BIN)/pytest --numprocesses auto --cov --cov-report=html:build/coverage --cov-report=term $(OPTIONS)
+
 lint: $(TESTABLE) ## ruff, basedpyright, import-linter
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/basedpyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports --no-logo
 
+docs: $(DOCUMENTED) ## these pages as a site, build/site/index.html; fails at any warning
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+dist: $(RELEASABLE) ## wheel and sdist in dist/, with their metadata checked
+	rm -rf build/lib dist
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
+
 perf: $(READY) ## what an iteration costs beside a raw PyTorch loop
 	$(BIN)/python -m lipbench.bench.perf
 
 clean: ## remove build output and caches; results/ stays
-	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .import_linter_cache lightning_logs
+	rm -rf build dist *.egg-info .pytest_cache .coverage .coverage.* .ruff_cache .import_linter_cache lightning_logs
 	find bench models objectives tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean ## the same, and the environment
@@ -68,4 +82,14 @@ $(READY): pyproject.toml constraints.txt
 $(TESTABLE): $(READY)
 	@echo "adding what the tests and the linters need (once)"
 	@$(PIP) --editable '.[dev]'
+	@touch $@
+
+$(DOCUMENTED): $(READY)
+	@echo "adding what the site is built with (once)"
+	@$(PIP) --editable '.[docs]'
+	@touch $@
+
+$(RELEASABLE): $(READY)
+	@echo "adding what builds and checks a distribution (once)"
+	@$(PIP) --editable '.[release]'
 	@touch $@

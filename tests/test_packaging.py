@@ -1,11 +1,12 @@
 """The distribution: what the wheel holds, what its metadata says, and that the tested versions fit the ranges."""
 
+import itertools
 import shutil
 import subprocess
 import sys
 import tomllib
 import zipfile
-from importlib.metadata import entry_points, version
+from importlib.metadata import entry_points
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -48,7 +49,7 @@ def test_wheel_holds_exactly_the_tracked_files(wheel: list[str], tracked: list[s
 
 
 def test_wheel_holds_the_licence_and_no_top_level_name_but_ours(wheel: list[str]) -> None:
-    info = f"lipbench-{version('lipbench')}.dist-info"
+    info = f"lipbench-{PYPROJECT['project']['version']}.dist-info"
     assert {name.split("/")[0] for name in wheel} == {"lipbench", info}
     assert f"{info}/licenses/LICENSE" in wheel
 
@@ -65,8 +66,9 @@ def test_lipbench_is_a_namespace_without_code() -> None:
     assert not (ROOT / "__init__.py").exists()
 
 
-def test_version_of_the_metadata_is_the_one_declared() -> None:
-    assert version("lipbench") == PYPROJECT["project"]["version"]
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_folder_tells_type_checkers_that_it_is_typed(wheel: list[str], folder: str) -> None:
+    assert f"lipbench/{folder}/py.typed" in wheel
 
 
 def test_entry_point_lipbench_is_callable() -> None:
@@ -79,7 +81,8 @@ def test_constraints_pin_every_dependency_within_its_range() -> None:
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     pins = dict(line.split("==") for line in lines if not line.startswith("#"))
     pinned = {canonicalize_name(name): number for name, number in pins.items()}
-    declared = [*PYPROJECT["project"]["dependencies"], *PYPROJECT["project"]["optional-dependencies"]["dev"]]
+    extras = PYPROJECT["project"]["optional-dependencies"].values()
+    declared = [*PYPROJECT["project"]["dependencies"], *itertools.chain.from_iterable(extras)]
     for requirement in map(Requirement, declared):
         if requirement.name != "lipbench":
             assert requirement.specifier.contains(pinned[canonicalize_name(requirement.name)]), str(requirement)

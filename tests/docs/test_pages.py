@@ -4,18 +4,27 @@ import importlib.util
 import json
 import re
 import shlex
+import tomllib
+from contextlib import redirect_stdout
+from functools import cache
 from importlib import import_module
+from io import StringIO
 from pathlib import Path
 
 import pytest
 
 from lipbench.bench.cli.catalogue import catalogue
+from lipbench.bench.cli.commands import COMMANDS as COMMANDS_OF_LIPBENCH
 from lipbench.bench.cli.parser import parse_arguments
+from lipbench.bench.config.suite import load_suite
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+META = ("README.md", "CONTRIBUTING.md", "SECURITY.md")
+PAGES = [*(ROOT / name for name in META), *sorted((ROOT / "docs").glob("*.md"))]
 TEXT = {page.relative_to(ROOT).as_posix(): page.read_text(encoding="utf-8") for page in PAGES}
-SHELL = ";", "&&", ">", "|", "done"
+EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+OPTIONS_OF_OTHERS = {"--check", "--extra-index-url", "--budget", "--parts"}  # of sha256sum, pip and lipbench.bench.perf
+FENCED = re.compile(r"^```.*?^```", flags=re.DOTALL | re.MULTILINE)
 
 
 def commands(text: str) -> list[str]:
@@ -28,12 +37,32 @@ def commands(text: str) -> list[str]:
     return [match[1] for match in found if match is not None]
 
 
+def inline(text: str) -> list[str]:
+    """Every `lipbench …` command of the text that names its arguments; code with … or CAPITALS is a pattern."""
+    spans = re.findall(r"`(?:\.venv/bin/)?lipbench ([^`]*)`", re.sub(r"\s+", " ", FENCED.sub("", text)))
+    return [span for span in spans if not re.search(r"…|\||\b[A-Z]{2,}\b|<", span) and span.split()[0] != "--version"]
+
+
 def arguments(command: str) -> list[str]:
     words = shlex.split(re.sub(r";.*", "", command).replace("$n", "1"), comments=True)
     return [re.sub(r"\[.*", "", word) if word.startswith("[") else word for word in words]
 
 
-COMMANDS = [(page, command) for page, text in TEXT.items() for command in commands(text)]
+COMMANDS = [*dict.fromkeys((page, command) for page, text in TEXT.items() for command in commands(text))]
+
+
+INLINE = [*dict.fromkeys((page, command) for page, text in TEXT.items() for command in inline(text))]
+BLOCKS = {page: re.findall(r"^```bash\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE) for page, text in TEXT.items()}
+LINES = [
+    *dict.fromkeys(
+        (page, line.strip())
+        for page, blocks in BLOCKS.items()
+        for line in "".join(blocks).replace("\\\n", " ").splitlines()
+        if line.strip()
+    )
+]
+# Commands of others; what they are given is not ours to check.
+OTHERS = ("cp ", "for n in ", "nvidia-cuda-mps-control ", "python3 -m venv ", ".venv/bin/pre-commit install")
 
 
 def test_readme_is_short_and_commands_are_found() -> None:
@@ -42,7 +71,7 @@ def test_readme_is_short_and_commands_are_found() -> None:
     assert "check my.py:ZeroCentred" in COMMANDS[0][1]
 
 
-@pytest.mark.parametrize(("page", "command"), COMMANDS, ids=lambda value: value[:40])
+@pytest.mark.parametrize(("page", "command"), COMMANDS, ids=str)
 def test_command_names_no_unknown_option_or_suite(page: str, command: str) -> None:
     words = arguments(command)
     parse_arguments(words)
@@ -53,6 +82,60 @@ def test_command_names_no_unknown_option_or_suite(page: str, command: str) -> No
         known = {name for name, _ in catalogue("studies")} | {"all"}
         asked = [word for word in words[1:] if re.fullmatch(r"[A-Z]\d+|all", word)]
         assert asked and set(asked) <= known, f"{page}: {asked}"
+
+
+@pytest.mark.parametrize(("page", "command"), INLINE, ids=str)
+def test_command_in_a_sentence_names_no_unknown_option(page: str, command: str) -> None:
+    words = arguments(command)
+    if words in (["--help"], ["--version"]):
+        return
+    known, given = options(words[0]), {word.partition("=")[0] for word in words if word.startswith("--")}
+    assert given <= known, f"{page}: {given - known}"
+
+
+@cache
+def options(command: str) -> set[str]:
+    """The options that `lipbench COMMAND --help` knows."""
+    printed = StringIO()
+    with redirect_stdout(printed), pytest.raises(SystemExit) as left:
+        parse_arguments([command, "--help"])
+    assert left.value.code == 0, command
+    return {"--help", *re.findall(r"--[a-z][a-z-]*", printed.getvalue())}
+
+
+@pytest.mark.parametrize(("page", "line"), LINES, ids=str)
+def test_line_of_a_shell_block_can_be_typed(page: str, line: str) -> None:
+    command = re.sub(r"\s+#.*", "", line)
+    if command.startswith("make "):
+        targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
+        assert {word for word in shlex.split(command)[1:] if "=" not in word} <= targets
+    elif found := re.match(r"\.venv/bin/pip install -c constraints\.txt -e '?\.(?:\[(\w+)\])?'?$", command):
+        assert found[1] is None or found[1] in EXTRAS
+    elif command.startswith(".venv/bin/pytest "):
+        words = [word for word in command.split()[1:] if word.startswith("tests")]
+        assert all((ROOT / word).exists() for word in words)
+    elif found := re.match(r"\.venv/bin/python -m ([\w.]+)", command):
+        assert exists(found[1])
+    elif found := re.match(r"\.venv/bin/python (\w+\.py)$", command):
+        assert f"# {found[1]}\n" in TEXT[page]
+    else:
+        assert command.startswith((".venv/bin/lipbench ", "lipbench ", *OTHERS)), f"{page}: {command}"
+
+
+@pytest.mark.parametrize("page", [page for page, text in TEXT.items() if "```yaml\n# " in text])
+def test_suites_of_a_page_are_suites(page: str, tmp_path: Path) -> None:
+    for name, content in re.findall(r"^```yaml\n# ([\w-]+\.yaml)(.*?)^```", TEXT[page], flags=re.DOTALL | re.MULTILINE):
+        (tmp_path / name).write_text("#" + content, encoding="utf-8")
+        suite, _ = load_suite(str(tmp_path / name))
+        assert suite.objectives and suite.datasets
+
+
+def test_options_in_sentences_exist() -> None:
+    known = set().union(*(options(command) for command in COMMANDS_OF_LIPBENCH)) | OPTIONS_OF_OTHERS
+    for page, text in TEXT.items():
+        spans = re.findall(r"`([^`\n]+)`", FENCED.sub("", text))
+        named = {name for span in spans for name in re.findall(r"(?<![\w-])--[a-z][a-z-]+", span)}
+        assert named <= known, f"{page}: {named - known}"
 
 
 def test_unknown_option_is_found() -> None:
@@ -74,17 +157,17 @@ def test_modules_that_a_page_names_exist(page: str) -> None:
 
 
 def exists(name: str) -> bool:
+    """Whether there is such a module, or such a name in one."""
     module, _, last = name.rpartition(".")
-    try:
-        if importlib.util.find_spec(name) is not None:
-            return True
-    except ModuleNotFoundError:
+    if not module or importlib.util.find_spec(module) is None:
         return False
-    return hasattr(import_module(module), last)
+    found = import_module(module)
+    return hasattr(found, last) or (hasattr(found, "__path__") and importlib.util.find_spec(name) is not None)
 
 
 def test_missing_module_is_found() -> None:
-    assert not exists("lipbench.objectives.no_such_module") and not exists("lipbench.nothing.here")
+    for name in ("lipbench.objectives.no_such_module", "lipbench.objectives.base.NoSuchClass", "lipbench.nothing"):
+        assert not exists(name)
 
 
 @pytest.mark.parametrize("page", TEXT)
@@ -93,6 +176,19 @@ def test_links_lead_to_files(page: str) -> None:
     for target in re.findall(r"\]\(([^)#\s]+)", TEXT[page]):
         if "://" not in target:
             assert (folder / target).exists(), f"{page}: {target}"
+
+
+def slugs(text: str) -> set[str]:
+    """The anchors of a page's headings, as the forge and the site make them."""
+    headings = re.findall(r"^#+ (.+)$", FENCED.sub("", text), flags=re.MULTILINE)
+    return {re.sub(r"\s", "-", re.sub(r"[^\w\s-]", "", heading.lower())) for heading in headings}
+
+
+@pytest.mark.parametrize("page", TEXT)
+def test_anchors_are_headings(page: str) -> None:
+    for target, anchor in re.findall(r"\]\(([^)#\s:]*)#([^)\s]+)\)", TEXT[page]):
+        there = (ROOT / page).parent / target if target else ROOT / page
+        assert anchor in slugs(there.read_text(encoding="utf-8")), f"{page}: {target}#{anchor}"
 
 
 def test_readme_table_is_the_reference() -> None:
