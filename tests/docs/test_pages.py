@@ -100,7 +100,7 @@ def options(command: str) -> set[str]:
     with redirect_stdout(printed), pytest.raises(SystemExit) as left:
         parse_arguments([command, "--help"])
     assert left.value.code == 0, command
-    return {"--help", *re.findall(r"--[a-z][a-z-]*", printed.getvalue())}
+    return {"--help", "--version", *re.findall(r"--[a-z][a-z-]*", printed.getvalue())}
 
 
 @pytest.mark.parametrize(("page", "line"), LINES, ids=str)
