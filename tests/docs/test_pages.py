@@ -23,7 +23,8 @@ META = ("README.md", "CONTRIBUTING.md", "SECURITY.md")
 PAGES = [*(ROOT / name for name in META), *sorted((ROOT / "docs").glob("*.md"))]
 TEXT = {page.relative_to(ROOT).as_posix(): page.read_text(encoding="utf-8") for page in PAGES}
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
-OPTIONS_OF_OTHERS = {"--check", "--extra-index-url", "--budget", "--parts"}  # of sha256sum, pip and lipbench.bench.perf
+OPTIONS_OF_OTHERS = {"--check", "--extra-index-url", "--version"}  # of sha256sum, pip and lipbench itself
+OPTIONS_OF_PERF = set(re.findall(r'"(--[a-z-]+)"', (ROOT / "bench/perf/__main__.py").read_text(encoding="utf-8")))
 FENCED = re.compile(r"^```.*?^```", flags=re.DOTALL | re.MULTILINE)
 
 
@@ -100,7 +101,7 @@ def options(command: str) -> set[str]:
     with redirect_stdout(printed), pytest.raises(SystemExit) as left:
         parse_arguments([command, "--help"])
     assert left.value.code == 0, command
-    return {"--help", "--version", *re.findall(r"--[a-z][a-z-]*", printed.getvalue())}
+    return {"--help", *re.findall(r"--[a-z][a-z-]*", printed.getvalue())}
 
 
 @pytest.mark.parametrize(("page", "line"), LINES, ids=str)
@@ -131,7 +132,8 @@ def test_suites_of_a_page_are_suites(page: str, tmp_path: Path) -> None:
 
 
 def test_options_in_sentences_exist() -> None:
-    known = set().union(*(options(command) for command in COMMANDS_OF_LIPBENCH)) | OPTIONS_OF_OTHERS
+    known = set().union(*(options(command) for command in COMMANDS_OF_LIPBENCH))
+    known |= OPTIONS_OF_OTHERS | OPTIONS_OF_PERF
     for page, text in TEXT.items():
         spans = re.findall(r"`([^`\n]+)`", FENCED.sub("", text))
         named = {name for span in spans for name in re.findall(r"(?<![\w-])--[a-z][a-z-]+", span)}
