@@ -42,7 +42,7 @@ def critic_step(objective: Objective, critic: nn.Module, batch: Batch, optimizer
         loss = _scalar(objective, "critic_loss", objective.critic_loss(critic, batch))
         penalty = _penalty(objective, critic, batch)
     with _full_precision(device):
-        optimizer.zero_grad()
+        _drop_gradients(optimizer)
         (loss if penalty is None else loss + penalty).backward()
         optimizer.step()
         with torch.no_grad():
@@ -98,7 +98,7 @@ def generator_gradients(
         loss = objective.generator_loss(critic, replace(batch, fake=generator(latent)))
         _scalar(objective, "generator_loss", loss)
         with _full_precision(latent.device.type):
-            optimizer.zero_grad()
+            _drop_gradients(optimizer)
             loss.backward()
     return {"generator_loss": loss.detach()}
 
@@ -169,8 +169,9 @@ def _parametrise(critic: nn.Module, device: str) -> None:
     """
     with _full_precision(device), torch.enable_grad():
         for module in critic.modules():
-            if parametrize.is_parametrized(module):
-                for name in module.parametrizations:  # pyright: ignore[reportGeneralTypeIssues]
+            # `parametrize.is_parametrized` takes three times as long to say no, at every layer and step.
+            if isinstance(made := vars(module)["_modules"].get("parametrizations"), nn.ModuleDict):
+                for name in made:
                     getattr(module, name)
 
 
@@ -181,3 +182,10 @@ def _full_precision(device: str) -> AbstractContextManager[Any]:
 
 def _autocasts(device: str) -> bool:
     return torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
+
+
+def _drop_gradients(optimizer: Optimizer) -> None:
+    """As `zero_grad`, whose profiling costs 1 % of an iteration of small networks."""
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            parameter.grad = None

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 from lipbench.models.mlp import mlp
 from lipbench.models.resnet import sngan_resnet
@@ -50,6 +51,28 @@ def test_spectral_norm_divides_by_the_largest_singular_value(scale: float, make_
 def test_spectral_norm_is_right_in_eval_mode_before_the_first_pass() -> None:
     critic = SpectralNorm().prepare_critic(convolutional_critic()).eval()
     np.testing.assert_allclose(largest_singular_values(critic), np.ones(4), rtol=0.05)
+
+
+@pytest.mark.parametrize("iterations", [1, 3])
+def test_spectral_norm_is_torchs_own(iterations: int, make_batch) -> None:
+    """Bit for bit: the vectors that it draws, the weights after some steps, and the names in its state."""
+    theirs, ours = convolutional_critic(), convolutional_critic()
+    torch.manual_seed(2)
+    for layer in theirs.modules():
+        if isinstance(layer, WEIGHTED):
+            spectral_norm(layer, n_power_iterations=iterations)
+    torch.manual_seed(2)
+    ours = SpectralNorm(power_iterations=iterations).prepare_critic(ours)
+    for critic in (theirs, ours):
+        optimizer = torch.optim.Adam(critic.parameters(), lr=1e-2)
+        for _ in range(4):
+            critic_step(SpectralNorm(), critic, image_batch(make_batch), optimizer)
+    assert ours.state_dict().keys() == theirs.state_dict().keys()
+    assert all(torch.equal(value, theirs.state_dict()[name]) for name, value in ours.state_dict().items())
+    with torch.no_grad():
+        layer = next(layer for layer in ours.modules() if isinstance(layer, WEIGHTED))
+        layer.weight = torch.ones_like(layer.weight)
+    assert torch.equal(layer.parametrizations.weight.original, torch.ones_like(layer.weight))  # pyright: ignore
 
 
 def test_spectral_norm_survives_evaluation_before_and_between_steps(make_batch) -> None:
