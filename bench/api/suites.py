@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -84,6 +84,32 @@ def run_suite(
     from .results import Results
 
     return Results(context.folder)
+
+
+def merge(folders: Iterable[str | Path | Results], *, out: str | Path, console: Console | None = None) -> Results:
+    """Puts the runs of several results folders, as of several machines, into a new one, as `lipbench merge` does.
+
+    Args:
+        folders: results folders of suites, or what `run_suite` and `open_results` gave.
+        out: the new folder, which gets a copy of every run, and one report.
+        console: gets notes and tables; by default the terminal or the notebook.
+
+    Returns:
+        What is in the new folder.
+
+    Raises:
+        BadInput: where the runs were not made and measured alike, `out` holds runs already, or a record is damaged.
+    """
+    if isinstance(folders, str | Path):
+        raise BadInput(f"merge: '{folders}' is one folder: give a list of them")
+    paths = [Path(one) if isinstance(one, str | Path) else one.folder for one in folders]
+    if not paths:
+        raise BadInput("merge: no folder is given")
+    from ..sweep.merge import merge_folders
+    from .results import Results
+
+    merge_folders(paths, Path(out), "merge", console or Console())
+    return Results(Path(out))
 
 
 def sweep_suite(

@@ -17,7 +17,7 @@ import torch
 import yaml
 from rich.console import Console
 
-from lipbench.bench import Results, check, open_results, run_suite
+from lipbench.bench import Results, check, merge, open_results, run_suite
 from lipbench.bench.cli import main
 from lipbench.bench.config.suite import Suite
 from lipbench.bench.metrics import stability
@@ -84,6 +84,31 @@ def test_python_and_command_line_make_the_same_records(
     assert a.pop("command").startswith("lipbench") and b.pop("command").startswith("run_suite")
     assert a == b
     assert len(results.records) == 2
+
+
+def test_folders_are_merged_as_on_the_command_line(
+    tmp_path: Path, quiet: Console, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    here = run_suite(ONE, out="here", jobs=1, console=quiet)
+    run_suite(ONE | {"seeds": [7]}, out="there", jobs=1, console=quiet)
+    with pytest.raises(SystemExit) as left:
+        main(["merge", "here", "there", "--out", "a/both"])
+    assert left.value.code == 0
+    capsys.readouterr()
+    both = merge([here, "there"], out="b/both", console=quiet)
+    assert both.folder == Path("b/both") and sorted(both.runs["seed"]) == [0, 1, 7]
+    files = {path.relative_to("a") for path in Path("a").rglob("*") if path.is_file() and path.name != ".lock"}
+    assert files == {p.relative_to("b") for p in Path("b").rglob("*") if p.is_file() and p.name != ".lock"}
+    told = {"suite.json", "report.html"}  # how the folder was made
+    assert [f for f in files if f.name not in told and Path("a", f).read_bytes() != Path("b", f).read_bytes()] == []
+    given: tuple[tuple[Any, str], ...] = (("here", "a list"), ([], "no folder"), (["nowhere"], "no such results"))
+    for folders, line in given:
+        with pytest.raises(BadInput, match=line):
+            merge(folders, out="c", console=quiet)
+    with pytest.raises(BadInput, match="holds runs already"):
+        merge([here], out="b/both", console=quiet)
+    assert not Path("c").exists()
 
 
 def test_suite_may_be_a_file_or_a_checked_suite(tmp_path: Path, results: Results, quiet: Console) -> None:
