@@ -140,7 +140,7 @@ def build_objective(found: ResolvedObjective, arguments: Mapping[str, Any], wher
 
 
 @contextmanager
-def leaving_no_trace(target: str, code: bool = True) -> Iterator[None]:
+def leaving_no_trace(target: str, code: bool = True, doing: str = "importing or building it") -> Iterator[None]:
     """Puts back what code from outside changes within for everybody in this process, and warns of it."""
     before = ProcessState.now(code)
     try:
@@ -148,7 +148,7 @@ def leaving_no_trace(target: str, code: bool = True) -> Iterator[None]:
     finally:
         changes = [change for change in before.restore() if not change.startswith(UNTOLD)]
         if changes:
-            warnings.warn(f"{target}: importing or building it changes {told(changes)}; put back", SideEffect, 3)
+            warnings.warn(f"{target}: {doing} changes {told(changes)}; put back", SideEffect, 3)
 
 
 def parameters_of(made: Callable[..., Any], where: str) -> dict[str, inspect.Parameter]:

@@ -77,6 +77,8 @@ class ProcessState:
             for name, value in before.items():
                 if name not in now or (not _same(now[name], value) and _watched(name, value)):
                     yield f"{_name(owner)}.{name}: replaced", _call(setattr, owner, name, value)
+            for name in _shadowing(owner, before):
+                yield f"{_name(owner)}.{name}: replaced", _call(delattr, owner, name)
         for setting in SETTINGS:
             before, now = self.values[setting.name], setting.read()
             if setting.grows and set(now) <= set(before):
@@ -126,6 +128,14 @@ def _owners() -> Iterator[Any]:
 def _same(now: Any, before: Any) -> bool:
     """Also of a step that torch itself wraps, for its profiler, when the first optimiser of a class is made."""
     return now is before or (getattr(now, "hooked", False) and getattr(now, "__wrapped__", None) is before)
+
+
+def _shadowing(owner: Any, before: Mapping[str, Any]) -> list[str]:
+    """Names that a class has of its own now, where it had code of that name from a base: most methods of Tensor."""
+    if not isinstance(owner, type):
+        return []
+    found = {name: getattr(super(owner, owner), name, None) for name in vars(owner).keys() - before.keys()}
+    return [name for name, base in found.items() if callable(base) and not _same(vars(owner)[name], base)]
 
 
 def _watched(name: str, value: Any) -> bool:

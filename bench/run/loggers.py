@@ -6,8 +6,8 @@ Lightning is not told of them: a run is evaluated by lipbench, and what a logger
 import inspect
 import os
 import warnings
-from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -20,6 +20,7 @@ import torch
 from PIL import Image
 from pytorch_lightning import loggers as lightning
 from pytorch_lightning.loggers import Logger, MLFlowLogger, TensorBoardLogger
+from pytorch_lightning.utilities.seed import isolate_rng
 
 from ...objectives.errors import BadInput, error_line
 from ..config.plugins import SideEffect, leaving_no_trace
@@ -73,7 +74,7 @@ class RunLogging(pl.Callback):
     def __exit__(self, kind: object, *rest: object) -> None:
         self._each(lambda logger: logger.finalize("success" if kind is None else "failed"))
         for logger in self.made:
-            with suppress(Exception):  # others have no experiment, or one that needs no end
+            with suppress(Exception), _guarded(logger):  # others have no experiment, or one that needs no end
                 logger.experiment.finish()  # pyright: ignore[reportAttributeAccessIssue]  wandb would add the next run to it
 
     def _tell(self) -> None:
@@ -86,10 +87,23 @@ class RunLogging(pl.Callback):
         """Calls each logger; one that raises is told of and dropped."""
         for logger in list(self.loggers):
             try:
-                call(logger)
+                with _guarded(logger):
+                    call(logger)
             except Exception as error:
                 self.loggers.remove(logger)
                 warnings.warn(f"{type(logger).__name__} is left out from here: {error_line(error)}", stacklevel=2)
+
+
+@contextmanager
+def _guarded(logger: Logger) -> Iterator[None]:
+    """Puts back random states, and whatever else a call of somebody's own logger changes, of which it warns."""
+    kind = type(logger)
+    known = kind.__module__.startswith("pytorch_lightning.")
+    guard = (
+        nullcontext() if known else leaving_no_trace(f"{kind.__module__}:{kind.__qualname__}", doing="logging with it")
+    )
+    with isolate_rng(include_cuda=False), guard:
+        yield
 
 
 def _log(logger: Logger, row: dict[str, float], drawn: Image.Image) -> None:

@@ -42,3 +42,21 @@ def test_variables_that_scikit_learn_sets_are_nobodys_change(monkeypatch: pytest
     os.environ["MINE"] = "1"
     assert before.restore() == ["environment variables: MINE"]
     assert "MINE" not in os.environ and os.environ["KMP_INIT_AT_FORK"] == "FALSE"
+
+
+def test_replaced_method_that_a_class_has_from_its_base_is_a_change() -> None:
+    before, square = ProcessState.now(), torch.Tensor.square
+    torch.Tensor.square = lambda self: self
+    assert before.restore() == ["torch.Tensor.square: replaced"]
+    assert torch.Tensor.square is square and "square" not in vars(torch.Tensor)
+
+
+def test_first_optimizer_of_a_class_that_has_its_step_from_another_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Own(torch.optim.Rprop): ...
+
+    monkeypatch.setattr(torch.optim, "Own", Own, raising=False)
+    before = ProcessState.now()
+    Own([torch.nn.Parameter(torch.zeros(1))])
+    assert before.changes() == []

@@ -14,8 +14,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import torch
 import yaml
 
+from lipbench.bench.config.plugins import SideEffect
 from lipbench.bench.records.reader import RunRecord
 from lipbench.bench.run.context import RunContext
 from lipbench.bench.run.loggers import check_loggers
@@ -98,6 +100,49 @@ def test_logger_that_breaks_is_told_of_and_ends_no_run(
         record = make_run(replace(context, folder=tmp_path / "other", loggers=entries))
     assert record.history.drop(columns="seconds").equals(plain.history.drop(columns="seconds"))
     assert len(pd.read_csv(record.folder / "csv" / "metrics.csv")) == len(record.history)
+
+
+SPOILING = """
+import random
+
+import torch
+from pytorch_lightning.loggers import CSVLogger
+
+
+class Spoiling(CSVLogger):
+    def log_metrics(self, metrics, step=None):
+        torch.set_default_dtype(torch.float64)
+        torch.set_grad_enabled(False)
+        torch.manual_seed(3)
+        random.seed(3)
+        super().log_metrics(metrics, step)
+
+    def finalize(self, status):
+        torch.Tensor.square = lambda x: x
+"""
+
+
+def test_what_somebodys_logger_changes_during_a_run_is_put_back_and_said(
+    make_run: MakeRun, context: RunContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write_plugin: Any
+) -> None:
+    (tmp_path / "spoiling_logger.py").write_text(SPOILING, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    drawing = "def penalty(self, critic, batch):\n    return torch.rand(()) * critic(batch.real).square().mean()"
+    objectives = [f"{write_plugin(drawing)}:Mine"]  # draws from the global stream, against the contract
+    plain = make_run(context, objectives=objectives)
+    square = torch.Tensor.square
+    with pytest.warns(SideEffect) as caught:
+        spoilt = make_run(
+            replace(context, folder=tmp_path / "other", loggers=("spoiling_logger:Spoiling",)), objectives=objectives
+        )
+    lines = [str(warning.message) for warning in caught]
+    assert all(line.startswith("spoiling_logger:Spoiling: logging with it changes") for line in lines)
+    for words in ("default dtype", "gradients", "Tensor.square"):
+        assert any(words in line for line in lines), words
+    assert (torch.get_default_dtype(), torch.is_grad_enabled()) == (torch.float32, True)
+    assert torch.Tensor.square is square
+    assert spoilt.status == "completed" and not spoilt.result.changed
+    assert spoilt.history.drop(columns="seconds").equals(plain.history.drop(columns="seconds"))
 
 
 def test_csv_and_tensorboard_hold_the_specification_and_pictures(make_run: MakeRun, context: RunContext) -> None:
