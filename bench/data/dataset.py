@@ -100,6 +100,7 @@ class Dataset:
     stream: Sampler | None = None
     feed: Feed | None = None  # what `sample` draws from where `train` lies on another device
     pair: Pair | None = None  # what makes the fakes, where they are fixed and the optimal transport is known
+    columns: tuple[str, ...] = ()  # names of a point's coordinates, where they have some
 
     @property
     def is_points(self) -> bool:

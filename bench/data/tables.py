@@ -4,8 +4,9 @@ import hashlib
 import os
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -14,6 +15,9 @@ from ...objectives.errors import BadInput, unknown
 from .brought import as_dataset
 from .dataset import Dataset
 from .files import POINTS_PREFIX, base_for, first_line, parse_options, places
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ENDINGS = (".npy", ".npz", ".csv", ".parquet")
 OPTIONS: dict[str, tuple[Callable[[str], Any], str]] = {
@@ -36,7 +40,8 @@ def points_file(name: str, data_dir: Path | None = None, suite_folder: Path | No
     """
     where, options = located(name, data_dir, suite_folder), parse(name)[1]
     try:
-        parts = _split(_arrays(where, options), options["held_out"])
+        tables, columns = _arrays(where, options)
+        parts = _split(tables, options["held_out"])
     except BadInput as error:
         raise BadInput(f"{name}: {error}") from error
     except (OSError, ValueError, MemoryError, KeyError) as error:
@@ -48,7 +53,7 @@ def points_file(name: str, data_dir: Path | None = None, suite_folder: Path | No
             raise BadInput(f"{name}: column {int(np.argmin(sd > 0)) + 1} has one value alone: it has no scale")
         parts, about = [(part - mean) / sd for part in parts], f"{about}; each column standardised"
     train, test = (torch.from_numpy(part.astype(np.float32)) for part in parts)
-    return as_dataset(name, (train, test), about)
+    return replace(as_dataset(name, (train, test), about), columns=columns)
 
 
 def located(name: str, data_dir: Path | None, suite_folder: Path | None) -> Path:
@@ -58,9 +63,7 @@ def located(name: str, data_dir: Path | None, suite_folder: Path | None) -> Path
     if not where.is_file():
         tried = [str(place / path) for place in places(data_dir, suite_folder)]
         raise BadInput(f"{name}: there is no file {' or '.join(dict.fromkeys(tried))}")
-    memory, size = _free_memory(), where.stat().st_size
-    if COPIES * size > memory:
-        raise BadInput(f"{name}: {size / 1e9:.1f} GB in {where}: too big for {memory / 1e9:.1f} GB of free memory")
+    _check_size(name, where)
     return where
 
 
@@ -70,9 +73,13 @@ def base_of(name: str, data_dir: Path | None = None, suite_folder: Path | None =
 
 
 def content_of(name: str, data_dir: Path | None = None, suite_folder: Path | None = None) -> str | None:
-    """A hash of the file; None where there is none."""
+    """A hash of the file; None where there is none. Raises BadInput for one that is too big, before it is read."""
     where = base_of(name, data_dir, suite_folder) / parse(name)[0]
-    return hashlib.sha256(where.read_bytes()).hexdigest()[:16] if where.is_file() else None
+    if not where.is_file():
+        return None
+    _check_size(name, where)
+    with where.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def parse(name: str) -> tuple[Path, dict[str, Any]]:
@@ -84,10 +91,11 @@ def parse(name: str) -> tuple[Path, dict[str, Any]]:
     return Path(path), defaults | parse_options(name, query, OPTIONS)
 
 
-def _arrays(where: Path, options: dict[str, Any]) -> list[np.ndarray]:
-    """One table [N, d], or two: to train on, and held out."""
+def _arrays(where: Path, options: dict[str, Any]) -> tuple[list[np.ndarray], tuple[str, ...]]:
+    """One table [N, d], or two: to train on, and held out. And the columns' names, if they have some."""
     if where.suffix in (".csv", ".parquet"):
-        return [_frame(where, options["columns"])]
+        frame = _frame(where, options["columns"])
+        return [frame.to_numpy(float)], tuple(map(str, frame))
     loaded: Any = np.load(where, allow_pickle=False)
     with loaded if where.suffix == ".npz" else nullcontext({"array": loaded}) as found:
         names = ["train", "test"] if {"train", "test"} <= set(found) else list(found)
@@ -99,16 +107,19 @@ def _arrays(where: Path, options: dict[str, Any]) -> list[np.ndarray]:
             raise BadInput(
                 f"{where} holds {', '.join(names)}: name one, as array={names[0]}, or call two train and test"
             )
-        return [_table(found[name], options["columns"], f"{name}: " if len(names) == 2 else "") for name in names]
+        wanted = options["columns"]
+        return [_table(found[name], wanted, f"{name}: " if len(names) == 2 else "") for name in names], ()
 
 
-def _frame(where: Path, columns: Sequence[str] | None) -> np.ndarray:
+def _frame(where: Path, columns: Sequence[str] | None) -> "pd.DataFrame":
     import pandas as pd
 
     try:
         frame = pd.read_csv(where) if where.suffix == ".csv" else pd.read_parquet(where)
     except ImportError as error:
         raise BadInput("a .parquet file needs pyarrow: pip install pyarrow, or save it as .csv") from error
+    if where.suffix == ".csv":
+        _check_first_line(where, [str(column) for column in frame.columns], columns)
     for column in columns or ():
         if column not in frame:
             raise unknown("column", column, [str(c) for c in frame.columns])
@@ -116,7 +127,26 @@ def _frame(where: Path, columns: Sequence[str] | None) -> np.ndarray:
     for column in frame:
         numbers = pd.to_numeric(frame[column], errors="coerce")
         _check_column(numbers.to_numpy(float), f"column '{column}'", frame[column].tolist())
-    return frame.to_numpy(float)
+    return frame
+
+
+def _check_first_line(where: Path, names: Sequence[str], columns: Sequence[str] | None) -> None:
+    """What would be taken for names is no row of numbers, and no column without a name comes in unasked."""
+    if all(_is_number(name) for name in names):
+        raise BadInput(f"the first line of {where} is numbers: it must name the columns")
+    nameless = [i + 1 for i, name in enumerate(names) if name == f"Unnamed: {i}"]
+    if nameless and columns is None:
+        wanted = ",".join(name for name in names if not name.startswith("Unnamed: "))
+        told = f"column {nameless[0]} has no name, as an index has none"
+        raise BadInput(f"{told}: give it one, or say what is wanted, as columns={wanted}")
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _table(array: np.ndarray, columns: Sequence[str] | None, where: str) -> np.ndarray:
@@ -166,6 +196,12 @@ def _share(text: str) -> float:
     if not 0 < float(text) < 1:
         raise ValueError(text)
     return float(text)
+
+
+def _check_size(name: str, where: Path) -> None:
+    memory, size = _free_memory(), where.stat().st_size
+    if COPIES * size > memory:
+        raise BadInput(f"{name}: {size / 1e9:.1f} GB in {where}: too big for {memory / 1e9:.1f} GB of free memory")
 
 
 def _free_memory() -> int:

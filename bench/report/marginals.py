@@ -1,5 +1,6 @@
 """Points of one, or three to five columns: each column's histogram, and each pair of columns. Two are the scatter."""
 
+import textwrap
 from collections.abc import Mapping
 
 import numpy as np
@@ -16,6 +17,7 @@ from .pictures import ends_in_class
 MOST_COLUMNS = 5
 _SHOWN = 300  # points of each objective in a panel
 _BINS = 30
+_LETTERS = 20  # of a column's name
 _MARGIN = 0.15  # of the real sample's extent, on each side
 _PANEL = Panel(1.6, 1.4, 0.54, 0.1, 0.08, 0.36)
 _REAL = "#999999"
@@ -23,11 +25,13 @@ _REAL = "#999999"
 
 def marginals_figure(block: Block, styles: Mapping[str, Style]) -> Figure | None:
     """Histograms on the diagonal, pairs below and above it: real data grey, each objective's samples of one seed."""
-    shown = {o: read_samples(r.samples, "fake", "real") for o, r in sample_runs(block).items() if r and r.samples}
+    runs = {o: r.samples for o, r in sample_runs(block).items() if r and r.samples}
+    shown = {o: read_samples(path, "fake", "real", "columns") for o, path in runs.items()}
     real = next((s["real"] for s in shown.values() if "real" in s), None)
     if real is None or not _has_marginals(real):
         return None
     columns = real.shape[1]
+    names = _names(next((s["columns"] for s in shown.values() if "columns" in s), None), columns)
     entries = [Line2D([], [], color=_REAL, label="real data")]
     entries += [Line2D([], [], color=styles[o].colour, label=o) for o in shown]
     samples = [(_REAL, real)] + [(styles[o].colour, s["fake"]) for o, s in shown.items()]
@@ -38,16 +42,23 @@ def marginals_figure(block: Block, styles: Mapping[str, Style]) -> Figure | None
             _histograms(ax, [(colour, points[:, across]) for colour, points in samples])
         else:
             _pairs(ax, [(colour, points[:, [across, down]]) for colour, points in samples])
-        ax.set(xlim=_limits(real[:, across]), xlabel=f"column {across + 1}" if down == columns - 1 else "")
+        ax.set(xlim=_limits(real[:, across]), xlabel=names[across] if down == columns - 1 else "")
         ax.xaxis.set_major_locator(few_ticks())
         ax.yaxis.set_major_locator(few_ticks())
         if across == 0 and columns > 1:
-            ax.set_ylabel(f"column {down + 1}", labelpad=1)
+            ax.set_ylabel(names[down], labelpad=1)
     return figure
 
 
 def _has_marginals(real: np.ndarray) -> bool:
     return real.ndim == 2 and real.shape[1] != 2 and real.shape[1] <= MOST_COLUMNS and not ends_in_class(real)
+
+
+def _names(known: np.ndarray | None, columns: int) -> list[str]:
+    """Of the columns, none longer than a panel."""
+    if known is None:
+        return [f"column {i + 1}" for i in range(columns)]
+    return [textwrap.shorten(name, _LETTERS, placeholder="…") or f"{name[: _LETTERS - 1]}…" for name in map(str, known)]
 
 
 def _limits(values: np.ndarray) -> tuple[float, float]:

@@ -90,6 +90,8 @@ def _write_samples(folder: Path, iteration: Iteration, evaluator: Evaluator) -> 
         "steps": np.array([step for step, _ in evaluator.snapshots]),
         "snapshots": np.stack([samples.numpy() for _, samples in evaluator.snapshots]),
     }
+    if data.columns:
+        arrays["columns"] = np.array(data.columns)
     if data.pair is not None and data.shape == (2,):
         with stability.evaluating(iteration.critic):
             arrays |= fields(iteration.critic, data.pair)

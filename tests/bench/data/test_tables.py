@@ -76,6 +76,29 @@ def test_points_are_looked_for_beside_the_suite(folder: Path, tmp_path_factory: 
     assert load("points:x.csv", tmp_path_factory.mktemp("data"), folder).shape == (3,)
 
 
+def test_points_have_the_names_of_their_columns(folder: Path) -> None:
+    assert load("points:x.csv?columns=c,a", folder).columns == ("c", "a")
+    assert load("points:x.npy", folder).columns == ()
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        ({"header": False, "index": False}, "the first line of .*bad.csv is numbers: it must name the columns"),
+        ({}, "column 1 has no name, as an index has none: give it one, or .* wanted, as columns=a,b,c"),
+    ],
+)
+def test_points_without_a_line_of_names_or_with_an_index_are_told(
+    folder: Path, options: dict[str, Any], line: str
+) -> None:
+    pd.read_csv(folder / "x.csv").to_csv(folder / "bad.csv", **options)
+    with pytest.raises(BadInput) as caught:
+        load("points:bad.csv", folder)
+    assert re.fullmatch(f"points:bad.csv: {line}", str(caught.value))
+    if not options:
+        assert load("points:bad.csv?columns=a,c", folder).shape == (2,)
+
+
 def edited(folder: Path, row: int, column: int, value: str) -> None:
     frame = pd.read_csv(folder / "x.csv").astype(object)
     frame.iloc[row, column] = value
