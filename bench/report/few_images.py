@@ -1,4 +1,4 @@
-"""What is said of metrics of images that were measured on too few of them to mean what their names say."""
+"""What is said of metrics that were measured on too few images, or points, to mean what their names say."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -9,14 +9,15 @@ SMALL_PART = 100  # images of a part of an Inception Score
 
 
 def few_images(block: Block) -> Iterator[str]:
-    """A sentence for each: fewer images than asked for, or than features; small parts; a distance cut off at 0."""
+    """A sentence for each: fewer samples than asked for, or than features; small parts; a distance cut off at 0."""
     names = {q.key: q.name for q in block.quality}
     fd, score = block.protocol.get("fd", {}), block.protocol.get("is", {})
     fewer = {names[key]: key for key in names if _of_images(block, key) and 0 < _used(block, key) < _asked(block, key)}
     if fewer:
         first = next(iter(fewer.values()))
-        told = f"{_sizes(block.protocol[first])}, where {_asked(block, first):,} were asked for: no more are held out."
-        yield f"{', '.join(fewer)} on {block.dataset}: {told}"
+        told = _sizes(block.protocol[first], "points" if first == "w1" else "images")
+        why = "no more are held out: the floor takes as many"
+        yield f"{', '.join(fewer)} on {block.dataset}: {told}, where {_asked(block, first):,} were asked for; {why}."
     if "fd" in names and min(fd.get("n_fake", 0), fd.get("n_real", 0)) <= fd.get("features", -1):
         yield (
             f"{names['fd']} on {block.dataset}: {_sizes(fd)}, no more than its {fd['features']:,} features: "
@@ -43,17 +44,22 @@ def _used(block: Block, key: str) -> int:
 
 
 def _asked(block: Block, key: str) -> int:
-    """Generated images that the suite asks for; KID, precision and recall take no more than are held."""
+    """Generated samples that the suite asks for; KID, precision and recall take no more than are held.
+
+    Of what counts modes there are always as many as asked for: it needs no reals.
+    """
     evaluation: dict[str, Any] = block.runs[0].spec.get("evaluation", {})
+    if "w1" in block.protocol:
+        return (evaluation.get("points") or 0) if key == "w1" else 0
     images = evaluation.get("images") or 0
     if key == "is":
         return evaluation.get("is_images") or images
     return images if key == "fd" else min(images, evaluation.get("held_images") or images)
 
 
-def _sizes(protocol: dict[str, Any]) -> str:
+def _sizes(protocol: dict[str, Any], what: str = "images") -> str:
     real = f" against {protocol['n_real']:,} real" if "n_real" in protocol else ""
-    return f"{protocol['n_fake']:,} generated{real} images"
+    return f"{protocol['n_fake']:,} generated{real} {what}"
 
 
 def _values(block: Block, key: str) -> list[float | None]:

@@ -37,7 +37,7 @@ def print_table(table: Table, console: Console) -> None:
         fits = all(_outer_width([widths[i] for i in shown]) <= console.width for shown in parts)
         if fits and (len(parts) == 1 or form is not table):
             for shown in parts:
-                console.print(_rich_table(form, shown, [widths[i] for i in shown]))
+                _print(table.title, _rich_table(form, shown, [widths[i] for i in shown]), console)
             return
     form, third = _edited(table, _extractor_below), console.width // 3
     least = [min(_longest_word(form.column(i)), third) for i in columns]
@@ -45,7 +45,13 @@ def print_table(table: Table, console: Console) -> None:
     least[0] = most[0]  # whole labels, if they are not too long
     for shown in _spread(form, least, console.width):
         widths = _fixed([least[i] for i in shown], [most[i] for i in shown], console.width)
-        console.print(_rich_table(form, shown, widths))
+        _print(table.title, _rich_table(form, shown, widths), console)
+
+
+def _print(title: str, rich: RichTable, console: Console) -> None:
+    """The title above it, on lines as wide as the terminal: rich would break it at the table's own width."""
+    console.print(Text(title, "bold"), highlight=False)
+    console.print(rich)
 
 
 def _spread(table: Table, least: Sequence[int], room: int) -> list[list[int]]:
@@ -85,7 +91,7 @@ def _longest_word(texts: Sequence[str]) -> int:
 
 
 def _rich_table(table: Table, shown: Sequence[int], widths: Sequence[int | None]) -> RichTable:
-    rich = RichTable(title=Text(table.title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    rich = RichTable(box=box.SIMPLE_HEAD)
     for i, width in zip(shown, widths, strict=True):
         justify = "left" if i in table.left else "right"
         rich.add_column(Text(table.headings[i]), justify=justify, width=width, overflow="fold")

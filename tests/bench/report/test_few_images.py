@@ -46,6 +46,16 @@ def test_fewer_images_than_asked_for_and_than_features_are_told(told: Told) -> N
     assert "6 generated against 7 real images, no more than its 64 features" in bias
 
 
+def test_fewer_points_than_asked_for_are_told_and_modes_need_none(told: Told) -> None:
+    modes = {"modes": {"n_fake": 100, "radius_sigmas": 3.0}}
+    (line,) = told({"w1": {"n_fake": 200, "n_real": 200}} | modes, {"points": 500, "images": 1000}, w1=1.0, modes=8.0)
+    assert line.startswith("W1") and "200 generated against 200 real points, where 500 were asked for" in line
+
+
+def test_as_many_points_as_asked_for_need_no_word(told: Told) -> None:
+    assert told({"w1": {"n_fake": 500, "n_real": 500}}, {"points": 500, "images": 1000}, w1=1.0) == []
+
+
 def test_as_many_as_asked_for_may_still_be_fewer_than_features(told: Told) -> None:
     (line,) = told(fd(100, 300, 2048), {"images": 100})
     assert "no more than its 2,048 features" in line
