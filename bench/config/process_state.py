@@ -72,13 +72,7 @@ class ProcessState:
 
     def _different(self) -> Iterator[tuple[str, Callable[[], object] | None]]:
         """Functions first: settings are read and put back with them."""
-        for owner, before in self.attributes.values():
-            now = vars(owner)
-            for name, value in before.items():
-                if name not in now or (not _same(now[name], value) and _watched(name, value)):
-                    yield f"{_name(owner)}.{name}: replaced", _call(setattr, owner, name, value)
-            for name in _shadowing(owner, before):
-                yield f"{_name(owner)}.{name}: replaced", _call(delattr, owner, name)
+        yield from self._replaced()
         for setting in SETTINGS:
             before, now = self.values[setting.name], setting.read()
             if setting.grows and set(now) <= set(before):
@@ -86,6 +80,16 @@ class ProcessState:
             if before != now:
                 undo = None if setting.write is None else _call(setting.write, before)
                 yield f"{setting.name}: {_shown(before, now)}", undo
+
+    def _replaced(self) -> Iterator[tuple[str, Callable[[], object]]]:
+        """What stands in modules and classes in place of what stood there, or before it in a class."""
+        for owner, before in self.attributes.values():
+            now = vars(owner)
+            for name, value in before.items():
+                if name not in now or (not _same(now[name], value) and _watched(name, value)):
+                    yield f"{_name(owner)}.{name}: replaced", _call(setattr, owner, name, value)
+            for name in _shadowing(owner, before):
+                yield f"{_name(owner)}.{name}: replaced", _call(delattr, owner, name)
 
 
 def told(changes: list[str]) -> str:
