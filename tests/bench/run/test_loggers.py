@@ -125,7 +125,7 @@ class Spoiling(CSVLogger):
 def test_what_somebodys_logger_changes_during_a_run_is_put_back_and_said(
     make_run: MakeRun, context: RunContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write_plugin: Any
 ) -> None:
-    (tmp_path / "spoiling_logger.py").write_text(SPOILING, encoding="utf-8")
+    (tmp_path / "changing_logger.py").write_text(SPOILING, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     drawing = "def penalty(self, critic, batch):\n    return torch.rand(()) * critic(batch.real).square().mean()"
     objectives = [f"{write_plugin(drawing)}:Mine"]  # draws from the global stream, against the contract
@@ -133,10 +133,10 @@ def test_what_somebodys_logger_changes_during_a_run_is_put_back_and_said(
     square = torch.Tensor.square
     with pytest.warns(SideEffect) as caught:
         spoilt = make_run(
-            replace(context, folder=tmp_path / "other", loggers=("spoiling_logger:Spoiling",)), objectives=objectives
+            replace(context, folder=tmp_path / "other", loggers=("changing_logger:Spoiling",)), objectives=objectives
         )
     lines = [str(warning.message) for warning in caught]
-    assert all(line.startswith("spoiling_logger:Spoiling: logging with it changes") for line in lines)
+    assert all(line.startswith("changing_logger:Spoiling: logging with it changes") for line in lines)
     for words in ("default dtype", "gradients", "Tensor.square"):
         assert any(words in line for line in lines), words
     assert (torch.get_default_dtype(), torch.is_grad_enabled()) == (torch.float32, True)
