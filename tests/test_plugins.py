@@ -69,13 +69,18 @@ def test_plugin_package_is_listed_checked_and_run(tmp_path: Path) -> None:
     pip = (sys.executable, "-m", "pip", "--python", str(python))
     call(*pip, "install", "-q", "--no-deps", "--no-build-isolation", str(source), cwd=tmp_path)
     lipbench = (str(python), "-m", "lipbench.bench.cli")
-    for kind in ("objectives", "models", "datasets"):
+    for kind in ("objectives", "models", "datasets", "metrics", "extractors"):
         assert "lipbench-example" in call(*lipbench, "list", kind, cwd=tmp_path, COLUMNS="250")
-    for target in (["zero-gp"], ["absolute-critic", "--set", "generator=mlp"], ["two-rings"]):
+    targets = (["zero-gp"], ["absolute-critic", "--set", "generator=mlp"], ["two-rings"])
+    for target in (*targets, ["energy-distance"], ["random-features", "--set", "width=8"]):
         assert "0 failed" in call(*lipbench, "check", *target, cwd=tmp_path)
     suite = (
-        "objectives: [zero-gp, wgan-gp]\ndatasets: ['two-rings?n=200']\nrecipe: matched\n"
-        "architectures: [{name: absolute-critic, generator: mlp}]\n"
+        "objectives: [zero-gp, wgan-gp]\ndatasets: ['two-rings?n=200', digits]\nrecipe: matched\n"
+        "architectures: {'two-rings?n=200': [{name: absolute-critic, generator: mlp}]}\n"
     )
     (tmp_path / "s.yaml").write_text(suite)
-    assert "zero-gp" in call(*lipbench, "run", "s.yaml", "--jobs", "1", "--set", *TINY, cwd=tmp_path, COLUMNS="200")
+    measures = "{count: 2, points: 50, images: 100, metrics: [fd, energy-distance], extractor: random-features}"
+    tiny = [*TINY[:-1], f"evaluation={measures}"]
+    printed = call(*lipbench, "run", "s.yaml", "--jobs", "1", "--set", *tiny, cwd=tmp_path, COLUMNS="200")
+    for heading in ("zero-gp", "absolute-critic", "two-rings", "energy-distance ↓", "FD(random-features) ↓"):
+        assert heading in printed

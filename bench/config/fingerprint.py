@@ -63,9 +63,9 @@ def code_of(spec: Specified, sources: Sources | None = None) -> str:
 
 def _extractors(spec: Specified, sources: Sources, data: str) -> set[str]:
     """The one that is asked for, or that the data set's code names."""
-    if "extractor" in spec.sources:
-        return {TAKEN}
     asked = spec.evaluation.extractor
+    if isinstance(asked, dict):
+        return {TAKEN} if "extractor" in spec.sources else set()
     names = {asked} if asked else sources.closure(data).texts(DATA)
     return {EXTRACTORS.target(name) for name in EXTRACTORS if name in names}
 

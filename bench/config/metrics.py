@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from ...objectives.errors import BadInput, error_line
+from ..data.catalog import Kind
 from ..data.dataset import Dataset
 from ..metrics.settings import Brought, Evaluation, Named
 from .entry_points import EXTRACTOR, METRIC, PluginKind
@@ -50,6 +51,11 @@ class ResolvedEvaluation:
         make(kind, target, bound, folder)
         self.plugged[key] = found.source, target
         return {"name": shown, **bound}
+
+    def used_on(self, data: Kind) -> dict[str, tuple[str | None, str]]:
+        """Those of `plugged` that runs on such data depend on."""
+        unused = {"points": (EXTRACTOR.name,), "pairs": (EXTRACTOR.name, METRIC.name)}.get(data, ())
+        return {key: found for key, found in self.plugged.items() if key.partition(" ")[0] not in unused}
 
 
 def resolve_evaluation(evaluation: Evaluation, folder: Path, where: str) -> ResolvedEvaluation:
@@ -97,11 +103,12 @@ def bring(
 
     metrics: list[BroughtMetric] = []
     for entry in evaluation.metrics:
-        if isinstance(entry, dict):
-            key, settings = f"metric {entry['name']}", {k: v for k, v in entry.items() if k != "name"}
+        key = f"metric {entry['name']}" if isinstance(entry, dict) else ""
+        if isinstance(entry, dict) and key in sources:
+            settings = {k: v for k, v in entry.items() if k != "name"}
             metrics.append(BroughtMetric(entry["name"], made(METRIC, key, settings), settings, sources[key]))
     extractor = evaluation.extractor
-    if not (isinstance(extractor, dict) and data.is_images):
+    if not isinstance(extractor, dict) or "extractor" not in sources:
         return Brought(tuple(metrics))
     network = made(EXTRACTOR, "extractor", {k: v for k, v in extractor.items() if k != "name"})
     return Brought(tuple(metrics), as_extractor(extractor["name"], network, data.shape, sources["extractor"]))

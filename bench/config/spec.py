@@ -158,7 +158,7 @@ def _resolve(
     arguments, no_loss = _arguments(found, given, loss, settings, where)
     networks = resolve_architecture(cell.architecture, settings.architecture, context.suite_folder, where)
     plugged = {"architecture": (networks.source, networks.target), "dataset": (data.source, data.name)}
-    plugged |= measured.plugged
+    plugged |= measured.used_on(data.kind)
     return RunSpec(
         objective=label(found.cls.name, {k: arguments[k] for k in (*given, *(["loss"] if loss else []))}),
         objective_name=found.cls.name,

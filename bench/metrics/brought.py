@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torchmetrics import Metric
 
+from ...objectives.conformance.repeatable import global_streams_kept
 from ...objectives.errors import BadInput, error_line
 from ..data.dataset import Dataset
 from ..records.summary import Better
@@ -186,19 +187,15 @@ def beside(
 @contextmanager
 def own_streams(device: torch.device) -> Iterator[None]:
     """Torch's, numpy's and Python's global random streams at a fixed seed; afterwards they are as they were before."""
-    others = random.getstate(), np.random.get_state()
-    on_gpu = device.type == "cuda"
-    try:
-        with torch.random.fork_rng(devices=[device] if on_gpu else []):
-            random.seed(0)
-            np.random.seed(0)
-            torch.default_generator.manual_seed(0)
-            if on_gpu:
+    on_gpu = [device] if device.type == "cuda" else []
+    with global_streams_kept(), torch.random.fork_rng(devices=on_gpu):
+        random.seed(0)
+        np.random.seed(0)
+        torch.default_generator.manual_seed(0)
+        for gpu in on_gpu:
+            with torch.cuda.device(gpu):
                 torch.cuda.manual_seed(0)
-            yield
-    finally:
-        random.setstate(others[0])
-        np.random.set_state(others[1])
+        yield
 
 
 @contextmanager

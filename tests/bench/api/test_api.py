@@ -310,6 +310,17 @@ def test_class_of_a_notebook_is_run_and_made_again_where_what_it_uses_changes(
     assert ids(NOTEBOOK.replace(".square()", ".abs()")).isdisjoint(first)
 
 
+def test_metric_of_a_notebook_is_measured(tmp_path: Path, quiet: Console, notebook: Callable[[str], Any]) -> None:
+    metric = notebook(
+        "from torchmetrics import Metric\nclass Three(Metric):\n    higher_is_better = True\n"
+        "    def update(self, samples, real): ...\n    def compute(self): return 3.0\n"
+    ).Three
+    suite = SUITE | {"evaluation": SUITE["evaluation"] | {"metrics": [metric]}}
+    results = run_suite(suite, out=tmp_path / "out", console=quiet)
+    rows = results.summary[results.summary["metric"] == "Three"]
+    assert set(rows["median"]) == {3.0} and set(rows["better"]) == {"higher"} and set(rows["floor"]) == {3.0}
+
+
 def test_class_of_a_notebook_runs_in_its_process_alone(tmp_path: Path, notebook: Callable[[str], Any]) -> None:
     suite = SUITE | {"objectives": [{"name": notebook(NOTEBOOK).Mine}]}
     asked: tuple[dict[str, Any], ...] = ({"jobs": 2}, {"executor": "ray"})

@@ -86,9 +86,10 @@ def test_what_is_brought_is_made_as_it_was_recorded(plugin: Path) -> None:
     found = resolve_evaluation(given, plugin.parent, "here")
     sources = {key: source or "" for key, (source, _) in found.plugged.items()}
     targets = {key: target for key, (_, target) in found.plugged.items()}
-    points, images = (
-        bring(found.evaluation, sources, targets, load(n), plugin.parent) for n in ("8gaussians", "digits")
-    )
+    used = {key: sources[key] for key in found.used_on("points")}
+    points = bring(found.evaluation, used, targets, load("8gaussians"), plugin.parent)
+    images = bring(found.evaluation, sources, targets, load("digits"), plugin.parent)
+    assert found.used_on("digits") == found.plugged and not found.used_on("pairs")
     assert [(m.label, m.settings) for m in points.metrics] == [("Gap(power=2)", {"power": 2.0, "root": False})]
     assert points.extractor is None
     assert (images.extractor.name, images.extractor.feature_dim) == ("Net", 4)

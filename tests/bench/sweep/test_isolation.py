@@ -270,6 +270,53 @@ def test_a_data_set_that_ends_the_process_that_asks_for_it_is_refused_by_name(
         sweep(suite, Runner(context, LocalExecutor(1), Console(file=io.StringIO())))
 
 
+MEASURES = """
+import os
+import torch
+from torchmetrics import Metric
+
+class Gap(Metric):
+    def update(self, samples, real):
+        os.environ["GAP"] = "1"
+        {line}
+    def compute(self):
+        return torch.zeros(())
+
+class Net(torch.nn.Module):
+    def forward(self, images):
+        {line}
+        return images.flatten(1)[:, :3]
+"""
+MEASURED = {"count": 1, "points": 50, "images": 100, "mode_points": 100, "repeats": 0}
+
+
+def test_a_metric_of_others_is_tried_out_in_another_process_and_what_it_changes_is_said(
+    make_suite: Callable[..., Suite], context: RunContext, tmp_path: Path
+) -> None:
+    (tmp_path / "my.py").write_text(MEASURES.format(line="pass"), encoding="utf-8")
+    printed = io.StringIO()
+    suite = make_suite(objectives=["minimax"], steps=3, evaluation=MEASURED | {"metrics": ["my.py:Gap"]})
+    assert sweep(suite, Runner(context, LocalExecutor(1), Console(file=printed, width=10**6))) == 0
+    lines = [line for line in printed.getvalue().splitlines() if "minimax" in line and "my.py:Gap changed" in line]
+    assert len(lines) == 1 and "environment variables: GAP" in lines[0]
+    assert "GAP" not in os.environ
+
+
+@pytest.mark.parametrize("name", ["Gap", "Net"])
+@pytest.mark.parametrize(
+    ("line", "told"), [("os._exit(0)", "ends its process: .* exit status 0"), ("raise KeyError('k')", "KeyError: 'k'")]
+)
+def test_a_metric_or_an_extractor_that_ends_its_process_is_refused_by_name(
+    make_suite: Callable[..., Suite], context: RunContext, tmp_path: Path, name: str, line: str, told: str
+) -> None:
+    (tmp_path / "my.py").write_text(MEASURES.format(line=line), encoding="utf-8")
+    asked = {"metrics": ["fd", "my.py:Gap"]} if name == "Gap" else {"metrics": ["fd"], "extractor": "my.py:Net"}
+    suite = make_suite(objectives=["minimax"], datasets=["digits"], evaluation=MEASURED | asked)
+    with pytest.raises(BadInput, match=f"{name}.*{told}"):
+        sweep(suite, Runner(context, LocalExecutor(1), Console(file=io.StringIO())))
+    assert not list(tmp_path.glob("out/runs/*/*"))
+
+
 def test_what_importing_and_building_a_logger_of_others_changes_is_put_back_and_said(
     make_suite: Callable[..., Suite], context: RunContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

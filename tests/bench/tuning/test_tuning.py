@@ -144,6 +144,30 @@ def test_metric_that_does_not_fit_the_data_is_refused_before_any_run(
         plan(make_suite(), context, 2, "fd")
 
 
+METRIC = """
+from torchmetrics import Metric
+class Gap(Metric):
+    higher_is_better = True
+    def update(self, samples, real): ...
+    def compute(self): return {"a": 1.0, "b": 2.0}
+class Odd(Gap):
+    higher_is_better = None
+"""
+
+
+def test_metric_of_others_can_be_tuned_for(make_suite: MakeSuite, context: RunContext, tmp_path: Path) -> None:
+    (tmp_path / "my.py").write_text(METRIC, encoding="utf-8")
+    evaluation = {"count": 1, "points": 50, "mode_points": 100, "metrics": ["my.py:Gap", "my.py:Odd"]}
+    suite = make_suite(evaluation=evaluation)
+    (found,) = plan(suite, context, 1, "Gap.b")
+    assert (found.metric.key, found.metric.better, found.metric.worst) == ("Gap.b", "higher", -math.inf)
+    for name in ("Gap", "Gap.c", "Odd.a"):
+        with pytest.raises(
+            BadInput, match=rf"^on 8gaussians: unknown metric '{name}'.*known: Gap.a, Gap.b, high_quality"
+        ):
+            plan(suite, context, 1, name)
+
+
 @pytest.mark.parametrize(
     ("content", "metric", "line"),
     [

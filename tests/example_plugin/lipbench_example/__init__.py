@@ -1,1 +1,1 @@
-"""An example of a package that ships an objective, a critic and a data set for lipbench."""
+"""An example of a package that ships an objective, a critic, a data set, a metric and an extractor for lipbench."""
