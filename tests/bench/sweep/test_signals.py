@@ -2,6 +2,7 @@
 
 import fcntl
 import itertools
+import json
 import os
 import pty
 import random
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,13 +28,26 @@ datasets: [8gaussians]
 architectures: [{name: mlp, width: 16, depth: 1}]
 recipe: {lr: 1e-3, n_critic: 1, batch: 16}
 steps: 40
-seeds: 2
+seeds: 3
 evaluation: {count: 2, points: 50, mode_points: 100, repeats: 0}
 """
 SAID = "lipbench: stopped; the same command goes on from here"
 STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGKILL: -signal.SIGKILL}
-HANGS = 60.0  # seconds in which nothing comes to its end any more; a sweep takes ten, on a busy machine
+HANGS = 600.0  # seconds in which nothing comes to its end any more; a sweep takes five, on a busy machine a minute
 TOGETHER = 3  # interruptions of one sweep before it may come to its end
+# Runs that last, and are kept often: an interruption finds a checkpoint to go on from.
+LONG = ("--checkpoint-seconds", "0.05", "--set", "steps=1500", "evaluation.count=8")
+MOMENTS = 20
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A signal, and when it is sent: so many seconds after the program is there, or after it is at work on a run."""
+
+    number: signal.Signals
+    after: float = 0.0
+    at_work: bool = False
+    to_all: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,14 +100,13 @@ class Terminal:
         self.folder = folder
         (folder / "suite.yaml").write_text(SUITE)
 
-    def sweep(
-        self, out: str, jobs: int, sent: signal.Signals | None = None, after: float = 0.0, to_all: bool = False
-    ) -> Ending:
-        """One call of the command line, to its end; `sent` so many seconds `after` the program is there."""
+    def sweep(self, out: str, jobs: int, shot: Shot | None = None, options: Sequence[str] = ()) -> Ending:
+        """One call of the command line, to its end, or to that which the shot puts to it."""
         command = [sys.executable, "-m", "lipbench.bench.cli", "run", "suite.yaml", "--out", out, "--jobs", str(jobs)]
         ours, theirs = pty.openpty()
+        began = time.time()
         process = subprocess.Popen(
-            command,
+            [*command, *options],
             cwd=self.folder,
             env=os.environ | {"OMP_NUM_THREADS": "1", "TERM": "xterm"},
             stdin=theirs,
@@ -105,21 +118,31 @@ class Terminal:
         os.close(theirs)
         begun, at, signalled, shown = time.monotonic(), None, False, b""
         while process.poll() is None:
-            assert time.monotonic() < begun + HANGS, f"hangs after {sent} at {after:.2f} s: {shown!r}"
+            assert time.monotonic() < begun + HANGS, f"hangs after {shot}: {shown[-2000:]!r}"
             shown += read(ours, 0.02)
-            if at is None and listens(process.pid):
-                at = time.monotonic() + after
-            if sent is not None and not signalled and at is not None and time.monotonic() >= at:
+            if shot is None or signalled:
+                continue
+            if at is None and (self._works(out, began) if shot.at_work else listens(process.pid)):
+                at = time.monotonic() + shot.after
+            if at is not None and time.monotonic() >= at:
                 signalled = True
-                send(sent, process, ours, to_all)
-        gone = time.monotonic() + 5.0
+                send(shot, process, ours)
+        gone = time.monotonic() + 30.0
         while of_session(process.pid) and time.monotonic() < gone:
             shown += read(ours, 0.02)
         left = of_session(process.pid)
-        assert not left, f"left running after {sent} at {after:.2f} s: {left}"
+        assert not left, f"left running after {shot}: {left}"
         shown += read(ours, 0.0)
         os.close(ours)
         return Ending(process.returncode, shown.decode(errors="replace"), signalled)
+
+    def _works(self, out: str, began: float) -> bool:
+        """Whether a run has been begun, or gone on with, since then."""
+        for path in (self.folder / out).glob("runs/.*/resume/attempts"):
+            with suppress(OSError):  # the run has just come to its end
+                if path.stat().st_mtime > began:
+                    return True
+        return False
 
     def tables(self, out: str) -> dict[str, str]:
         """What does not depend on time and memory."""
@@ -137,44 +160,55 @@ def read(terminal: int, patience: float) -> bytes:
     return b""
 
 
-def send(number: signal.Signals, process: "subprocess.Popen[bytes]", terminal: int, to_all: bool) -> None:
+def send(shot: Shot, process: "subprocess.Popen[bytes]", terminal: int) -> None:
     """Ctrl-C comes from the terminal, to all in its foreground; the others go to the program alone, or to its group."""
-    if number == signal.SIGINT:
+    if shot.number == signal.SIGINT:
         os.write(terminal, b"\x03")
-    elif to_all:
-        os.killpg(process.pid, number)
+    elif shot.to_all:
+        os.killpg(process.pid, shot.number)
     else:
-        process.send_signal(number)
+        process.send_signal(shot.number)
 
 
 class Trials:
-    """Interruptions at random moments of sweeps that then come to their end, and are compared."""
+    """Interruptions of sweeps that then come to their end, and are compared."""
 
-    def __init__(self, terminal: Terminal, jobs: int, seed: int) -> None:
-        self.terminal, self.jobs, self.rng = terminal, jobs, random.Random(seed)
+    def __init__(self, terminal: Terminal, jobs: int, seed: int, options: Sequence[str] = ()) -> None:
+        self.terminal, self.jobs, self.options, self.rng = terminal, jobs, options, random.Random(seed)
         begun = time.monotonic()
-        assert terminal.sweep("whole", jobs).status == 0
+        assert terminal.sweep("whole", jobs, options=options).status == 0
         self.whole, self.expected = time.monotonic() - begun, terminal.tables("whole")
 
-    def interrupt(self, out: str, sent: signal.Signals) -> bool:
+    def anywhere(self, number: signal.Signals) -> Shot:
+        """At any moment of a sweep; SIGKILL to the program alone, or to its workers with it."""
+        return Shot(number, self.rng.uniform(0.0, self.whole), to_all=self._to_all(number))
+
+    def at_work(self, number: signal.Signals, seconds: float) -> Shot:
+        """At any moment of the first seconds of a sweep's work."""
+        return Shot(number, self.rng.uniform(0.0, seconds), at_work=True, to_all=self._to_all(number))
+
+    def _to_all(self, number: signal.Signals) -> bool:
+        return number == signal.SIGKILL and self.rng.random() < 0.5
+
+    def interrupt(self, out: str, shot: Shot) -> bool:
         """Whether it was before the end of the sweep."""
-        to_all = sent == signal.SIGKILL and self.rng.random() < 0.5
-        after = self.rng.uniform(0.0, self.whole)
-        ending = self.terminal.sweep(out, self.jobs, sent, after, to_all)
+        ending = self.terminal.sweep(out, self.jobs, shot, self.options)
         if ending.status == 0:
             return False
-        where = f"{sent.name} at {after:.2f} s of {self.whole:.1f}, --jobs {self.jobs}: {ending}"
-        assert ending.signalled and ending.status == STATUS[sent], where
-        if sent != signal.SIGKILL:
+        where = f"{shot}, {self.whole:.1f} s undisturbed, --jobs {self.jobs}: {ending}"
+        assert ending.signalled and ending.status == STATUS[shot.number], where
+        if shot.number != signal.SIGKILL:
             assert ending.shown.count(SAID) == 1, where
             assert "Traceback" not in ending.shown and "Exception ignored" not in ending.shown, where
         return True
 
-    def finish(self, out: str) -> None:
-        """Lets it come to its end."""
-        last = self.terminal.sweep(out, self.jobs)
+    def finish(self, out: str) -> int:
+        """Lets it come to its end; the most attempts that a run of it took."""
+        last = self.terminal.sweep(out, self.jobs, options=self.options)
         assert last.status == 0, last
         assert self.terminal.tables(out) == self.expected
+        results = (self.terminal.folder / out).glob("runs/*/result.json")
+        return max(json.loads(path.read_text())["cost"]["attempts"] for path in results)
 
 
 @pytest.fixture
@@ -182,10 +216,22 @@ def terminal(tmp_path: Path) -> Terminal:
     return Terminal(tmp_path)
 
 
-def test_a_sweep_stops_at_each_signal_and_ends_the_same_another_time(terminal: Terminal) -> None:
+def test_a_sweep_at_work_stops_at_each_signal_and_ends_the_same_another_time(terminal: Terminal) -> None:
     trials = Trials(terminal, jobs=2, seed=0)
-    assert any([trials.interrupt("out", sent) for sent in STATUS])
+    stopped = {sent.name: trials.interrupt("out", trials.at_work(sent, 0.0)) for sent in STATUS}
+    assert stopped == dict.fromkeys(stopped, True)
     trials.finish("out")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_sweep_that_is_killed_at_twenty_moments_of_its_runs_goes_on_from_checkpoints_to_the_same_tables(
+    terminal: Terminal, jobs: int
+) -> None:
+    trials = Trials(terminal, jobs, seed=jobs, options=LONG)
+    killed = sum(trials.interrupt("out", trials.at_work(signal.SIGKILL, 2.0)) for _ in range(MOMENTS))
+    assert killed == MOMENTS, f"{killed}: the runs are too short for this machine"
+    assert trials.finish("out") > 1
 
 
 @pytest.mark.slow
@@ -200,5 +246,5 @@ def test_whenever_a_signal_comes_a_sweep_ends_the_same(
             if made >= count:
                 return
             for _ in range(TOGETHER):
-                made += trials.interrupt(out, sent)
+                made += trials.interrupt(out, trials.anywhere(sent))
             trials.finish(out)
