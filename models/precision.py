@@ -6,6 +6,39 @@ from typing import Any
 
 import torch
 
+# Torch keeps a precision for each library and kind of operation, and, from before, one for all matrix products and a
+# switch for cuDNN. Where somebody has set both ways of saying so, reading the old ones raises RuntimeError.
+KEPT: tuple[Any, ...] = (
+    torch.backends.cuda.matmul,
+    torch.backends.mkldnn.matmul,
+    torch.backends.mkldnn.conv,
+    torch.backends.cudnn.conv,
+    torch.backends.cudnn.rnn,
+)
+
+
+def float32_settings() -> tuple[str | bool, ...]:
+    """How float32 is computed by now: for all matrix products, by cuDNN, and for each of KEPT."""
+    found: list[str | bool] = []
+    for read in (torch.get_float32_matmul_precision, lambda: torch.backends.cudnn.allow_tf32):
+        try:
+            found.append(read())
+        except RuntimeError:
+            found.append("mixed")
+    return (*found, *("ieee" if kept.fp32_precision == "none" else kept.fp32_precision for kept in KEPT))
+
+
+def set_float32(settings: tuple[str | bool, ...]) -> None:
+    """Puts back what `float32_settings` has read."""
+    products, convolutions, *others = settings
+    if products != "mixed":
+        torch.set_float32_matmul_precision(str(products))
+    if convolutions != "mixed":
+        cudnn: Any = torch.backends.cudnn
+        cudnn.allow_tf32 = convolutions
+    for kept, precision in zip(KEPT, others, strict=True):
+        kept.fp32_precision = precision
+
 
 @contextmanager
 def tensor_float32(on: bool) -> Iterator[None]:
@@ -13,14 +46,12 @@ def tensor_float32(on: bool) -> Iterator[None]:
 
     Torch's own default is yes for convolutions and no for matrix products. Without a GPU nothing changes.
     """
-    matmul: Any = torch.backends.cuda.matmul
-    cudnn: Any = torch.backends.cudnn
-    before = matmul.allow_tf32, cudnn.allow_tf32
-    matmul.allow_tf32 = cudnn.allow_tf32 = on
+    before = float32_settings()
+    set_float32(("high", True, *["tf32"] * len(KEPT)) if on else ("highest", False, *["ieee"] * len(KEPT)))
     try:
         yield
     finally:
-        matmul.allow_tf32, cudnn.allow_tf32 = before
+        set_float32(before)
 
 
 @contextmanager

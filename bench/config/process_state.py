@@ -24,6 +24,8 @@ from typing import Any, TextIO
 import numpy as np
 import torch
 
+from ...models.precision import float32_settings, set_float32
+
 SHOWN = 60  # characters of a value in a message
 MANY = 5  # changes that are told one by one
 SCIKIT_LEARNS = ("KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK")  # variables that it sets when it is imported
@@ -267,7 +269,7 @@ SETTINGS: tuple[
         _deterministic,
         lambda value: torch.use_deterministic_algorithms(value[0], warn_only=value[1]),
     ),
-    GlobalSetting("torch's matmul precision", torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
+    GlobalSetting("torch's float32 precision", float32_settings, set_float32),
     GlobalSetting("torch's anomaly detection", torch.is_anomaly_enabled, torch.set_anomaly_enabled),
     GlobalSetting(
         "torch's autocast", lambda: torch.is_autocast_enabled("cpu"), lambda on: torch.set_autocast_enabled("cpu", on)

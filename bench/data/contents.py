@@ -3,16 +3,23 @@
 None vanishes without a word: a damaged archive is refused, and a link to nothing has no bytes.
 """
 
+import hashlib
+import json
 import lzma
 import os
 import tarfile
+import time
 import zipfile
 import zlib
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from ...objectives.errors import BadInput
+from .files import cache
 
+DIGITS = 16  # of a hash
+SETTLED = 2.0  # seconds, the coarsest clock of a file system
 # What cameras and programs call pictures, those included that Pillow may not read: they are counted, not passed over.
 ENDINGS = (
     *(".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm"),
@@ -53,6 +60,27 @@ def listed(name: str, where: Path) -> list[tuple[str, int]]:
             _check_end(archive)
     except DAMAGES as error:
         raise BadInput(f"{name}: {where} cannot be read to its end ({error})") from error
+    return found
+
+
+def digest(name: str, where: Path, names: Collection[str]) -> str:
+    """A hash of these pictures' names and bytes. It is kept, for as long as their sizes and times are what they are.
+
+    Raises BadInput where there is no place for a cache; where it cannot be written, all is read again another time.
+    """
+    files, now = fingerprint(name, where), time.time()
+    told = json.dumps([where.resolve(), files, list(names)], default=str)
+    kept = cache() / "contents" / hashlib.sha256(told.encode()).hexdigest()[:DIGITS]
+    with suppress(OSError):
+        if len(found := kept.read_text(encoding="utf-8")) == DIGITS:
+            return found
+    sums = sorted((entry, hashlib.sha256(content).hexdigest()) for entry, content in contents(where, names))
+    found = hashlib.sha256(json.dumps(sums).encode()).hexdigest()[:DIGITS]
+    if any(changed > (now - SETTLED) * 1e9 for _, _, changed in files):  # may change again without another time
+        return found
+    with suppress(OSError):
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(found, encoding="utf-8")
     return found
 
 

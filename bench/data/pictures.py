@@ -4,14 +4,13 @@ The files are read in contents.py and decoded in decoded.py.
 """
 
 import hashlib
-import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ...objectives.errors import BadInput
-from .contents import ENDINGS, contents, fingerprint, is_hidden, listed
+from .contents import ENDINGS, contents, digest, fingerprint, is_hidden, listed
 from .dataset import Dataset
 from .decoded import Picture, decoded
 from .decoding import Format, LeftOut, check_background
@@ -57,16 +56,16 @@ def base_of(name: str, data_dir: Path | None = None, suite_folder: Path | None =
 
 
 def content_of(name: str, data_dir: Path | None = None, suite_folder: Path | None = None) -> str | None:
-    """A hash of the pictures' names and sizes in bytes, in a folder or an archive; None where there are none.
+    """A hash of the pictures' names and bytes, in a folder or an archive; None where there are none.
 
-    Not of times, which a copy changes, and not of the pixels, for which every file would have to be read.
+    Not of times, which a copy changes; but files with the times of the last call are not read again.
     Raises BadInput for an archive that cannot be read.
     """
     where = base_of(name, data_dir, suite_folder) / parse(name)[0]
     if not os.path.exists(where):
         return None
-    told = [entry for entry in listed(name, where) if not is_hidden(entry[0])]
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16] if told else None
+    names = [entry for entry, _ in listed(name, where) if not is_hidden(entry)]
+    return digest(name, where, names) if names else None
 
 
 def parse(name: str) -> tuple[Path, Format]:

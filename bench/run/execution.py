@@ -67,17 +67,18 @@ def _run(spec: RunSpec, context: RunContext) -> RunResult:
     torch.set_num_threads(context.threads)
     start = time.perf_counter()
     _write_spec(folder, spec, device_name(context.device), context)
-    before, begun_at = ProcessState.now() if spec.outside else None, resumes_at(folder)
-    try:
-        result = _train_and_measure(spec, context, folder)
-    except Skipped as reason:
-        result = _unmeasured(spec, RunOutcome("skipped", str(reason)))
-    except BaseException as error:
-        result = _unmeasured(spec, _failure(error))
-        if begun_at and resumes_at(folder) == begun_at:  # it comes no further from there; another time it begins anew
-            clear(folder / RESUME)
-    if before is not None:
-        result = replace(result, changed=tuple(map(printable, before.restore())))
+    with repeatable_float32():  # without, what code from outside does to it would be put back unseen
+        before, begun_at = ProcessState.now() if spec.outside else None, resumes_at(folder)
+        try:
+            result = _train_and_measure(spec, context, folder)
+        except Skipped as reason:
+            result = _unmeasured(spec, RunOutcome("skipped", str(reason)))
+        except BaseException as error:
+            result = _unmeasured(spec, _failure(error))
+            if begun_at and resumes_at(folder) == begun_at:  # it comes no further from there; then it begins anew
+                clear(folder / RESUME)
+        if before is not None:
+            result = replace(result, changed=tuple(map(printable, before.restore())))
     return _finish(store, result, time.perf_counter() - start)
 
 
@@ -121,10 +122,9 @@ def _train_and_measure(spec: RunSpec, context: RunContext, folder: Path) -> RunR
     evaluator = Evaluator(data, spec.evaluation, spec.steps, context.weights, PeakMemory(context.device), brought)
     record = json.loads((folder / "spec.json").read_text(encoding="utf-8"))
     loggers = RunLogging(context.loggers, record, folder, evaluator)
-    with repeatable_float32():
-        fit(module, evaluator, loggers, context, folder)
-        write_files(folder, module, evaluator)
-        return result_of(spec, module, evaluator)
+    fit(module, evaluator, loggers, context, folder)
+    write_files(folder, module, evaluator)
+    return result_of(spec, module, evaluator)
 
 
 def _load(spec: RunSpec, context: RunContext) -> Dataset:

@@ -1,6 +1,7 @@
 """bfloat16 in the networks alone; TF32 settings put back; nothing changed at the default."""
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 
 from lipbench.models import Iteration, repeatable_float32, tensor_float32
 from lipbench.models.acceleration import TrainingLoop, rehearse
+from lipbench.models.precision import float32_settings
 from lipbench.objectives import Batch, GradientPenalty, NonSaturating, Objective, SpectralNorm
 
 MakeIteration = Callable[..., Iteration]
@@ -26,6 +28,55 @@ def test_precision_puts_the_choice_of_convolutions_back(monkeypatch: pytest.Monk
         assert tf32() == (False, False)
         raise KeyError
     assert torch.backends.cudnn.deterministic is before
+
+
+backends: Any = torch.backends
+SETTINGS = {  # what a notebook or a plug-in may have said, in torch's older words and in its newer ones
+    "high": lambda: torch.set_float32_matmul_precision("high"),
+    "medium": lambda: torch.set_float32_matmul_precision("medium"),
+    "products": lambda: setattr(backends.cuda.matmul, "allow_tf32", True),
+    "no convolutions": lambda: setattr(backends.cudnn, "allow_tf32", False),
+    "new products": lambda: setattr(backends.cuda.matmul, "fp32_precision", "tf32"),
+    "new convolutions": lambda: setattr(backends.cudnn.conv, "fp32_precision", "ieee"),
+    "new on the CPU": lambda: setattr(backends.mkldnn.matmul, "fp32_precision", "bf16"),
+}
+
+
+def newer() -> list[str]:
+    """Of each library and kind of operation; without one it is exact."""
+    parts = (
+        backends.cuda.matmul,
+        backends.mkldnn.matmul,
+        backends.mkldnn.conv,
+        backends.cudnn.conv,
+        backends.cudnn.rnn,
+    )
+    return [part.fp32_precision.replace("none", "ieee") for part in parts]
+
+
+@pytest.fixture
+def put_back() -> Iterator[None]:
+    before = newer()
+    yield
+    torch.set_float32_matmul_precision("highest")
+    backends.cudnn.allow_tf32 = True
+    assert newer() == before
+
+
+@pytest.mark.usefixtures("put_back")
+@pytest.mark.parametrize("said", [*itertools.combinations_with_replacement(SETTINGS, 2)])
+def test_precision_is_full_whatever_was_said_before_and_comes_back(said: tuple[str, str]) -> None:
+    for name in said:
+        SETTINGS[name]()
+    before, newly_before = float32_settings(), newer()
+    with tensor_float32(False):
+        assert (torch.get_float32_matmul_precision(), tf32(), newer()) == ("highest", (False, False), ["ieee"] * 5)
+        for name in said:
+            SETTINGS[name]()
+    assert (float32_settings(), newer()) == (before, newly_before)
+    with tensor_float32(True):
+        assert (torch.get_float32_matmul_precision(), tf32()) == ("high", (True, True))
+    assert (float32_settings(), newer()) == (before, newly_before)
 
 
 class Watched(GradientPenalty):

@@ -1,6 +1,7 @@
 """From what was asked for to an executor. Those of other packages are imported when they are asked for."""
 
 import math
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -8,6 +9,7 @@ from typing import Any
 
 from ....objectives.errors import BadInput, unknown
 from ...run.hardware import find_devices, jobs_on, threads_of
+from .address import check_answers
 from .base import UNLIMITED, Executor, Limits
 from .local import LocalExecutor
 
@@ -51,6 +53,7 @@ def _local(options: Options) -> Choice:
 
 
 def _ray(options: Options) -> Choice:
+    check_answers(options.address or os.environ.get("RAY_ADDRESS") or "")
     _need("ray", "ray")
     from .ray import RayExecutor
 

@@ -2,14 +2,10 @@
 
 import logging
 import os
-import re
 import signal
-import socket
-import sys
 import threading
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from subprocess import DEVNULL, PIPE, Popen, TimeoutExpired
 from typing import Any
 
 import ray
@@ -22,8 +18,6 @@ from .base import Event, Limits, RunFinished, RunRetried, Trials
 from .shared import POLL, Watch, portable
 from .worker import make
 
-PATIENCE = 8.0  # seconds to reach a cluster
-TRY = "import ray, sys; print(flush=True); ray.init(sys.argv[1], log_to_driver=False); ray.shutdown()"
 LOST_NODES = 5  # may be lost under one run before it is given up
 CAUSES = {OutOfMemoryError: "out of memory on its node", LocalRayletDiedError: "Ray ended on this machine"}
 
@@ -88,7 +82,6 @@ def _connected(address: str | None) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    _reach(address or os.environ.get("RAY_ADDRESS"))
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # sends nothing to anybody
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     on_sigterm = signal.getsignal(signal.SIGTERM)
@@ -102,31 +95,6 @@ def _connected(address: str | None) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
-
-
-def _reach(address: str | None) -> None:
-    """Raises BadInput where no cluster answers: Ray itself takes up to minutes to say so, and a page.
-
-    So it is tried in another process, whose output nobody sees.
-    """
-    found = re.fullmatch(r"(?:ray://)?([^\s/]+):(\d+)", address or "")
-    if found is None:
-        return
-    where = f"address {address}: no Ray cluster answers"
-    try:
-        socket.create_connection((found[1].strip("[]"), int(found[2])), timeout=PATIENCE).close()
-    except (OSError, OverflowError) as error:
-        raise BadInput(f"{where}: {getattr(error, 'strerror', None) or error}") from error
-    with Popen([sys.executable, "-c", TRY, str(address)], stdout=PIPE, stderr=DEVNULL) as child:
-        assert child.stdout is not None
-        child.stdout.readline()  # once Ray is imported, which may take long
-        try:
-            status = child.wait(PATIENCE)
-        except TimeoutExpired:
-            child.kill()
-            raise BadInput(f"{where} within {PATIENCE:g} s") from None
-    if status:
-        raise BadInput(where)
 
 
 def _event(task: Any, spec: RunSpec, watch: Watch, nodes: Trials) -> RunRetried | RunFinished:

@@ -2,7 +2,9 @@
 
 import io
 import os
+import shutil
 import tarfile
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -166,23 +168,67 @@ def test_links_that_lead_in_a_circle_are_left_after_one_turn(pictures: Path, tie
     assert size(load(f"folder:{pictures}")) == N
 
 
-def test_user_content_of_an_archive_is_its_pictures_names_and_sizes(tmp_path: Path) -> None:
+def test_user_content_of_an_archive_is_its_pictures_names_and_bytes(tmp_path: Path) -> None:
     path = tmp_path / "x.tar"
 
-    def told(sizes: dict[str, int], mode: str = "w", time: int = 0) -> str | None:
+    def told(held: dict[str, bytes], mode: str = "w", time: int = 0) -> str | None:
         with tarfile.open(path, mode) as archive:  # pyright: ignore[reportCallIssue, reportArgumentType]
-            for name, size in sizes.items():
+            for name, content in held.items():
                 about = tarfile.TarInfo(name)
-                about.size, about.mtime = size, time
-                archive.addfile(about, io.BytesIO(bytes(size)))
+                about.size, about.mtime = len(content), time
+                archive.addfile(about, io.BytesIO(content))
         assert mode != "w" or path.stat().st_size == tarfile.RECORDSIZE  # the file's own size tells nothing
         return user_content("folder:x.tar", tmp_path)
 
-    first = told({"a.png": 5, "b.png": 6, "notes.txt": 7})
-    assert first == told({"b.png": 6, "a.png": 5}, "w:gz", time=9)
-    others = [told({"a.png": 5, "c.png": 6}), told({"a.png": 5, "b.png": 7}), told({"a.png": 6, "b.png": 5})]
-    assert len({first, *others}) == 4
-    assert told({"notes.txt": 7}) is None
+    first = told({"a.png": b"aaaaa", "b.png": b"bbbbbb", "notes.txt": b"x"})
+    assert first == told({"b.png": b"bbbbbb", "a.png": b"aaaaa"}, "w:gz", time=9)
+    other = [{"a.png": b"aaaaa", "c.png": b"bbbbbb"}, {"a.png": b"aaaaa", "b.png": b"bbbbbc"},
+             {"a.png": b"bbbbbb", "b.png": b"aaaaa"}]  # fmt: skip
+    assert len({first, *map(told, other)}) == 4
+    assert told({"notes.txt": b"x"}) is None
+
+
+def aged(folder: Path, seconds: float) -> None:
+    """As if all files had last changed so long ago."""
+    for path in folder.rglob("*.*"):
+        os.utime(path, (time.time() - seconds,) * 2)
+
+
+@pytest.mark.parametrize("age", [0.0, 100.0])
+def test_user_content_changes_with_a_pixel_and_not_with_times_place_or_hidden_files(tmp_path: Path, age: float) -> None:
+    folder = tmp_path / "x"
+    (folder / "a").mkdir(parents=True)
+    for name, grey in (("a/1.bmp", 7), ("2.bmp", 8)):
+        Image.new("L", (4, 4), grey).save(folder / name)
+    aged(folder, age)
+    first = user_content("folder:x", tmp_path)
+    assert user_content("folder:x", tmp_path) == first
+    (folder / ".git").mkdir()
+    Image.new("L", (4, 4)).save(folder / ".git" / "x.bmp")
+    aged(folder, 50.0)
+    shutil.copytree(folder, tmp_path / "y")
+    assert user_content("folder:x", tmp_path) == user_content("folder:y", tmp_path) == first
+    size = (folder / "2.bmp").stat().st_size
+    Image.new("L", (4, 4), 9).save(folder / "2.bmp")
+    assert (folder / "2.bmp").stat().st_size == size
+    assert user_content("folder:x", tmp_path) != first
+    Image.new("L", (4, 4), 8).save(folder / "2.bmp")
+    assert user_content("folder:x", tmp_path) == first
+
+
+def test_user_content_of_files_that_have_not_changed_is_known_without_reading_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "x").mkdir()
+    Image.new("L", (4, 4)).save(tmp_path / "x" / "1.bmp")
+    aged(tmp_path / "x", 100.0)
+    first = user_content("folder:x", tmp_path)
+
+    def read(path: Path) -> bytes:
+        raise AssertionError(f"{path} is read again")
+
+    monkeypatch.setattr(Path, "read_bytes", read)
+    assert user_content("folder:x", tmp_path) == first
 
 
 HIDDEN = [

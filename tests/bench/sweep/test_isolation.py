@@ -47,7 +47,7 @@ CHANGES = {  # what is done → what is said of it
     "torch.set_grad_enabled(False)": "torch's gradients are on: True → False",
     "torch.set_num_threads(2)": "torch's threads: 1 → 2",
     "torch.use_deterministic_algorithms(True)": "torch's deterministic algorithms",
-    "torch.set_float32_matmul_precision('medium')": "torch's matmul precision: 'highest' → 'medium'",
+    "torch.set_float32_matmul_precision('medium')": "torch's float32 precision: ('highest', False, 'ieee', ",
     "torch.backends.cudnn.enabled = False": "torch.backends.cudnn.enabled: True → False",
     "torch.backends.mkldnn.enabled = False": "torch.backends.mkldnn.enabled: True → False",
     "torch.set_anomaly_enabled(True)": "torch's anomaly detection: False → True",
@@ -151,6 +151,7 @@ def test_what_objectives_of_others_do_reaches_nobody_else(
 ) -> None:
     chosen = [
         "torch.set_default_dtype(torch.float64)",
+        "torch.set_float32_matmul_precision('medium')",
         "torch.zeros = None",
         "os._exit(0)",
         "raise ValueError('\\udcff')",

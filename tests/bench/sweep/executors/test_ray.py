@@ -20,6 +20,7 @@ from lipbench.bench.records.reader import RunRecord
 from lipbench.bench.records.store import Store
 from lipbench.bench.run.context import RunContext
 from lipbench.bench.sweep.executors import Limits, RunFinished, RunRetried, RunStarted
+from lipbench.bench.sweep.executors.address import check_answers
 from lipbench.bench.sweep.executors.ray import RayExecutor
 from lipbench.objectives import BadInput
 
@@ -59,6 +60,7 @@ def test_ray_makes_the_run_of_a_lost_node_again(
 ) -> None:
     """From its checkpoint, on the node that is left; and no attempt is charged for it."""
     nodes, second = cluster
+    check_answers(nodes.address)
     content = {"objectives": ["minimax", "wgan-gp"], "steps": 300}
     specs, careful = plan(**content), replace(context, checkpoint_seconds=0.2)
     events = []
@@ -122,4 +124,4 @@ def test_ray_that_is_not_there_is_told_in_one_line(
     monkeypatch.setattr(ray, "init", refuse)
     with pytest.raises(BadInput) as caught:
         list(RayExecutor(Limits(), "10.0.0.1:6379", 0).execute(plan(), context))
-    assert str(caught.value) == "--address 10.0.0.1:6379: no Ray cluster: Failed to connect to the cluster"
+    assert str(caught.value) == "address 10.0.0.1:6379: no Ray cluster: Failed to connect to the cluster"
