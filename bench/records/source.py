@@ -46,6 +46,7 @@ UNCOUNTED = (
     "lipbench.bench.run.hardware",
     "lipbench.bench.run.logger_entries",
     "lipbench.bench.run.loggers",
+    "lipbench.bench.run.parent",
     "lipbench.bench.run.sampling",
     "lipbench.bench.studies.engine.job",
     "lipbench.bench.studies.engine.judge",

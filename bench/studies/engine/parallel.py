@@ -9,7 +9,7 @@ from typing import TypeVar
 import torch
 
 from ....models.precision import repeatable_float32
-from ...sweep.executors.worker import end_with_parent
+from ...run.parent import end_with_parent
 
 T = TypeVar("T")
 

@@ -18,8 +18,9 @@ from ....objectives.errors import BadInput, error_line
 from ...config.spec import RunSpec
 from ...records.schema import RunResult
 from ...run.context import RunContext
+from ...run.parent import end_with_parent
 from .base import UNLIMITED, Event, Limits, RunFinished, RunRetried, RunStarted, Trials
-from .worker import end_with_parent, make, make_apart
+from .worker import make, make_apart
 
 LOOK = 1.0  # seconds between two looks at what may be past its time
 GRACE = 10.0  # seconds after its time limit until a run is ended from here

@@ -1,10 +1,8 @@
 """What a worker process does with a run, wherever it lives: alone on it, of the right code, within its time."""
 
-import multiprocessing
 import os
 import shutil
 import signal
-import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,18 +54,6 @@ def make_apart(spec: RunSpec, context: RunContext, run_id: str, seconds: float |
     os.setpgid(0, 0)
     warnings.simplefilter("ignore", SideEffect)  # was told when the sweep began
     return make(spec, context, run_id, seconds)
-
-
-def end_with_parent() -> None:
-    """From now on this process ends with the one that started it, however that ends: nobody would want its work."""
-    threading.Thread(target=_follow_parent, daemon=True).start()
-
-
-def _follow_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
 
 
 def finished(context: RunContext, run_id: str) -> RunResult | None:

@@ -47,3 +47,11 @@ def test_cli_tells_that_there_is_nothing_to_do_without_heavy_imports() -> None:
     code = f"import sys, lipbench.bench.sweep.unchanged; print([name for name in {HEAVY} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_a_worker_that_has_just_been_started_follows_its_parent_before_torch_is_imported() -> None:
+    """Importing torch takes long on a busy machine, and a parent that is killed meanwhile would leave the worker."""
+    ask = "import sys, lipbench.bench.run.parent; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True).stdout.split()
+    assert "lipbench.bench.run.parent" in loaded
+    assert not {"torch", "numpy", "pandas", "pytorch_lightning", "pydantic"} & set(loaded)
