@@ -8,19 +8,20 @@ import torch
 
 # Torch keeps a precision for each library and kind of operation, and, from before, one for all matrix products and a
 # switch for cuDNN. Where somebody has set both ways of saying so, reading the old ones raises RuntimeError.
-KEPT: tuple[Any, ...] = (
-    torch.backends.cuda.matmul,
-    torch.backends.mkldnn.matmul,
-    torch.backends.mkldnn.conv,
-    torch.backends.cudnn.conv,
-    torch.backends.cudnn.rnn,
+backends: Any = torch.backends
+KEPT = (
+    backends.cuda.matmul,
+    backends.mkldnn.matmul,
+    backends.mkldnn.conv,
+    backends.cudnn.conv,
+    backends.cudnn.rnn,
 )
 
 
 def float32_settings() -> tuple[str | bool, ...]:
     """How float32 is computed by now: for all matrix products, by cuDNN, and for each of KEPT."""
     found: list[str | bool] = []
-    for read in (torch.get_float32_matmul_precision, lambda: torch.backends.cudnn.allow_tf32):
+    for read in (torch.get_float32_matmul_precision, lambda: backends.cudnn.allow_tf32):
         try:
             found.append(read())
         except RuntimeError:
@@ -34,8 +35,7 @@ def set_float32(settings: tuple[str | bool, ...]) -> None:
     if products != "mixed":
         torch.set_float32_matmul_precision(str(products))
     if convolutions != "mixed":
-        cudnn: Any = torch.backends.cudnn
-        cudnn.allow_tf32 = convolutions
+        backends.cudnn.allow_tf32 = convolutions
     for kept, precision in zip(KEPT, others, strict=True):
         kept.fp32_precision = precision
 
@@ -57,13 +57,12 @@ def tensor_float32(on: bool) -> Iterator[None]:
 @contextmanager
 def repeatable_float32() -> Iterator[None]:
     """On a GPU float32 is float32, and a convolution gives the same bits every time; as it was before, afterwards."""
-    cudnn: Any = torch.backends.cudnn
-    before, cudnn.deterministic = cudnn.deterministic, True
+    before, backends.cudnn.deterministic = backends.cudnn.deterministic, True
     try:
         with tensor_float32(False):
             yield
     finally:
-        cudnn.deterministic = before
+        backends.cudnn.deterministic = before
 
 
 def autocast(precision: str, device: torch.device) -> AbstractContextManager[Any]:

@@ -46,6 +46,10 @@ class Stopping:
         """The program is over: no signal changes how it ended."""
         for number in SIGNALS:
             signal.signal(number, signal.SIG_IGN)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        # Of an interrupt that came within text that was executed, as dataclasses do, Python remembers that nobody
+        # caught it there, and would end with SIGINT rather than our status; the next text makes it forget.
+        exec("")
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         if os.getpid() != self._process:  # a copy of the process, which shares a picture's drawing

@@ -147,7 +147,7 @@ def leaving_no_trace(target: str, code: bool = True, doing: str = "importing or 
         yield
     finally:
         changes = [change for change in before.restore() if not change.startswith(UNTOLD)]
-        if changes:
+        if changes and not isinstance(sys.exception(), KeyboardInterrupt):  # which sets an alarm
             warnings.warn(f"{target}: {doing} changes {told(changes)}; put back", SideEffect, 3)
 
 

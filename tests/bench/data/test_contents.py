@@ -190,8 +190,9 @@ def test_user_content_of_an_archive_is_its_pictures_names_and_bytes(tmp_path: Pa
 
 def aged(folder: Path, seconds: float) -> None:
     """As if all files had last changed so long ago."""
+    then = time.time() - seconds
     for path in folder.rglob("*.*"):
-        os.utime(path, (time.time() - seconds,) * 2)
+        os.utime(path, (then, then))
 
 
 @pytest.mark.parametrize("age", [0.0, 100.0])

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -221,6 +222,18 @@ def test_a_sweep_at_work_stops_at_each_signal_and_ends_the_same_another_time(ter
     stopped = {sent.name: trials.interrupt("out", trials.at_work(sent, 0.0)) for sent in STATUS}
     assert stopped == dict.fromkeys(stopped, True)
     trials.finish("out")
+
+
+@pytest.mark.parametrize(("number", "status"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_a_signal_that_comes_while_text_is_executed_ends_with_the_same_status(
+    tmp_path: Path, number: str, status: int
+) -> None:
+    text = f"import os, signal, time; os.kill(os.getpid(), signal.{number}); time.sleep(60)"
+    (tmp_path / "my.py").write_text(f"exec({text!r})", encoding="utf-8")
+    command = [sys.executable, "-m", "lipbench.bench.cli", "check", "my.py:Mine"]
+    hears = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, preexec_fn=hears)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (status, "", f"{SAID}\n")
 
 
 @pytest.mark.slow
