@@ -1,5 +1,6 @@
 """What Ctrl-C (SIGINT) and SIGTERM do to the program: it stops with one line, and no process of its own is left."""
 
+import atexit
 import os
 import signal
 import sys
@@ -33,6 +34,7 @@ class Stopping:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._stop)
         signal.signal(signal.SIGALRM, self._remind)
+        atexit.register(signal.setitimer, signal.ITIMER_REAL, 0)  # is called last; after that the alarm would kill
         sys.unraisablehook = self._unraisable
 
     def say(self) -> int:
@@ -46,7 +48,8 @@ class Stopping:
         """The program is over: no signal changes how it ended."""
         for number in SIGNALS:
             signal.signal(number, signal.SIG_IGN)
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        if self._signal:
+            signal.setitimer(signal.ITIMER_REAL, max(self._since + PATIENCE - time.monotonic(), 0.0) + AGAIN)
         # Of an interrupt that came within text that was executed, as dataclasses do, Python remembers that nobody
         # caught it there, and would end with SIGINT rather than our status; the next text makes it forget.
         exec("")
