@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -66,3 +67,17 @@ def test_data_of_ones_own_run_in_a_suite(tmp_path: Path) -> None:
     assert "rings.py:rings?noise=0.2" in printed
     assert "2 completed" in printed
     assert "2 completed (2 of them from before)" in lipbench(*run, cwd=tmp_path)
+
+
+@pytest.mark.slow
+def test_python_of_the_questions_runs_on_the_folder_of_the_first_page(tmp_path: Path) -> None:
+    page = (EXAMPLES.parent / "faq.md").read_text(encoding="utf-8")
+    scripts = re.findall(r"^```python\n# (\w+\.py)\n(.*?)^```", page, flags=re.DOTALL | re.MULTILINE)
+    assert [name for name, _ in scripts] == ["loss.py", "best.py"]
+    short = ["datasets=8gaussians", "steps=4", "seeds=1", "evaluation={count: 2, points: 50, mode_points: 100}"]
+    lipbench("run", "quick", "--jobs", "1", "--set", *short, "--out", "results/first", cwd=tmp_path)
+    for name, code in scripts:
+        (tmp_path / name).write_text(code, encoding="utf-8")
+        done = subprocess.run([sys.executable, name], cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert all(objective in done.stdout for objective in ("minimax", "wgan-clip", "wgan-gp", "sn-gan"))
