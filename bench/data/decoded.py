@@ -176,7 +176,7 @@ def _write(folder: Path, form: Format, pictures: Iterable[Picture]) -> None:
             content = pixels.tobytes()
             files[picture.held_out].write(content)
             digests[picture.held_out].append(hashlib.blake2b(content, digest_size=8).digest())
-            notes.update([*done, *([picture.note] if picture.note else [])])
+            notes.update(filter(None, [*done, picture.note]))
             if not picture.held_out:
                 labels.append(picture.label)
     np.array(labels, dtype=np.int64).tofile(folder / "labels.bin")

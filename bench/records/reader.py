@@ -15,36 +15,46 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pydantic import BaseModel, ValidationError
 
 from ...objectives.errors import BadInput
 from .checksums import SUMS, altered
-from .schema import SCHEMA_VERSION, STATUSES, Measured, RunResult
+from .schema import SCHEMA_VERSION, Measured, RunResult, Status
 from .summary import tail_start
 
 FILES = ("spec.json", "result.json", "history.csv", "samples.npz")  # of a record
 WEIGHTS = ("checkpoint/generator.safetensors", "checkpoint/critic.safetensors")  # which it may lack
 MADE_AGAIN = "a sweep moves it to superseded/ and makes that run again"
-_SPEC_TYPES: dict[str, type | tuple[type, ...]] = {
-    "run": str,
-    "schema_version": int,
-    "objective": str,
-    "loss": str,
-    "dataset": str,
-    "architecture": str,
-    "recipe": str,
-    "seed": int,
-    "steps": int,
-}
-_RESULT_TYPES: dict[str, type | tuple[type, ...]] = {
-    "run": str,
-    "status": str,
-    "reason": (str, type(None)),
-    "diverged_at": (int, type(None)),
-    "steps": (int, type(None)),
-    "metrics": (dict, type(None)),
-    "floors": (dict, type(None)),
-    "protocol": (dict, type(None)),
-}
+_Values = dict[str, float | list[float | None] | None]  # JSON has no NaN: null stands for it
+
+
+class _SpecFields(BaseModel, strict=True):
+    """What spec.json must hold."""
+
+    run: str
+    schema_version: int
+    objective: str
+    loss: str
+    dataset: str
+    architecture: str
+    recipe: str
+    seed: int
+    steps: int
+
+
+class _ResultFields(BaseModel, strict=True):
+    """What result.json must hold; old ones lack what may be missing."""
+
+    run: str
+    status: Status
+    reason: str | None
+    diverged_at: int | None
+    steps: int | None
+    metrics: dict[str, dict[str, float | None]] | None
+    floors: dict[str, Any] | None
+    protocol: dict[str, Any] | None
+    evaluation_noise: dict[str, _Values] | None = None
+    bias: dict[str, _Values] | None = None
 
 
 class Damaged(BadInput):
@@ -168,15 +178,10 @@ def read_run(folder: Path) -> RunRecord:
     check_sums(folder, FILES)
     spec, result = _read_json(folder / "spec.json"), _read_json(folder / "result.json")
     _check_version(folder / "spec.json", spec)
-    _check_fields(folder / "spec.json", spec, _SPEC_TYPES)
-    _check_fields(folder / "result.json", result, _RESULT_TYPES)
-    if result["status"] not in STATUSES:
-        raise _damaged(folder / "result.json", f"status '{result['status']}', allowed: {', '.join(STATUSES)}")
+    _check_fields(folder / "spec.json", spec, _SpecFields)
+    _check_fields(folder / "result.json", result, _ResultFields)
     if result["run"] != spec["run"]:
         raise _damaged(folder / "result.json", f"belongs to run {result['run']}, spec.json to run {spec['run']}")
-    _check_metrics(folder / "result.json", result)
-    for key in ("evaluation_noise", "bias"):
-        _check_measured_again(folder / "result.json", key, result.get(key) or {})
     history = _read_history(folder / "history.csv", result)
     return RunRecord(folder, spec, RunResult.from_json(result), history, _check_samples(folder / "samples.npz"))
 
@@ -236,38 +241,15 @@ def _check_version(path: Path, spec: dict[str, Any]) -> None:
         raise BadInput(f"{path}: written by another version of lipbench: {versions}")
 
 
-def _check_fields(path: Path, content: dict[str, Any], types: dict[str, type | tuple[type, ...]]) -> None:
-    for key, kind in types.items():
-        if key not in content:
-            raise _damaged(path, f"'{key}' is missing")
-        if not isinstance(content[key], kind) or isinstance(content[key], bool):
-            raise _damaged(path, f"'{key}' is {content[key]!r}")
-
-
-def _check_metrics(path: Path, result: dict[str, Any]) -> None:
-    """JSON has no NaN: null stands for it. Everything else that is no number is damage."""
-    for name, values in (result["metrics"] or {}).items():
-        if not isinstance(values, dict):
-            raise _damaged(path, f"metric '{name}' is {values!r}")
-        for key, value in values.items():
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
-                raise _damaged(path, f"metric '{name}' has {key} = {value!r}")
-
-
-def _check_measured_again(path: Path, key: str, measured: Any) -> None:
-    """Metric → see `_holds_numbers`."""
-    if not isinstance(measured, dict) or not all(map(_holds_numbers, measured.values())):
-        raise _damaged(path, f"'{key}' is {json.dumps(measured)[:100]}")
-
-
-def _holds_numbers(values: Any) -> bool:
-    """Whether it is {name: a number, null, or a list of these}."""
-    if not isinstance(values, dict):
-        return False
-    flat: list[Any] = []
-    for value in values.values():
-        flat += value if isinstance(value, list) else [value]
-    return all(value is None or isinstance(value, int | float) for value in flat)
+def _check_fields(path: Path, content: dict[str, Any], fields: type[BaseModel]) -> None:
+    try:
+        fields.model_validate(content)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        if problem["type"] == "missing":
+            raise _damaged(path, f"'{problem['loc'][0]}' is missing") from error
+        where = ".".join(map(str, problem["loc"]))
+        raise _damaged(path, f"'{where}' is {problem['input']!r}: {problem['msg']}"[:200]) from error
 
 
 def _read_history(path: Path, result: dict[str, Any]) -> pd.DataFrame:

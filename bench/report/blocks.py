@@ -16,7 +16,8 @@ from typing import Any
 from ...objectives.errors import BadInput
 from ..data.mode_counts import MODE_COUNTS
 from ..records.quantities import Quantity, in_order, quantity
-from ..records.reader import STATUSES, RunRecord
+from ..records.reader import RunRecord
+from ..records.schema import STATUSES
 from .statistics import MIN_SEEDS, Estimate, estimate, median, probability_of_improvement
 
 SAME_IN_A_GROUP = (

@@ -13,7 +13,8 @@ import numpy as np
 
 from ..data.mode_counts import MODE_COUNTS
 from ..records.quantities import Quantity, number
-from ..records.reader import STATUSES, RunRecord
+from ..records.reader import RunRecord
+from ..records.schema import STATUSES
 from .blocks import Block, Group, has_few_modes, short_titles
 from .curves import Curve, Line
 from .statistics import MIN_SEEDS, Comparison, Estimate, compare, estimate, holm, iqm_estimate, rate, regret, survival

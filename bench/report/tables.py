@@ -12,8 +12,8 @@ import pandas as pd
 
 from ...objectives.errors import BadInput
 from ..records.quantities import in_order
-from ..records.reader import STATUSES, RunRecord, read_suite
-from ..records.schema import Measured, RunOutcome, RunResult
+from ..records.reader import RunRecord, read_suite
+from ..records.schema import STATUSES, Measured, RunOutcome, RunResult
 from .blocks import Block, Group, make_blocks
 
 STATISTICS = ("best", "final", "tail_mean", "tail_sd")

@@ -1,7 +1,6 @@
 """Data, samples' metrics, measures of stability and the conformance kit on the pretended GPU: the CPU's values."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +13,6 @@ from lipbench.bench.metrics import stability
 from lipbench.bench.metrics.catalog import load_extractor
 from lipbench.bench.metrics.images import ImageMetrics, Sizes
 from lipbench.bench.metrics.points import PointMetrics, w1_floor
-from lipbench.bench.metrics.stacked import StackedModes
 from lipbench.models.acceleration import TrainingLoop
 from lipbench.objectives import Batch, NonSaturating, SpectralNorm, WeightClipping
 from lipbench.objectives.conformance import Status, machine
@@ -74,19 +72,6 @@ def test_image_metrics_are_the_cpus(gpu: Any, digits: Tensor, lies: str) -> None
     assert measure(digits, "cuda:0", lies) == measure(digits, "cpu", "cpu")
 
 
-def test_references_are_kept_and_read(
-    gpu: Any, digits: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What the next process finds lies on the GPU too."""
-    monkeypatch.setenv("LIPBENCH_CACHE", str(tmp_path))
-    first = measure(digits, "cuda:0", "cuda:0")
-    kept = list((tmp_path / "references").glob("*.safetensors"))
-    assert len(kept) == 2
-    written = [path.stat().st_mtime_ns for path in kept]
-    assert measure(digits, "cuda:0", "cuda:0") == first
-    assert [path.stat().st_mtime_ns for path in kept] == written
-
-
 def test_point_metrics_are_the_cpus(gpu: Any) -> None:
     found = []
     for device in DEVICES:
@@ -95,12 +80,6 @@ def test_point_metrics_are_the_cpus(gpu: Any) -> None:
         fakes = data.sample(metrics.n_fake, stream(device, 6))
         found.append((metrics.with_bias(fakes), w1_floor(data, 50, draws=3, device=device)))
     assert found[0] == found[1]
-
-
-def test_modes_of_stacked_digits_are_the_cpus(gpu: Any, digits: Tensor) -> None:
-    stacked = (digits[:90].float() / 127.5 - 1).view(30, 3, 28, 28)
-    here, there = (StackedModes(25, device)(stacked.to(device)) for device in DEVICES)
-    assert here == there
 
 
 @pytest.mark.parametrize("objective", [SpectralNorm, WeightClipping])

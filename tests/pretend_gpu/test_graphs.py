@@ -49,18 +49,6 @@ def test_graph_computes_what_eager_does_without_a_wait(
         assert a.grad is None or torch.equal(a.grad, b.grad)  # pyright: ignore[reportArgumentType]
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
-def test_graph_follows_a_rate_that_decays(gpu: Any, make_loop: MakeLoop, state_of: State, optimizer: str) -> None:
-    """It reads the rate from a tensor in float32; eager has a double."""
-    recipe: dict[str, Any] = {"optimizer": optimizer, "decay": "linear", "critic_lr": 2e-2, "ema": 0.9}
-    eager, graph = (make_loop(SpectralNorm(), "cuda", accelerate=how, **recipe) for how in ("none", "graph"))
-    eager.run(8)
-    graph.run(1)
-    with gpu:
-        graph.run(7)
-    torch.testing.assert_close(state_of(graph.iteration), state_of(eager.iteration), rtol=1e-4, atol=1e-5)
-
-
 class Deciding(NonSaturating):
     """Claims to be capturable, and is not."""
 

@@ -20,9 +20,7 @@ def there(*size: int) -> Tensor:
     "mix",
     [
         pytest.param(lambda: here(2) + there(2), id="plus"),
-        pytest.param(lambda: here().add_(there()), id="number-in-place"),
         pytest.param(lambda: torch.cat([here(2), there(2)]), id="cat"),
-        pytest.param(lambda: nn.Linear(2, 1)(there(3, 2)), id="module"),
         pytest.param(lambda: torch.ops.aten._foreach_add_.List([there(2)], [here(2)]), id="foreach"),
     ],
 )
@@ -58,9 +56,7 @@ def test_gpu_streams_take_their_state_from_the_host(gpu: Any) -> None:
     "wait",
     [
         pytest.param(lambda x: float(x.sum()), id="float"),
-        pytest.param(lambda x: x.tolist(), id="list"),
         pytest.param(lambda x: x[x > 0], id="mask"),
-        pytest.param(lambda x: x.cpu(), id="cpu"),
         pytest.param(lambda x: torch.tensor([1.0], device=x.device), id="tensor"),
         pytest.param(lambda x: here(3).copy_(x), id="copy"),
         pytest.param(lambda x: x[torch.tensor([0])], id="indices"),

@@ -12,12 +12,13 @@ from safetensors.torch import load_file
 
 from lipbench.bench.config.spec import RunSpec, expand
 from lipbench.bench.config.suite import Suite
-from lipbench.bench.data import load
 from lipbench.bench.records.reader import RunRecord, read_run, read_samples
+from lipbench.bench.records.schema import RunResult
 from lipbench.bench.run.checkpoint import Checkpointer
 from lipbench.bench.run.context import RunContext
 from lipbench.bench.run.execution import run
 from lipbench.bench.run.sampling import sample_run
+from lipbench.bench.sweep.executors import LocalExecutor, RunFinished
 
 SUITE: dict[str, Any] = {
     "name": "small",
@@ -105,19 +106,25 @@ def test_run_goes_on_from_its_checkpoint(
     same(record_of(spec, there), found)
 
 
-def test_run_is_fed_from_the_host_where_the_data_do_not_fit(
-    gpu: Any, tmp_path: Path, here: RunContext, there: RunContext, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    spec = spec_of(tmp_path, **KINDS["images"])
-    expected = record_of(spec, here)
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device=None: (1000, 1000))
-    assert load("digits").to("cuda:0").feed is not None
-    same(expected, record_of(spec, there))
-
-
 def test_run_is_sampled(gpu: Any, tmp_path: Path, there: RunContext) -> None:
     """Its weights lie in the host's memory again."""
     found = record_of(spec_of(tmp_path, **KINDS["images"]), there)
     drawn = torch.load(sample_run(found.folder, 5, tmp_path / "x.pt", 0), weights_only=True)
     assert drawn.shape == (5, 1, 8, 8)
     assert sample_run(found.folder, 5, tmp_path / "x.png", 0).is_file()
+
+
+def test_local_executor_leaves_this_process_after_a_run_that_failed_on_a_gpu(
+    gpu: Any, tmp_path: Path, there: RunContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its CUDA context may be gone for good. In the worker, where nobody pretends, there is no GPU at all."""
+
+    def lost(*_: Any) -> None:
+        raise RuntimeError("CUDA error: device-side assert triggered")
+
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lost)
+    specs = expand(Suite.model_validate(SUITE | {"seeds": 2}), RunContext(tmp_path, suite_folder=tmp_path))
+    ended = [event for event in LocalExecutor(1).execute(specs, there) if isinstance(event, RunFinished)]
+    first, second = (event.outcome for event in ended)
+    assert isinstance(first, RunResult) and "device-side assert" in str(first.outcome.reason)
+    assert "device-side assert" not in str(second)

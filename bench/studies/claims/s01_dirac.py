@@ -1,5 +1,6 @@
 """S1: the smallest game there is, a point against a line, under each objective (Mescheder et al. 2018)."""
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -112,8 +113,8 @@ def make_objective(name: str, steps: int) -> Objective:
 def run(setting: Setting) -> list[Row]:
     """Per objective, scheme (and seed, where there is noise): the path, and the mean distance to (0, 0) at its end."""
     steps = setting.options["steps"]
-    cells = [(name, scheme, None, steps) for name in EXACT for scheme in SCHEMES]
-    cells += [(name, scheme, seed, steps) for name in NOISY for scheme in SCHEMES for seed in setting.seeds]
+    cells = [(*cell, steps) for cell in itertools.product(EXACT, SCHEMES, [None])]
+    cells += [(*cell, steps) for cell in itertools.product(NOISY, SCHEMES, setting.seeds)]
     return [row for rows in each(play, cells, setting.resources.jobs) for row in rows]
 
 

@@ -83,10 +83,14 @@ def test_history_cut_between_two_rows_is_noticed(run: Path) -> None:
     [
         ("spec.json", {"seed": "0"}, "'seed' is '0'"),
         ("spec.json", {"seed": True}, "'seed' is True"),
-        ("result.json", {"status": "done"}, "status 'done', allowed: completed, diverged, failed, skipped"),
+        (
+            "result.json",
+            {"status": "done"},
+            "'status' is 'done': Input should be 'completed', 'diverged', 'failed' or 'skipped'",
+        ),
         ("result.json", {"run": "b"}, "belongs to run b"),
-        ("result.json", {"metrics": {"w1": 3.0}}, "metric 'w1' is 3.0"),
-        ("result.json", {"metrics": {"w1": {"final": "low"}}}, "metric 'w1' has final = 'low'"),
+        ("result.json", {"metrics": {"w1": 3.0}}, "'metrics.w1' is 3.0"),
+        ("result.json", {"metrics": {"w1": {"final": "low"}}}, "'metrics.w1.final' is 'low'"),
     ],
 )
 def test_record_with_a_wrong_field_is_named(run: Path, name: str, change: dict, why: str) -> None:
