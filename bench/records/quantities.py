@@ -10,6 +10,8 @@ from typing import Any
 
 from .summary import BETTER, WORST, Better
 
+AXIS_LETTERS = 32  # of the label of an axis, at the height of a plot
+
 
 @dataclass(frozen=True)
 class Quantity:
@@ -30,6 +32,14 @@ class Quantity:
     def title(self) -> str:
         """The title of a plot: name and which way is better."""
         return f"{self.name} ({self.better} is better)" if self.better else self.name
+
+    @property
+    def axis(self) -> str:
+        """The label of an axis: name and unit, or the unit alone where that would be too long."""
+        if self.unit in ("", "count"):
+            return self.name
+        both = f"{self.name} [{self.unit}]"
+        return both if len(both) <= AXIS_LETTERS else self.unit
 
     @property
     def heading(self) -> str:

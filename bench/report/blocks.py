@@ -9,9 +9,11 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+
+import numpy as np
 
 from ...objectives.errors import BadInput
 from ..data.mode_counts import MODE_COUNTS
@@ -80,6 +82,14 @@ class Block:
     key: tuple[str, str, str]
     groups: tuple[Group, ...]
     protocol: Mapping[str, Any]
+    extents: Mapping[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
+
+    def extent(self, metric: Quantity) -> tuple[float, float]:
+        """The lowest and the highest value of a metric, floors included, in all blocks that were made with this one.
+
+        What is counted is compared on one data set alone. NaN where nothing was measured.
+        """
+        return self.extents.get(_scale(metric, self.dataset), (math.nan, math.nan))
 
     @property
     def dataset(self) -> str:
@@ -169,7 +179,31 @@ def make_blocks(records: Sequence[RunRecord], suite: Mapping[str, Any] | None = 
     names = _listed(suite, "datasets")
     keys = sorted({record.block for record in records}, key=lambda key: (_rank(key[0], names), key))
     protocols = {dataset: _protocol(dataset, records) for dataset in dict.fromkeys(key[0] for key in keys)}
-    return [Block(key, _groups(key, records, suite), protocols[key[0]]) for key in keys]
+    extents = _extents(records, protocols)
+    return [Block(key, _groups(key, records, suite), protocols[key[0]], extents) for key in keys]
+
+
+def _scale(metric: Quantity, dataset: str) -> tuple[str, str]:
+    """Which quantities share an axis: those of one name, on all data sets; the critic's mean slopes all share one."""
+    slope = metric.key.startswith("slope_") and metric.key.endswith("_mean")
+    return "slope" if slope else metric.name, dataset if metric.unit == "count" else ""
+
+
+def _extents(
+    records: Sequence[RunRecord], protocols: Mapping[str, Mapping[str, Any]]
+) -> dict[tuple[str, str], tuple[float, float]]:
+    found: dict[tuple[str, str], tuple[float, float]] = {}
+    for record in records:
+        dataset = record.block[0]
+        for key, course in record.courses.items():
+            floor = record.floors.get(key)
+            values = np.append(course, np.nan if floor is None else floor)
+            values = values[np.isfinite(values)]
+            if len(values):
+                scale = _scale(quantity(key, protocols[dataset].get(key)), dataset)
+                low, high = found.get(scale, (math.inf, -math.inf))
+                found[scale] = min(low, float(values.min())), max(high, float(values.max()))
+    return found
 
 
 def _groups(

@@ -84,6 +84,15 @@ def plain_axes(ax: Axes, log: bool = False) -> None:
     ax.xaxis.set_major_formatter(FuncFormatter(tick))
 
 
+def with_room(low: float, high: float, log: bool = False, room: float = 0.08) -> tuple[float, float]:
+    """The ends of an axis from low to high, with a share of it as room on both sides."""
+    if log:
+        more = (high / low) ** room
+        return low / more, high * more
+    more = room * (high - low)
+    return low - more, high + more
+
+
 def few_ticks() -> MaxNLocator:
     """At most six round numbers."""
     return MaxNLocator(5, steps=[1, 2, 2.5, 5, 10])

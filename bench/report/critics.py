@@ -10,13 +10,15 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from safetensors import SafetensorError, safe_open
 
 from ..records.quantities import KNOWN
-from ..records.reader import RunRecord
+from ..records.reader import WEIGHTS, RunRecord
 from .blocks import Block, Group
 from .canvas import GRID, Panel, canvas, plain_axes
 from .curves import Style, spans_decades
 
+CRITIC = WEIGHTS[1]
 _MARKER = 6  # points
 _OUTLINES = ("-", "--", "-.", ":")  # of the layers, in turn
 _APART = 0.088  # inches between two objectives at one rank, so that their markers do not cover each other
@@ -31,7 +33,9 @@ def weights_figure(block: Block, styles: Mapping[str, Style]) -> Figure | None:
     if not shown:
         return None
     title = f"{block.title}: critic weights at the end"
-    figure, axes = canvas(len(shown), min(len(shown), 4), Panel(width=2.4, height=1.9), title)
+    names = _rank_labels(list(shown.values()), "weight_histogram")
+    entries = [_outline_entry(i, len(names), name) for i, name in enumerate(names)]
+    figure, axes = canvas(len(shown), min(len(shown), 4), Panel(width=2.4, height=1.9), title, entries)
     for i, (ax, (objective, run)) in enumerate(zip(axes, shown.items(), strict=True)):
         _histograms(ax, run.measurements.layers, styles[objective].colour)
         ax.set_title(f"{objective}, seed {run.seed}")
@@ -51,11 +55,13 @@ def singular_values_figure(block: Block, styles: Mapping[str, Style]) -> Figure 
     if not layers:
         return None
     runs = [run for runs in layers.values() for run in runs]
-    labels = _rank_labels([tuple(run) for run in runs])
+    shown = [run for group in block.groups for run in group.measured if _layers(run, "singular_values")]
+    labels = _rank_labels(shown, "singular_values")
     room = max(0.9, _APART * (len(layers) + 2))
-    panel = Panel(width=max(5.0, room * len(labels)), height=2.6, left=0.82, bottom=0.9 if _long(labels) else 0.5)
+    panel = Panel(width=max(5.0, room * len(labels)), height=2.6, left=0.82, top=0.1)
     entries = [_entry(objective, styles[objective]) for objective in layers]
     entries.append(Line2D([], [], color="#777777", marker=".", linestyle="", label="one seed (large: median)"))
+    entries.append(Line2D([], [], color="#999999", linewidth=0.8, label="value 1"))
     figure, (ax,) = canvas(1, 1, panel, f"{block.title}: critic layers at the end", entries)
     for i, (objective, own) in enumerate(layers.items()):
         shift = (i - (len(layers) - 1) / 2) / (len(layers) + 2)
@@ -72,21 +78,30 @@ def _label_ranks(ax: Axes, labels: list[str]) -> None:
     ax.grid(visible=False, axis="x")
     for rank in range(1, len(labels)):
         ax.axvline(rank - 0.5, **GRID)
-    slanted = _long(labels)
-    ax.set_xticks(range(len(labels)), labels, rotation=20 if slanted else 0, ha="right" if slanted else "center")
+    ax.set_xticks(range(len(labels)), labels)
     ax.set_xlim(-0.5, len(labels) - 0.5)
     ax.set_xlabel("critic layers in the order of their definition")
 
 
-def _rank_labels(critics: Sequence[tuple[str, ...]]) -> list[str]:
-    """A text per rank of a layer: its name where all critics name their layers alike, else its number."""
-    if len(set(critics)) == 1:
-        return list(critics[0])
-    return [str(rank + 1) for rank in range(max(map(len, critics)))]
+def _rank_labels(runs: Sequence[RunRecord], key: str) -> list[str]:
+    """A text per rank of a layer: kind and number, as in "conv 1"; the number alone where the kinds are not one."""
+    ranks = [set(kinds) for kinds in zip_longest(*(_kinds(run, key) for run in runs), fillvalue="")]
+    return [f"{kinds.pop() if len(kinds) == 1 else ''} {i}".strip() for i, kinds in enumerate(ranks, start=1)]
 
 
-def _long(names: list[str]) -> bool:
-    return max(map(len, names)) > 12
+def _kinds(run: RunRecord, key: str) -> list[str]:
+    """Of each layer that a record has under `key`: linear or conv, by the weights that the run kept."""
+    shapes: dict[str, int] = {}
+    try:
+        with safe_open(run.folder / CRITIC, framework="np") as weights:
+            shapes = {name: len(weights.get_slice(name).get_shape()) for name in weights.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError):
+        pass  # a folder need not have its weights any more
+    found = []
+    for layer in _layers(run, key):
+        most = max((n for name, n in shapes.items() if name.startswith(f"{layer}.") and "weight" in name), default=0)
+        found.append("" if most < 2 else "linear" if most == 2 else "conv")
+    return found
 
 
 def _layers(run: RunRecord, key: str) -> dict[str, Any]:
@@ -112,14 +127,8 @@ def _histograms(ax: Axes, layers: dict[str, Any], colour: str) -> None:
     histograms, dark = layers["weight_histogram"], np.array(to_rgb(colour))
     for i, histogram in enumerate(histograms.values()):
         counts, edges = np.array(histogram["counts"], dtype=float), np.array(histogram["edges"], dtype=float)
-        share = 0.3 + 0.7 * (i + 1) / len(histograms)
-        ax.stairs(
-            counts / max(counts.sum(), 1),
-            edges,
-            color=tuple(1 - share * (1 - dark)),
-            linewidth=1.3,
-            linestyle=_OUTLINES[i % 4],
-        )
+        pale = tuple(1 - _depth(i, len(histograms)) * (1 - dark))
+        ax.stairs(counts / max(counts.sum(), 1), edges, color=pale, linewidth=1.3, linestyle=_OUTLINES[i % 4])
     for bound in (-layers["clip"], layers["clip"]) if layers.get("clip") else ():
         ax.axvline(bound, color="#555555", linestyle="--", linewidth=1)
     if layers.get("clip"):
@@ -128,7 +137,18 @@ def _histograms(ax: Axes, layers: dict[str, Any], colour: str) -> None:
         )
     plain_axes(ax)
     ax.set_ylim(bottom=0)
-    ax.set_xlabel("weight (pale: first layer)")
+    ax.set_xlabel("weight")
+
+
+def _depth(i: int, layers: int) -> float:
+    """How dark the outline of layer i is, of so many: the first is pale."""
+    return 0.3 + 0.7 * (i + 1) / layers
+
+
+def _outline_entry(i: int, layers: int, name: str) -> Line2D:
+    grey = f"{1 - 0.8 * _depth(i, layers):.3f}"
+    label = f"layer {name}" if name.isdigit() else name
+    return Line2D([], [], color=grey, linewidth=1.3, linestyle=_OUTLINES[i % 4], label=label)
 
 
 def _singular_values(ax: Axes, runs: list[list[float]], shift: float, style: Style) -> None:

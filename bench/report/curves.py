@@ -80,17 +80,15 @@ def axes_of(runs: Iterable[RunRecord], wanted: Sequence[str]) -> list[str]:
     return [name for name in wanted if columns and all(name in c for c in columns)]
 
 
-def log_scale(found: Sequence[Curve], metric: Quantity, floor: float | None = None) -> bool:
+def log_scale(block: Block, metric: Quantity) -> bool:
     """Whether everything is positive and spans so much that a linear axis would hide what matters.
 
     Never for what is better the higher it is: there, the large values matter.
     """
-    if metric.better == "higher" or (floor is not None and floor <= 0):
+    low, high = block.extent(metric)
+    if metric.better == "higher" or not low > 0:
         return False
-    values = np.concatenate([line.y for curve in found for line in curve.lines] or [np.array([])])
-    if metric.key == "generator_grad_norm":
-        return bool(values.size and values.min() > 0)
-    return spans_decades(values)
+    return metric.key == "generator_grad_norm" or spans_decades([low, high])
 
 
 def spans_decades(values: Sequence[float] | np.ndarray) -> bool:

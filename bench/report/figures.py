@@ -8,11 +8,11 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ..records.quantities import AXES, KNOWN, Quantity
+from ..records.quantities import AXES, KNOWN, Quantity, number
 from .blocks import Block, short_titles
-from .canvas import Panel, canvas, plain_axes
+from .canvas import Panel, canvas, plain_axes, with_room
 from .curves import Curve, Style, axes_of, curves, log_scale
-from .pairs import judges_critics, whose_floor
+from .pairs import floor_name, judges_critics
 
 FLOOR_STYLE = {"color": "#555555", "linestyle": ":", "linewidth": 1.4}
 DIVERGED = {"marker": "X", "markersize": 8, "markeredgecolor": "white", "linestyle": ""}
@@ -51,7 +51,7 @@ def metric_figure(blocks: Sequence[Block], metric: str, against: str, styles: Ma
     figure, axes = canvas(len(panels), min(3, len(panels)), Panel(), panels[0][1].title, legend)
     titles = short_titles(blocks)
     for ax, (block, shown, found) in zip(axes, panels, strict=True):
-        draw_curves(ax, shown, against, found, styles, block.floors.get(metric))
+        draw_curves(ax, block, shown, against, found, styles)
         ax.set_title(titles[block.key])
     return figure
 
@@ -65,19 +65,17 @@ def _figure(
     columns = len(drawn) if len(drawn) <= 3 else 2 if len(drawn) == 4 else 3
     figure, axes = canvas(len(drawn), columns, Panel(), title, _legend(drawn, block, styles))
     for ax, (metric, axis, found) in zip(axes, drawn, strict=True):
-        draw_curves(ax, metric, axis, found, styles, block.floors.get(metric.key))
+        draw_curves(ax, block, metric, axis, found, styles)
     return figure
 
 
 def draw_curves(
-    ax: Axes,
-    metric: Quantity,
-    against: str,
-    found: Sequence[Curve],
-    styles: Mapping[str, Style],
-    floor: float | None,
+    ax: Axes, block: Block, metric: Quantity, against: str, found: Sequence[Curve], styles: Mapping[str, Style]
 ) -> None:
-    """Every seed thin, the median bold, real data's own value dotted, a cross where a run diverged."""
+    """Every seed thin, the median bold, real data's own value dotted, a cross where a run diverged.
+
+    The axis is as long as the metric's in the other blocks, so that their plots can be laid side by side.
+    """
     for curve in found:
         style = styles[curve.objective]
         seeds = [np.column_stack((line.x, line.y)) for line in curve.lines]
@@ -88,14 +86,34 @@ def draw_curves(
                 ax.plot(*line.cross, color=style.colour, zorder=5, **marker)
         (bold,) = ax.plot(curve.x, curve.y, color=style.colour, linewidth=2)
         bold.set_dashes(style.dashes)
-    if floor is not None:
-        ax.axhline(floor, **FLOOR_STYLE)
     if metric.key in _SLOPES:
         ax.axhline(1.0, color="#999999", linewidth=0.8)
-    plain_axes(ax, log=log_scale(found, metric, floor))
+    log, floor = log_scale(block, metric), block.floors.get(metric.key)
+    low, high = block.extent(metric)
+    if low < high:
+        ax.set_yscale("log" if log else "linear")
+        ax.set_ylim(*with_room(low, high, log))
+    if floor is not None:
+        _floor(ax, floor, f"{floor_name(block)} {number(floor)}", below=metric.better == "lower")
+    plain_axes(ax, log)
     ax.set_xlabel(AXES[against])
-    ax.set_ylabel(metric.unit or metric.name)
+    ax.set_ylabel(metric.axis)
     ax.set_title(metric.title)
+
+
+def _floor(ax: Axes, value: float, name: str, below: bool) -> None:
+    """A dotted line with its name on the side where no curve should be."""
+    ax.axhline(value, **FLOOR_STYLE)
+    place = {"xy": (1, value), "xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
+    ax.annotate(
+        name,
+        **place,
+        xytext=(-2, -2 if below else 2),
+        ha="right",
+        va="top" if below else "bottom",
+        fontsize=7.5,
+        color=FLOOR_STYLE["color"],
+    )
 
 
 def _legend(
@@ -108,11 +126,10 @@ def _legend(
             style = styles[group.objective]
             entries.append(Line2D([], [], color=style.colour, linewidth=2, label=group.objective))
             entries[-1].set_dashes(style.dashes)
-    entries.append(Line2D([], [], color="#777777", linewidth=0.7, label="one seed (bold: median)"))
+    if any(len(curve.lines) > 1 for _, _, found in drawn for curve in found):
+        entries.append(Line2D([], [], color="#777777", linewidth=0.7, label="one seed (bold: median)"))
     if any(metric.key in _SLOPES for metric, _, _ in drawn):
         entries.append(Line2D([], [], color="#999999", linewidth=0.8, label="slope 1"))
-    if any(metric.key in block.floors for metric, _, _ in drawn):
-        entries.append(Line2D([], [], label=whose_floor(block), **FLOOR_STYLE))
     return entries + _cross_entries([curve for _, _, curves in drawn for curve in curves])
 
 

@@ -23,7 +23,7 @@ from .curves import Style, axes_of, curves, log_scale
 from .intervals import interval_text
 from .noise import Noise, noise, size_curves
 from .notes import MEANING, TERMS, notes
-from .pairs import BY_DIMENSION, judges_critics, whose_floor
+from .pairs import BY_DIMENSION, floor_name, judges_critics
 from .palette import CYCLE
 from .plots import slugs
 from .svg import chart, colour_class, sparkline
@@ -159,7 +159,7 @@ def _section(block: Block, slug: str, styles: Mapping[str, Style], pngs: Mapping
         axes={axis: AXES[axis] for axis in axes},
         quality=[_charts(block, metric, axes, styles) for metric in block.quality],
         stability=[_charts(block, metric, ["step"], styles) for metric in _stability_metrics(block)],
-        survival=chart(findings.survival_curves(block), styles, AXES["step"], "share not diverged", stairs=True),
+        survival=chart(findings.survival_curves(block), styles, (AXES["step"], "share not diverged"), stairs=True),
         real=real,
         strips=own_strips,
         frames=sorted({step for strip in own_strips for step in strip.steps}),
@@ -177,7 +177,7 @@ def _marks(block: Block) -> list[str]:
     """What lines and crosses of the block's charts mean, of those that are there."""
     runs = [run for group in block.groups for run in group.measured]
     marks = ["thin: one seed, bold: median"] if len({run.seed for run in runs}) > 1 else []
-    marks += [f"dotted: {whose_floor(block)}"] if block.floors else []
+    marks += [f"dotted: {floor_name(block)}"] if block.floors else []
     return marks + (["×: diverged"] if any(run.diverged_at is not None for run in runs) else [])
 
 
@@ -198,15 +198,15 @@ def _pictures(block: Block, slug: str, pngs: Mapping[str, bytes]) -> list[tuple[
 def _sizes(block: Block, styles: Mapping[str, Style]) -> Markup:
     found = size_curves(block)
     metric = block.quality[0] if found else None
-    return chart(found, styles, "1 / samples a side", metric.unit or metric.name) if metric else Markup("")
+    return chart(found, styles, ("1 / samples a side", metric.axis)) if metric else Markup("")
 
 
 def _charts(block: Block, metric: Quantity, axes: Sequence[str], styles: Mapping[str, Style]) -> dict[str, Any]:
-    floor = block.floors.get(metric.key)
-    label, drawn = metric.unit or metric.name, {}
+    value, drawn = block.floors.get(metric.key), {}
+    floor = None if value is None else (value, f"{floor_name(block)} {number(value)}", metric.better == "lower")
     for axis in axes:
-        found = curves(block, metric, axis, _POINTS)
-        drawn[axis] = chart(found, styles, AXES[axis], label, floor, log=log_scale(found, metric, floor))
+        found, labels = curves(block, metric, axis, _POINTS), (AXES[axis], metric.axis)
+        drawn[axis] = chart(found, styles, labels, floor, block.extent(metric), log_scale(block, metric))
     return {"metric": metric, "drawn": {axis: svg for axis, svg in drawn.items() if svg}}
 
 

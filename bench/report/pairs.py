@@ -37,9 +37,9 @@ _APART = 0.025  # of a decade of dimensions, between two objectives
 _ARROWS = 4  # every so many points of the grid
 
 
-def whose_floor(block: Block) -> str:
-    """What a floor in a picture of the block is called."""
-    return "an optimal critic's value" if judges_critics(block) else "real data's own value"
+def floor_name(block: Block) -> str:
+    """Whose value a floor in a picture of the block is."""
+    return "optimal critic" if judges_critics(block) else "real data"
 
 
 def judges_critics(block: Block) -> bool:

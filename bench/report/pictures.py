@@ -8,6 +8,7 @@ import io
 import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -26,8 +27,9 @@ _ROW = 1.04  # height of a row without its titles, in panels
 _TOP = 1.01  # upper edge of the first row below its titles, from its lower left corner
 _LINE = 0.07  # height of a line of a title, in panels
 _LETTERS = 28  # of a line of a title: as wide as a panel
-_BINS = 100
+_BINS = 200
 _MARGIN = 0.25  # of the real sample's extent, on each side
+_HEAD: dict[str, Any] = {"ha": "center", "va": "top", "linespacing": 1.3}  # first lines of titles stand in one
 _GOLDEN = (5**0.5 - 1) / 2
 Plane = Callable[[np.ndarray], np.ndarray]
 
@@ -58,7 +60,7 @@ def view(real: np.ndarray) -> View:
     centre, half = (low + high) / 2, max((high - low).max() / 2, 1e-12) * (1 + _MARGIN)
     low, high = centre - half, centre + half
     counts, _, _ = np.histogram2d(real[:, 0], real[:, 1], bins=_BINS, range=list(zip(low, high, strict=True)))
-    density = np.sqrt(ndimage.gaussian_filter(counts.T, 1.5))
+    density = ndimage.gaussian_filter(counts.T, 1.0)  # narrow: blobs no wider than the data
     return View(low, high, density / max(density.max(), 1e-12), plane, caption)
 
 
@@ -112,7 +114,9 @@ def samples_figure(block: Block, styles: Mapping[str, Style]) -> Figure | None:
     figure, (ax,) = canvas(1, 1, size, f"{block.title}: last samples{caption and f' ({caption})'}")
     ax.set_axis_off()
     for i, (title, drawn, colour) in enumerate(panels):
-        _panel(ax, (i % columns, -(i // columns) * row), drawn, real, colour, title)
+        corner = i % columns, -(i // columns) * row
+        ax.text(corner[0] + (1 - _GAP) / 2, corner[1] + _TOP + titles - 0.01, title, **_HEAD)
+        _panel(ax, corner, drawn, real, colour)
     room, top = _slack(figure, columns) + _GAP / 2, _TOP + titles
     ax.set(xlim=(-room, columns - _GAP + room), ylim=(top - rows * row, top))
     return figure
@@ -130,7 +134,7 @@ def grid(images: np.ndarray, side: int) -> np.ndarray:
 def raster(points: np.ndarray, window: View, colour: str, size: int) -> np.ndarray:
     """Points [n, d] as dots over the real density, [size, size, 3] uint8: a hundred times faster than a Figure."""
     zoom = np.arange(size) * _BINS // size
-    shade = 255 - 75 * window.density[::-1][np.ix_(zoom, zoom)]
+    shade = 255 - 110 * window.density[::-1][np.ix_(zoom, zoom)]
     picture = np.repeat(shade[:, :, None], 3, axis=2).astype(np.uint8)
     points = window.plane(points)
     inside = points[window.inside(points)]
@@ -173,12 +177,9 @@ def _slack(figure: Figure, columns: int) -> float:
     return max(0.0, (figure.get_figwidth() - 0.2) / PANEL - columns) / 2
 
 
-def _panel(
-    ax: Axes, corner: tuple[float, float], samples: np.ndarray | None, real: np.ndarray, colour: str, title: str
-) -> None:
-    """Draws one panel into the square at `corner` (lower left), with its title above."""
+def _panel(ax: Axes, corner: tuple[float, float], samples: np.ndarray | None, real: np.ndarray, colour: str) -> None:
+    """Draws one panel into the square at `corner` (lower left)."""
     x, y, side = *corner, 1 - _GAP
-    ax.text(x + side / 2, y + side + 0.03, title, ha="center", va="bottom", linespacing=1.3)
     if samples is None:
         ax.text(x + side / 2, y + side / 2, "no samples", ha="center", va="center", color="#777777")
     elif samples.ndim == 2:
@@ -193,7 +194,7 @@ def _panel(
 def _points(ax: Axes, corner: tuple[float, float], points: np.ndarray, window: View, colour: str) -> None:
     x, y, side = *corner, 1 - _GAP
     extent = (x, x + side, y, y + side)
-    ax.imshow(window.density, origin="lower", extent=extent, aspect="auto", cmap="Greys", vmin=0, vmax=2.2)
+    ax.imshow(window.density, origin="lower", extent=extent, aspect="auto", cmap="Greys", vmin=0, vmax=1.6)
     points = window.plane(points)
     inside = window.inside(points)
     places = (points[inside][:2000] - window.low) / (window.high - window.low) * side + np.array([x, y])

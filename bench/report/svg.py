@@ -3,12 +3,13 @@
 Strings in, strings out; every text is escaped here because the page takes the result as markup.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from markupsafe import Markup, escape
 
-from .canvas import few_ticks, log_ticks, tick
+from .canvas import few_ticks, log_ticks, tick, with_room
 from .curves import Curve, Style
 from .palette import CYCLE
 
@@ -19,11 +20,12 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 10, 8, 38
 class Scale:
     """Data to pixels along one axis."""
 
-    def __init__(self, low: float, high: float, start: float, end: float, log: bool = False) -> None:
+    def __init__(
+        self, low: float, high: float, start: float, end: float, log: bool = False, room: float = 0.04
+    ) -> None:
         if low == high:
             low, high = (low / 2, high * 2) if log else (low - 0.5, high + 0.5)
-        room = (high / low) ** 0.04 if log else 0.04 * (high - low)
-        self.low, self.high = (low / room, high * room) if log else (low - room, high + room)
+        self.low, self.high = with_room(low, high, log, room)
         self.start, self.end, self.log = start, end, log
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
@@ -40,39 +42,44 @@ class Scale:
 def chart(
     curves: Sequence[Curve],
     styles: Mapping[str, Style],
-    x_label: str,
-    y_label: str,
-    floor: float | None = None,
+    labels: tuple[str, str],
+    floor: tuple[float, str, bool] | None = None,
+    extent: tuple[float, float] = (math.nan, math.nan),
     log: bool = False,
     stairs: bool = False,
 ) -> Markup:
     """Every seed thin, the median bold, real data's own value dotted, crosses where runs diverged.
 
-    With `stairs` the lines are a survival curve, and the axis goes down to 0. An empty string if nothing is to draw.
+    Args:
+        curves: what to draw; an empty string if nothing is.
+        styles: by objective.
+        labels: of the two axes.
+        floor: its value, its name, and whether the name stands below it.
+        extent: the values that the vertical axis covers besides the curves'.
+        log: whether it is logarithmic.
+        stairs: whether the lines are a survival curve, whose axis goes down to 0.
     """
     lines = [line for curve in curves for line in curve.lines]
     if not lines:
         return Markup("")
-    x, y = np.concatenate([line.x for line in lines]), np.concatenate([line.y for line in lines])
-    ends = [float(y.min()), float(y.max())]
-    if floor is not None:
-        ends.append(floor)
-    if stairs:
-        ends.append(0.0)
+    x = np.concatenate([line.x for line in lines])
+    values = np.concatenate([*(line.y for line in lines), extent, [floor[0] if floor else math.nan]])
+    low, high = (0.0 if stairs else np.nanmin(values)), np.nanmax(values)
     xs = Scale(x.min(), x.max(), _LEFT, WIDTH - _RIGHT)
-    ys = Scale(min(ends), max(ends), HEIGHT - _BOTTOM, _TOP, log)
-    parts = [_frame(xs, ys, x_label, y_label)]
+    ys = Scale(low, high, HEIGHT - _BOTTOM, _TOP, log, room=0.08)
+    parts = [_frame(xs, ys, *labels)]
     parts += [_curve(curve, styles[curve.objective], xs, ys, stairs) for curve in curves]
     if floor is not None:
-        parts.append(_floor(floor, ys))
-    label = escape(f"{y_label} against {x_label}: {', '.join(curve.objective for curve in curves)}")
+        parts.append(_floor(*floor, ys))
+    label = escape(f"{labels[1]} against {labels[0]}: {', '.join(curve.objective for curve in curves)}")
     return Markup(f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">{"".join(parts)}</svg>')
 
 
-def _floor(value: float, ys: Scale) -> str:
+def _floor(value: float, name: str, below: bool, ys: Scale) -> str:
     level = float(ys(np.array([value]))[0])
-    title = f"<title>real data: {tick(value)}</title>"
-    return f'<path class="floor" d="M{_LEFT} {level:.1f}H{WIDTH - _RIGHT}">{title}</path>'
+    end = WIDTH - _RIGHT
+    text = f'<text x="{end}" y="{level + (11 if below else -4):.1f}" text-anchor="end">{escape(name)}</text>'
+    return f'<path class="floor" d="M{_LEFT} {level:.1f}H{end}"/>{text}'
 
 
 def sparkline(x: np.ndarray, y: np.ndarray, style: Style, label: str) -> Markup:

@@ -14,7 +14,7 @@ from lipbench.bench.records.quantities import KNOWN
 from lipbench.bench.records.reader import RunRecord, read_run, read_runs
 from lipbench.bench.records.schema import Measured, RunOutcome, RunResult
 from lipbench.bench.report.blocks import Block, Group
-from lipbench.bench.report.curves import Curve, Line, curves, log_scale, sample_runs, styles
+from lipbench.bench.report.curves import Curve, curves, log_scale, sample_runs, styles
 from lipbench.bench.report.palette import CYCLE
 
 STEPS = [0, 10, 20, 30]
@@ -86,16 +86,21 @@ def test_curves_leave_out_objectives_without_values() -> None:
     assert curves(Block(("d", "a", "r"), (Group("o", (empty,)),), {}), KNOWN["fd"]) == []
 
 
-def test_log_scale_needs_positive_values_over_a_wide_range() -> None:
-    def curve(*values: float) -> list[Curve]:
-        y = np.array(values)
-        return [Curve("o", [Line(0, np.arange(len(y)), y, None)], y, y)]
-
-    w1 = KNOWN["w1"]
-    assert log_scale(curve(0.1, 5.0), w1) and log_scale(curve(0.1, 5.0), KNOWN["critic_estimate"])
-    assert not log_scale(curve(1.0, 5.0), w1) and not log_scale(curve(0.0, 500.0), w1) and not log_scale([], w1)
-    assert not log_scale(curve(0.1, 5.0), KNOWN["high_quality"]) and not log_scale(curve(0.1, 5.0), w1, floor=0.0)
-    assert log_scale(curve(1.0, 5.0), KNOWN["generator_grad_norm"])
+@pytest.mark.parametrize(
+    ("key", "ends", "log"),
+    [
+        ("w1", (0.1, 5.0), True),
+        ("critic_estimate", (0.1, 5.0), True),
+        ("w1", (1.0, 5.0), False),
+        ("w1", (0.0, 500.0), False),
+        ("w1", (np.nan, np.nan), False),
+        ("high_quality", (0.1, 5.0), False),  # better the higher it is
+        ("generator_grad_norm", (1.0, 5.0), True),
+    ],
+)
+def test_log_scale_needs_positive_values_over_a_wide_range(key: str, ends: tuple[float, float], log: bool) -> None:
+    metric = KNOWN[key]
+    assert log_scale(Block(("d", "a", "r"), (), {}, {(metric.name, ""): ends}), metric) == log
 
 
 def test_styles_differ_for_more_objectives_than_there_are_colours() -> None:

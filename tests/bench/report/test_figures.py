@@ -21,7 +21,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from PIL import Image
+from safetensors.numpy import save_file
 
+from lipbench.bench.records.quantities import number
 from lipbench.bench.records.reader import read_runs, read_suite
 from lipbench.bench.records.schema import RunOutcome
 from lipbench.bench.report import report
@@ -122,7 +124,7 @@ def test_quality_figure_shows_every_metric_and_the_first_against_seconds(drawn: 
         ("high quality", "iteration"),
         ("mode KL", "iteration"),
     ]
-    assert axes[0].get_ylabel() == "data units" and axes[0].get_yscale() == "log"
+    assert axes[0].get_ylabel() == "W1 [data units]" and axes[0].get_yscale() == "log"
     assert [ax.get_title() for ax in drawn["mnist5k", "quality"].axes][2] == "IS(mnist-cnn) (higher is better)"
 
 
@@ -138,7 +140,10 @@ def test_quality_figure_draws_seeds_medians_floor_and_the_cross(drawn: dict[tupl
     assert np.asarray(dotted[0].get_ydata()) == pytest.approx(0.051, abs=0.0011)
     assert np.asarray(crosses[0].get_xdata()).tolist() == [1160]
     labels = set(_colours(figure))
-    assert {"real data's own value", "diverged here", "one seed (bold: median)"} <= labels
+    assert {"diverged here", "one seed (bold: median)"} <= labels
+    assert [text.get_text() for text in ax.texts] == [
+        f"real data {number(float(np.asarray(dotted[0].get_ydata())[0]))}"
+    ]
     assert "diverged here" not in _colours(drawn["mnist5k", "quality"])
 
 
@@ -206,7 +211,7 @@ def test_singular_values_figure_shows_layers_seeds_and_medians(
     sweep: Path, drawn: dict[tuple[str, str], Figure]
 ) -> None:
     ax = drawn["8gaussians", "singular-values"].axes[0]
-    assert [t.get_text() for t in ax.get_xticklabels()] == ["layers.0", "layers.2", "layers.4", "layers.6"]
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["1", "2", "3", "4"]  # no weights tell the kind
     runs = [r for r in read_runs(sweep) if r.objective == "wgan-gp" and r.block[0] == "8gaussians"]
     values = [r.measurements.layers["singular_values"]["layers.0"] for r in runs]
     large = [line for line in ax.lines if line.get_marker() == "^"]
@@ -338,3 +343,40 @@ def test_tick_is_short(value: float, text: str) -> None:
 def test_ticks_of_an_axis_are_labelled_apart(scale: float, span: float) -> None:
     ticks = few_ticks().tick_values(0.1 * scale, span * scale)
     assert len({tick(value) for value in ticks}) == len(ticks) > 2
+
+
+def test_figures_name_layers_by_kind_and_number_where_the_weights_are_there(make_sweep: Make, tmp_path: Path) -> None:
+    make_sweep(tmp_path, objectives=("a", "b"), datasets=("8gaussians",), seeds=1)
+    shapes = {"0.weight": (4, 1, 3, 3), "2.parametrizations.weight.original": (4, 4, 3, 3), "2.bias": (4,)}
+    shapes |= {"4.weight": (4, 4), "6.weight": (1, 4)}
+    for run in (tmp_path / "runs").iterdir():
+        (run / "checkpoint").mkdir()
+        arrays = {f"layers.{name}": np.zeros(shape, np.float32) for name, shape in shapes.items()}
+        save_file(arrays, run / "checkpoint" / "critic.safetensors")
+    figures = _draw(*_load(tmp_path))
+    names = ["conv 1", "conv 2", "linear 3", "linear 4"]
+    ticks = figures["8gaussians", "singular-values"].axes[0].get_xticklabels()
+    assert [tick.get_text() for tick in ticks] == list(_colours(figures["8gaussians", "weights"])) == names
+
+
+def test_figures_of_one_seed_have_no_entry_for_seeds(make_sweep: Make, tmp_path: Path) -> None:
+    make_sweep(tmp_path, objectives=("a",), datasets=("8gaussians",), seeds=1)
+    assert set(_colours(_draw(*_load(tmp_path))["8gaussians", "quality"])) == {"a"}
+
+
+def test_a_metric_has_the_same_axis_on_every_data_set(make_sweep: Make, tmp_path: Path) -> None:
+    def change(spec: dict[str, Any], result: dict[str, Any]) -> None:
+        if spec["dataset"] == "own-gaussians":
+            result["floors"] = {"w1": 0.001}
+
+    make_sweep(tmp_path, objectives=("a", "b"), datasets=("8gaussians", "own-gaussians"), change=change)
+    figures = _draw(*_load(tmp_path))
+    for kind in ("quality", "stability"):
+        one, other = (
+            [(ax.get_ylim(), ax.get_yscale()) for ax in figures[name, kind].axes]
+            for name in ("8gaussians", "own-gaussians")
+        )
+        assert [a for a, b in zip(one, other, strict=True) if a != b] == []
+    assert figures["8gaussians", "quality"].axes[0].get_ylim()[0] < 0.001
+    _, *slopes = figures["8gaussians", "stability"].axes
+    assert len({ax.get_ylim() for ax in slopes}) == 1

@@ -34,9 +34,9 @@ def test_view_covers_the_real_points_with_a_margin() -> None:
     real = np.array([[0.0, 1.0], [4.0, 2.0], [1.0, 1.5]])
     window = view(real)
     assert window.low.tolist() == [-0.5, -1.0] and window.high.tolist() == [4.5, 4.0]
-    assert window.density.shape == (100, 100) and window.density.max() == 1.0
+    assert window.density.shape == (200, 200) and window.density.max() == 1.0
     row, column = np.unravel_index(window.density.argmax(), window.density.shape)
-    assert real.tolist().count([column / 20 - 0.5, row / 20 - 1]) or 0.2 < row / 100 < 0.7
+    assert real.tolist().count([column / 40 - 0.5, row / 40 - 1]) or 0.2 < row / 200 < 0.7
     inside = window.inside(np.array([[0.0, 0.0], [5.0, 0.0], [np.nan, 1.0], [0.0, 4.1]]))
     assert inside.tolist() == [True, False, False, False]
 
@@ -45,7 +45,17 @@ def test_view_density_stands_where_the_points_are() -> None:
     corner = np.concatenate([np.tile([[2.0, 0.0]], (500, 1)), [[0.0, 0.0], [0.0, 2.0]]])
     density = view(corner).density
     row, column = np.unravel_index(density.argmax(), density.shape)
-    assert row < 30 and column > 70  # rows from the bottom
+    assert row < 60 and column > 140  # rows from the bottom
+
+
+def test_view_density_is_as_wide_as_the_data() -> None:
+    rng = np.random.default_rng(0)
+    real = np.concatenate([centre + 0.03 * rng.normal(size=(500, 2)) for centre in ((-1.0, 0.0), (1.0, 0.0))])
+    window = view(real)
+    places = np.linspace(window.low[0], window.high[0], 200, endpoint=False) + (window.high - window.low)[0] / 400
+    left = window.density.sum(axis=0) * (places < 0)
+    spread = np.sqrt(np.average((places + 1) ** 2, weights=left))
+    assert 0.02 < spread < 0.045
 
 
 def test_points_with_a_class_are_shown_by_their_first_two_coordinates() -> None:
