@@ -14,10 +14,18 @@ Source = Callable[[], Tensor]  # where an input of a graph comes from at each ca
 
 
 def inductor(graph: GraphModule, inputs: list[Tensor]) -> Callable[..., Any]:
-    """torch.compile's own compiler; Dynamo, its front end, takes neither double backward nor torch.Generator."""
-    from torch._inductor import compile as compile_graph
+    """torch.compile's own compiler; Dynamo, its front end, takes neither double backward nor torch.Generator.
 
-    compiled: Any = compile_graph(graph, list(inputs))
+    What it has compiled before torch finds again, in this process and in its cache folder, but only within a context
+    that keeps account of shapes, as Dynamo's does.
+    """
+    from torch._guards import TracingContext, tracing
+    from torch._inductor import compile as compile_graph
+    from torch._subclasses import FakeTensorMode
+    from torch.fx.experimental.symbolic_shapes import ShapeEnv
+
+    with tracing(TracingContext(FakeTensorMode(shape_env=ShapeEnv(), static_shapes=True))):
+        compiled: Any = compile_graph(graph, list(inputs))
     return compiled
 
 

@@ -27,12 +27,12 @@ VARIABLE = "LIPBENCH_CACHE"
 PACKAGES = ("torch", "torchmetrics", "torch-fidelity", "efficientnet-lite-pytorch")
 
 
-def cache_folder() -> Path | None:
-    """Where references are kept; None if nowhere."""
+def cache_folder(kind: str = "references") -> Path | None:
+    """Where references, or other things of that kind, are kept; None if nowhere."""
     chosen = os.environ.get(VARIABLE)
     if chosen == "off":
         return None
-    return (Path(chosen) if chosen else Path.home() / ".cache" / "lipbench") / "references"
+    return (Path(chosen) if chosen else Path.home() / ".cache" / "lipbench") / kind
 
 
 def fingerprint(images: Tensor, **settings: object) -> str:

@@ -361,6 +361,26 @@ def test_acceleration_compiled_iteration_computes_what_eager_does(
     assert loop.preparation_seconds > 0
 
 
+@pytest.mark.slow
+def test_acceleration_finds_again_what_was_compiled_before(
+    make_iteration: MakeIteration, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both graphs of another seed; and what comes from the cache computes what was compiled."""
+    from torch._dynamo.utils import counters
+
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    ends: list[Tensor] = []
+    for seed, hits, misses in ((3, 0, 2), (4, 2, 2), (3, 4, 2)):
+        if not ends:
+            counters.clear()
+        iteration = make_iteration(SpectralNorm(), seed=seed, accelerate="compile")
+        TrainingLoop(iteration).run(3)
+        ends.append(state(iteration))
+        found = counters["inductor"]
+        assert (found["fxgraph_cache_hit"], found["fxgraph_cache_miss"]) == (hits, misses)
+    assert torch.equal(ends[0], ends[2]) and not torch.equal(ends[0], ends[1])
+
+
 cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 
 

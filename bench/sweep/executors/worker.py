@@ -5,7 +5,7 @@ import shutil
 import signal
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from filelock import FileLock
 from ....objectives.errors import BadInput
 from ...config.plugins import SideEffect
 from ...config.spec import RunSpec
+from ...metrics.reference import cache_folder
 from ...records.reader import read_run
 from ...records.schema import RunResult
 from ...run.context import RunContext
@@ -41,6 +42,8 @@ def make(spec: RunSpec, context: RunContext, run_id: str, seconds: float | None 
             return done
         if seconds is not None:  # or an attempt would get no further than the one before
             context = replace(context, checkpoint_seconds=min(context.checkpoint_seconds, seconds / CHECKPOINTS))
+        if spec.accelerate == "compile":
+            keep_compiled()
         with time_limit(seconds):
             return run(spec, context)
 
@@ -54,6 +57,16 @@ def make_apart(spec: RunSpec, context: RunContext, run_id: str, seconds: float |
     os.setpgid(0, 0)
     warnings.simplefilter("ignore", SideEffect)  # was told when the sweep began
     return make(spec, context, run_id, seconds)
+
+
+def keep_compiled() -> None:
+    """Torch keeps what it compiles beside lipbench's other caches, unless it is told where: not in a temporary folder,
+    which the next start of the machine empties.
+    """
+    with suppress(OSError):  # where nothing can be written, torch's own place is left
+        if (folder := cache_folder("compiled")) is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder))
 
 
 def finished(context: RunContext, run_id: str) -> RunResult | None:

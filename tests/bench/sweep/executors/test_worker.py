@@ -1,10 +1,12 @@
 """What a worker does around a run: it is of the right code, alone, in time, and makes nothing twice."""
 
+import os
 import signal
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from filelock import FileLock
@@ -13,7 +15,7 @@ from lipbench.bench.config.spec import RunSpec
 from lipbench.bench.records.schema import RunResult
 from lipbench.bench.run.context import RunContext
 from lipbench.bench.sweep.executors import worker
-from lipbench.bench.sweep.executors.worker import LOCKS, forget_locks, make, time_limit
+from lipbench.bench.sweep.executors.worker import LOCKS, forget_locks, keep_compiled, make, time_limit
 from lipbench.objectives import BadInput
 
 Plan = Callable[..., list[RunSpec]]
@@ -59,3 +61,26 @@ def test_time_limit_is_up_once_the_time_is_over(monkeypatch: pytest.MonkeyPatch)
         assert rung == [signal.SIGALRM]
     finally:
         signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize(("told", "kept"), [(None, "cache/compiled"), ("mine", "mine")])
+def test_compiled_graphs_are_kept_beside_the_other_caches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: str | None, kept: str
+) -> None:
+    monkeypatch.setenv("LIPBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / (told or "")))
+    if told is None:
+        monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR")
+    keep_compiled()
+    assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == str(tmp_path / kept)
+
+
+def test_compiled_graphs_leave_a_run_alone_where_nothing_can_be_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("LIPBENCH_CACHE", str(tmp_path / "file"))
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "mine")
+    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR")
+    keep_compiled()
+    assert "TORCHINDUCTOR_CACHE_DIR" not in os.environ
