@@ -26,7 +26,7 @@ class ConditionalBatchNorm(TakesLabels):
         classes: K; 2·K·C parameters.
     """
 
-    def __init__(self, norm: nn.BatchNorm2d, classes: int) -> None:
+    def __init__(self, norm: nn.BatchNorm1d | nn.BatchNorm2d, classes: int) -> None:
         super().__init__()
         self.norm = norm
         self.gain = nn.Parameter(torch.ones(classes, norm.num_features))
@@ -39,11 +39,11 @@ class ConditionalBatchNorm(TakesLabels):
         return self.norm(x) * gain + bias
 
 
-def batch_norm(channels: int, classes: int = 0) -> nn.Module:
-    """Batch norm of feature maps, by class where there are classes."""
-    return (
-        ConditionalBatchNorm(nn.BatchNorm2d(channels, affine=False), classes) if classes else nn.BatchNorm2d(channels)
-    )
+def batch_norm(
+    channels: int, classes: int = 0, kind: type[nn.BatchNorm1d] | type[nn.BatchNorm2d] = nn.BatchNorm2d
+) -> nn.Module:
+    """Batch norm of feature maps, or of vectors, by class where there are classes."""
+    return ConditionalBatchNorm(kind(channels, affine=False), classes) if classes else kind(channels)
 
 
 class JoinLabels(TakesLabels):
@@ -127,13 +127,17 @@ class Condition:
         """How many classes a generator's norm knows."""
         return self.classes if norm == "batch" and self.conditioning == "projection" else 0
 
+    def beside_latents(self, norm: str) -> int:
+        """How many coordinates the class adds to a generator's latents: where its norm does not know it."""
+        return 0 if self.classes_of_norm(norm) else self.classes
+
     def generator_input(
         self, norm: str, linear: Callable[[int, int], nn.Linear], inputs: int, outputs: int
     ) -> nn.Module:
         """A generator's first layer, with the class beside the latents where its norm does not know it."""
-        if not self.classes or self.classes_of_norm(norm):
+        if not (beside := self.beside_latents(norm)):
             return linear(inputs, outputs)
-        return nn.Sequential(JoinLabels(self.classes), linear(inputs + self.classes, outputs))
+        return nn.Sequential(JoinLabels(beside), linear(inputs + beside, outputs))
 
     def critic_input(self) -> list[nn.Module]:
         """What stands before a critic's layers."""
@@ -143,11 +147,11 @@ class Condition:
         """A critic's head, or what projects onto the class besides."""
         return ProjectionHead(head, self.classes) if self.classes and not self.maps else head
 
-    def networks(self, generator: nn.Module, critic: nn.Module, latent_dim: int) -> Networks:
+    def networks(self, generator: nn.Module, critic: nn.Module, latent_dim: int, latent: str = "normal") -> Networks:
         """The pair, whose latents end in the class where there are classes."""
         if self.classes:
             generator = ConditionalGenerator(generator, self.classes)
-        return Networks(generator, critic, latent_dim, classes=self.classes, labelled=bool(self.classes))
+        return Networks(generator, critic, latent_dim, latent, self.classes)
 
 
 UNCONDITIONAL = Condition()

@@ -227,7 +227,7 @@ class Iteration:
 
     def draw(self, n: int) -> tuple[Tensor, Tensor]:
         """n real samples and n latents, from their streams; of conditional networks latent i has real i's class."""
-        real, labels = self._draw_real(n)
+        real, labels = self.draw_real(n, self.stream("data"))
         if self.recipe.dequantise == "uniform":
             real = dequantised(real, self.stream("data"))
         return real, self._draw_latent(n, labels)
@@ -242,11 +242,12 @@ class Iteration:
             return self.draw(n)
         return real, self._draw_latent(n, classes_asked(self.networks, latent))
 
-    def _draw_real(self, n: int) -> tuple[Tensor, Tensor | None]:
-        if not self.networks.labelled:
-            return self.data.sample(n, self.stream("data")), None
+    def draw_real(self, n: int, rng: torch.Generator) -> tuple[Tensor, Tensor | None]:
+        """n real samples from this stream, and their labels where the networks are conditional."""
+        if not self.networks.classes:
+            return self.data.sample(n, rng), None
         assert isinstance(self.data, LabelledData), "conditional networks need data with labels"
-        return self.data.labelled(n, self.stream("data"))
+        return self.data.labelled(n, rng)
 
     def _draw_latent(self, n: int, labels: Tensor | None) -> Tensor:
         return draw_latent(self.networks, n, self.stream("latent"), labels=labels)

@@ -6,27 +6,32 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..objectives.checks import choice, natural_number, positive_integer
+from ..objectives.checks import choice, positive_integer
 from ..objectives.errors import BadInput
+from .conditional import UNCONDITIONAL, Condition, JoinLabels, batch_norm
 from .networks import ACTIVATIONS, LATENTS, NORMS, Networks
 
 DEEPEST = 1000  # layers: making ten thousand takes longer than anybody waits
 
 
-def _norm(kind: str, width: int) -> list[nn.Module]:
-    return {"none": [], "batch": [nn.BatchNorm1d(width)], "layer": [nn.LayerNorm(width)]}[kind]
+def _norm(kind: str, width: int, classes: int) -> list[nn.Module]:
+    return {"none": [], "batch": [batch_norm(width, classes, nn.BatchNorm1d)], "layer": [nn.LayerNorm(width)]}[kind]
 
 
 def perceptron(
-    inputs: int, outputs: int, *, width: int, depth: int, activation: str = "relu", norm: str = "none"
+    inputs: int, outputs: int, *, width: int, depth: int, activation: str = "relu", norm: str = "none", classes: int = 0
 ) -> nn.Sequential:
-    """`depth` hidden layers of `width` units, each linear → norm → activation, and a linear output.
+    """`depth` hidden layers of `width` units, each linear → norm (by class) → activation, and a linear output.
 
     Weights are Kaiming-normal for ReLU, Glorot-normal otherwise; biases start at zero.
     """
     layers: list[nn.Module] = []
     for i in range(depth):
-        layers += [nn.Linear(inputs if i == 0 else width, width), *_norm(norm, width), ACTIVATIONS[activation]()]
+        layers += [
+            nn.Linear(inputs if i == 0 else width, width),
+            *_norm(norm, width, classes),
+            ACTIVATIONS[activation](),
+        ]
     layers.append(nn.Linear(width, outputs))
     for layer in layers:
         if isinstance(layer, nn.Linear):
@@ -45,9 +50,19 @@ def _initialise(layer: nn.Linear, activation: str) -> None:
 class MLPGenerator(nn.Module):
     """Latents [B, latent_dim] to samples [B, *shape]; images end in tanh."""
 
-    def __init__(self, latent_dim: int, shape: tuple[int, ...], **layers: object) -> None:
+    def __init__(
+        self,
+        latent_dim: int,
+        shape: tuple[int, ...],
+        condition: Condition = UNCONDITIONAL,
+        norm: str = "none",
+        **layers: Any,
+    ) -> None:
         super().__init__()
-        self.layers = perceptron(latent_dim, math.prod(shape), **layers)  # pyright: ignore[reportArgumentType]
+        beside, classes = condition.beside_latents(norm), condition.classes_of_norm(norm)
+        self.layers = perceptron(latent_dim + beside, math.prod(shape), **layers, norm=norm, classes=classes)
+        if beside:
+            self.layers.insert(0, JoinLabels(beside))
         self.shape = shape
 
     def forward(self, latent: Tensor) -> Tensor:
@@ -63,29 +78,14 @@ def _shift(generator: MLPGenerator, offset: float) -> None:
         head.bias[0] += offset
 
 
-class Conditional(nn.Module):
-    """(z, y) ↦ (G(z, y), y): latents that end in a one-hot class to points that end in the same.
-
-    Conditional GANs: Mirza & Osindero 2014, arXiv:1411.1784. Such samples are draws from a joint law of points and
-    labels, and all that an objective does happens there: a penalty's line from (x, y) to (x′, y′) moves the label too,
-    and a Lipschitz critic is so in both.
-    """
-
-    def __init__(self, generator: nn.Module, classes: int) -> None:
-        super().__init__()
-        self.generator, self.classes = generator, classes
-
-    def forward(self, latent: Tensor) -> Tensor:
-        """[B, latent_dim + classes] → [B, d + classes], where `generator` returns [B, d]."""
-        return torch.cat([self.generator(latent), latent[:, -self.classes :]], dim=1)
-
-
 class MLPCritic(nn.Module):
     """Samples [B, *shape] to logits [B]."""
 
-    def __init__(self, shape: tuple[int, ...], **layers: object) -> None:
+    def __init__(self, shape: tuple[int, ...], condition: Condition = UNCONDITIONAL, **layers: Any) -> None:
         super().__init__()
-        self.layers = perceptron(math.prod(shape), 1, **layers)  # pyright: ignore[reportArgumentType]
+        *hidden, head = perceptron(math.prod(shape) + condition.maps, 1, **layers)
+        assert isinstance(head, nn.Linear)
+        self.layers = nn.Sequential(*condition.critic_input(), *hidden, condition.critic_head(head))
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, *shape] → [B]."""
@@ -104,6 +104,7 @@ def mlp(
     latent: str = "normal",
     offset: float = 0.0,
     classes: int = 0,
+    conditioning: str = "projection",
 ) -> Networks:
     """Generator and critic with the same `width` × `depth`; 3 × 512 ReLU is the toy setting of Gulrajani et al. 2017.
 
@@ -117,7 +118,9 @@ def mlp(
         latent_dim: dimension of the latent, without the class.
         latent: `normal` or `uniform`.
         offset: shifts the generator's points along their first axis at the start: training may undo it.
-        classes: of a conditional generator, whose points end in the one-hot class that it was asked for; 0: it is none.
+        classes: of the data's labels, 0 for unconditional networks.
+        conditioning: `projection` (batch norm by class in a generator with `norm: batch`, else the class beside its
+            latents; a projection in the critic) or `concat` (labels beside the inputs).
 
     Raises:
         BadInput: for a value that is not allowed.
@@ -134,23 +137,8 @@ def mlp(
         raise BadInput(f"offset={offset}: must be finite")
     if offset and len(shape) == 3:
         raise BadInput(f"offset={offset}: only points can be shifted, images stay within [-1, 1]")
-    made = (*shape[:-1], shape[-1] - _classes(classes, shape))
-    generator = MLPGenerator(latent_dim + classes, made, **layers, norm=choice("norm", norm, NORMS))
+    condition = Condition(classes, conditioning)
+    generator = MLPGenerator(latent_dim, shape, condition, **layers, norm=choice("norm", norm, NORMS))
     _shift(generator, offset)
-    return Networks(
-        Conditional(generator, classes) if classes else generator,
-        MLPCritic(shape, **layers, norm=choice("critic_norm", critic_norm, NORMS)),
-        latent_dim,
-        latent,
-        classes,
-    )
-
-
-def _classes(classes: int, shape: tuple[int, ...]) -> int:
-    """The number itself; BadInput if it is none, or samples of this shape have no room for a point beside a class."""
-    natural_number("classes", classes)
-    if classes and len(shape) == 3:
-        raise BadInput(f"classes={classes}: only points can end in their class, these samples are images")
-    if classes >= shape[-1]:
-        raise BadInput(f"classes={classes}: must be below {shape[-1]}, the coordinates of a point with its class")
-    return classes
+    critic = MLPCritic(shape, condition, **layers, norm=choice("critic_norm", critic_norm, NORMS))
+    return condition.networks(generator, critic, latent_dim, latent)

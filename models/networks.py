@@ -19,10 +19,9 @@ class Networks:
     """A generator from latents [B, latent_dim + classes] to samples, and a critic from samples to logits [B].
 
     `latent` is the law of the first latent_dim coordinates: `normal`, N(0, I), or `uniform`, U(−1, 1)^latent_dim. What
-    follows is the class asked for, one-hot; there are 0 classes where the networks are not conditional. `labelled` says
-    that classes are labels of the data: then the critic is called within `bound(critic, labels)`. Otherwise they are
-    coordinates of the samples. `packing` is how many samples have a logit together; a minibatch has that many for each
-    one that a recipe asks for.
+    follows is the class asked for, one-hot; there are 0 classes where the networks are not conditional, else the critic
+    is called within `bound(critic, labels)`. `packing` is how many samples have a logit together; a minibatch has that
+    many for each one that a recipe asks for.
     """
 
     generator: nn.Module
@@ -31,7 +30,6 @@ class Networks:
     latent: str = "normal"
     classes: int = 0
     packing: int = 1
-    labelled: bool = False
 
 
 def one_hot(labels: Tensor, classes: int, dtype: torch.dtype) -> Tensor:
@@ -68,8 +66,8 @@ def draw_latent(
 
 
 def classes_asked(networks: Networks, latent: Tensor) -> Tensor | None:
-    """The labels [n] in latents [n, latent_dim + classes]; None where classes are no labels."""
-    return latent[:, networks.latent_dim :].argmax(1) if networks.labelled else None
+    """The labels [n] in latents [n, latent_dim + classes]; None where there are no classes."""
+    return latent[:, networks.latent_dim :].argmax(1) if networks.classes else None
 
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {

@@ -22,6 +22,10 @@ class LabelledData(RealData, Protocol):
         """The samples that `sample` gives, and their labels [n] int64."""
         ...
 
+    def draw_labels(self, n: int, rng: torch.Generator) -> Tensor:
+        """n labels [n] int64, as frequent as in the data."""
+        ...
+
 
 def dequantised(images: Tensor, rng: torch.Generator) -> Tensor:
     """Images x/127.5 − 1 of levels x = 0 … 255 as x/128 − 1 + u, u ~ U(0, 1/128): spread evenly over [−1, 1)."""

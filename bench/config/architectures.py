@@ -15,6 +15,7 @@ from torch import nn
 from ...models.catalog import ARCHITECTURES
 from ...models.networks import LATENTS, Networks, draw_latent
 from ...objectives.checks import choice, natural_number, positive_integer
+from ...objectives.conditioning import bound
 from ...objectives.errors import BadInput, error_line, unknown
 from .entry_points import ARCHITECTURE
 from .plugins import Resolved, bind, check_untaken, leaving_no_trace, parameters_of, resolve
@@ -104,7 +105,8 @@ def check_networks(networks: Networks, shape: tuple[int, ...]) -> None:
             ("critic", networks.critic, torch.zeros(2, *shape), (2,)),
         ):
             try:
-                found = tuple(network(x).shape)
+                with bound(network, torch.zeros(2, dtype=torch.int64) if networks.classes else None):
+                    found = tuple(network(x).shape)
             except Exception as error:
                 told = " ".join(f"{type(error).__name__}: {error}".split())
                 raise BadInput(f"its {part} fails on a batch of shape {tuple(x.shape)}: {told}") from error

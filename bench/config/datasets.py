@@ -17,6 +17,7 @@ from .plugins import bind, check_untaken, leaving_no_trace, parameters_of, resol
 from .yaml_reader import parse_yaml
 
 SMALL = 32  # pixels; below are `digits`
+NO_LABELS = "no labels, or samples without one"
 
 
 class Folders(Protocol):
@@ -56,6 +57,17 @@ def describe(name: str, folders: Folders) -> DataFacts:
     data, source = _call(name, folders.suite_folder)
     kind = "points" if data.is_points else "digits" if data.shape[-1] < SMALL else "photos"
     return DataFacts(kind, name, content_of(data), source)
+
+
+def classes_of(name: str, folders: Folders, where: str) -> int:
+    """How many classes the samples have. Raises BadInput, opened by `where`, if there are none."""
+    try:
+        found = load_dataset(name, folders).classes
+    except BadInput as error:
+        raise BadInput(f"{where}: {error}") from error
+    if not found:
+        raise BadInput(f"{where}: classes=auto: {name} has {NO_LABELS}")
+    return found
 
 
 def same_content(name: str, data: Dataset, content: str | None, folders: Folders) -> bool:

@@ -13,7 +13,7 @@ from ..metrics.settings import Evaluation
 from ..records.interactive import is_interactive
 from ..records.schema import SCHEMA_VERSION
 from .architectures import resolve_architecture
-from .datasets import DataFacts, Folders, describe
+from .datasets import DataFacts, Folders, classes_of, describe
 from .fingerprint import code_of, core_code
 from .metrics import ResolvedEvaluation, resolve_evaluation
 from .plugins import ResolvedObjective, bind_arguments, build_objective, find_objective
@@ -124,7 +124,11 @@ def expand(suite: Suite, context: Folders) -> list[RunSpec]:
         check_recipe(entry, _names(suite, context.suite_folder), f"{suite.where}: recipe")
     facts = {name: _describe(name, context, suite.where) for name in suite.datasets}
     measured = resolve_evaluation(suite.evaluation, context.suite_folder, f"{suite.where}: evaluation")
-    specs = [_resolve(suite, context, cell, facts[cell.dataset], measured) for cell in suite.cells()]
+    classes = {
+        name: classes_of(facts[name].name, context, suite.where) for name in suite.datasets if _auto(suite, name)
+    }
+    cells = (_with_classes(cell, classes) for cell in suite.cells())
+    specs = [_resolve(suite, context, cell, facts[cell.dataset], measured) for cell in cells]
     seen: dict[tuple[object, ...], RunSpec] = {}
     for spec in specs:
         key = (spec.objective, spec.dataset, spec.architecture, spec.recipe, spec.seed)
@@ -135,6 +139,18 @@ def expand(suite: Suite, context: Folders) -> list[RunSpec]:
             )
         seen[key] = spec
     return specs
+
+
+def _auto(suite: Suite, dataset: str) -> bool:
+    """Whether networks shall have as many classes as the data do."""
+    return any(isinstance(one, dict) and one.get("classes") == "auto" for one in suite.architectures_on(dataset))
+
+
+def _with_classes(cell: Combination, classes: Mapping[str, int]) -> Combination:
+    networks = cell.architecture
+    if not isinstance(networks, dict) or networks.get("classes") != "auto":
+        return cell
+    return cell._replace(architecture=networks | {"classes": classes[cell.dataset]})
 
 
 def _describe(name: str, context: Folders, where: str) -> DataFacts:

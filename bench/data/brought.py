@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -21,9 +22,9 @@ def as_dataset(name: str, given: Any, about: str) -> Dataset:
 
     Args:
         name: of the data set; opens the message of a BadInput.
-        given: (train, held out) or (train, held out, labels of train): tensors, arrays, or two torch data sets whose
-            items are samples or (sample, label); held out may be None. Points float [N, d]; images uint8 [N, C, H, W],
-            or float in [-1, 1]. Or a Dataset, which may say what its modes are.
+        given: (train, held out), and the labels of train, and those of the held-out ones: tensors, arrays, or two torch
+            data sets whose items are samples or (sample, label); held out may be None. Points float [N, d]; images
+            uint8 [N, C, H, W], or float in [-1, 1]. Or a Dataset, which may say what its modes are.
         about: one line on where they come from.
 
     Raises:
@@ -31,28 +32,19 @@ def as_dataset(name: str, given: Any, about: str) -> Dataset:
     """
     if isinstance(given, Dataset):
         return replace(given, name=name)
-    if not isinstance(given, list | tuple) or len(given) not in (2, 3):
+    if not isinstance(given, list | tuple) or len(given) not in (2, 3, 4):
         raise BadInput(f"{name}: {type(given).__name__}: must be (train, held out) or (train, held out, labels)")
-    (train, labels), (test, _) = (_tensors(part, f"{name}: {what}") for part, what in zip(given, PARTS, strict=False))
+    read = [_tensors(part, f"{name}: {what}") for part, what in zip(given, PARTS, strict=False)]
+    (train, test), labels = (part for part, _ in read), [own for _, own in read]
     if train is None:
         raise BadInput(f"{name}: train is None: must be samples")
-    if len(given) == 3 and given[2] is not None:
-        labels = torch.as_tensor(given[2])
+    labels = [own if told is None else torch.as_tensor(told) for own, told in zip_longest(labels, given[2:])]
     _check(train, f"{name}: train", 2)
     if test is not None:
         _check_held_out(test, train, name)
-    if labels is not None:
-        _check_labels(labels, len(train), name)
-    return Dataset(
-        name,
-        tuple(train.shape[1:]),
-        train,
-        test,
-        None if labels is None else labels.long(),
-        None,
-        _extractor(train),
-        about,
-    )
+    known, held_out = (_labels(own, part, name) for own, part in zip(labels, (train, test), strict=True))
+    extractor = _extractor(train)
+    return Dataset(name, tuple(train.shape[1:]), train, test, known, None, extractor, about, test_labels=held_out)
 
 
 PARTS = ("train", "held out")
@@ -62,7 +54,7 @@ def content_of(data: Dataset) -> str:
     """A hash of all samples, and of the modes where they are known."""
     digest = hashlib.sha256(repr((data.shape, None if data.mixture is None else data.mixture.sigma)).encode())
     centres = None if data.mixture is None else data.mixture.centres
-    for part in (data.train, data.test, data.labels, centres):
+    for part in (data.train, data.test, data.labels, data.test_labels, centres):
         digest.update(b"\0" if part is None else part.cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:16]
 
@@ -106,9 +98,12 @@ def _items(part: "TorchDataset[Any]", where: str) -> tuple[Tensor, Tensor | None
     return found, labels
 
 
-def _check_labels(labels: Tensor, n: int, name: str) -> None:
-    if labels.shape != (n,) or labels.is_floating_point():
-        raise BadInput(f"{name}: labels of shape {tuple(labels.shape)}: must be whole numbers, one for each in train")
+def _labels(labels: Tensor | None, part: Tensor | None, name: str) -> Tensor | None:
+    if labels is None:
+        return None
+    if part is None or labels.shape != part.shape[:1] or labels.is_floating_point():
+        raise BadInput(f"{name}: labels of shape {tuple(labels.shape)}: must be whole numbers, one for each sample")
+    return labels.long()
 
 
 def _check_held_out(test: Tensor, train: Tensor, name: str) -> None:

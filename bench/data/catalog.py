@@ -22,7 +22,7 @@ PREFIXES = (PREFIX, POINTS_PREFIX, PAIRS)
 Kind = Literal["points", "digits", "photos", "pairs"]
 # The others are images.
 PACGAN = ("pacgan-ring", "pacgan-grid")
-POINTS = ("8gaussians", "25gaussians", "swissroll", "ring5", "ring5-labelled", "ring5-random-labels", *PACGAN)
+POINTS = ("8gaussians", "25gaussians", "swissroll", "ring5", "ring5-random-labels", *PACGAN)
 DIGITS = ("digits", "mnist5k", "parity", "mnist", "fashion-mnist", "stacked-mnist")
 
 DATASETS: "Registry[Callable[[Path | None], Dataset]]" = Registry(
@@ -32,7 +32,6 @@ DATASETS: "Registry[Callable[[Path | None], Dataset]]" = Registry(
         "25gaussians": "toys:twenty_five_gaussians",
         "swissroll": "toys:swiss_roll",
         "ring5": "toys:ring5",
-        "ring5-labelled": "toys:ring5_labelled",
         "ring5-random-labels": "toys:ring5_random_labels",
         "pacgan-ring": "packing:pacgan_ring",
         "pacgan-grid": "packing:pacgan_grid",

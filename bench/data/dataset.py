@@ -14,40 +14,33 @@ import torch
 from torch import Tensor, nn
 
 from ...objectives.errors import BadInput
-from .prefetch import Feed, draw_index, fits, rows
+from .prefetch import Feed, copy_of, draw_index, fits, rows
 
 Sampler = Callable[[int, torch.Generator], Tensor]
 
 
 @dataclass(frozen=True, eq=False)
 class Mixture:
-    """An even mixture of K isotropic Gaussians: centres [K, d], one standard deviation for all.
-
-    With `noisy`, only that many leading coordinates are Gaussian; the others, a label's, are the centre's exactly.
-    """
+    """An even mixture of K isotropic Gaussians: centres [K, d], one standard deviation for all."""
 
     centres: Tensor
     sigma: float
-    noisy: int | None = None
 
     def sample(self, n: int, rng: torch.Generator) -> Tensor:
         """n points [n, d], float32, drawn on the generator's device; the mode of each is drawn too."""
+        return self.labelled(n, rng)[0]
+
+    def labelled(self, n: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """As `sample`, and the mode [n] of each point."""
         mode = torch.randint(len(self.centres), (n,), generator=rng, device=rng.device)
-        noise = torch.randn(n, self._noisy, generator=rng, device=rng.device)
-        points = self.centres.index_select(0, mode)
-        points[:, : self._noisy] += self.sigma * noise
-        return points
+        noise = torch.randn(n, self.centres.shape[1], generator=rng, device=rng.device)
+        return self.centres.index_select(0, mode) + self.sigma * noise, mode
 
     def density(self, x: Tensor) -> Tensor:
-        """Probability density at the points x [n, d], per unit of area (volume) of the noisy coordinates; shape [n]."""
-        gap, k = x[:, None, :] - self.centres, self._noisy
-        squared, there = gap[:, :, :k].square().sum(dim=2), (gap[:, :, k:] == 0).all(dim=2)
-        peak = (2 * pi * self.sigma**2) ** (-k / 2)
-        return peak * (there * torch.exp(-squared / (2 * self.sigma**2))).mean(dim=1)
-
-    @property
-    def _noisy(self) -> int:
-        return self.centres.shape[1] if self.noisy is None else self.noisy
+        """Probability density at the points x [n, d], per unit of area (volume); shape [n]."""
+        squared = (x[:, None, :] - self.centres).square().sum(dim=2)
+        peak = (2 * pi * self.sigma**2) ** (-self.centres.shape[1] / 2)
+        return peak * torch.exp(-squared / (2 * self.sigma**2)).mean(dim=1)
 
     def to(self, device: torch.device | str) -> Mixture:
         return replace(self, centres=self.centres.to(device))
@@ -85,8 +78,8 @@ class Dataset:
     """Real data, kept whole in memory or drawn without end.
 
     `shape` is (d,) for points, which pictures show by their first two coordinates, and (C, H, W) for images. `train`,
-    `test` and `labels` (of `train`) are None for a stream, which draws from `mixture`, or from `stream` where the
-    distribution is no mixture.
+    `test` and `labels` (of `train`) are None for a stream, which draws from `mixture`, whose modes are its classes, or
+    from `stream` where the distribution is no mixture.
     """
 
     name: str
@@ -101,6 +94,7 @@ class Dataset:
     feed: Feed | None = None  # what `sample` draws from where `train` lies on another device
     pair: Pair | None = None  # what makes the fakes, where they are fixed and the optimal transport is known
     columns: tuple[str, ...] = ()  # names of a point's coordinates, where they have some
+    test_labels: Tensor | None = None  # int64, of test
 
     @property
     def is_points(self) -> bool:
@@ -112,8 +106,16 @@ class Dataset:
 
     @property
     def classes(self) -> int:
-        """How many coordinates of a point are its class, one-hot, behind the others; 0 where points have none."""
-        return 0 if self.mixture is None or self.mixture.noisy is None else self.shape[-1] - self.mixture.noisy
+        """How many classes the samples have; 0 where one has none. Waits for the device."""
+        if self.train is None:
+            return 0 if self.mixture is None else len(self.mixture.centres)
+        known = self.labels is not None and len(self.labels) > 0 and bool((self.labels >= 0).all())
+        return int(self.labels.max()) + 1 if known and self.labels is not None else 0
+
+    @property
+    def held_out_labels(self) -> Tensor | None:
+        """Of the finite set that `held_out` draws from."""
+        return {"test": self.test_labels, "train": self.labels, "stream": None}[self.held_out_from]
 
     @property
     def held_out_from(self) -> Literal["test", "stream", "train"]:
@@ -133,6 +135,24 @@ class Dataset:
             return as_float(self.feed.sample(n, rng))
         return as_float(rows(self.train, draw_index(len(self.train), n, rng)))
 
+    def labelled(self, n: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """As `sample`, and the class [n] of each, int64; for data that have `classes`."""
+        if self.train is None or self.labels is None:
+            assert self.mixture is not None, f"dataset {self.name} has no labels"
+            return self.mixture.labelled(n, rng)
+        if self.feed is None:
+            index = draw_index(len(self.train), n, rng)
+            return as_float(rows(self.train, index)), rows(self.labels, index)
+        index = draw_index(len(self.train), n, copy_of(rng))  # the rows that the feed takes
+        return self.sample(n, rng), rows(self.labels, index)
+
+    def draw_labels(self, n: int, rng: torch.Generator) -> Tensor:
+        """n classes [n], int64, as frequent as in the training data; for data that have `classes`."""
+        if self.labels is not None:
+            return rows(self.labels, draw_index(len(self.labels), n, rng))
+        assert self.mixture is not None, f"dataset {self.name} has no labels"
+        return draw_index(len(self.mixture.centres), n, rng)
+
     def held_out(self, n: int, rng: torch.Generator) -> Tensor:
         """n reals for an evaluation, as `sample` gives them, but no two alike: without replacement from a finite set.
 
@@ -144,8 +164,16 @@ class Dataset:
         if pool is None or n > len(pool):
             size = 0 if pool is None else len(pool)
             raise BadInput(f"{self.name}: {n} held-out samples asked for, its {self.held_out_from} set holds {size}")
-        index = torch.randperm(len(pool), generator=rng, device=rng.device)[:n]
-        return as_float(rows(pool, index))
+        return as_float(rows(pool, _order(pool, rng)[:n]))
+
+    def held_out_labelled(self, n: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """As `held_out_at_most`, and the class of each, int64; for data that have `classes` and `held_out_labels`."""
+        pool, labels = self.finite_held_out, self.held_out_labels
+        if pool is None or labels is None:
+            assert self.mixture is not None, f"dataset {self.name} has no labels of held-out samples"
+            return self.mixture.labelled(n, rng)
+        index = _order(pool, rng)[:n]
+        return as_float(rows(pool, index)), rows(labels, index)
 
     def held_out_at_most(self, n: int, rng: torch.Generator) -> Tensor:
         """As `held_out`, but all there are where a finite set holds fewer than n."""
@@ -155,9 +183,8 @@ class Dataset:
     def to(self, device: torch.device | str) -> Dataset:
         """The same data on another device. Images that do not fit there stay in host memory and are fed to it."""
         kept = self._too_large_for(device)
-        parts = [
-            k for k in ("train", "test", "labels", "mixture", "pair") if getattr(self, k) is not None and k not in kept
-        ]
+        names = ("train", "test", "labels", "test_labels", "mixture", "pair")
+        parts = [k for k in names if getattr(self, k) is not None and k not in kept]
         moved = {k: getattr(self, k).to(device) for k in parts}
         feed = Feed(self.train) if "train" in kept and self.train is not None else None
         return replace(self, **moved, feed=feed)
@@ -187,6 +214,10 @@ class Dataset:
         if draw is None:
             raise ValueError(f"dataset {self.name}: needs train data, a mixture or a stream")
         return draw(n, rng)
+
+
+def _order(pool: Tensor, rng: torch.Generator) -> Tensor:
+    return torch.randperm(len(pool), generator=rng, device=rng.device)
 
 
 def as_float(x: Tensor) -> Tensor:

@@ -56,6 +56,7 @@ class Decoded:
         train: to train on.
         test: held out.
         labels: of `train`, -1 for none.
+        test_labels: of `test`.
         notes: what was done to pictures, or is to be known of them: to how many.
         unused: why pictures are left out: the names.
         repeated: held-out pictures that have the very pixels of one to train on.
@@ -64,6 +65,7 @@ class Decoded:
     train: Tensor
     test: Tensor
     labels: Tensor
+    test_labels: Tensor
     notes: Mapping[str, int]
     unused: Mapping[str, Sequence[str]]
     repeated: int
@@ -122,9 +124,11 @@ def _mapped(folder: Path) -> Decoded:
     about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
     train, test = (_map(folder / f"{part}.bin", about[part]) for part in ("train", "test"))
     labels = torch.from_numpy(np.fromfile(folder / "labels.bin", dtype=np.int64))
-    if len(labels) != len(train):
-        raise ValueError(f"{folder}: {len(labels)} labels of {len(train)} pictures")
-    return Decoded(train, test, labels, about["notes"], about["unused"], about["repeated"])
+    if len(labels) != len(train) + len(test):
+        raise ValueError(f"{folder}: {len(labels)} labels of {len(train) + len(test)} pictures")
+    return Decoded(
+        train, test, labels[: len(train)], labels[len(train) :], about["notes"], about["unused"], about["repeated"]
+    )
 
 
 def _map(path: Path, shape: list[int]) -> Tensor:
@@ -162,7 +166,7 @@ def _scratch(place: Path) -> Path:
 
 
 def _write(folder: Path, form: Format, pictures: Iterable[Picture]) -> None:
-    labels, shape, digests = list[int](), tuple[int, ...](), (list[bytes](), list[bytes]())
+    labels, shape, digests = (list[int](), list[int]()), tuple[int, ...](), (list[bytes](), list[bytes]())
     notes, unused = Counter[str](), dict[str, list[str]]()
     with open(folder / "train.bin", "wb") as train, open(folder / "test.bin", "wb") as test:
         files: tuple[BinaryIO, BinaryIO] = (train, test)
@@ -177,9 +181,8 @@ def _write(folder: Path, form: Format, pictures: Iterable[Picture]) -> None:
             files[picture.held_out].write(content)
             digests[picture.held_out].append(hashlib.blake2b(content, digest_size=8).digest())
             notes.update(filter(None, [*done, picture.note]))
-            if not picture.held_out:
-                labels.append(picture.label)
-    np.array(labels, dtype=np.int64).tofile(folder / "labels.bin")
+            labels[picture.held_out].append(picture.label)
+    np.array([*labels[0], *labels[1]], dtype=np.int64).tofile(folder / "labels.bin")
     trained = set(digests[0])
     about = {
         "train": [len(digests[0]), *shape],

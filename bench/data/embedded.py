@@ -49,7 +49,9 @@ def _dataset(name: str, images: np.ndarray, targets: np.ndarray, source: str) ->
     labels = torch.from_numpy(targets.astype(np.int64))
     test = held_out_mask(labels)
     shape = tuple(pixels.shape[1:])
-    return Dataset(name, shape, pixels[~test], pixels[test], labels[~test], None, "mnist-cnn", source)
+    held_out = labels[test]
+    train = pixels[~test], pixels[test], labels[~test]
+    return Dataset(name, shape, *train, None, "mnist-cnn", source, test_labels=held_out)
 
 
 def held_out_mask(labels: Tensor) -> Tensor:

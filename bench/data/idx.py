@@ -67,8 +67,9 @@ def load_idx(source: IdxSource, data_dir: Path | None = None) -> Dataset:
     except OSError as error:
         raise BadInput(f"{source.name}: {error.filename} cannot be read ({error.strerror})") from error
     train, test = (content[f"{split}-images-idx3-ubyte"].unsqueeze(1) for split in ("train", "t10k"))
-    labels = content["train-labels-idx1-ubyte"].long()
-    return Dataset(source.name, tuple(train.shape[1:]), train, test, labels, None, "mnist-cnn", source.citation)
+    labels, held_out = (content[f"{split}-labels-idx1-ubyte"].long() for split in ("train", "t10k"))
+    about = "mnist-cnn", source.citation
+    return Dataset(source.name, tuple(train.shape[1:]), train, test, labels, None, *about, test_labels=held_out)
 
 
 mnist = partial(load_idx, MNIST)

@@ -95,10 +95,11 @@ def read_pictures(name: str, where: Path, form: Format, source: str, extractor: 
     if len(found.test) == 1:
         raise BadInput(f"{name}: 1 readable picture held out in {where}: must be 2 or more, or none{found.left_out}")
     about = f"{source}: {len(found.train)} to train on, {len(found.test)} held out{found.account}"
-    labels = found.labels if (found.labels >= 0).all() else None
+    labels, held_out = (part if (part >= 0).all() else None for part in (found.labels, found.test_labels))
     test = found.test if len(found.test) else None
     default = extractor or ("mnist-cnn" if form.channels == 1 else "efficientnet-lite0")
-    return Dataset(name, tuple(found.train.shape[1:]), found.train, test, labels, None, default, about)
+    shape = tuple(found.train.shape[1:])
+    return Dataset(name, shape, found.train, test, labels, None, default, about, test_labels=held_out)
 
 
 class _Layout:

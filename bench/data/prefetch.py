@@ -62,15 +62,15 @@ class Feed:
         found = chain.pending.pop(_key(rng), None)
         if found is None:
             self._chains[n] = chain = _Chain()
-            found = self._gather_later(n, _copy(rng))
+            found = self._gather_later(n, copy_of(rng))
         draw_index(len(self.table), n, rng)
         self._look_ahead(chain, n, rng)
         return found.result().to(rng.device, non_blocking=True)
 
     def _look_ahead(self, chain: _Chain, n: int, rng: torch.Generator) -> None:
-        chain.ahead = chain.ahead or _copy(rng)
+        chain.ahead = chain.ahead or copy_of(rng)
         while len(chain.pending) < DEPTH:
-            chain.pending[_key(chain.ahead)] = self._gather_later(n, _copy(chain.ahead))
+            chain.pending[_key(chain.ahead)] = self._gather_later(n, copy_of(chain.ahead))
             draw_index(len(self.table), n, chain.ahead)
 
     def _gather_later(self, n: int, rng: torch.Generator) -> Future[Tensor]:
@@ -89,7 +89,8 @@ def _key(rng: torch.Generator) -> bytes:
     return rng.get_state().numpy().tobytes()
 
 
-def _copy(rng: torch.Generator) -> torch.Generator:
+def copy_of(rng: torch.Generator) -> torch.Generator:
+    """A stream of its own that goes on as this one does."""
     copy = torch.Generator(rng.device)
     copy.set_state(rng.get_state())
     return copy

@@ -21,10 +21,17 @@ def stacked_mnist(data_dir: Path | None = None) -> Dataset:
     assert digits.train is not None and digits.test is not None and digits.labels is not None
     rng = torch.Generator().manual_seed(SEED)
     order = _orders(len(digits.train), rng)
-    labels = (digits.labels[order] * torch.tensor([100, 10, 1])).sum(dim=1)
-    train, test = _stack(digits.train, order), _stack(digits.test, _orders(len(digits.test), rng))
+    train, labels = _stack(digits.train, order), _read(digits.labels, order)
+    order = _orders(len(digits.test), rng)
+    assert digits.test_labels is not None
+    test, held_out = _stack(digits.test, order), _read(digits.test_labels, order)
     source = "Stacked MNIST (Srivastava et al. 2017, arXiv:1705.07761), made from MNIST (LeCun et al. 1998)"
-    return Dataset("stacked-mnist", (3, 28, 28), train, test, labels, None, "mnist-cnn", source)
+    return Dataset("stacked-mnist", (3, 28, 28), train, test, labels, None, "mnist-cnn", source, test_labels=held_out)
+
+
+def _read(labels: Tensor, order: Tensor) -> Tensor:
+    """The three digits as a number."""
+    return (labels[order] * torch.tensor([100, 10, 1])).sum(dim=1)
 
 
 def _orders(n: int, rng: torch.Generator) -> Tensor:

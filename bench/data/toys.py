@@ -1,8 +1,7 @@
 """The toys: three streams of the WGAN-GP toy code and the ring of five Gaussians. Nothing is read from files.
 
 Gulrajani et al. 2017, arXiv:1704.00028, figure 1 and its toy code: every scale of the streams is theirs.
-The labelled ring is for conditional GANs, which learn the joint law of points and labels (Mirza & Osindero 2014,
-arXiv:1411.1784): a sample is a point and its label, side by side.
+The ring with random labels is a control for conditional GANs.
 """
 
 from math import pi
@@ -54,38 +53,17 @@ def ring5(_: Path | None = None) -> Dataset:
     return Dataset("ring5", (2,), train, None, labels, mixture, None, source)
 
 
-def ring5_labelled(_: Path | None = None) -> Dataset:
-    """ring5's points, each followed by its class as one-hot: the joint law of points and labels, in R^7.
-
-    The modes are the 5 pairs of a centre and its class, so a point near another class's centre is in none of them.
-    Labels lie √2 apart, about as far as the farthest centres: mode-KL, by the nearest mode, tells little but whether
-    the classes are even, and samples of several classes never count as collapsed.
-    """
-    ring = ring5()
-    assert ring.train is not None and ring.labels is not None
-    return _joint("ring5-labelled", ring, torch.arange(len(ring.train)), ring.labels, torch.eye(_RING_MODES).bool())
-
-
 def ring5_random_labels(_: Path | None = None) -> Dataset:
-    """ring5's points, each with every class as one-hot: labels that are independent of the points, a control.
+    """ring5's points, each with every class as its label: labels that are independent of the points, a control.
 
-    `train` is the product of the 500 points and the 5 classes, so the independence is exact; 25 modes, in R^7.
+    `train` is the product of the 500 points and the 5 classes, so the independence is exact; nothing is held out.
     """
     ring = ring5()
     assert ring.train is not None
     index, labels = torch.cartesian_prod(torch.arange(len(ring.train)), torch.arange(_RING_MODES)).T
-    return _joint("ring5-random-labels", ring, index, labels, torch.ones(_RING_MODES, _RING_MODES).bool())
-
-
-def _joint(name: str, ring: Dataset, index: Tensor, labels: Tensor, pairs: Tensor) -> Dataset:
-    """The ring's points `index` [N] with `labels` [N] beside them; `pairs` [5, 5] says which (centre, class) occur."""
-    assert ring.train is not None and ring.mixture is not None
-    classes = torch.eye(_RING_MODES)
-    centre, label = pairs.nonzero().T
-    centres = torch.cat([ring.mixture.centres[centre], classes[label]], dim=1)
-    train = torch.cat([ring.train[index], classes[labels]], dim=1)
-    mixture = Mixture(centres, ring.mixture.sigma, noisy=2)
-    return Dataset(name, (train.shape[1],), train, None, labels, mixture, None, f"{ring.source}, labels beside them")
+    return Dataset(
+        "ring5-random-labels", (2,), ring.train[index], None, labels, None, None, f"{ring.source}, any label"
+    )
 
 
 def _stream(name: str, mixture: Mixture) -> Dataset:

@@ -54,12 +54,14 @@ def load_vision(source: Source, data_dir: Path | None = None) -> Dataset:
     stats = _check_there(source, where)
     if source.form is not None:
         found = decoded(source.name, [where.resolve(), *stats], source.form, _pictures(source, where))
-        train, test, labels, left_out = found.train, found.test, found.labels, found.left_out
+        train, test, left_out = found.train, found.test, found.left_out
+        labels = found.labels, found.test_labels
     else:
-        (train, test, labels), left_out = _read_arrays(source, where), ""
-    known = labels if (labels >= 0).any() else None
+        (train, test, *labels), left_out = _read_arrays(source, where), ""
+    known, held_out = (part if (part >= 0).any() else None for part in labels)
     told = source.citation + left_out
-    return Dataset(source.name, tuple(train.shape[1:]), train, test, known, None, "inception", told)
+    shape = tuple(train.shape[1:])
+    return Dataset(source.name, shape, train, test, known, None, "inception", told, test_labels=held_out)
 
 
 def download(source: Source, where: Path) -> None:
@@ -100,11 +102,12 @@ def _open(source: Source, where: Path, split: dict[str, Any]) -> Any:
         raise BadInput(f"{source.name}: corrupt or another file: {', '.join(bad) or error}") from error
 
 
-def _read_arrays(source: Source, where: Path) -> tuple[Tensor, Tensor, Tensor]:
+def _read_arrays(source: Source, where: Path) -> tuple[Tensor, ...]:
+    """Pixels of the training data and of the held-out ones, then their labels."""
     assert source.arrays is not None
-    (train, labels), (test, _) = (source.arrays(_open(source, where, parts[0])) for parts in source.splits)
-    pixels, held_out = (torch.from_numpy(np.ascontiguousarray(part)) for part in (train, test))
-    return pixels, held_out, torch.as_tensor(labels, dtype=torch.int64)
+    read = [source.arrays(_open(source, where, parts[0])) for parts in source.splits]
+    pixels = [torch.from_numpy(np.ascontiguousarray(part)) for part, _ in read]
+    return *pixels, *(torch.as_tensor(labels, dtype=torch.int64) for _, labels in read)
 
 
 def _pictures(source: Source, where: Path) -> Iterator[Picture]:

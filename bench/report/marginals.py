@@ -12,7 +12,6 @@ from ..records.reader import read_samples
 from .blocks import Block
 from .canvas import Panel, canvas, few_ticks
 from .curves import Style, sample_runs
-from .pictures import ends_in_class
 
 MOST_COLUMNS = 5
 _SHOWN = 300  # points of each objective in a panel
@@ -51,7 +50,7 @@ def marginals_figure(block: Block, styles: Mapping[str, Style]) -> Figure | None
 
 
 def _has_marginals(real: np.ndarray) -> bool:
-    return real.ndim == 2 and real.shape[1] != 2 and real.shape[1] <= MOST_COLUMNS and not ends_in_class(real)
+    return real.ndim == 2 and real.shape[1] != 2 and real.shape[1] <= MOST_COLUMNS
 
 
 def _names(known: np.ndarray | None, columns: int) -> list[str]:

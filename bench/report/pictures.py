@@ -1,13 +1,14 @@
 """Samples as pictures: a Figure that sets objectives side by side, and small rasters for the page.
 
-Points stand over the density of the real sample in the record, by their two coordinates (a label may follow) or two
-principal components; images stand in a grid, in their own order.
+Points stand over the density of the real sample in the record, by their two coordinates or two principal components;
+images stand in a grid, in their own order.
 """
 
 import io
 import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import isqrt
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from .blocks import Block
 from .canvas import Panel, canvas
 from .curves import Style, sample_runs
 
+MOST_UNCONDITIONAL = 64  # images that a run keeps of an evaluation
 PANEL = 2.4  # inches, with the gap beside it
 _GAP = 0.06  # of a panel
 _ROW = 1.04  # height of a row without its titles, in panels
@@ -64,14 +66,8 @@ def view(real: np.ndarray) -> View:
     return View(low, high, density / max(density.max(), 1e-12), plane, caption)
 
 
-def ends_in_class(points: np.ndarray) -> bool:
-    """Whether all coordinates behind the first two are a class, one-hot."""
-    rest = points[:, 2:]
-    return rest.shape[1] > 0 and bool(np.isin(rest, (0, 1)).all() and (rest.sum(axis=1) == 1).all())
-
-
 def _plane_of(real: np.ndarray) -> tuple[Plane, str]:
-    """How points are shown: by two coordinates (a class may follow), one over evenly spread heights, or two components.
+    """How points are shown: by two coordinates, one over evenly spread heights, or two components.
 
     Principal components are those of the real sample; of each the largest entry is positive.
     """
@@ -80,7 +76,7 @@ def _plane_of(real: np.ndarray) -> tuple[Plane, str]:
         return lambda x: np.column_stack(
             [x, low + (high - low) * (np.arange(len(x)) * _GOLDEN % 1)]
         ), "the height means nothing"
-    if real.shape[1] == 2 or ends_in_class(real):
+    if real.shape[1] == 2:
         return lambda x: x[:, :2], ""
     centre = real.mean(axis=0)
     axes = np.linalg.svd(real - centre, full_matrices=False)[2][:2]
@@ -120,6 +116,11 @@ def samples_figure(block: Block, styles: Mapping[str, Style]) -> Figure | None:
     room, top = _slack(figure, columns) + _GAP / 2, _TOP + titles
     ax.set(xlim=(-room, columns - _GAP + room), ylim=(top - rows * row, top))
     return figure
+
+
+def side_of(images: np.ndarray, usual: int) -> int:
+    """How many images a row has: a conditional run keeps more, a square whose rows have one class each."""
+    return isqrt(len(images)) if len(images) > MOST_UNCONDITIONAL else usual
 
 
 def grid(images: np.ndarray, side: int) -> np.ndarray:
@@ -187,7 +188,13 @@ def _panel(ax: Axes, corner: tuple[float, float], samples: np.ndarray | None, re
     else:
         extent = (x, x + side, y, y + side)
         ax.imshow(
-            grid(samples, 8), cmap="gray", vmin=0, vmax=255, interpolation="nearest", extent=extent, aspect="auto"
+            grid(samples, side_of(samples, 8)),
+            cmap="gray",
+            vmin=0,
+            vmax=255,
+            interpolation="nearest",
+            extent=extent,
+            aspect="auto",
         )
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 from ..records.reader import RunRecord, read_samples
 from .blocks import Block
 from .curves import Style, sample_runs
-from .pictures import encode, grid, raster, view
+from .pictures import encode, grid, raster, side_of, view
 
 FRAME, THUMBNAIL = 168, 96  # pixels
 MOST_FRAMES = 12
@@ -68,7 +68,7 @@ def _uri(frames: list[np.ndarray], real: np.ndarray, colour: str, size: int) -> 
 
 def _side(images: np.ndarray, size: int) -> int:
     """Images per row, so that each keeps its own resolution where possible; never fewer than 3 or more than 8."""
-    return int(np.clip(size // images.shape[-1], 3, 8))
+    return side_of(images, int(np.clip(size // images.shape[-1], 3, 8)))
 
 
 def _fit(picture: np.ndarray, size: int) -> np.ndarray:

@@ -13,6 +13,8 @@ from ...models.dcgan import to_uint8
 from ...models.gan import GAN
 from ...models.iteration import CHUNK, Iteration, stream_seed
 from ...models.networks import draw_latent
+from ...models.real_data import LabelledData
+from ...objectives.conditioning import bound
 from ..data.dataset import Dataset
 from ..metrics import stability
 from ..metrics.catalog import FAMILIES
@@ -22,6 +24,7 @@ from .hardware import PeakMemory
 
 PROBE = 256  # samples behind slopes, the critic's estimate and the spread; fewer where fewer reals are held out
 SNAPSHOT = {True: 512, False: 64}  # samples kept for pictures: points, images
+ROWS = 10  # at least, of images of a conditional generator
 
 
 def evaluation_steps(steps: int, count: int) -> set[int]:
@@ -127,8 +130,9 @@ class Evaluator(pl.Callback):
         step = iteration.updates
         new = (step - 1) % CHUNK + 1 if step else 0
         self.divergence.losses(step, iteration.scalars[:new].isfinite().all(dim=1).tolist())
-        with stability.evaluating(iteration.critic):
-            output = iteration.critic(self.data.sample(PROBE, iteration.stream("evaluation"))).abs().mean().item()
+        real, labels = iteration.draw_real(PROBE, iteration.stream("evaluation"))
+        with stability.evaluating(iteration.critic), bound(iteration.critic, labels):
+            output = iteration.critic(real).abs().mean().item()
         weights = stability.weight_norm(iteration.critic) + stability.weight_norm(iteration.generator)
         self.divergence.output(step, output, weights)
 
@@ -148,17 +152,21 @@ class Evaluator(pl.Callback):
         assert self.quality is not None
         rng = iteration.stream("evaluation")
         with torch.no_grad():
-            fake = generate(iteration, max(PROBE, self.quality.n_fake), rng)
+            n = max(PROBE, self.quality.n_fake)
+            fake = generate(iteration, n, rng, asked_classes(iteration, n, rng))
             self._snapshot(iteration)
         found = self.quality.measure(fake[: self.quality.n_fake])
         if self.quality.modes is not None:
             found |= self.quality.modes(fake)
-        real = self.data.held_out_at_most(PROBE, rng)
-        probe = fake[: len(real)]
-        found |= _last_scalars(iteration) | stability.critic_slopes(iteration.critic, real, probe, rng)
-        sigmas = stability.singular_values(iteration.critic, probe[:2])
+        real, labels = self._held_out(iteration, rng)
         with torch.no_grad():
-            estimate = (iteration.critic(real).mean() - iteration.critic(probe).mean()).item()
+            probe = fake[: len(real)] if labels is None else generate(iteration, len(real), rng, labels)
+        found |= _last_scalars(iteration)
+        with bound(iteration.critic, labels):
+            found |= stability.critic_slopes(iteration.critic, real, probe, rng)
+            sigmas = stability.singular_values(iteration.critic, probe)
+            with torch.no_grad():
+                estimate = (iteration.critic(real).mean() - iteration.critic(probe).mean()).item()
         spread = {}
         if iteration.trains_generator:
             spread = {"sample_spread": stability.mean_distance(probe) / self.spread_of_real}
@@ -172,10 +180,21 @@ class Evaluator(pl.Callback):
             self.divergence.spread(iteration.updates, spread["sample_spread"])
         return found
 
+    def _held_out(self, iteration: Iteration, rng: torch.Generator) -> tuple[Tensor, Tensor | None]:
+        if iteration.networks.classes:
+            return self.data.held_out_labelled(PROBE, rng)
+        return self.data.held_out_at_most(PROBE, rng), None
+
     def _snapshot(self, iteration: Iteration) -> None:
-        """Samples from latents that stay the same through the run."""
+        """Samples from latents that stay the same through the run; images of a conditional generator in rows of one
+        class.
+        """
         rng = torch.Generator(iteration.device).manual_seed(stream_seed(iteration.seed, "snapshot"))
-        samples = iteration.sampler(draw_latent(iteration.networks, SNAPSHOT[self.data.is_points], rng))
+        n, labels = SNAPSHOT[self.data.is_points], None
+        if self.data.is_images and iteration.networks.classes:
+            labels = rows_of_classes(iteration.networks.classes).to(iteration.device)
+            n = len(labels)
+        samples = iteration.sampler(draw_latent(iteration.networks, n, rng, labels=labels))
         kept = samples if self.data.is_points else to_uint8(samples)
         self.snapshots.append((iteration.updates, kept.cpu()))
 
@@ -203,10 +222,36 @@ class Evaluator(pl.Callback):
         self.divergence = Divergence(**state_dict["divergence"])
 
 
-def generate(iteration: Iteration, n: int, rng: torch.Generator, batch: int = 1000) -> Tensor:
-    """[n, …] samples of the generator that is evaluated, from latents of this stream, so many at a time."""
+def rows_of_classes(classes: int) -> Tensor:
+    """The classes of a square picture in which each row has one: of all, or of the first ROWS."""
+    shown = min(classes, ROWS)
+    side = shown * -(-ROWS // shown)
+    return (torch.arange(side) * shown // side).repeat_interleave(side)
+
+
+def asked_classes(iteration: Iteration, n: int, rng: torch.Generator) -> Tensor | None:
+    """n classes to ask a conditional generator for, as frequent as in the training data; None for another one."""
+    if not iteration.networks.classes:
+        return None
+    assert isinstance(iteration.data, LabelledData)
+    return iteration.data.draw_labels(n, rng)
+
+
+def generate(
+    iteration: Iteration, n: int, rng: torch.Generator, labels: Tensor | None = None, batch: int = 1000
+) -> Tensor:
+    """[n, …] samples of the generator that is evaluated, from latents of this stream, so many at a time.
+
+    `labels` [n] are the classes asked for, of a conditional generator.
+    """
     sizes = [min(batch, n - start) for start in range(0, n, batch)]
-    return torch.cat([iteration.sampler(draw_latent(iteration.networks, size, rng)) for size in sizes])
+    asked = [None] * len(sizes) if labels is None else labels.split(sizes)
+    return torch.cat(
+        [
+            iteration.sampler(draw_latent(iteration.networks, size, rng, labels=part))
+            for size, part in zip(sizes, asked, strict=True)
+        ]
+    )
 
 
 def iteration_of(module: pl.LightningModule) -> Iteration:

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ...models.iteration import Iteration, stream_seed
 from ..metrics import stability
-from .evaluation import Quality, generate
+from .evaluation import Quality, asked_classes, generate
 
 
 def measure_again(iteration: Iteration, quality: Quality, repeats: int) -> dict[str, Any]:
@@ -31,10 +32,14 @@ def measure_again(iteration: Iteration, quality: Quality, repeats: int) -> dict[
     rng = torch.Generator(iteration.device).manual_seed(stream_seed(iteration.seed, "fresh samples"))
     metrics = quality.measure.fresh(rng)
     with stability.evaluating(iteration.sampler), torch.no_grad():
-        first, bias = metrics.with_bias(generate(iteration, quality.n_fake, rng))
-        rest = [metrics(generate(iteration, quality.n_fake, rng)) for _ in range(repeats - 1)]
+        first, bias = metrics.with_bias(_fakes(iteration, quality.n_fake, rng))
+        rest = [metrics(_fakes(iteration, quality.n_fake, rng)) for _ in range(repeats - 1)]
     values = {name: [found[name] for found in (first, *rest)] for name in first}
     return {"evaluation_noise": {name: _noise(measured) for name, measured in values.items()}, "bias": bias}
+
+
+def _fakes(iteration: Iteration, n: int, rng: torch.Generator) -> Tensor:
+    return generate(iteration, n, rng, asked_classes(iteration, n, rng))
 
 
 def _noise(values: list[float]) -> dict[str, Any]:

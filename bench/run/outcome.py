@@ -10,6 +10,7 @@ from safetensors.torch import save
 from ...models.dcgan import to_uint8
 from ...models.gan import GAN
 from ...models.iteration import Iteration, stream_seed
+from ...objectives.conditioning import bound
 from ..config.spec import RunSpec
 from ..data.dataset import Dataset
 from ..metrics import stability
@@ -66,9 +67,13 @@ def _cost(module: GAN, evaluator: Evaluator) -> Cost:
 
 def _layers(iteration: Iteration, data: Dataset) -> dict[str, object]:
     x = data.held_out_at_most(2, torch.Generator(iteration.device).manual_seed(0))
+    label = torch.zeros(1, dtype=torch.int64, device=x.device) if iteration.networks.classes else None
+    with bound(iteration.critic, label):
+        values = stability.singular_values(iteration.critic, x)
+        histograms = stability.weight_histograms(iteration.critic, x)
     return {
-        "singular_values": stability.singular_values(iteration.critic, x),
-        "weight_histogram": stability.weight_histograms(iteration.critic, x),
+        "singular_values": values,
+        "weight_histogram": histograms,
         "clip": getattr(iteration.objective, "clip", None),
     }
 

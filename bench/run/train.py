@@ -21,6 +21,7 @@ from ...models.gan import GAN
 from ...models.iteration import Iteration, stream_seed
 from ...models.networks import Networks, Unsuited
 from ...objectives.base import Objective
+from ...objectives.conditioning import bound
 from ..config.architectures import build_architecture
 from ..config.entry_points import ARCHITECTURE, OBJECTIVE
 from ..config.plugins import build_objective, check_same, find_objective
@@ -68,7 +69,8 @@ def build_parts(spec: RunSpec, data: Dataset, suite_folder: Path) -> tuple[Netwo
     except Unsuited as reason:
         raise Skipped(str(reason)) from reason
     objective = _build_objective(spec, suite_folder)
-    reason = objective.skip_reason(networks.critic, data.shape)
+    with bound(networks.critic, torch.zeros(1, dtype=torch.int64) if networks.classes else None):
+        reason = objective.skip_reason(networks.critic, data.shape)
     reason = reason or refusal(spec.accelerate, objective, spec.recipe_spec, resident=data.feed is None)
     if reason is not None:
         raise Skipped(reason)

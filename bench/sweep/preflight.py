@@ -10,7 +10,7 @@ from ...models.networks import Networks, Unsuited
 from ...models.options import check_device
 from ...objectives.errors import BadInput
 from ..config.architectures import check_networks
-from ..config.datasets import load_dataset
+from ..config.datasets import NO_LABELS, load_dataset
 from ..config.metrics import bring
 from ..config.plugins import SideEffect
 from ..config.spec import RunSpec, runs_apart
@@ -88,9 +88,7 @@ def _check_networks(suite: Suite, specs: Sequence[RunSpec], data: Dataset, conte
         try:
             networks = _build(spec, data, context)
             _check_size(networks)
-            classes = networks.classes
-            if classes not in (0, data.classes):
-                raise BadInput(f"classes={classes}: points of {data.name} end in {data.classes or 'no'} classes")
+            _check_classes(networks.classes, data)
         except Unsuited:
             continue
         except BadInput as error:
@@ -116,6 +114,18 @@ def _build(spec: RunSpec, data: Dataset, context: RunContext) -> Networks:
         networks = build_networks(spec, data.shape, context.suite_folder)
         check_networks(networks, data.shape)
     return networks
+
+
+def _check_classes(asked: int, data: Dataset) -> None:
+    """Raises BadInput where networks ask for classes that the samples do not have."""
+    if not asked:
+        return
+    if not data.classes:
+        raise BadInput(f"classes={asked}: {data.name} has {NO_LABELS}")
+    if asked != data.classes:
+        raise BadInput(f"classes={asked}: {data.name} has {data.classes} classes: must be {data.classes}, or auto")
+    if data.finite_held_out is not None and data.held_out_labels is None:
+        raise BadInput(f"classes={asked}: the held-out samples of {data.name} have no labels")
 
 
 def _check_size(networks: Networks) -> None:

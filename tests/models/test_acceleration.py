@@ -141,6 +141,12 @@ def test_acceleration_traced_iteration_computes_what_eager_does(
     same(run(eager, 5), run(compiled, 5), *((0, 0) if exact else (1e-4, 1e-5)))
 
 
+def test_acceleration_traced_conditional_iteration_computes_what_eager_does(make_iteration: MakeIteration) -> None:
+    how = {"network": {"classes": 8, "norm": "batch"}, "data": toys.load("8gaussians"), "generator_batch": 24}
+    eager, compiled = (make_iteration(SpectralNorm(), accelerate=way, **how) for way in ("none", "compile"))
+    same(run(eager, 3), run(compiled, 3), 1e-4, 1e-5)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CAPTURABLE)
 def test_acceleration_traces_every_capturable_objective(make_iteration: MakeIteration, name: str) -> None:

@@ -1,6 +1,7 @@
 """Iterations as pretended CUDA graphs, recorded by the code that records real ones, compute what eager ones do."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 
 from lipbench.models import Iteration
 from lipbench.models.acceleration import TrainingLoop
+from lipbench.models.mlp import mlp
 from lipbench.objectives import BUILTINS, Batch, NonSaturating, Objective, SpectralNorm
 
 MakeLoop = Callable[..., TrainingLoop]
@@ -27,6 +29,7 @@ GAMES: dict[str, tuple[type[Objective], dict[str, Any]]] = {
     "scheduled": (Scheduled, {}),
     "adam": (SpectralNorm, {"ema": 0.9, "generator_batch": 12, "critic_lr": 2e-2, "n_critic": 2}),
     "rmsprop": (Scheduled, {"optimizer": "rmsprop", "ema": 0.9}),
+    "conditional": (SpectralNorm, {"networks": partial(mlp, width=8, depth=2, norm="batch", classes=8)}),
     "bf16": (SpectralNorm, {"precision": "bf16"}),
     "tf32": (Scheduled, {"precision": "tf32"}),
 }

@@ -51,7 +51,15 @@ GAMES: dict[str, Game] = {
     "bf16": (GradientPenalty, {"precision": "bf16"}),
     "tf32": (SpectralNorm, {"precision": "tf32"}),
     **{name: (SpectralNorm, {"data": load(name)}) for name in ("25gaussians", "swissroll", "ring5", "digits")},
-    "conditional": (GradientPenalty, {"data": load("ring5-labelled"), "networks": CONDITIONAL}),
+    "conditional": (GradientPenalty, {"data": load("ring5"), "networks": CONDITIONAL}),
+    "conditional images": (
+        SpectralNorm,
+        {
+            "data": load("digits"),
+            "networks": partial(dcgan, channels=4, latent_dim=4, classes=10),
+            "generator_batch": 4,
+        },
+    ),
     "packed, simultaneous": (
         NonSaturating,
         {"networks": partial(pacgan_mlp, width=8, depth=2, critic_width=4, packing=2), "updates": "simultaneous"},

@@ -1,6 +1,7 @@
 """The contract of a dataset: what sample and held_out promise for streams, resident points and images."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from lipbench.bench.data import DATASETS, Dataset, Mixture, load
 from lipbench.bench.data.dataset import as_float
 from lipbench.objectives import BadInput
 
-POINTS = ["8gaussians", "25gaussians", "swissroll", "ring5", "ring5-labelled", "ring5-random-labels"]
+POINTS = ["8gaussians", "25gaussians", "swissroll", "ring5", "ring5-random-labels"]
 EMBEDDED = [*POINTS, "digits", "mnist5k", "parity"]
 Draw = Callable[[Dataset, int, torch.Generator], Tensor]
 
@@ -58,6 +59,39 @@ def test_draw_has_the_declared_shape_type_and_range(datasets: dict[str, Dataset]
         ends = (x.min().item(), x.max().item())
         assert -1 <= ends[0] < ends[1] <= 1
         assert ends == (-1, 1) or dataset.train is None  # files hold black and white, a stream need not
+
+
+LABELLED = ["8gaussians", "ring5", "ring5-random-labels", "digits", "mnist5k"]
+
+
+@pytest.mark.parametrize("name", LABELLED)
+def test_labelled_samples_are_those_of_a_plain_draw_with_their_own_labels(
+    datasets: dict[str, Dataset], name: str
+) -> None:
+    data = datasets[name]
+    for plain, labelled in ((Dataset.sample, Dataset.labelled), (Dataset.held_out, Dataset.held_out_labelled)):
+        first, second = (torch.Generator().manual_seed(3) for _ in range(2))
+        x, labels = labelled(data, 40, first)
+        assert torch.equal(x, plain(data, 40, second)) and torch.equal(first.get_state(), second.get_state())
+        assert labels.shape == (40,) and labels.min() >= 0 and labels.max() < data.classes
+        pool, known = (
+            (data.train, data.labels) if plain is Dataset.sample else (data.finite_held_out, data.held_out_labels)
+        )
+        if pool is not None and known is not None and name != "ring5-random-labels":
+            of = {tuple(row): k for row, k in zip(as_float(pool).flatten(1).tolist(), known.tolist(), strict=True)}
+            assert labels.tolist() == [of[tuple(row)] for row in x.flatten(1).tolist()]
+
+
+def test_labels_are_drawn_as_often_as_they_are_there() -> None:
+    labels = torch.tensor([0] * 60 + [1] * 30 + [2] * 10)
+    data = replace(images(100), labels=labels)
+    drawn = torch.bincount(data.draw_labels(10_000, torch.Generator().manual_seed(0)))
+    assert (data.classes, drawn.tolist()) == (3, pytest.approx([6000, 3000, 1000], abs=4 * 50))
+
+
+@pytest.mark.parametrize("labels", [None, torch.arange(60) - 1])
+def test_data_of_which_a_sample_has_no_label_have_no_classes(labels: Tensor | None) -> None:
+    assert replace(images(), labels=labels).classes == 0
 
 
 class NoHostSync(TorchDispatchMode):

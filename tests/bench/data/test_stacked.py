@@ -15,7 +15,9 @@ N, HELD = 40, 12
 def digits(_: object, data_dir: Path | None) -> Dataset:
     """Every image has one grey level, from which its place is known; held-out ones are brighter."""
     train, test = (torch.arange(n, dtype=torch.uint8).reshape(n, 1, 1, 1).expand(n, 1, 28, 28) for n in (N, HELD))
-    return Dataset("mnist", (1, 28, 28), train, test + 100, torch.arange(N) % 7, None, "mnist-cnn", f"{data_dir}")
+    labels, held = torch.arange(N) % 7, torch.arange(HELD) % 5
+    about = "mnist-cnn", f"{data_dir}"
+    return Dataset("mnist", (1, 28, 28), train, test + 100, labels, None, *about, test_labels=held)
 
 
 @pytest.fixture
@@ -37,6 +39,9 @@ def test_stacked_mnist_label_is_the_digits_read_as_a_number(data: Dataset) -> No
     assert data.train is not None and data.labels is not None
     red, green, blue = (data.train[:, :, 0, 0].long() % 7).T
     assert data.labels.tolist() == [int(f"{r}{g}{b}") for r, g, b in zip(red, green, blue, strict=True)]
+    assert data.test is not None and data.test_labels is not None
+    red, green, blue = ((data.test[:, :, 0, 0].long() - 100) % 5).T
+    assert data.test_labels.tolist() == [int(f"{r}{g}{b}") for r, g, b in zip(red, green, blue, strict=True)]
 
 
 def test_stacked_mnist_is_the_same_always_and_draws_from_no_global_stream(monkeypatch: pytest.MonkeyPatch) -> None:

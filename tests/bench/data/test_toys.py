@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from scipy.stats import chi2_contingency, chisquare, ks_2samp, multivariate_normal
+from scipy.stats import chisquare, ks_2samp, multivariate_normal
 from sklearn.datasets import make_swiss_roll
 from torch import Tensor
 
@@ -154,53 +154,22 @@ def nearest_mode(points: Tensor) -> Tensor:
     return torch.cdist(points.double(), mixture_of(load("ring5")).centres.double()).argmin(dim=1)
 
 
-def test_ring5_labelled_is_ring5_with_the_class_of_each_point_beside_it() -> None:
-    ring, joint = load("ring5"), load("ring5-labelled")
-    assert ring.train is not None and ring.labels is not None and joint.train is not None
-    assert (joint.shape, joint.train.shape) == ((7,), (500, 7))
-    assert torch.equal(joint.train[:, :2], ring.train)
-    expected = np.zeros((500, 5))
-    expected[np.arange(500), ring.labels.numpy()] = 1
-    assert (joint.train[:, 2:].numpy() == expected).all()
-
-
 def test_ring5_random_labels_is_every_point_with_every_class() -> None:
-    ring, joint = load("ring5"), load("ring5-random-labels")
-    assert ring.train is not None and joint.train is not None and joint.labels is not None
+    ring, control = load("ring5"), load("ring5-random-labels")
+    assert ring.train is not None and control.train is not None and control.labels is not None
     pairs = {(*point, label) for point in ring.train.tolist() for label in range(5)}
-    made = zip(joint.train[:, :2].tolist(), joint.train[:, 2:].argmax(dim=1).tolist(), strict=True)
-    assert {(*point, label) for point, label in made} == pairs and len(joint.train) == len(pairs)
-    assert torch.equal(joint.train[:, 2:].argmax(dim=1), joint.labels)
-    assert (joint.train[:, 2:].sum(dim=1) == 1).all() and joint.train[:, 2:].unique().tolist() == [0, 1]
+    made = zip(control.train.tolist(), control.labels.tolist(), strict=True)
+    assert {(*point, label) for point, label in made} == pairs and len(control.train) == len(pairs)
     # 100 points a mode: a classifier by the nearest centre is right for one label of five, exactly.
-    assert (nearest_mode(joint.train[:, :2]) == joint.labels).double().mean().item() == 0.2
+    assert (nearest_mode(control.train) == control.labels).double().mean().item() == 0.2
 
 
-def test_labels_of_fresh_points_are_their_modes_or_independent_of_them() -> None:
-    own, other = (
-        load(name).held_out(N, torch.Generator().manual_seed(5)) for name in ("ring5-labelled", "ring5-random-labels")
-    )
-    for points in (own, other):
-        assert (points[:, 2:].sum(dim=1) == 1).all() and points[:, 2:].unique().tolist() == [0, 1]
-        assert_held_out_matches(points[:, :2].double(), mixture_of(load("ring5")))
+@pytest.mark.parametrize("draw", [Dataset.labelled, Dataset.held_out_labelled])
+def test_classes_of_ring5_are_its_modes(draw: Any) -> None:
+    points, labels = draw(load("ring5"), N, torch.Generator().manual_seed(5))
+    assert labels.unique().tolist() == [0, 1, 2, 3, 4]
     # Half the distance of neighbouring centres is 5.3 σ: one point in 10⁷ is nearer to another centre than its own.
-    assert torch.equal(nearest_mode(own[:, :2]), own[:, 2:].argmax(dim=1))
-    table = np.histogram2d(nearest_mode(other[:, :2]).numpy(), other[:, 2:].argmax(dim=1).numpy(), bins=5)[0]
-    found: Any = chi2_contingency(table)
-    assert found.pvalue > 1e-3 and chisquare(table.ravel()).pvalue > 1e-3
-
-
-def test_density_of_labelled_points_is_that_of_their_own_modes_alone() -> None:
-    mixture = mixture_of(load("ring5-labelled"))
-    points = mixture.sample(200, torch.Generator().manual_seed(1)).double()
-    gaussian: Any = multivariate_normal
-    centres = mixture_of(load("ring5")).centres.double().numpy()
-    label = points[:, 2:].argmax(dim=1).numpy()
-    rows = zip(points[:, :2].numpy(), label, strict=True)
-    expected = [gaussian(centres[k], mixture.sigma**2).pdf(x) / 5 for x, k in rows]
-    assert mixture.density(points).numpy() == pytest.approx(np.array(expected), rel=1e-6)
-    points[:, 2:] = points[:, 2:] / 2
-    assert mixture.density(points).abs().max().item() == 0
+    assert torch.equal(nearest_mode(points), labels)
 
 
 def assert_held_out_matches(points: Tensor, mixture: Mixture) -> None:

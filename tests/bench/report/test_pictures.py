@@ -58,31 +58,6 @@ def test_view_density_is_as_wide_as_the_data() -> None:
     assert 0.02 < spread < 0.045
 
 
-def test_points_with_a_class_are_shown_by_their_first_two_coordinates() -> None:
-    plane = np.random.default_rng(0).normal(size=(40, 2))
-    labelled = np.concatenate([plane, np.eye(5)[np.arange(40) % 5]], axis=1)
-    window, flat = view(labelled), view(plane)
-    assert (window.low.tolist(), window.high.tolist()) == (flat.low.tolist(), flat.high.tolist())
-    assert (window.density == flat.density).all()
-    assert (raster(labelled, window, "#ff0000", 60) == raster(plane, flat, "#ff0000", 60)).all()
-
-
-def test_samples_figure_shows_labelled_points_in_the_plane(make_sweep: Callable[..., Path], tmp_path: Path) -> None:
-    make_sweep(tmp_path, objectives=("a",), datasets=("ring5-labelled",), seeds=1)
-    (record,) = read_runs(tmp_path)
-    assert record.samples is not None
-    drawn = []
-    fake, real = np.random.default_rng(0).normal(size=(2, 30, 7))
-    real[:, 2:] = np.eye(5)[np.arange(30) % 5]
-    for width in (7, 2):
-        np.savez(record.samples, fake=fake[:, :width], real=real[:, :width])
-        figure = samples_figure(make_blocks([record])[0], styles(["a"]))
-        assert figure is not None
-        drawn.append([np.asarray(c.get_offsets()) for c in figure.axes[0].collections])
-    for labelled, plane in zip(*drawn, strict=True):
-        assert labelled.shape[1] == 2 and (labelled == plane).all()
-
-
 def test_points_of_other_dimensions_are_shown_in_a_plane() -> None:
     rng = np.random.default_rng(0)
     spread = rng.normal(size=(200, 2)) * [5.0, 2.0]

@@ -50,6 +50,7 @@ GAMES: dict[str, tuple[Any, dict[str, Any], dict[str, Any]]] = {
         {"name": "pacgan-mlp", "critic_width": 8, "packing": 2},
         {"n_critic": 1, "updates": "simultaneous", "ema": 0.7},
     ),
+    "conditional": ("sn-gan", {"norm": "batch", "classes": 8}, {"ema": 0.7, "generator_batch": 24}),
     "state in a buffer": ("my.py:Stateful", {}, {}),
     "global random numbers": ("my.py:Random", {"critic_norm": "layer"}, {}),
 }

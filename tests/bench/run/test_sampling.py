@@ -82,16 +82,6 @@ def test_sample_of_points_is_a_picture(points: Path, tmp_path: Path) -> None:
     assert len(np.unique(pixels.reshape(-1, pixels.shape[-1]), axis=0)) > 2
 
 
-def test_sample_of_a_conditional_generator_is_points_with_their_classes(make_run: MakeRun, tmp_path: Path) -> None:
-    network = {"name": "mlp", "width": 8, "depth": 2, "classes": 5}
-    folder = make_run(datasets=["ring5-labelled"], architectures=[network]).folder
-    drawn = torch.load(sample_run(folder, 300, tmp_path / "x.pt", 0), weights_only=True)
-    assert drawn.shape == (300, 7) and drawn[:, :2].unique(dim=0).shape == (300, 2)
-    assert drawn[:, 2:].unique(dim=0).shape == (5, 5) and (drawn[:, 2:].sum(dim=1) == 1).all()
-    with Image.open(sample_run(folder, 300, tmp_path / "x.png", 0)) as picture:
-        assert picture.size == (512, 512)
-
-
 def test_sample_of_images_is_a_grid_or_a_tensor_between_minus_one_and_one(make_run: MakeRun, tmp_path: Path) -> None:
     folder = make_run(datasets=["digits"], steps=1, evaluation={"count": 1, "images": 100}).folder
     drawn = torch.load(sample_run(folder, 9, tmp_path / "x.pt", 0), weights_only=True)

@@ -279,12 +279,20 @@ def test_sweep_skips_networks_that_do_not_suit_the_data(sweep_tiny: Sweep, conte
             r"suite 'small': architectures: mlp: unknown activation 'rellu' \(did you mean 'relu'\?\); known: .*",
         ),
         (
-            {"datasets": "ring5-labelled", "architectures": [{"name": "mlp", "classes": 3}]},
-            r"suite 'small': architectures: mlp: classes=3: points of ring5-labelled end in 5 classes",
+            {"datasets": "ring5", "architectures": [{"name": "mlp", "classes": 6}]},
+            r"suite 'small': architectures: mlp: classes=6: ring5 has 5 classes: must be 5, or auto",
+        ),
+        (
+            {"datasets": "swissroll", "architectures": [{"name": "mlp", "classes": 2}]},
+            r"suite 'small': architectures: mlp: classes=2: swissroll has no labels, or samples without one",
+        ),
+        (
+            {"datasets": "swissroll", "architectures": [{"name": "mlp", "classes": "auto"}]},
+            r"suite 'small': classes=auto: swissroll has no labels, or samples without one",
         ),
         (
             {"datasets": "8gaussians", "architectures": [{"name": "mlp", "classes": 1}]},
-            r"suite 'small': architectures: mlp: classes=1: points of 8gaussians end in no classes",
+            r"suite 'small': architectures: mlp: classes=1: one class is no condition: must be 0 .*",
         ),
         (
             {"architectures": [{"name": "mlp", "width": 10**19}]},
