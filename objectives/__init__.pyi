@@ -3,6 +3,8 @@ from .base import Batch as Batch
 from .base import Objective as Objective
 from .base import prepared as prepared
 from .catalog import BUILTINS as BUILTINS
+from .conditioning import TakesLabels as TakesLabels
+from .conditioning import bound as bound
 from .dragan import DRAGAN as DRAGAN
 from .errors import BadInput as BadInput
 from .errors import unknown as unknown

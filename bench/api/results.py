@@ -105,6 +105,8 @@ class Results:
     def generator(self, run: Run, device: str = "cpu") -> nn.Module:
         """The trained generator that was evaluated, in evaluation mode: latents [B, k] to samples.
 
+        A conditional one takes the classes asked for too: `generator(latents, labels)`, labels [B] int64.
+
         Raises BadInput for a run that did not train, or whose weights are gone or damaged.
         """
         from ..run.sampling import load_networks
@@ -113,6 +115,8 @@ class Results:
 
     def critic(self, run: Run, device: str = "cpu") -> nn.Module:
         """The trained critic as it was used, with its spectral norm or what else prepares it: samples to logits [B].
+
+        A conditional one is called within `lipbench.objectives.bound(critic, labels)`.
 
         Raises BadInput as `generator` does, and where a plug-in's file is gone or has changed.
         """

@@ -233,7 +233,7 @@ def check(
     return 0 if result.ok else 1
 
 
-def sample(run: Path, *, n: int = 64, out: Path | None = None, seed: int = 0) -> int:
+def sample(run: Path, *, n: int = 64, out: Path | None = None, seed: int = 0, asked: int | None = None) -> int:
     """Draw from a trained generator.
 
     Args:
@@ -241,10 +241,11 @@ def sample(run: Path, *, n: int = 64, out: Path | None = None, seed: int = 0) ->
         n: number of samples.
         out: .png for a picture, .pt for the tensor [n, …] (default: sample.png in the run's folder).
         seed: of the latents.
+        asked: class of the samples, of a conditional generator (default: a row of each).
     """
     from ..run.sampling import sample_run
 
-    path = sample_run(run, n, out or run / "sample.png", seed)
+    path = sample_run(run, n, out or run / "sample.png", seed, asked)
     print(path)
     return 0
 

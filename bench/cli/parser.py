@@ -23,6 +23,7 @@ _SPECIAL: dict[str, dict[str, Any]] = {
     "folders": {"flag": "folders", "nargs": "+", "type": Path, "metavar": "DIR"},
     "ids": {"flag": "ids", "nargs": "+", "metavar": "ID"},
     "slurm": {"flag": "--slurm", **_SEVERAL, "metavar": "KEY=VALUE"},
+    "asked": {"flag": "--class", "dest": "asked", "type": int, "metavar": "K"},
     "add": {"flag": "--add", "action": "store_true"},
     "force": {"flag": "--force", "action": "store_true"},
     "download": {"flag": "--download", "action": "store_true"},

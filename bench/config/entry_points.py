@@ -11,7 +11,7 @@ from ...objectives.catalog import BUILTINS
 from ...objectives.errors import BadInput, unknown
 from ..data.catalog import DATASETS, PREFIXES, check_name
 from ..metrics.catalog import EXTRACTORS
-from ..metrics.labels import METRICS
+from ..metrics.labels import LABELS
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +35,7 @@ class PluginKind:
 OBJECTIVE = PluginKind("objective", BUILTINS)
 ARCHITECTURE = PluginKind("architecture", ARCHITECTURES)
 DATASET = PluginKind("dataset", DATASETS)
-METRIC = PluginKind("metric", dict.fromkeys(METRICS))
+METRIC = PluginKind("metric", dict.fromkeys(LABELS))
 EXTRACTOR = PluginKind("extractor", EXTRACTORS)
 KINDS = {kind.name: kind for kind in (OBJECTIVE, ARCHITECTURE, DATASET, METRIC, EXTRACTOR)}
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ...models.networks import Networks, Unsuited, draw_latent
 from ...objectives.base import declared_mixing, mixes_samples
+from ...objectives.conditioning import bound
 from ...objectives.conformance.report import CheckOutcome, Report, failed, not_applicable, passed
 from ...objectives.conformance.trial import seeded
 from ...objectives.slopes import slopes
@@ -61,6 +62,11 @@ def _suited(make: Callable[[tuple[int, ...]], Networks]) -> tuple[int, ...]:
     raise Unsuited(f"suits none of the shapes {', '.join(map(str, SHAPES))}: {refused[0]}")
 
 
+def _logits(networks: Networks, x: Tensor, first: int = 0) -> Tensor:
+    """Of samples whose classes, if the networks have any, are first, first + 1, …"""
+    return _bound_logits(networks, x, (first + torch.arange(len(x))) % networks.classes if networks.classes else None)
+
+
 def _latents(networks: Networks, n: int = N) -> Tensor:
     return draw_latent(networks, n, torch.Generator().manual_seed(2))
 
@@ -80,7 +86,7 @@ def shapes(trial: NetworksTrial) -> CheckOutcome:
 
 def one_logit(trial: NetworksTrial) -> CheckOutcome:
     """Logits [B], finite."""
-    found = trial.networks().critic(trial.samples())
+    found = _logits(trial.networks(), trial.samples())
     if found.shape != (N,):
         return failed(f"the critic makes {tuple(found.shape)} of {N} samples: must be ({N},), one logit each")
     return passed() if found.isfinite().all() else failed("the critic's logits are not finite at the start")
@@ -90,21 +96,22 @@ def samples_apart(trial: NetworksTrial) -> CheckOutcome:
     """A logit depends on its sample alone, or on what objectives see, so that their penalties refuse it: batch norm, or
     a module that declares it by `mixes_samples`.
     """
-    critic = trial.networks().critic.train()
+    networks = trial.networks()
+    critic = networks.critic.train()
     if (declared := declared_mixing(critic)) is not None:
         return not_applicable(declared)
     x = trial.samples()
     with torch.no_grad():
-        critic(x)  # what estimates itself step by step (a norm) begins to settle
-        together = critic.eval()(x)
-        if _differ(together, torch.cat([critic(sample) for sample in x.split(1)])):
+        _logits(networks, x)  # what estimates itself step by step (a norm) begins to settle
+        critic.eval()
+        together = _logits(networks, x)
+        if _differ(together, torch.cat([_logits(networks, sample, i) for i, sample in enumerate(x.split(1))])):
             return failed("a logit depends on the other samples of its batch even in eval mode")
         told = mixes_samples(critic)
         if told is not None:
             return not_applicable(told)
         changed = torch.cat([x[:1], x[1:].flip(0) * 0.3])
-        second = trial.networks().critic.train()(x)[:1]
-        third = trial.networks().critic.train()(changed)[:1]
+        second, third = (_logits(trial.networks(), samples)[:1] for samples in (x, changed))
     return (
         failed("a logit depends on the other samples of its batch in training") if _differ(second, third) else passed()
     )
@@ -112,8 +119,10 @@ def samples_apart(trial: NetworksTrial) -> CheckOutcome:
 
 def double_backward(trial: NetworksTrial) -> CheckOutcome:
     """A penalty on slopes has a gradient, finite, and slopes are not all zero."""
-    critic = trial.networks().critic
-    slope = slopes(critic, trial.samples())
+    networks = trial.networks()
+    critic = networks.critic
+    with bound(critic, torch.arange(N) % networks.classes if networks.classes else None):
+        slope = slopes(critic, trial.samples())
     if not (slope > 0).any():
         return failed("the critic's slope is zero everywhere: does it detach its input?")
     found = torch.autograd.grad(slope.square().sum(), list(_trained(critic).values()), allow_unused=True)
@@ -126,7 +135,7 @@ def double_backward(trial: NetworksTrial) -> CheckOutcome:
 def gradient_reaches_all(trial: NetworksTrial) -> CheckOutcome:
     """Every parameter that is trained gets a gradient from the critic's output on fakes."""
     networks = trial.networks()
-    networks.critic(networks.generator(_latents(networks))).square().sum().backward()
+    _logits(networks, networks.generator(_latents(networks))).square().sum().backward()
     for part, network in (("generator", networks.generator), ("critic", networks.critic)):
         missed = [name for name, parameter in _trained(network).items() if parameter.grad is None]
         if missed:
@@ -147,12 +156,15 @@ def round_trip(trial: NetworksTrial) -> CheckOutcome:
     second.generator.load_state_dict(first.generator.state_dict())
     second.critic.load_state_dict(first.critic.state_dict())
     latents, x = _latents(first), trial.samples()
-    for part, one, other, given in (
-        ("generator", first.generator, second.generator, latents),
-        ("critic", first.critic, second.critic, x),
-    ):
-        with torch.no_grad():
-            if not torch.equal(one.eval()(given), other.eval()(given)):
+    for networks in (first, second):
+        networks.generator.eval()
+        networks.critic.eval()
+    with torch.no_grad():
+        for part, one, other in (
+            ("generator", first.generator(latents), second.generator(latents)),
+            ("critic", _logits(first, x), _logits(second, x)),
+        ):
+            if not torch.equal(one, other):
                 return failed(f"the {part}'s output depends on more than its state_dict: register it as a buffer")
     return passed()
 
@@ -166,7 +178,7 @@ def eval_repeats(trial: NetworksTrial) -> CheckOutcome:
     with torch.no_grad():
         for _ in range(2):
             made = networks.generator(_latents(networks))
-            found.append((made, networks.critic(trial.samples())))
+            found.append((made, _logits(networks, trial.samples())))
     if not all(torch.equal(a, b) for a, b in zip(*found, strict=True)):
         return failed("two passes in eval mode differ: something is drawn")
     changed = [name for name, value in _state(networks).items() if not torch.equal(value, before[name])]
@@ -177,9 +189,44 @@ def double_precision(trial: NetworksTrial) -> CheckOutcome:
     """Networks that are made double compute in double."""
     networks = trial.networks()
     made = networks.generator.double()(_latents(networks).double())
-    logits = networks.critic.double()(made)
+    networks.critic.double()
+    logits = _logits(networks, made)
     kept = made.dtype == logits.dtype == torch.float64
     return passed() if kept else failed(f"float64 becomes {made.dtype}, then {logits.dtype}")
+
+
+def own_class(trial: NetworksTrial) -> CheckOutcome:
+    """Samples and logits of conditional networks depend on their own class, and on that of no other."""
+    networks = trial.networks()
+    if not networks.classes:
+        return not_applicable("these networks have no classes")
+    rng = torch.Generator().manual_seed(3)
+    networks.generator.eval()
+    networks.critic.eval()
+    with torch.no_grad():
+        for parameter in (p for part in (networks.generator, networks.critic) for p in part.parameters()):
+            parameter.add_(0.1 * torch.randn(parameter.shape, generator=rng))  # gains by class may start alike
+        classes = torch.arange(N) % networks.classes
+        moved = classes.clone()
+        moved[0] = (moved[0] + 1) % networks.classes
+        for part, (before, after) in (
+            ("sample", [networks.generator(_of_classes(networks, labels)) for labels in (classes, moved)]),
+            ("logit", [_bound_logits(networks, trial.samples(), labels) for labels in (classes, moved)]),
+        ):
+            if torch.equal(before[0], after[0]):
+                return failed(f"a {part} does not change with its class")
+            if _differ(before[1:], after[1:]):
+                return failed(f"a {part} depends on the class of another")
+    return passed()
+
+
+def _of_classes(networks: Networks, labels: Tensor) -> Tensor:
+    return draw_latent(networks, len(labels), torch.Generator().manual_seed(2), labels=labels)
+
+
+def _bound_logits(networks: Networks, x: Tensor, labels: Tensor | None) -> Tensor:
+    with bound(networks.critic, labels):
+        return networks.critic(x)
 
 
 def _differ(a: Tensor, b: Tensor) -> bool:
@@ -202,6 +249,7 @@ CHECKS: tuple[NamedCheck[NetworksTrial], ...] = (
     NamedCheck("same seed, same weights", same_seed),
     NamedCheck("eval repeats", eval_repeats, (*BASIC, "same seed, same weights")),
     NamedCheck("state_dict round trip", round_trip, (*BASIC, "same seed, same weights", "eval repeats")),
+    NamedCheck("its own class", own_class, BASIC),
     NamedCheck("samples apart", samples_apart, (*BASIC, "same seed, same weights", "eval repeats")),
     NamedCheck("double backward", double_backward, BASIC),
     NamedCheck("gradient reaches every parameter", gradient_reaches_all, BASIC),

@@ -95,13 +95,13 @@ class BroughtMetrics:
                 self.known.append(self._shown(one.metric.clone().to(device), reals, real=True))
         self.keys = {key: one for one, known in self._pairs() for key in self._finite(one, known, reals[:n_fake])}
 
-    def __call__(self, fakes: Tensor) -> dict[str, float]:
+    def __call__(self, fakes: Tensor, labels: Tensor | None = None) -> dict[str, float]:
         """Every value for fakes [n_fake, …]; all nan if a coordinate or pixel is not finite."""
         if not fakes.isfinite().all():
             return dict.fromkeys(self.keys, math.nan)
         return {key: v for one, known in self._pairs() for key, v in self._values(one, known, fakes).items()}
 
-    def with_bias(self, fakes: Tensor) -> tuple[dict[str, float], dict[str, Any]]:
+    def with_bias(self, fakes: Tensor, labels: Tensor | None = None) -> tuple[dict[str, float], dict[str, Any]]:
         """As a call; how these depend on the number of samples nobody knows."""
         return self(fakes), {}
 
@@ -147,6 +147,11 @@ class BroughtMetrics:
         return metric
 
 
+def first(n: int, fakes: Tensor, labels: Tensor | None) -> tuple[Tensor, ...]:
+    """The first n of both; without labels, which not every family takes, the fakes alone."""
+    return (fakes[:n],) if labels is None else (fakes[:n], labels[:n])
+
+
 class Together:
     """Several families of metrics as one: each is given the first fakes, as many as it takes."""
 
@@ -155,13 +160,13 @@ class Together:
         self.n_fake: int = max(measure.n_fake for measure in measures)
         self.protocol: dict[str, dict[str, Any]] = {k: v for m in measures for k, v in m.protocol.items()}
 
-    def __call__(self, fakes: Tensor) -> dict[str, float]:
-        """All values of fakes [≥ n_fake, …]."""
-        return {key: value for m in self.measures for key, value in m(fakes[: m.n_fake]).items()}
+    def __call__(self, fakes: Tensor, labels: Tensor | None = None) -> dict[str, float]:
+        """All values of fakes [≥ n_fake, …], and the classes asked for."""
+        return {key: value for m in self.measures for key, value in m(*first(m.n_fake, fakes, labels)).items()}
 
-    def with_bias(self, fakes: Tensor) -> tuple[dict[str, float], dict[str, Any]]:
+    def with_bias(self, fakes: Tensor, labels: Tensor | None = None) -> tuple[dict[str, float], dict[str, Any]]:
         """As a call, with what the families know of how values depend on the number of samples."""
-        parts = [m.with_bias(fakes[: m.n_fake]) for m in self.measures]
+        parts = [m.with_bias(*first(m.n_fake, fakes, labels)) for m in self.measures]
         values, biases = ({k: v for part in side for k, v in part.items()} for side in zip(*parts, strict=True))
         return values, biases
 

@@ -15,10 +15,11 @@ from ...objectives.errors import BadInput
 from ..records.source import source_of
 from .bias import PARTS, by_size, extrapolated
 from .catalog import EXTRACTORS
+from .classes import Labelling, metrics_of_classes
 from .extractors import Extractor
 from .features import NEIGHBOURS, fit
 from .features import frechet_distance as between
-from .labels import METRICS, label
+from .labels import CLASS_METRICS, LABELS, METRICS, label
 from .reference import Tensors, cached, fingerprint
 from .scores import HELD, FrechetDistance, HeldFeatures, SplitScore
 
@@ -104,6 +105,7 @@ class ImageMetrics:
         extractor: from `catalog.load_extractor`.
         sizes: what is measured on how many images.
         split: where `reals` comes from ("train", "test"), for the protocol.
+        labelling: the classes of `reals`, for metrics of classes; None for none of these.
         device: where the extractor runs.
 
     Raises:
@@ -117,10 +119,11 @@ class ImageMetrics:
         sizes: Sizes,
         *,
         split: str = "train",
+        labelling: Labelling | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
         sizes.check(len(reals))
-        self.sizes, self.split = sizes, split
+        self.sizes, self.split, self.labelling = sizes, split, labelling
         self.n_real = len(reals) if sizes.n_real is None else sizes.n_real
         self.n_fake = sizes.n_generated
         self.extractor = extractor.to(device)
@@ -128,17 +131,23 @@ class ImageMetrics:
         # sorted by class in some sets, so the first n_real would not do
         chosen = torch.randperm(len(reals), generator=torch.Generator().manual_seed(0))[: self.n_real]
         self.metrics = self._collection().to(self.device)
-        self._refer(reals[chosen.to(reals.device)])
+        self.names = tuple(k for k in LABELS if k in sizes.metrics and (k not in CLASS_METRICS or k in self.metrics))
+        labels = None if labelling is None else labelling.labels[chosen.to(labelling.labels.device)]
+        self._refer(reals[chosen.to(reals.device)], labels)
 
-    def __call__(self, fakes: Tensor) -> dict[str, float]:
+    def __call__(self, fakes: Tensor, labels: Tensor | None = None) -> dict[str, float]:
         """Every metric of fakes [n_fake, C, H, W], uint8 or float in [-1, 1]; all nan if a pixel is not finite.
+
+        `labels` [n_fake] are the classes asked for, of a conditional generator.
 
         Raises:
             BadInput: another number of fakes than the protocol says.
         """
-        return self.with_bias(fakes, sizes=False)[0]
+        return self.with_bias(fakes, labels, sizes=False)[0]
 
-    def with_bias(self, fakes: Tensor, sizes: bool = True) -> tuple[dict[str, float], dict[str, dict[str, Any]]]:
+    def with_bias(
+        self, fakes: Tensor, labels: Tensor | None = None, sizes: bool = True
+    ) -> tuple[dict[str, float], dict[str, dict[str, Any]]]:
         """As a call, and {"fd": `bias.extrapolated`} from the same features: its dependence on the number of images.
 
         The second is empty without `sizes`, where a pixel is not finite, and where a quarter of the images is no more
@@ -147,9 +156,9 @@ class ImageMetrics:
         if len(fakes) != self.n_fake:
             raise BadInput(f"image metrics: got {len(fakes)} fake images, the protocol says n_fake = {self.n_fake}")
         if not torch.isfinite(fakes).all():
-            return dict.fromkeys(self.sizes.metrics, float("nan")), {}
+            return dict.fromkeys(self.names, float("nan")), {}
         metrics = self.metrics.clone()
-        self.feed(metrics, fakes, real=False, fitted=self.sizes.n_fake)
+        self.feed(metrics, fakes, labels=labels, real=False, fitted=self.sizes.n_fake)
         scores = self._values(metrics)
         return scores, self._bias(metrics) if sizes and "fd" in scores else {}
 
@@ -165,22 +174,22 @@ class ImageMetrics:
         """The same metrics: their reals are fixed."""
         return self
 
-    def floor(self, reals: Tensor) -> dict[str, float]:
+    def floor(self, reals: Tensor, labels: Tensor | None = None) -> dict[str, float]:
         """What perfect fakes would get: the metrics of real images outside the reference; "is" in the protocol's parts.
 
         That is, over parts as large as the protocol's, and fewer of them, where there are fewer images. Draw the images
         at random: the halves of MNIST's test set, as they lie in the file, come from different writers.
         """
         splits = max(1, round(len(reals) * self.sizes.splits / self.sizes.scored))
-        key = self._key(reals, reference=self.key, floor=list(self.sizes.metrics), splits=splits)
-        floors = cached(key, lambda: self._floor(reals, splits), torch.device("cpu"))
-        return {name: floors[name].item() for name in METRICS if name in floors}
+        key = self._key(reals, reference=self.key, floor=list(self.names), splits=splits, **_told(labels))
+        floors = cached(key, lambda: self._floor(reals, labels, splits), torch.device("cpu"))
+        return {name: floors[name].item() for name in LABELS if name in floors}
 
-    def _floor(self, reals: Tensor, splits: int) -> Tensors:
+    def _floor(self, reals: Tensor, labels: Tensor | None, splits: int) -> Tensors:
         metrics = self.metrics.clone()
         if "is" in metrics:
             metrics["is"].splits = splits
-        self.feed(metrics, reals, real=False, fitted=len(reals))
+        self.feed(metrics, reals, labels=labels, real=False, fitted=len(reals))
         return {name: torch.tensor(value, dtype=torch.float64) for name, value in self._values(metrics).items()}
 
     @property
@@ -203,8 +212,11 @@ class ImageMetrics:
             "kid": held | {"subsets": sizes.subsets, "subset_size": sizes.subset_size},
             "precision": balls,
             "recall": balls,
+            "class_accuracy": {"n_fake": sizes.scored},
+            "intra_fd": both | {"features": self.extractor.feature_dim},
+            "class_kl": {"n_fake": sizes.scored, "n_real": self.n_real, "split": self.split},
         }
-        return {key: {"label": label(key, name), **shared, **own[key]} for key in METRICS if key in sizes.metrics}
+        return {key: {"label": label(key, name), **shared, **own[key]} for key in self.names}
 
     def _collection(self) -> MetricCollection:
         """Empty ones of all that is asked for; those of features keep them too, for the limit of fd."""
@@ -217,32 +229,38 @@ class ImageMetrics:
             made["held"] = HeldFeatures(held, sizes.held, sizes.subsets, sizes.subset_size)
         if "is" in asked:
             made["is"] = SplitScore(sizes.splits)
+        made |= metrics_of_classes(asked, self.labelling, self.extractor.feature_dim)
         return MetricCollection(made, compute_groups=False)
 
-    def _refer(self, reals: Tensor) -> None:
+    def _refer(self, reals: Tensor, labels: Tensor | None) -> None:
         """Gives the metrics their reals: the states that these leave are kept on disk."""
         of_reals: dict[str, Any] = {name: m for name, m in self.metrics.items() if hasattr(m, "reference")}
-        self.key = self._key(reals, states=sorted(of_reals), radii="precision" in self.sizes.metrics)
+        about = {"states": sorted(of_reals), "radii": "precision" in self.sizes.metrics}
+        self.key = self._key(reals, **about, **_told(labels))
         if not of_reals:
             return
-        states = cached(self.key, lambda: self._states(reals, of_reals), self.device)
+        states = cached(self.key, lambda: self._states(reals, labels, of_reals), self.device)
         for target, value in states.items():
             name, _, state = target.partition(".")
             setattr(of_reals[name], state, [value] if isinstance(getattr(of_reals[name], state), list) else value)
 
-    def _states(self, reals: Tensor, of_reals: dict[str, Any]) -> Tensors:
+    def _states(self, reals: Tensor, labels: Tensor | None, of_reals: dict[str, Any]) -> Tensors:
         metrics = MetricCollection(of_reals, compute_groups=False).clone()
-        self.feed(metrics, reals, real=True, fitted=len(reals))
+        self.feed(metrics, reals, labels=labels, real=True, fitted=len(reals))
         return {f"{name}.{k}": v for name in of_reals for k, v in metrics[name].reference().items()}  # pyright: ignore[reportCallIssue]
 
-    def feed(self, metrics: MetricCollection, images: Tensor, real: bool, fitted: int) -> None:
+    def feed(
+        self, metrics: MetricCollection, images: Tensor, *, real: bool, fitted: int, labels: Tensor | None = None
+    ) -> None:
         """Images [N, C, H, W] in one pass, batch by batch: the logits of all, the features of the first `fitted`."""
+        labels = None if labels is None else labels.to(self.device)
         for start, features, logits in self._chunks(images):
-            metrics.update(features=features[: max(0, fitted - start)], logits=logits, real=real)
+            own = None if labels is None else labels[start : start + len(logits)]
+            metrics.update(features=features[: max(0, fitted - start)], logits=logits, labels=own, real=real)
 
     def _values(self, metrics: MetricCollection) -> dict[str, float]:
         found = metrics.compute()
-        return {name: float(found[name]) for name in METRICS if name in found}
+        return {name: float(found[name]) for name in LABELS if name in found}
 
     def _chunks(self, images: Tensor) -> Iterator[tuple[int, Tensor, Tensor]]:
         """Index of the first, features and logits of up to CHUNK images at a time."""
@@ -260,3 +278,8 @@ class ImageMetrics:
         sizes = self.sizes
         kid = {"subsets": sizes.subsets, "subset_size": sizes.subset_size}
         return fingerprint(images, **extractor, **settings, **kid, held=sizes.held, device=self.device.type)
+
+
+def _told(labels: Tensor | None) -> dict[str, str]:
+    """What a kept reference depends on beside the images."""
+    return {} if labels is None else {"labels": fingerprint(labels)}

@@ -8,8 +8,12 @@ LABELS = {  # metric -> (with Inception, with anything else)
     "kid": ("KID", "KID"),
     "precision": ("precision", "precision"),
     "recall": ("recall", "recall"),
+    "class_accuracy": ("class accuracy", "class accuracy"),
+    "intra_fd": ("intra-FID", "intra-FD"),
+    "class_kl": ("class KL", "class KL"),
 }
-METRICS = tuple(LABELS)
+CLASS_METRICS = ("class_accuracy", "intra_fd", "class_kl")  # of data with labels, where a suite asks for them
+METRICS = tuple(name for name in LABELS if name not in CLASS_METRICS)
 
 
 def label(metric: str, extractor: str) -> str:

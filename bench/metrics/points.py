@@ -123,11 +123,13 @@ class PointMetrics:
         """How many generated points a call needs."""
         return self.n if self.dataset.mixture is None else max(self.n, self.n_modes)
 
-    def __call__(self, fake: Tensor) -> dict[str, float]:
+    def __call__(self, fake: Tensor, labels: Tensor | None = None) -> dict[str, float]:
         """{"w1"} of the points [≥ n_fake, d], and what both coverages say where the modes are known."""
         return self._measured(fake, self._real(fake))
 
-    def with_bias(self, fake: Tensor) -> tuple[dict[str, float], dict[str, dict[str, Any]]]:
+    def with_bias(
+        self, fake: Tensor, labels: Tensor | None = None
+    ) -> tuple[dict[str, float], dict[str, dict[str, Any]]]:
         """As a call, and {"w1": {"sizes", "values"}}: its dependence on the number of points.
 
         W1 falls towards its limit by no one law in the size, so none is fitted to it.

@@ -8,9 +8,11 @@ from torch import Tensor
 from ...objectives.errors import BadInput
 from ..data.dataset import Dataset
 from .catalog import FAMILIES, load_extractor
+from .classes import CLASSIFIERS, Labelling
 from .extractors import Extractor
 from .features import NEIGHBOURS
 from .images import ImageMetrics, Sizes
+from .labels import CLASS_METRICS
 from .settings import NOTHING, Brought, Evaluation
 
 FLOOR_SEED = 1
@@ -22,6 +24,7 @@ def image_metrics(
     device: torch.device | str,
     weights: Path | None = None,
     brought: Extractor | None = None,
+    conditional: bool = False,
 ) -> tuple[ImageMetrics, dict[str, float]]:
     """The metrics that a suite's `evaluation` asks for on these images, and their floors.
 
@@ -36,15 +39,26 @@ def image_metrics(
         device: where the extractor runs.
         weights: of inception, where they are not in torch hub's cache.
         brought: the extractor, where it is a plug-in.
+        conditional: whether the fakes are asked for by class.
 
     Raises:
-        BadInput: the extractor is not at hand, gives no logits for "is", or there are too few reals.
+        BadInput: the extractor is not at hand, gives no logits for "is", or there are too few reals, or no labels.
     """
     extractor = _extractor(data, evaluation, weights, brought)
     reference, other, sizes = _divided(data, evaluation, torch.device(device))
     split = evaluation.split
-    metrics = ImageMetrics(reference, extractor, sizes, split=split or data.held_out_from, device=device)
-    return metrics, {} if other is None else metrics.floor(other if split is None else _drawn(other, sizes.n_fake))
+    labelling, others = _labels(data, evaluation, extractor, len(reference), torch.device(device))
+    metrics = ImageMetrics(
+        reference,
+        extractor,
+        sizes,
+        split=split or data.held_out_from,
+        labelling=None if labelling is None else Labelling(data.classes, labelling, conditional),
+        device=device,
+    )
+    if other is not None and split is not None:
+        other, others = (None if part is None else _drawn(part, sizes.n_fake) for part in (other, others))
+    return metrics, {} if other is None else metrics.floor(other, others)
 
 
 def check_evaluation(
@@ -53,11 +67,36 @@ def check_evaluation(
     """Raises what `image_metrics` would, without looking at an image; tries out metrics that are brought, on reals."""
     device = torch.device("cpu")
     if data.is_images:
+        reference = _divided(data, evaluation, device)[0]
         if evaluation.of_images:
-            _extractor(data, evaluation, weights, brought.extractor)
-        _divided(data, evaluation, device)
+            extractor = _extractor(data, evaluation, weights, brought.extractor)
+            _labels(data, evaluation, extractor, len(reference), device)
     if brought.metrics and data.pair is None:
         FAMILIES["brought"](None, data, evaluation, device, brought.metrics)
+
+
+def _labels(
+    data: Dataset, evaluation: Evaluation, extractor: Extractor, n: int, device: torch.device
+) -> tuple[Tensor | None, Tensor | None]:
+    """Labels of the n reference images and of the floor's; None without a metric that asks for them.
+
+    Raises BadInput where there are none, or the extractor does not tell these classes.
+    """
+    asked = [name for name in evaluation.of_images if name in CLASS_METRICS]
+    if not asked:
+        return None, None
+    if not data.classes or data.held_out_labels is None:
+        raise BadInput(f"metrics: {asked[0]}: {data.name} has no labels, or none of its held-out samples")
+    fit = extractor.classes == data.classes or data.name in CLASSIFIERS.get(extractor.name, ())
+    if asked != ["intra_fd"] and not fit:
+        name = next(name for name in asked if name != "intra_fd")
+        known = "; ".join(f"{key} tells those of {', '.join(names)}" for key, names in CLASSIFIERS.items())
+        raise BadInput(f"metrics: {name}: the extractor {extractor.name} does not tell {data.name}'s classes: {known}")
+    if evaluation.split is None:
+        both = data.held_out_labelled(2 * n, torch.Generator(device).manual_seed(0))[1]  # the images that _halves draws
+        return both[:n], both[n:]
+    of_train, of_test = data.labels, data.test_labels
+    return (of_train, of_test) if evaluation.split == "train" else (of_test, of_train)
 
 
 def sides(data: Dataset, evaluation: Evaluation, device: torch.device) -> tuple[Tensor, Tensor | None, int]:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from ...objectives.errors import unknown
-from .labels import METRICS
+from .labels import LABELS, METRICS
 
 PRESETS: dict[str, dict[str, Any]] = {
     # Heusel et al. 2017 (FID: 50,000 generated images against the statistics of the training set) and Salimans et al.
@@ -88,7 +88,7 @@ class Evaluation(BaseModel):
     @property
     def of_images(self) -> tuple[str, ...]:
         """The built-in ones of `metrics`."""
-        return tuple(metric for metric in self.metrics if isinstance(metric, str) and metric in METRICS)
+        return tuple(metric for metric in self.metrics if isinstance(metric, str) and metric in LABELS)
 
     @model_validator(mode="before")
     @classmethod

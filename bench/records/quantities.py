@@ -63,6 +63,9 @@ _QUALITY = (
     _quality("kid", "KID", "", "kernel distance of features of samples to those of real images"),
     _quality("precision", "precision", "share", "samples among real images, by features"),
     _quality("recall", "recall", "share", "real images among samples, by features"),
+    _quality("class_accuracy", "class accuracy", "share", "samples that the classifier puts into the class asked for"),
+    _quality("intra_fd", "intra-FD", "", "FD of the samples of a class to its real images, mean over classes"),
+    _quality("class_kl", "class KL", "nats", "KL of the shares of classes, by the classifier, to those of real images"),
     _quality("cosine", "cos", "", "mean cosine of the critic's gradient at fakes and that of an optimal critic"),
     _quality("gradient_error", "L2", "", "mean squared length of the difference of these gradients"),
     Quantity("cost", "cost", "data units", None, True, "mean D(real) − mean D(fake), W1 for an optimal critic"),
@@ -112,7 +115,7 @@ def quantity(key: str, protocol: Mapping[str, Any] | None = None) -> Quantity:
     if not isinstance(extractor, str) or not known.quality:
         return known
     if extractor == "inception":
-        return replace(known, name={"FD": "FID"}.get(known.name, known.name))
+        return replace(known, name={"FD": "FID", "intra-FD": "intra-FID"}.get(known.name, known.name))
     return replace(known, name=f"{known.name}({extractor})")
 
 

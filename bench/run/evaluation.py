@@ -47,6 +47,7 @@ class Quality:
         weights: Path | None = None,
         critic: nn.Module | None = None,
         brought: Brought = NOTHING,
+        conditional: bool = False,
     ) -> None:
         self.modes = None
         self.measure: Any = None
@@ -56,7 +57,8 @@ class Quality:
         elif data.is_points:
             self.measure, self.floors = FAMILIES["points"](data, evaluation, rng)
         elif evaluation.of_images:
-            self.measure, self.floors = FAMILIES["images"](data, evaluation, rng.device, weights, brought.extractor)
+            how = weights, brought.extractor, conditional
+            self.measure, self.floors = FAMILIES["images"](data, evaluation, rng.device, *how)
         if brought.metrics and data.pair is None:
             family = FAMILIES["brought"]
             self.measure, floors = family(self.measure, data, evaluation, rng.device, brought.metrics)
@@ -65,6 +67,12 @@ class Quality:
         if data.name in FAMILIES:
             self.modes = FAMILIES[data.name](self.n_fake, rng.device)
             self.protocol = self.protocol | self.modes.protocol
+
+    def measured(self, fake: Tensor, labels: Tensor | None) -> dict[str, float]:
+        """All metrics of fakes [≥ n_fake, …] and, of a conditional generator, the classes asked for [≥ n_fake]."""
+        n = self.n_fake
+        found = self.measure(fake[:n]) if labels is None else self.measure(fake[:n], labels[:n])
+        return found if self.modes is None else found | self.modes(fake)
 
 
 class Evaluator(pl.Callback):
@@ -101,7 +109,8 @@ class Evaluator(pl.Callback):
         pl_module.pauses.update(self.schedule, {1})
         iteration = pl_module.iteration
         rng = iteration.stream("evaluation")
-        self.quality = Quality(self.data, self.evaluation, rng, self.weights, iteration.critic, self.brought)
+        how = self.weights, iteration.critic, self.brought, iteration.networks.classes > 0
+        self.quality = Quality(self.data, self.evaluation, rng, *how)
         fixed = torch.Generator(iteration.device).manual_seed(0)
         self.spread_of_real = stability.mean_distance(self.data.held_out_at_most(PROBE, fixed))
         if not self.history:
@@ -153,11 +162,10 @@ class Evaluator(pl.Callback):
         rng = iteration.stream("evaluation")
         with torch.no_grad():
             n = max(PROBE, self.quality.n_fake)
-            fake = generate(iteration, n, rng, asked_classes(iteration, n, rng))
+            asked = asked_classes(iteration, n, rng)
+            fake = generate(iteration, n, rng, asked)
             self._snapshot(iteration)
-        found = self.quality.measure(fake[: self.quality.n_fake])
-        if self.quality.modes is not None:
-            found |= self.quality.modes(fake)
+        found = self.quality.measured(fake, asked)
         real, labels = self._held_out(iteration, rng)
         with torch.no_grad():
             probe = fake[: len(real)] if labels is None else generate(iteration, len(real), rng, labels)

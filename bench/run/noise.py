@@ -32,14 +32,17 @@ def measure_again(iteration: Iteration, quality: Quality, repeats: int) -> dict[
     rng = torch.Generator(iteration.device).manual_seed(stream_seed(iteration.seed, "fresh samples"))
     metrics = quality.measure.fresh(rng)
     with stability.evaluating(iteration.sampler), torch.no_grad():
-        first, bias = metrics.with_bias(_fakes(iteration, quality.n_fake, rng))
-        rest = [metrics(_fakes(iteration, quality.n_fake, rng)) for _ in range(repeats - 1)]
+        first, bias = metrics.with_bias(*_fakes(iteration, quality.n_fake, rng))
+        rest = [metrics(*_fakes(iteration, quality.n_fake, rng)) for _ in range(repeats - 1)]
     values = {name: [found[name] for found in (first, *rest)] for name in first}
     return {"evaluation_noise": {name: _noise(measured) for name, measured in values.items()}, "bias": bias}
 
 
-def _fakes(iteration: Iteration, n: int, rng: torch.Generator) -> Tensor:
-    return generate(iteration, n, rng, asked_classes(iteration, n, rng))
+def _fakes(iteration: Iteration, n: int, rng: torch.Generator) -> tuple[Tensor, ...]:
+    """Fresh samples and, of a conditional generator, the classes asked for."""
+    asked = asked_classes(iteration, n, rng)
+    fake = generate(iteration, n, rng, asked)
+    return (fake,) if asked is None else (fake, asked)
 
 
 def _noise(values: list[float]) -> dict[str, Any]:

@@ -1,11 +1,12 @@
 """The trained networks of a finished run, and samples of its generator. Trains nothing, evaluates nothing."""
 
+from math import isqrt
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import nn
+from torch import Tensor, nn
 
 from ...models.dcgan import to_uint8
 from ...models.networks import Networks, draw_latent
@@ -22,11 +23,14 @@ MOST = 1_000_000  # samples of one call
 BATCH = 1000  # samples of one forward pass, as in an evaluation: their layers' outputs are held at once
 
 
-def sample_run(folder: Path, n: int, out: Path, seed: int) -> Path:
+def sample_run(folder: Path, n: int, out: Path, seed: int, asked: int | None = None) -> Path:
     """Writes n samples of a run's generator: a picture (.png), or the tensor [n, …] itself (.pt), images in [−1, 1].
 
-    Raises BadInput for a folder that holds no trained generator, an ending that is not known, and n or seed beyond
-    what is allowed.
+    A conditional generator is asked for the class `asked`, or for one after the other: as many samples of each as a row
+    of the picture has.
+
+    Raises BadInput for a folder that holds no trained generator, an ending that is not known, and n, seed or class
+    beyond what is allowed.
     """
     if out.suffix not in (".png", ".pt"):
         raise BadInput(f"{out}: must end in .png or .pt")
@@ -34,7 +38,7 @@ def sample_run(folder: Path, n: int, out: Path, seed: int) -> Path:
         raise BadInput(f"{n} samples: must be 1 to {MOST:,}")
     if not 0 <= seed < 2**63:
         raise BadInput(f"seed {seed}: must be 0 or more, and below 2⁶³")
-    samples, real = _draw(folder, n, seed)
+    samples, real = _draw(folder, n, seed, asked)
     try:
         if out.suffix == ".pt":
             torch.save(samples, out)
@@ -111,15 +115,26 @@ def _load_weights(network: nn.Module, folder: Path, file: str) -> None:
 
 
 @torch.no_grad()
-def _draw(folder: Path, n: int, seed: int):
+def _draw(folder: Path, n: int, seed: int, asked: int | None):
     networks = load_networks(folder)
+    labels = _labels(networks.classes, n, asked)
     if not all(tensor.isfinite().all() for tensor in networks.generator.state_dict().values()):
         told = f"not all of its weights are numbers: nothing to draw (this run {read_run(folder).status})"
         raise BadInput(f"{folder / WEIGHTS[0]}: {told}")
     real = read_samples(folder / "samples.npz", "real")["real"]
     networks.generator.eval()
-    latent = draw_latent(networks, n, torch.Generator().manual_seed(seed))
+    latent = draw_latent(networks, n, torch.Generator().manual_seed(seed), labels=labels)
     return torch.cat([networks.generator(part) for part in latent.split(BATCH)]), real
+
+
+def _labels(classes: int, n: int, asked: int | None) -> Tensor | None:
+    if asked is None:
+        return torch.arange(n) // isqrt(n) % classes if classes else None
+    if not classes:
+        raise BadInput(f"class {asked}: this generator knows no classes")
+    if not 0 <= asked < classes:
+        raise BadInput(f"class {asked}: must be 0 to {classes - 1}, this generator knows {classes} classes")
+    return torch.full((n,), asked)
 
 
 def _need_weights(folder: Path, file: str) -> None:

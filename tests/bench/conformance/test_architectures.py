@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from lipbench.bench.conformance.architectures import CHECKS, check_architecture
 from lipbench.models import ARCHITECTURES, Networks, Unsuited
+from lipbench.objectives.conformance.report import Status
 
 
 class Generator(nn.Module):
@@ -133,7 +134,7 @@ BROKEN: dict[str, dict[str, Any]] = {
 
 
 def test_every_check_has_a_broken_example() -> None:
-    assert set(BROKEN) == {check.name for check in CHECKS}
+    assert set(BROKEN) | {"its own class"} == {check.name for check in CHECKS}
 
 
 @pytest.mark.parametrize("check", BROKEN)
@@ -153,3 +154,43 @@ def test_an_architecture_that_suits_nothing_is_told() -> None:
 
     with pytest.raises(Unsuited, match="suits none of the shapes"):
         check_architecture("nothing", nothing)
+
+
+class Deaf(nn.Module):
+    """Does not hear its class."""
+
+    def forward(self, z: Tensor) -> Tensor:
+        return z[:, :1] * 0.1 + torch.zeros(len(z), 2)
+
+
+class Neighbours(nn.Module):
+    """Hears the class of the sample before, too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(5, 2)
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.layer(z + 0.5 * z.roll(1, dims=0))
+
+
+@pytest.mark.parametrize(("generator", "told"), [(Deaf, "does not change with its class"), (Neighbours, "of another")])
+def test_kit_finds_conditional_networks_that_do_not_hear_their_class(generator: Any, told: str) -> None:
+    def make(shape: tuple[int, ...]) -> Networks:
+        if shape != (2,):
+            raise Unsuited("points alone")
+        whole = ARCHITECTURES["mlp"](shape, width=8, latent_dim=2, classes=3)
+        return Networks(generator(), whole.critic, 2, classes=3)
+
+    (result,) = [one for one in check_architecture("mine", make).results if one.check == "its own class"]
+    assert result.status is Status.FAIL and told in result.reason
+
+
+@pytest.mark.parametrize("conditioning", ["projection", "concat"])
+@pytest.mark.parametrize("name", ["mlp", "dcgan"])
+def test_our_conditional_networks_pass(name: str, conditioning: str) -> None:
+    settings: dict[str, Any] = {"classes": 3, "conditioning": conditioning}
+    small = {"width": 8} if name == "mlp" else {"channels": 4}
+    report = check_architecture(name, lambda shape: ARCHITECTURES[name](shape, **settings, **small))
+    assert report.ok, report
+    assert {r.check: r.status for r in report.results}["its own class"] is Status.PASS

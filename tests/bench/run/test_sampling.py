@@ -145,3 +145,34 @@ def test_sample_of_a_run_that_never_trained_is_told(make_run: MakeRun, tmp_path:
 def test_sample_says_that_a_run_has_lost_its_generator(points: Path, tmp_path: Path) -> None:
     (points / "checkpoint" / "generator.safetensors").unlink()
     assert told(points, 4, tmp_path / "x.png", 0).endswith("is gone; delete the folder and run the suite again")
+
+
+def test_sample_of_a_class_is_what_the_generator_makes_of_it(make_run: MakeRun, tmp_path: Path) -> None:
+    network = {"name": "mlp", "width": 8, "depth": 2, "classes": "auto"}
+    folder = make_run(datasets=["ring5"], architectures=[network]).folder
+    networks = mlp((2,), width=8, depth=2, classes=5)
+    networks.generator.load_state_dict(load_file(folder / "checkpoint" / "generator.safetensors"))
+    latent = torch.randn(30, 2, generator=torch.Generator().manual_seed(7))
+    for asked, labels in ((3, torch.full((30,), 3)), (None, torch.arange(30) // 5 % 5)):
+        drawn = torch.load(sample_run(folder, 30, tmp_path / "x.pt", 7, asked), weights_only=True)
+        with torch.no_grad():
+            torch.testing.assert_close(drawn, networks.generator(latent, labels))
+    assert told(folder, 4, tmp_path / "x.png", 0, 5) == "class 5: must be 0 to 4, this generator knows 5 classes"
+    assert told(folder, 4, tmp_path / "x.png", 0, -1).startswith("class -1: must be 0 to 4")
+
+
+def test_sample_of_a_class_wants_a_conditional_generator(points: Path, tmp_path: Path) -> None:
+    assert told(points, 4, tmp_path / "x.png", 0, 3) == "class 3: this generator knows no classes"
+
+
+def test_conditional_run_on_images_keeps_rows_of_a_class_and_measures_them(make_run: MakeRun) -> None:
+    networks = {"name": "dcgan", "channels": 4, "classes": "auto"}
+    evaluation = {"count": 1, "images": 100, "metrics": ["fd", "class_accuracy", "intra_fd", "class_kl"]}
+    record = make_run(datasets=["digits"], architectures=[networks], steps=2, evaluation=evaluation)
+    assert record.measured and record.spec["architecture"] == "dcgan(channels=4, classes=10)"
+    assert 0 <= record.metrics["class_accuracy"]["final"] <= 1 < record.metrics["intra_fd"]["final"]
+    assert record.floors.keys() == {"fd", "class_accuracy", "intra_fd", "class_kl"}
+    with np.load(record.folder / "samples.npz") as arrays:
+        assert arrays["fake"].shape == (100, 1, 8, 8)
+    with Image.open(record.folder / "samples.png") as picture:
+        assert picture.size == (480, 480)  # ten rows of ten, six times as large
