@@ -4,8 +4,6 @@ MODE_COUNTS = {
     "8gaussians": 8,
     "25gaussians": 25,
     "ring5": 5,
-    "ring5-labelled": 5,
-    "ring5-random-labels": 25,
     "pacgan-ring": 8,
     "pacgan-grid": 25,
     "stacked-mnist": 1000,
