@@ -1,6 +1,6 @@
-"""The files of a user's pictures, in a folder or an archive: which there are, and their bytes. Not what they mean.
+"""Lists and reads the files of a user's pictures in a folder or an archive.
 
-None vanishes without a word: a damaged archive is refused, and a link to nothing has no bytes.
+No file is dropped silently: a damaged archive is refused, and a broken link has no bytes.
 """
 
 import hashlib
@@ -170,9 +170,9 @@ def _read(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
 
 
 def _check_end(archive: tarfile.TarFile) -> None:
-    """Raises ReadError if what ends an archive is not its mark, a block of zeros: for tarfile a damaged header is one.
+    """Raises ReadError unless the archive ends in a block of zeros: tarfile takes a damaged header for the end.
 
-    Then reads on, since the sum over a .gz or .xz comes after everything else.
+    Then reads to the end, where the checksum of a .gz or .xz is.
     """
     assert archive.fileobj is not None
     archive.fileobj.seek(archive.offset)

@@ -1,7 +1,7 @@
-"""Pictures of any format, decoded once to one size into uint8 files that every run maps into memory. No data set here.
+"""Decodes pictures once, to one size, into uint8 files that every run maps into memory.
 
-The mapped files are shared by the processes of a sweep, and the system reads only what is asked for: sets that are
-larger than the memory work, at the speed of the disk.
+The processes of a sweep share the mapped files, and only the rows in use are read: data sets larger than the memory
+work, at the speed of the disk.
 """
 
 import errno
@@ -38,7 +38,7 @@ BYTES = 2**28  # encoded pictures beyond which a chunk is closed
 class Picture:
     """A picture: its name, whether it is held out, its class (-1 for none), and its content, encoded or opened.
 
-    In place of a content may stand why it is left out; `note` says what is special about it, as those of `decode` do.
+    The content is a `LeftOut` where the picture is not used; `note` says what was done to it, as `decode` does.
     """
 
     name: str
@@ -139,7 +139,7 @@ def _map(path: Path, shape: list[int]) -> Tensor:
 
 
 def _fill(folder: Path, form: Format, pictures: Iterable[Picture]) -> None:
-    """Into a folder of its own, renamed when it is whole: processes in parallel never see half of one."""
+    """Writes to a temporary folder and renames it, so that parallel processes never see half of one."""
     scratch = _scratch(folder.parent)
     try:
         with warnings.catch_warnings():

@@ -26,7 +26,7 @@ from ..data.dataset import Dataset
 from .budget import UNLIMITED, Budget
 from .iteration import Case
 from .table import Goal, Row
-from .ways import Loop, interleave, loops_of, material, sngan, table
+from .ways import Loop, interleave, loops_of, real_samples, sngan, table
 
 STEPS = 100_000  # of the linear decay
 Make = Callable[[Path, Case, Dataset, str], "Theirs"]
@@ -152,7 +152,7 @@ def rows(
     """The clone's loop in turns with all of lipbench's ways on the same networks."""
     project = find(clone)
     case = project.case(batch)
-    theirs = project.make(clone, case, material(case.dataset, device), device)
+    theirs = project.make(clone, case, real_samples(case.dataset, device), device)
     ours = case.networks((3, 32, 32))
     for network, other in ((ours.generator, theirs.generator), (ours.critic, theirs.critic)):
         if count(network) != count(other):

@@ -68,7 +68,7 @@ def sngan(batch: int, **settings: Any) -> Case:
     )
 
 
-def material(dataset: str, device: str) -> Dataset:
+def real_samples(dataset: str, device: str) -> Dataset:
     """The case's real samples on the device."""
     if dataset != NOISE:
         return load(dataset).to(device)
@@ -90,7 +90,7 @@ def lipbench_loop(case: Case, data: Dataset, way: Way, device: str) -> TrainingL
 
 def loops_of(case: Case, device: str) -> dict[str, Loop]:
     """The raw loop, and lipbench in all ways that the device has."""
-    data = material(case.dataset, device)
+    data = real_samples(case.dataset, device)
     ways = ON_GPU if device.startswith("cuda") else ON_CPU
     lipbench = {way.name: lipbench_loop(case, data, way, device) for way in ways}
     return {"raw PyTorch loop": iteration.raw_loop(case, data, device), **lipbench}
@@ -98,9 +98,9 @@ def loops_of(case: Case, device: str) -> dict[str, Loop]:
 
 @dataclass
 class Turns:
-    """Iterations per second of each turn, and the memory that the first one took on a GPU beside what lay there (MiB).
+    """Iterations per second of each turn, and the GPU memory that the first one took beyond what was in use (MiB).
 
-    The first, because compiling and capturing belong to it, and the replay of a graph takes none any more.
+    The first turn compiles or captures; the replay of a graph takes no further memory.
     """
 
     memory: float
@@ -137,7 +137,7 @@ def interleave(
 
 
 def _take_workspace(device: str) -> None:
-    """cuBLAS keeps what it takes for its first products, forward and backward: that is no loop's own memory."""
+    """Makes cuBLAS allocate its workspace now, so that it is not counted as the first loop's memory."""
     if device.startswith("cuda"):
         x = torch.ones(8, 8, device=device, requires_grad=True)
         (x @ x).sum().backward()
@@ -149,13 +149,13 @@ def timed(task: Callable[[], None], device: str) -> tuple[float, float]:
     if gpu:
         torch.cuda.synchronize(device)
         torch.cuda.reset_peak_memory_stats(device)
-    lay = torch.cuda.memory_allocated(device) if gpu else 0
+    before = torch.cuda.memory_allocated(device) if gpu else 0
     start = time.perf_counter()
     task()
     if gpu:
         torch.cuda.synchronize(device)
     seconds = time.perf_counter() - start
-    return seconds, (torch.cuda.max_memory_allocated(device) - lay) / 2**20 if gpu else 0.0
+    return seconds, (torch.cuda.max_memory_allocated(device) - before) / 2**20 if gpu else 0.0
 
 
 def table(part: str, found: Mapping[str, Turns], goals: Mapping[str, Goal]) -> Iterator[Row]:

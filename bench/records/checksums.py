@@ -1,24 +1,24 @@
-"""Whether a record still is what was written: sha256 sums beside its files, as `sha256sum --check` reads them."""
+"""Detects changed records: sha256 sums beside their files, as `sha256sum --check` reads them."""
 
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from .files import put
+from .files import write_atomically
 
 SUMS = "checksums.sha256"
 
 
-def seal(folder: Path, names: Iterable[str]) -> None:
+def write_sums(folder: Path, names: Iterable[str]) -> None:
     """Writes the sums of those of the named files that are there. Raises OSError."""
     lines = [f"{_sum(folder / name)}  {name}\n" for name in names if (folder / name).is_file()]
-    put(folder / SUMS, "".join(lines).encode())
+    write_atomically(folder / SUMS, "".join(lines).encode())
 
 
-def altered(folder: Path, names: Iterable[str]) -> Path | None:
-    """The first of the named files that was changed, removed or added since the record was sealed; None if none was.
+def first_altered(folder: Path, names: Iterable[str]) -> Path | None:
+    """The first of the named files that was changed, removed or added since the sums were written; None if none was.
 
-    A record of before there were sums passes. Raises OSError for a file that cannot be read.
+    Records from before there were sums pass. Raises OSError for a file that cannot be read.
     """
     if not (folder / SUMS).exists():
         return None

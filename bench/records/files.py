@@ -7,10 +7,10 @@ from uuid import uuid4
 from ...objectives.errors import BadInput
 
 
-def put(path: Path, content: bytes) -> None:
-    """To a temporary name first, flushed to disk, then renamed: whoever reads finds the old file or the new one.
+def write_atomically(path: Path, content: bytes) -> None:
+    """Writes atomically: temporary file, fsync, rename. A reader finds the old file or the new one, never a part.
 
-    Of two that write it at the same time the last wins. Raises OSError if it cannot be written; nothing is left then.
+    Of two writers at the same time the last wins. Raises OSError, and leaves no temporary file.
     """
     temporary = path.with_name(f".{uuid4().hex}.tmp")  # not NamedTemporaryFile's, which nobody else may read
     try:
@@ -24,9 +24,9 @@ def put(path: Path, content: bytes) -> None:
 
 
 def write(path: Path, content: bytes) -> None:
-    """A file of a report, as `put`; its folder is made if it is missing. Raises BadInput if it cannot be written."""
+    """Writes a file of a report atomically and makes its folder. Raises BadInput if it cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        put(path, content)
+        write_atomically(path, content)
     except OSError as error:
         raise BadInput(f"{path}: cannot be written: {error.strerror or error}") from error

@@ -1,6 +1,6 @@
-"""The source of what a notebook or a script defines, which is no file that could be compared as it is.
+"""The source of a plug-in that a notebook or a script defines, which has no file of its own to compare.
 
-It is gathered from the definitions themselves: a class with the functions, classes and values that it uses.
+It is put together from the definitions: a class with the functions, classes and values that it uses.
 """
 
 import ast
@@ -54,7 +54,7 @@ def _text(function: FunctionType) -> str:
 
 
 def _class_text(cls: type) -> str:
-    """By one of its methods: a class does not say in which cell of a notebook it stands, a function does."""
+    """Found by one of its methods, since only functions know in which cell of a notebook they were defined."""
     for method in (value for value in vars(cls).values() if inspect.isfunction(value)):
         try:
             lines, line = inspect.findsource(method)

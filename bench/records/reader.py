@@ -18,7 +18,7 @@ import pandas as pd
 from pydantic import BaseModel, ValidationError
 
 from ...objectives.errors import BadInput
-from .checksums import SUMS, altered
+from .checksums import SUMS, first_altered
 from .schema import SCHEMA_VERSION, Measured, RunResult, Status
 from .summary import tail_start
 
@@ -58,7 +58,7 @@ class _ResultFields(BaseModel, strict=True):
 
 
 class Damaged(BadInput):
-    """What a record holds cannot be what was written: it is of no use to anybody, and the run may be made again."""
+    """A record's content is not what was written; the run may be made again."""
 
 
 @dataclass(frozen=True)
@@ -189,9 +189,9 @@ def read_run(folder: Path) -> RunRecord:
 def check_sums(folder: Path, names: Sequence[str]) -> None:
     """Raises Damaged if one of the named files is no more what was written, BadInput if one cannot be read."""
     try:
-        path = altered(folder, names)
+        path = first_altered(folder, names)
     except OSError as error:
-        raise _trouble(Path(error.filename or folder), error) from error
+        raise _read_error(Path(error.filename or folder), error) from error
     if path is not None:
         raise _damaged(path, f"not what was written, by its sum in {SUMS}" if path.exists() else "file is missing")
 
@@ -202,7 +202,7 @@ def read_samples(path: Path, *names: str) -> dict[str, np.ndarray]:
         with np.load(path, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in names if name in arrays.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
-        raise _trouble(path, error) from error
+        raise _read_error(path, error) from error
 
 
 def _run_folders(folder: Path) -> Iterator[Path]:
@@ -214,8 +214,8 @@ def _damaged(path: Path, why: str, advice: str = MADE_AGAIN) -> Damaged:
     return Damaged(f"damaged record {path}: {' '.join(why.split())}; {advice}")
 
 
-def _trouble(path: Path, error: Exception, advice: str = MADE_AGAIN) -> BadInput:
-    """Whether a file's content is at fault, or the disk, the network or a permission, which say nothing about it."""
+def _read_error(path: Path, error: Exception, advice: str = MADE_AGAIN) -> BadInput:
+    """The error for an unreadable file: `Damaged` if its content is at fault, BadInput if disk or permission are."""
     if isinstance(error, OSError) and error.errno not in (errno.ENOENT, errno.EINVAL):  # the latter: a bad zip's seek
         return BadInput(f"{path}: cannot be read: {error.strerror or error}")
     return _damaged(path, str(error), advice)
@@ -225,7 +225,7 @@ def _read_json(path: Path, advice: str = MADE_AGAIN) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise _trouble(path, error, advice) from error
+        raise _read_error(path, error, advice) from error
     except (ValueError, RecursionError) as error:
         raise _damaged(path, f"not readable as JSON ({error})", advice) from error
     if not isinstance(content, dict):
@@ -234,7 +234,7 @@ def _read_json(path: Path, advice: str = MADE_AGAIN) -> dict[str, Any]:
 
 
 def _check_version(path: Path, spec: dict[str, Any]) -> None:
-    """Before anything else is held against a record: another version may have other fields."""
+    """Checked first: another version may have other fields."""
     version = spec.get("schema_version")
     if isinstance(version, int) and version != SCHEMA_VERSION:
         versions = f"schema_version {version}, this program reads {SCHEMA_VERSION}"
@@ -269,7 +269,7 @@ def _parse_history(path: Path) -> pd.DataFrame:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise _trouble(path, error) from error
+        raise _read_error(path, error) from error
     try:
         lines = list(csv.reader(text.splitlines()))
     except csv.Error as error:
@@ -290,14 +290,14 @@ def _floats(path: Path, rows: list[list[str]]) -> np.ndarray:
 
 
 def _check_samples(path: Path) -> Path | None:
-    """The table of contents of the archive stands at its end, so this notices a file that is cut in half."""
+    """Reads the archive's table of contents, which is at its end: a file that is cut short has none."""
     if not path.exists():
         return None
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
     except (OSError, zipfile.BadZipFile) as error:
-        raise _trouble(path, error) from error
+        raise _read_error(path, error) from error
     if "fake.npy" not in names:
         raise _damaged(path, "it has no array 'fake'")
     return path

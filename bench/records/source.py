@@ -1,11 +1,10 @@
 """Which source a result depends on, and a hash of it. Reads text; imports and runs nothing.
 
-A definition (what a `def`, a `class` or an assignment at the top of a module binds) depends on those that it names,
-wherever an import finds them within lipbench. Compared are syntax trees, without comments and docstrings. A registry
-holds text, so what is only listed beside a thing does not count; whoever uses a name from it gives the target.
-Of a plug-in all files count: of its package, or the file and the modules outside site-packages that it imports; of a
-notebook what the plug-in uses.
-This stands on the lowest floor since cached references, runs and studies are told apart by it.
+A definition (what a `def`, a `class` or an assignment at the top of a module binds) depends on the definitions that it
+names, followed through imports within lipbench. Syntax trees are compared, without comments and docstrings. A registry
+holds names as text, so its other entries do not count; who looks a name up gives the target.
+Of a plug-in all files count: those of its package, or its file and the modules outside site-packages that it imports;
+of a notebook the definitions that the plug-in uses. Runs, studies and cached references are all identified by this.
 """
 
 import hashlib
@@ -21,7 +20,7 @@ from .syntax import Definition, Module, parse
 
 ROOT = Path(__file__).parents[2]
 NAME = "lipbench"
-# They list, ask for, place, read or draw, and decide no number.
+# Modules that decide no number: catalogs, command line, records, pictures, where and how runs are made.
 UNCOUNTED = (
     "lipbench.objectives.catalog",
     "lipbench.objectives.registry",
@@ -83,7 +82,7 @@ class Closure:
 
     def texts(self, room: str = NAME) -> set[str]:
         """The texts in definitions of the modules below `room`."""
-        return {text for (module, _), d in self.definitions.items() if _below(module, room) for text in d.texts}
+        return {text for (module, _), d in self.definitions.items() if _is_within(module, room) for text in d.texts}
 
 
 class Sources:
@@ -106,7 +105,7 @@ class Sources:
         Raises:
             LookupError: if there is no such thing in lipbench.
         """
-        own = tuple(sorted(target for target in targets if _below(target.partition(":")[0], NAME)))
+        own = tuple(sorted(target for target in targets if _is_within(target.partition(":")[0], NAME)))
         if len(own) < len(targets):
             return self._collected(targets)
         if own not in self._closures:
@@ -118,7 +117,7 @@ class Sources:
         todo: list[Key] = []
         for target in targets:
             module, _, attribute = target.rpartition(":") if ":" in target else (target, "", "")
-            if _below(module, NAME):
+            if _is_within(module, NAME):
                 keys = self._resolve(f"{module}.{attribute}".rstrip("."))
                 if not keys:
                     raise LookupError(f"{target}: not in the source of lipbench")
@@ -136,7 +135,7 @@ class Sources:
 
     def _follow(self, definition: Definition, module: str, found: dict[Key, Definition], todo: list[Key]) -> None:
         for used in definition.uses.values():
-            if _below(used, NAME):
+            if _is_within(used, NAME):
                 todo += self._from(module, used)
             elif not module:  # a plug-in's
                 new = {k: d for k, d in self._foreign(used.partition(".")[0]).items() if k not in found}
@@ -146,7 +145,7 @@ class Sources:
 
     def _from(self, module: str, used: str) -> Iterator[Key]:
         """The definitions behind a name that a module uses."""
-        if not (_below_one(module, RUN) and _below_one(used, SETTINGS)):
+        if not (_is_within_one_of(module, RUN) and _is_within_one_of(used, SETTINGS)):
             yield from self._resolve(used)
 
     def _resolve(self, dotted: str) -> tuple[Key, ...]:
@@ -155,7 +154,7 @@ class Sources:
         return self._resolved[dotted]
 
     def _look_up(self, dotted: str) -> Iterator[Key]:
-        if _below(dotted, RUNS):
+        if _is_within(dotted, RUNS):
             for target in A_RUN:
                 yield from self._resolve(target)
         if not _counts(dotted):
@@ -172,7 +171,7 @@ class Sources:
                 yield module.name, name
             elif name in module.imports:
                 used = ".".join([module.imports[name], *parts[cut + 1 :]])
-                yield from self._from(module.name, used) if _below(used, NAME) else ()
+                yield from self._from(module.name, used) if _is_within(used, NAME) else ()
 
     def _module(self, name: str) -> Module | None:
         if name not in self._modules:
@@ -191,22 +190,22 @@ class Sources:
 
     def _canonical(self, used: str) -> str:
         """One text for one thing, whichever way it was imported."""
-        found = self._resolve(used) if _below(used, NAME) else []
+        found = self._resolve(used) if _is_within(used, NAME) else []
         return " ".join(f"{module}:{name}" for module, name in found) or used
 
     def _plugin(self, module: str, attribute: str) -> dict[Key, Definition]:
         if module == MAIN:
-            return {("", ""): _whole(interactive_source(attribute), "")}
+            return {("", ""): _parsed(interactive_source(attribute), "")}
         if not module.endswith(".py"):
             return self._foreign(module.partition(".")[0], installed=True)
-        return {("", ""): _whole(Path(module).read_bytes(), "")}  # whatever the file is called, and wherever it lies
+        return {("", ""): _parsed(Path(module).read_bytes(), "")}  # whatever the file is called, and wherever it lies
 
     def _foreign(self, name: str, installed: bool = False) -> dict[Key, Definition]:
         """The files of a module or package outside lipbench, those that others share only if that is asked for."""
         key = name, installed
         if key not in self._packages:
             files = _files(name, installed)
-            self._packages[key] = {(n, ""): _whole(path.read_bytes(), n, path.stem == "__init__") for n, path in files}
+            self._packages[key] = {(n, ""): _parsed(path.read_bytes(), n, path.stem == "__init__") for n, path in files}
         return self._packages[key]
 
 
@@ -217,7 +216,9 @@ def source_of(*targets: str) -> str:
 
 def stands_alone(target: str) -> bool:
     """Whether a plug-in, `path/file.py:Name`, depends on no other file from outside lipbench."""
-    return all(module == "" or _below(module, NAME) for module, _ in installed_sources().closure(target).definitions)
+    return all(
+        module == "" or _is_within(module, NAME) for module, _ in installed_sources().closure(target).definitions
+    )
 
 
 @cache
@@ -227,13 +228,13 @@ def installed_sources() -> Sources:
 
 
 @cache
-def _whole(content: bytes, name: str, package: bool = False) -> Definition:
+def _parsed(content: bytes, name: str, package: bool = False) -> Definition:
     return parse(content, name, package).whole()
 
 
 def _files(name: str, installed: bool) -> list[tuple[str, Path]]:
     top = _location(name)
-    if top is None or (_shared(top) and not installed):
+    if top is None or (_is_dependency(top) and not installed):
         return []
     if not top.is_dir():
         return [(name, top)]
@@ -255,19 +256,19 @@ def _location(name: str) -> Path | None:
     return Path(spec.submodule_search_locations[0]) if spec.submodule_search_locations else file
 
 
-def _shared(path: Path) -> bool:
-    """Whether other packages' authors wrote it: versions of dependencies are recorded, and decide no identity."""
+def _is_dependency(path: Path) -> bool:
+    """Whether it belongs to an installed package or to Python: recorded by version, and not part of a fingerprint."""
     paths = sysconfig.get_paths()
     return bool({"site-packages", "dist-packages"} & set(path.parts)) or path.is_relative_to(paths["stdlib"])
 
 
 def _counts(dotted: str) -> bool:
-    return _below_one(dotted, COUNTED) or not _below_one(dotted, UNCOUNTED)
+    return _is_within_one_of(dotted, COUNTED) or not _is_within_one_of(dotted, UNCOUNTED)
 
 
-def _below(dotted: str, room: str) -> bool:
+def _is_within(dotted: str, room: str) -> bool:
     return dotted == room or dotted.startswith(f"{room}.")
 
 
-def _below_one(dotted: str, rooms: Iterable[str]) -> bool:
-    return any(_below(dotted, room) for room in rooms)
+def _is_within_one_of(dotted: str, rooms: Iterable[str]) -> bool:
+    return any(_is_within(dotted, room) for room in rooms)

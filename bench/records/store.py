@@ -1,6 +1,6 @@
-"""What a sweep leaves on disk, written so that a kill at any moment costs nothing that was finished.
+"""Writes the records of sweeps and studies, and says which are there. A kill at any moment loses no finished record.
 
-Reading records for tables is bench/report's; this room writes them and says which runs are there.
+Records are read in reader.py.
 """
 
 import errno
@@ -17,8 +17,8 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from ...objectives.errors import BadInput
-from .checksums import seal
-from .files import put
+from .checksums import write_sums
+from .files import write_atomically
 from .reader import FILES, WEIGHTS, RunRecord, read_run
 
 # Full, over quota; and what a file server in trouble or a dying disk says: another time it may be well again.
@@ -26,7 +26,7 @@ DISK = (errno.ENOSPC, errno.EDQUOT, errno.ESTALE, errno.EIO, errno.EROFS)
 
 
 def disk_trouble(error: BaseException | None) -> str | None:
-    """What the disk says, and of which file, where that is what an exception comes from; else None."""
+    """The disk error that an exception comes from, with the file, in words; None if it comes from no disk error."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in DISK:
             of = f" ({error.filename})" if error.filename else ""
@@ -37,7 +37,7 @@ def disk_trouble(error: BaseException | None) -> str | None:
 
 @contextmanager
 def telling_disk_trouble(folder: Path) -> Iterator[None]:
-    """What the disk makes impossible within becomes a BadInput: one line, and nothing that was finished is lost."""
+    """Turns disk errors inside the block into a BadInput of one line."""
     try:
         yield
     except Exception as error:
@@ -56,7 +56,7 @@ def try_to_write(folder: Path) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Writes a file whole or not at all. Raises OSError."""
-    put(path, text.encode())
+    write_atomically(path, text.encode())
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -78,7 +78,7 @@ def _plain(value: Any) -> Any:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keeps others out of a results folder. Raises BadInput if one is at work in it."""
+    """Locks a results folder. Raises BadInput if another command is at work in it."""
     try:
         with FileLock(folder / ".lock", timeout=0, mode=SHARED):
             yield
@@ -96,7 +96,7 @@ SHARED = 0o666  # of a lock, less the umask: in a folder of a group every member
 
 
 class RecordFolder:
-    """A folder of finished records: a command at a time writes it, and no record is lost or seen half-written.
+    """A folder of finished records. One command at a time writes it; no record is lost or seen half-written.
 
     `<records>/<name>` is finished, `<records>/.<name>.partial` under way, `superseded/<name>` replaced by another.
 
@@ -119,7 +119,7 @@ class RecordFolder:
             raise BadInput(f"results folder {folder}: cannot write there: {error.strerror or error}") from error
 
     def lock(self) -> AbstractContextManager[None]:
-        """Keeps a second command out of this folder. Raises BadInput if one is at work in it."""
+        """Locks this folder; see `locked`."""
         return locked(self.folder)
 
     def partial(self, name: str) -> Path:
@@ -133,8 +133,8 @@ class RecordFolder:
         return self.records / f".{name}.partial"
 
     def finish(self, name: str) -> Path:
-        """Puts a finished record in its place; a kill on the way leaves the old one or the new one whole."""
-        seal(self.unfinished(name), self.files)
+        """Moves a finished record to its place; a kill on the way leaves the old one or the new one whole."""
+        write_sums(self.unfinished(name), self.files)
         final, old = self.records / name, self.records / f".{name}.old"
         if final.exists():
             shutil.rmtree(old, ignore_errors=True)
@@ -144,13 +144,13 @@ class RecordFolder:
         return final
 
     def move_aside(self, name: str, other: str) -> None:
-        """Moves a record out of the tables, to this other name in `superseded`, in place of what was there."""
+        """Moves a record to `superseded`, under this other name, and replaces what was there."""
         self.superseded.mkdir(exist_ok=True)
         shutil.rmtree(self.superseded / other, ignore_errors=True)
         os.replace(self.records / name, self.superseded / other)
 
     def set_damaged_aside(self, name: str) -> None:
-        """Moves a record that is damaged out of the tables, under a name that is not brought back."""
+        """Moves a damaged record to `superseded`, under a name that no command restores."""
         self.move_aside(name, f"{name}.damaged")
 
 
@@ -168,7 +168,7 @@ class Store(RecordFolder):
         return read_run(final) if final.exists() else None
 
     def reopen(self, run: str) -> None:
-        """Takes a finished run's record away, so that it is made again; it goes on from what else is in its folder."""
+        """Makes a finished run unfinished, so that it is made again from what else is in its folder."""
         shutil.rmtree(self.unfinished(run), ignore_errors=True)
         os.replace(self.runs / run, self.unfinished(run))
         (self.unfinished(run) / "result.json").unlink(missing_ok=True)

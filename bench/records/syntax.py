@@ -56,7 +56,7 @@ class Module:
             base, dot, attributes = written.partition(".")
             if base in known:
                 uses[written] = known[base] + dot + attributes
-        plain = [*map(_plain, statements), *sorted(f"{written}={canonical(used)}" for written, used in uses.items())]
+        plain = [*map(_as_text, statements), *sorted(f"{written}={canonical(used)}" for written, used in uses.items())]
         texts = {n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)}
         return Definition(hashlib.sha256("\n".join(plain).encode()).hexdigest(), uses, frozenset(texts))
 
@@ -129,9 +129,9 @@ def _decides_nothing(node: object) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
-def _plain(node: object) -> str:
+def _as_text(node: object) -> str:
     """A syntax tree as text that no version of Python writes otherwise, as `ast.dump` does."""
     if isinstance(node, ast.AST):
-        parts = (f"{k}={_plain(v)}" for k, v in ast.iter_fields(node) if k not in IGNORED and v not in (None, []))
+        parts = (f"{k}={_as_text(v)}" for k, v in ast.iter_fields(node) if k not in IGNORED and v not in (None, []))
         return f"{type(node).__name__}({','.join(parts)})"
-    return f"[{','.join(map(_plain, node))}]" if isinstance(node, list) else repr(node)
+    return f"[{','.join(map(_as_text, node))}]" if isinstance(node, list) else repr(node)

@@ -15,7 +15,7 @@ from ...objectives.errors import BadInput
 from ..config.architectures import build_architecture
 from ..config.plugins import build_objective, find_objective
 from ..data.catalog import is_pair
-from ..records.checksums import SUMS, altered
+from ..records.checksums import SUMS, first_altered
 from ..records.reader import WEIGHTS, RunRecord, read_run, read_samples
 from ..report.samples import picture
 
@@ -104,7 +104,7 @@ def _suite_folder(record: RunRecord) -> Path:
 
 def _load_weights(network: nn.Module, folder: Path, file: str) -> None:
     weights = folder / file
-    if altered(folder, [file]):
+    if first_altered(folder, [file]):
         raise BadInput(f"{weights}: damaged: not what was written, by its sum in {SUMS}")
     try:
         network.load_state_dict(load_file(weights), assign=True)

@@ -17,7 +17,7 @@ from .ranges import BETAS, SETTINGS, Ranges
 SEED = "lipbench tune"
 
 
-def share(key: str, index: int) -> float:
+def uniform_draw(key: str, index: int) -> float:
     """A number in [0, 1), uniform over indices, for the index-th draw of a setting."""
     digest = hashlib.sha256(f"{SEED}/{key}/{index}".encode()).digest()
     return (int.from_bytes(digest[:8], "big") >> 11) / 2**53
@@ -25,10 +25,12 @@ def share(key: str, index: int) -> float:
 
 def draw(ranges: Ranges, index: int) -> dict[str, Any]:
     """The index-th configuration: setting → value."""
-    return {key: one.at(share(key, index)) for key, one in ranges.items()}
+    return {key: one.at(uniform_draw(key, index)) for key, one in ranges.items()}
 
 
-def configured(spec: RunSpec, found: ResolvedObjective, values: Mapping[str, Any], recipe: str, where: str) -> RunSpec:
+def with_settings(
+    spec: RunSpec, found: ResolvedObjective, values: Mapping[str, Any], recipe: str, where: str
+) -> RunSpec:
     """The run with these settings of its recipe and arguments of its objective, under the recipe's new label.
 
     `found` is the run's objective. A learning rate of the critic alone keeps its ratio to the other, unless it is drawn
@@ -46,8 +48,8 @@ def configured(spec: RunSpec, found: ResolvedObjective, values: Mapping[str, Any
     )
 
 
-def shown(spec: RunSpec, values: Mapping[str, Any]) -> dict[str, Any]:
-    """What of a configuration has an effect."""
+def effective_settings(spec: RunSpec, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The drawn settings without those that the optimiser ignores."""
     return {k: v for k, v in values.items() if not (k in (*BETAS, "betas") and spec.recipe_spec.optimizer == "rmsprop")}
 
 

@@ -143,7 +143,7 @@ def _check_bounds(low: Any, high: Any, log: Any, where: str) -> None:
 
 
 def _is_number(value: Any) -> bool:
-    """Whether it is one that a float can hold, too."""
+    """Whether it is a finite number within the range of a float."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 

@@ -25,7 +25,7 @@ from ..sweep.apart import apart
 from ..sweep.preflight import check_suite
 from ..sweep.progress import say
 from ..sweep.runner import Runner
-from .draws import configured, draw, shown
+from .draws import draw, effective_settings, with_settings
 from .ranges import Ranges, check_keys, ranges_of
 
 POINT_METRICS = ("w1", "modes", "high_quality", "mode_kl", "modes_any", "mode_kl_high_quality")
@@ -76,7 +76,7 @@ def _search(suite: Suite, plans: Sequence[TuningPlan], runner: Runner, budget: i
     say(f"{suite.name}: {budget} configurations for each of {len(plans)} objectives and blocks", runner.console)
     records = {r.id: r for r in _within(runner, "search").records(specs)}
     tuned = [_tuned(p, records, budget) for p in plans]
-    best = [spec for p, found in zip(plans, tuned, strict=True) for spec in _fresh(p, found)]
+    best = [spec for p, found in zip(plans, tuned, strict=True) for spec in _best_with_fresh_seeds(p, found)]
     status = _within(runner, "best").sweep(suite, best).status if best else 0
     report_tuning(runner.context.folder, tuned, runner.console)
     return 1 if status or any(record.status == "failed" for record in records.values()) else 0
@@ -104,14 +104,14 @@ def plan(suite: Suite, context: RunContext, budget: int, metric: str | None = No
         for base in bases:
             found = founds[base.objective_target]
             ranges = ranges_of(suite.tune, found, names, suite.where)
-            free = {key: one for key, one in ranges.items() if not _fixed(key, base)}
+            free = {key: one for key, one in ranges.items() if not _is_set_by_suite(key, base)}
             configurations = [draw(free, i) for i in range(budget if base.skip is None else 1)]
             trials = list(_trials(base, found, configurations, suite.where))
             plans.append(TuningPlan(base, free, trials, compared, fresh))
     return plans
 
 
-def _fixed(key: str, base: RunSpec) -> bool:
+def _is_set_by_suite(key: str, base: RunSpec) -> bool:
     """Whether the suite gives the objective this argument, so that it stands in its label, as in `r1(gamma=5.00)`."""
     return re.search(rf"[(, ]{re.escape(key)}=", base.objective) is not None
 
@@ -120,8 +120,8 @@ def _trials(
     base: RunSpec, found: ResolvedObjective, configurations: Sequence[dict[str, Any]], where: str
 ) -> Iterator[tuple[dict[str, Any], RunSpec]]:
     for i, values in enumerate(configurations, start=1):
-        spec = configured(base, found, values, f"{base.recipe} #{i}", where)
-        yield shown(spec, values), spec
+        spec = with_settings(base, found, values, f"{base.recipe} #{i}", where)
+        yield effective_settings(spec, values), spec
 
 
 def _brought(base: RunSpec, context: RunContext) -> dict[str, Quantity]:
@@ -163,7 +163,7 @@ def _tuned(plan: TuningPlan, records: dict[str, RunRecord], budget: int) -> Tune
     return Tuned(block, base.objective, plan.metric, budget, len(plan.fresh), trials)
 
 
-def _fresh(plan: TuningPlan, found: Tuned) -> Iterator[RunSpec]:
+def _best_with_fresh_seeds(plan: TuningPlan, found: Tuned) -> Iterator[RunSpec]:
     if found.best is not None:
         for seed in plan.fresh:
             yield replace(plan.trials[found.best][1], seed=seed, recipe=found.label)

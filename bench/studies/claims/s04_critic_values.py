@@ -14,7 +14,7 @@ from ..engine.contract import Measure, Row, Setting, Study, reproduces
 from ..measures.lipschitz import coupled_lines, gradients
 from ..measures.quotients import gain, paired
 from ..measures.weights import finite
-from ..plotting.style import crosses, label, legend, panels
+from ..plotting.style import label, legend, mark_infinite, panels
 from ..training.critic_runs import CLIP, CLIP_TIGHT, RING, TOY_CELLS, TOY_COLORS, TOYS, toy_runs, toy_sizes
 from ..training.critics import trained
 
@@ -131,7 +131,7 @@ def _draw_toys(axis: Axes, found: pd.DataFrame, column: str) -> None:
             axis.scatter(
                 [place + shift] * len(values), values, s=16, marker=marker, color=color, alpha=0.7, linewidths=0
             )
-            crosses(axis, place + shift, values)
+            mark_infinite(axis, place + shift, values)
             axis.hlines(values.median(), place + shift - 0.1, place + shift + 0.1, color=color, linewidth=1.5)
 
 

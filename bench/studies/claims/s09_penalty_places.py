@@ -13,7 +13,7 @@ from ..engine.contract import Measure, Row, Scale, Setting, Size, Study, reprodu
 from ..measures.lipschitz import dual, largest_gradient
 from ..measures.quotients import gain, paired, ratio
 from ..measures.weights import finite
-from ..plotting.style import crosses, label, legend, panels
+from ..plotting.style import label, legend, mark_infinite, panels
 from ..training.critic_runs import PLACES, SEEDS, SHIFT, SHIFT_GRIDS, SIDES, ShiftGrid, shift_runs
 from ..training.critics import trained
 
@@ -83,7 +83,7 @@ def _draw(axis: Axes, shown: pd.DataFrame) -> None:
         axis.plot(medians.index, medians, "_-", color=color, linewidth=1.3, markersize=12, label=name)
         axis.scatter(cell["dimension"], cell["error"], color=color, s=9, alpha=0.6, linewidths=0)
     for d, errors in shown.groupby("dimension")["error"]:
-        crosses(axis, float(d), errors)  # pyright: ignore[reportArgumentType]
+        mark_infinite(axis, float(d), errors)  # pyright: ignore[reportArgumentType]
     dimensions = sorted(shown["dimension"].unique())
     axis.set_xscale("log", base=2)
     axis.set_xticks(dimensions, [f"{int(d)}" for d in dimensions])

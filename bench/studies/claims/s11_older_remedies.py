@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from ...report.palette import GREY, ORANGE, SKY
 from ..engine.contract import Criterion, Measure, Part, Row, Setting, Size, Study, reproduces
 from ..measures.quotients import paired
-from ..plotting.style import dots, label, panels, threshold
+from ..plotting.style import label, panels, seed_dots, threshold
 from ..training.generators import Cell, runs_of
 from ..training.toy_games import GRID, NS, SMOKE_STEPS, STEPS, ending_rows, game
 
@@ -50,7 +50,7 @@ def plot(measurements: pd.DataFrame) -> Figure:
     for axis, column in zip(axes, ("modes_tail", "mode_kl_tail"), strict=True):
         found = measurements.set_index(["objective", "weight"])[column].sort_index()
         groups = [found.loc[[place]].to_list() for place in shown]
-        dots(axis, names, groups, (ORANGE, SKY, SKY, GREY, GREY))
+        seed_dots(axis, names, groups, (ORANGE, SKY, SKY, GREY, GREY))
     alone = measurements.loc[measurements["objective"] == NS, "modes_tail"].median()
     threshold(axes[0], alone + GAIN, f"{GAIN:g} more than the median of NS")
     axes[0].legend(fontsize=8)

@@ -12,7 +12,7 @@ from ...report.palette import GREY
 from ..engine.contract import Criterion, Measure, Row, Setting, Study, reproduces
 from ..measures.lipschitz import dual
 from ..measures.weights import finite
-from ..plotting.style import dots, label, legend, panels, threshold
+from ..plotting.style import label, legend, panels, seed_dots, threshold
 from ..training.critic_runs import CLIP, CLIP_TIGHT, TOY_COLORS, TOYS, toy_runs, toy_sizes
 from ..training.critics import trained
 
@@ -74,7 +74,7 @@ def plot(measurements: pd.DataFrame) -> Figure:
     figure, (axis,) = panels("S13  A critic's dual estimate over K · W1: a dot per toy and seed", width=6.8)
     colors = {**TOY_COLORS, RADIAL: GREY}
     groups = [measurements.loc[measurements["critic"] == name, "ratio"].tolist() for name in colors]
-    dots(axis, [name.replace(" function", "\nfunction") for name in colors], groups, list(colors.values()))
+    seed_dots(axis, [name.replace(" function", "\nfunction") for name in colors], groups, list(colors.values()))
     threshold(axis, 1.0, "the dual's bound")
     axis.axhline(0.5, color="black", linestyle=":", linewidth=1, label="criterion for GP and SN")
     legend(axis, loc="upper left", bbox_to_anchor=(0.0, 0.9))

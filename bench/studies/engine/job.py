@@ -39,7 +39,7 @@ class StudyJob:
             raise BadInput(f"--seeds {self.seeds}: must be 1 or more")
 
     def size_of(self, study: Study) -> Size | str:
-        """How much of the study is done, its note with what the user wants otherwise; or why nothing is done.
+        """How much of the study is done, with the user's changes in its note; or why nothing is done.
 
         Raises:
             BadInput: for an option that the study does not have.

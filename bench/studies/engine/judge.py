@@ -116,9 +116,9 @@ def judge(study: Study, measurements: pd.DataFrame) -> Verdict:
 
 def judge_part(part: Part, rows: pd.DataFrame, min_seeds: int, seeds: int = 0) -> PartVerdict:
     """All criteria hold: the part's `holds`; one fails: its `fails`, unless a control failed or the criterion is
-    disputed; one undecided: inconclusive. `seeds`: see `find`.
+    disputed; one undecided: inconclusive. `seeds`: see `check_criterion`.
     """
-    findings = tuple(find(criterion, rows, min_seeds, seeds) for criterion in part.criteria)
+    findings = tuple(check_criterion(criterion, rows, min_seeds, seeds) for criterion in part.criteria)
     # What the scale leaves out is left out here too.
     reported = tuple(evaluate(measure, rows) for measure in part.reported if not select(rows, measure).empty)
     return PartVerdict(part, _outcome(part, findings), findings, reported)
@@ -135,7 +135,7 @@ def _outcome(part: Part, findings: tuple[Finding, ...]) -> Outcome:
     return part.holds if all(finding.holds for finding in findings) else Outcome.INCONCLUSIVE
 
 
-def find(criterion: Criterion, rows: pd.DataFrame, min_seeds: int = 3, seeds: int = 0) -> Finding:
+def check_criterion(criterion: Criterion, rows: pd.DataFrame, min_seeds: int = 3, seeds: int = 0) -> Finding:
     """The criterion held against the rows.
 
     Nothing is concluded where fewer than `min_seeds` have the measurement, or not all of the `seeds` of the records:

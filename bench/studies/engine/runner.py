@@ -80,7 +80,7 @@ class StudyRun:
     console: Console
 
     def status(self) -> int:
-        """The study's part in the exit status, once its record is there."""
+        """Brings the record up to date; the study's exit status."""
         try:
             return int(self.bring_up_to_date().status == "failed")
         except BadInput as error:
@@ -123,7 +123,7 @@ class StudyRun:
         return found
 
     def _run(self, record: Record, setting: Setting) -> Record:
-        """Runs the experiment in a draft folder, judges and draws it, and leaves the record if it fails too."""
+        """Runs the experiment in a draft folder, judges and draws it; a failure is recorded too."""
         draft, start = self.store.draft(self.study.id), time.perf_counter()
         measurements = pd.DataFrame()
         try:
@@ -132,7 +132,7 @@ class StudyRun:
             judge(self.study, report.redraw(self.study, draft))
         except (BadInput, ValidationError) as error:
             shutil.rmtree(draft)
-            raise BadInput(_message(error)) from error
+            raise BadInput(_one_line(error)) from error
         except NotAtThisScale:
             raise
         except Exception as error:
@@ -143,7 +143,7 @@ class StudyRun:
         return self._publish(record, measurements)
 
     def _skip(self, record: Record, reason: str) -> Record:
-        """Leaves a record that says why nothing was done; a complete one stays."""
+        """Records why nothing was done, unless a complete record is there."""
         before = self.store.complete(self.study.id)
         record = replace(record, status="skipped", reason=reason)
         self.store.draft(self.study.id)
@@ -154,7 +154,7 @@ class StudyRun:
         return record
 
     def _publish(self, record: Record, measurements: pd.DataFrame) -> Record:
-        """Puts the record in its place, with what the draft folder holds besides, and says what came out."""
+        """Moves the record and the other files of the draft folder to their place, and prints the verdict."""
         about = machine("cuda" if torch.cuda.is_available() else "cpu") | {"threads": torch.get_num_threads()}
         record = replace(record, machine=about)
         write(self.store.unfinished(self.study.id), record, measurements)
@@ -167,7 +167,7 @@ class StudyRun:
         report.say(self.console, self.study.id, text)
 
 
-def _message(error: BadInput | ValidationError) -> str:
+def _one_line(error: BadInput | ValidationError) -> str:
     if isinstance(error, BadInput):
         return str(error)
     first = error.errors()[0]

@@ -13,7 +13,7 @@ import pandas as pd
 
 from ....objectives.errors import BadInput
 from ...config.fingerprint import source_with_names, texts_in
-from ...records.checksums import SUMS, altered
+from ...records.checksums import SUMS, first_altered
 from ...records.store import RecordFolder, write_json, write_text
 from .contract import Row, Size, Study
 
@@ -100,7 +100,7 @@ class StudyStore(RecordFolder):
 
 def write(folder: Path, record: Record, measurements: pd.DataFrame) -> None:
     """Writes the two files of a record. Raises OSError."""
-    write_text(folder / MEASUREMENTS, measurements.apply(_whole).to_csv(index=False))
+    write_text(folder / MEASUREMENTS, measurements.apply(_as_integers).to_csv(index=False))
     write_json(folder / DESCRIPTION, asdict(record))
 
 
@@ -113,7 +113,7 @@ def read(folder: Path) -> tuple[Record, pd.DataFrame]:
     _check_sums(folder)
     record = _read_description(folder / DESCRIPTION)
     try:
-        table = pd.read_csv(folder / MEASUREMENTS, dtype=str, keep_default_na=False).apply(_parse)
+        table = pd.read_csv(folder / MEASUREMENTS, dtype=str, keep_default_na=False).apply(_parse_column)
     except pd.errors.EmptyDataError:
         table = pd.DataFrame()
     except (OSError, ValueError) as error:
@@ -127,23 +127,23 @@ def read(folder: Path) -> tuple[Record, pd.DataFrame]:
 
 def _check_sums(folder: Path) -> None:
     try:
-        path = altered(folder, (DESCRIPTION, MEASUREMENTS))
+        path = first_altered(folder, (DESCRIPTION, MEASUREMENTS))
     except OSError as error:
         raise BadInput(f"{folder}: cannot be read ({error.strerror or error}); run the study again") from error
     if path is not None:
         raise BadInput(f"{path}: not what was written, by its sum in {SUMS}; run the study again")
 
 
-def _parse(column: pd.Series) -> pd.Series:
-    # Python reads a float back to the last bit, pandas' parsers not in every version. An empty cell: does not apply.
+def _parse_column(column: pd.Series) -> pd.Series:
+    # Python's float() is exact, pandas' parsers are not in every version. An empty cell means "does not apply".
     try:
         return pd.Series([float(cell) if cell else np.nan for cell in column], index=column.index)
     except ValueError:
         return column.where(column != "")
 
 
-def _whole(column: pd.Series) -> pd.Series:
-    # A seed beside rows that have none is a float in pandas; the file should say 0, not 0.0.
+def _as_integers(column: pd.Series) -> pd.Series:
+    # pandas makes integers floats where some are missing; the file says 0, not 0.0.
     if column.dtype != float or not np.isfinite(column.dropna()).all() or (column.dropna() % 1 != 0).any():
         return column
     return column.astype("Int64")

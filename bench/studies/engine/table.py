@@ -58,10 +58,10 @@ def study_rows(out: Path, study: Study) -> list[dict[str, object]]:
     except BadInput as error:
         return [_without_verdict(study, f"damaged: {error}") | common]
     size = next((size for scale, size in study.sizes.items() if scale == record.scale), None)
-    smaller = "; ".join(_smaller(record, size))
+    smaller = "; ".join(_deviations(record, size))
     common["scale"] = f"{record.scale} ({smaller})" if smaller else record.scale
     if record.status != "completed":
-        return [_without_verdict(study, _why(record)) | common]
+        return [_without_verdict(study, _failure_text(record)) | common]
     plot = " ".join(_pictures(out / study.id))
     return [common | _part_row(part) | {"plot": plot} for part in judge(study, measurements).parts]
 
@@ -72,8 +72,8 @@ def _pictures(folder: Path) -> list[str]:
     return [f"{folder.name}/{name}" for name in sorted(found, key=lambda name: (name != PLOT, name))]
 
 
-def _smaller(record: Record, size: Size | str | None) -> Iterator[str]:
-    """What the record has less of than the claim's experiment, or otherwise: of the scale itself, seeds, options."""
+def _deviations(record: Record, size: Size | str | None) -> Iterator[str]:
+    """How the record deviates from the claim's experiment: the scale's note, other seeds, other options."""
     if not isinstance(size, Size):
         return
     if size.note:
@@ -83,10 +83,10 @@ def _smaller(record: Record, size: Size | str | None) -> Iterator[str]:
     given = record.specification.get("options", {})
     for key, usual in json.loads(json.dumps(dict(size.options))).items():
         if key in given and given[key] != usual:
-            yield _otherwise(key, given[key], usual)
+            yield _option_change(key, given[key], usual)
 
 
-def _otherwise(key: str, given: object, usual: object) -> str:
+def _option_change(key: str, given: object, usual: object) -> str:
     if isinstance(given, list) and isinstance(usual, list):
         missing = [str(one) for one in usual if one not in given]
         if missing and all(one in usual for one in given):
@@ -107,7 +107,7 @@ def _part_row(verdict: PartVerdict) -> dict[str, object]:
 
 
 def _reading(verdict: PartVerdict) -> str:
-    """What a reader may take away of a part's outcome: of several reasons the first that applies."""
+    """What a reader learns from a part's outcome; of several reasons the first that applies."""
     part = verdict.part
     if verdict.outcome == part.holds:
         return part.reading
@@ -131,7 +131,7 @@ def _open_or_cause(verdict: PartVerdict, failed: bool) -> str:
     return ""
 
 
-def _why(record: Record) -> str:
+def _failure_text(record: Record) -> str:
     last = record.reason.strip().splitlines()[-1:]
     return ": ".join(["failed" if record.status == "failed" else "not at this scale", *last])
 
@@ -158,12 +158,12 @@ def write_tables(table: pd.DataFrame, out: Path) -> None:
 
 def markdown(table: pd.DataFrame) -> str:
     """The count of verdicts, then the table with links to the pictures."""
-    counts = ", ".join(f"{count} {verdict}" for verdict, count in tally(table).items())
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in verdict_counts(table).items())
     verdicts = _table(table.assign(plot=table["plot"].map(_links)), COLUMNS)
     return f"{len(table)} rows: {counts}.\n\n{to_markdown(verdicts, _without_bars)}\n{SPREAD}\n"
 
 
-def tally(table: pd.DataFrame) -> dict[str, int]:
+def verdict_counts(table: pd.DataFrame) -> dict[str, int]:
     """How often each verdict was given; reasons are left off."""
     verdicts = table["verdict"].str.split(":").str[0]
     return {str(name): int(count) for name, count in verdicts.value_counts().items()}

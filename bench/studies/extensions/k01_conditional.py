@@ -14,7 +14,7 @@ from ...metrics.settings import Evaluation
 from ...report.palette import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION
 from ...run.sampling import load_networks
 from ..engine.contract import Measure, Part, Row, Setting, Size, Study
-from ..plotting.style import dots, label, legend, panels, threshold
+from ..plotting.style import label, legend, panels, seed_dots, threshold
 from ..training.generators import CellRun, runs_of
 from ..training.toy_games import CLIP, GP, GP_STRONG, NS, SMOKE_STEPS, SN, STEPS, game
 
@@ -111,7 +111,7 @@ def _draw_points(axis: Axes, points: pd.DataFrame, centres: pd.DataFrame) -> Non
 def _draw_accuracy(axis: Axes, ends: pd.DataFrame, conditions: list[tuple[str, str]]) -> None:
     names = [_title(name, data).replace(", random labels", ",\nrandom") for name, data in conditions]
     found = ends.groupby(["objective", "dataset"])["class_accuracy"]
-    dots(axis, names, [found.get_group(condition).to_list() for condition in conditions], [BLUE] * len(names))
+    seed_dots(axis, names, [found.get_group(condition).to_list() for condition in conditions], [BLUE] * len(names))
     axis.tick_params(axis="x", rotation=90, labelsize=7.5)
     for bound in (ENOUGH, MOST_BY_CHANCE):
         threshold(axis, bound, "" if bound == ENOUGH else "the criteria's bounds")

@@ -15,7 +15,7 @@ from ...data.parity import LEVEL, PATCHES, SIDE, in_patches
 from ...metrics.settings import Evaluation
 from ...report.palette import BLUE, ORANGE, VERMILION
 from ..engine.contract import Criterion, Measure, Part, Row, Setting, Size, Study, reproduces
-from ..plotting.style import dots, label, legend, panels, threshold
+from ..plotting.style import label, legend, panels, seed_dots, threshold
 from ..training.generators import Cell, CellRun, runs_of
 from ..training.saved_critics import fresh_samples
 
@@ -117,7 +117,9 @@ def plot(measurements: pd.DataFrame) -> Figure:
         axis.set_title(title, fontsize=9.5)
     axes[1].set_xlabel("framed: the patches differ", fontsize=9, color=VERMILION)
     shown = _parities(measurements)
-    dots(axes[3], [titles[name].replace(" ", "\n") for name in shown], list(shown.values()), [COLORS[n] for n in shown])
+    seed_dots(
+        axes[3], [titles[name].replace(" ", "\n") for name in shown], list(shown.values()), [COLORS[n] for n in shown]
+    )
     threshold(axes[3], 0.5, "chance")
     axes[3].set_ylim(0, 1.03)
     legend(axes[3], loc="lower right")

@@ -18,7 +18,7 @@ from ...run.evaluation import evaluation_steps
 from ..engine.contract import Measure, Row, Setting, Size, Study, median_of, reproduces
 from ..engine.parallel import each
 from ..measures.quotients import relative
-from ..plotting.style import dots, label, legend, logarithmic, panels, threshold
+from ..plotting.style import label, legend, logarithmic, panels, seed_dots, threshold
 from ..training.generators import runs_of, value_or_worst
 from ..training.toy_games import (
     CLIP,
@@ -152,7 +152,7 @@ def plot(measurements: pd.DataFrame) -> Figure:
         found = ends.set_index("objective")[column].dropna()
         names = [name for name in colors if name in found.index]
         groups = [found.loc[[name]].to_list() for name in names]
-        dots(axis, names, groups, [colors[name] for name in names])
+        seed_dots(axis, names, groups, [colors[name] for name in names])
         axis.tick_params(axis="x", rotation=90)
     threshold(axes[1], MODES, f"all {MODES}")
     logarithmic(axes[2], y=ends["w1_tail_sd"])

@@ -47,7 +47,7 @@ def threshold(axis: Axes, value: float, text: str, horizontal: bool = True) -> N
 
 
 def legend(axis: Axes, **options: object) -> None:
-    """A small legend without a frame that hides data."""
+    """A small legend without a frame."""
     axis.legend(**{"fontsize": 8, "framealpha": 0.85, "edgecolor": "none", **options})  # pyright: ignore[reportArgumentType]
 
 
@@ -63,23 +63,25 @@ def logarithmic(axis: Axes, x: pd.Series | None = None, y: pd.Series | None = No
             scale("log")
 
 
-def powers(axis: Axis) -> None:
-    """Labels a logarithmic axis with powers of ten throughout, not with plain numbers where they are short."""
+def label_powers_of_ten(axis: Axis) -> None:
+    """Labels a logarithmic axis with powers of ten only."""
     axis.set_major_formatter(lambda value, _: f"$10^{{{round(np.log10(value))}}}$")
 
 
-def dots(axis: Axes, names: Sequence[str], groups: Sequence[Sequence[float]], colors: Sequence[str] = CYCLE) -> None:
-    """Every seed as a dot above its group's name, with a bar at the median; see `crosses` for infinite values."""
+def seed_dots(
+    axis: Axes, names: Sequence[str], groups: Sequence[Sequence[float]], colors: Sequence[str] = CYCLE
+) -> None:
+    """Every seed as a dot above its group's name, with a bar at the median; see `mark_infinite` for infinite values."""
     for place, (values, color) in enumerate(zip(groups, colors, strict=False)):
         shift = np.linspace(-0.12, 0.12, len(values)) if len(values) > 1 else np.zeros(1)
         axis.scatter(place + shift, values, s=16, color=color, alpha=0.8, linewidths=0)
         axis.hlines(np.median(values), place - 0.25, place + 0.25, color=color, linewidth=2)
-        crosses(axis, place, values)
+        mark_infinite(axis, place, values)
     axis.set_xticks(range(len(names)), names, fontsize=8.5)
     axis.set_xlim(-0.6, len(names) - 0.4)
 
 
-def crosses(axis: Axes, place: float, values: Sequence[float] | pd.Series) -> None:
+def mark_infinite(axis: Axes, place: float, values: Sequence[float] | pd.Series) -> None:
     """A red cross at the top for those of the values at this place that are infinite, with their number if several."""
     lost = int(np.isinf(np.asarray(values, dtype=float)).sum())
     across = axis.get_xaxis_transform()  # x in data, y in shares of the axis: no scale of y matters
@@ -91,12 +93,12 @@ def crosses(axis: Axes, place: float, values: Sequence[float] | pd.Series) -> No
 
 
 def scatter_medians(axis: Axes, x: pd.Series, y: pd.Series, color: str, name: str | None = None) -> None:
-    """A dot per seed, and a line through the medians at each x, which the legend calls `name`; see `crosses`."""
+    """A dot per seed, and a line through the medians at each x, which the legend calls `name`; see `mark_infinite`."""
     axis.scatter(x, y, s=16, color=color, alpha=0.8, linewidths=0)
     medians = y.groupby(x).median()
     axis.plot(medians.index, medians, color=color, linewidth=1.2, label=name)
     for place, values in y.groupby(x):
-        crosses(axis, float(place), values)  # pyright: ignore[reportArgumentType]
+        mark_infinite(axis, float(place), values)  # pyright: ignore[reportArgumentType]
 
 
 def draw_course(
@@ -115,9 +117,9 @@ def draw_course(
 
 
 def name_points(axis: Axes, points: pd.DataFrame, colors: Mapping[str, str]) -> None:
-    """Each point's name (its row's) up and right of it, above the names it would hide; `points`: columns x and y.
+    """Writes each point's name (its row's) up and right of it, above names that it would cover.
 
-    All else must be drawn by now: what lies close is told on the paper.
+    Call it last: distances are taken on the finished axes. `points` has columns x and y.
     """
     axis.autoscale_view()
     place = axis.transData.transform(points.to_numpy()) * 72 / axis.figure.dpi  # in points of 1/72 inch

@@ -9,7 +9,7 @@ from scipy import stats
 
 from ...report.palette import BLUE, VERMILION
 from ..engine.contract import Measure, Row, Setting, Study, every_scale, refutes
-from ..plotting.style import label, legend, panels, powers
+from ..plotting.style import label, label_powers_of_ten, legend, panels
 
 STEPS = 10.0 ** -np.arange(1, 7)
 
@@ -58,7 +58,7 @@ def plot(measurements: pd.DataFrame) -> Figure:
         slopes = group.dropna(subset=["h"])
         axes[1].loglog(slopes["h"], slopes["quotient"], "o-", color=colors[str(name)], label=names[str(name)])
     for axis in (axes[1].xaxis, axes[1].yaxis):
-        powers(axis)
+        label_powers_of_ten(axis)
     label(axes[0], "x, from N(0,1)", "optimal map T(x)", "the map jumps over the gap")
     label(axes[1], "h", "(T(h/2) − T(−h/2)) / h", "difference quotient at the jump: like 1/h")
     for axis in axes:

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from ...report.palette import BLUE, GREEN, VERMILION
 from ..engine.contract import Measure, Row, Setting, Study, every_scale, reproduces
-from ..plotting.style import label, legend, panels, powers
+from ..plotting.style import label, label_powers_of_ten, legend, panels
 
 # A patch of 12 dimensions crosses planes of small codimension at no small angle. With 3 dimensions some crossings are
 # nearly tangent: at ε = .03 … .15 such a tube reaches the patch's edge and the exponent fitted is 2 in place of 3.
@@ -65,7 +65,7 @@ def plot(measurements: pd.DataFrame) -> Figure:
             axis.loglog(curve["epsilon"], curve["mass"], "o-", color=color, markersize=3, linewidth=0.8, label=text)
     axis.set_xticks([0.03, 0.05, 0.1, 0.15], ["0.03", "0.05", "0.1", "0.15"])
     axis.minorticks_off()
-    powers(axis.yaxis)
+    label_powers_of_ten(axis.yaxis)
     legend(axis, loc="lower right")
     label(axis, "ε", "share of a support within ε of the other")
     return figure

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ...report.palette import BLUE, GREY, VERMILION
 from ..engine.contract import Measure, Row, Setting, Study, every_scale, refutes, reproduces
-from ..plotting.style import label, legend, panels, powers
+from ..plotting.style import label, label_powers_of_ten, legend, panels
 
 DISTANCE, EPSILON = 1.0, 1e-3
 FREQUENCIES = (1.0, 10.0, 100.0)
@@ -76,7 +76,7 @@ def plot(measurements: pd.DataFrame) -> Figure:
     axes[1].loglog(waves["frequency"], waves["gradient"], "o-", color=VERMILION, label="generator's gradient")
     axes[1].loglog(waves["frequency"], waves["bound"], "s--", color="black", label="bound, sup norm")
     axes[1].loglog(waves["frequency"], waves["bound_with_slope"], "^--", color=BLUE, label="bound, slopes included")
-    powers(axes[1].yaxis)
+    label_powers_of_ten(axes[1].yaxis)
     legend(axes[1], loc="upper left")
     label(axes[1], "frequency, cycles per unit", "norm", "the bound of equation 7")
     return figure

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from ...report.palette import BLUE, GREY, VERMILION
 from ..engine.contract import Measure, Row, Setting, Study, every_scale, refutes
-from ..plotting.style import dots, label, legend, panels, threshold
+from ..plotting.style import label, legend, panels, seed_dots, threshold
 from .exact import Array, distances, plan, uniform, wasserstein
 
 POINTS, RADIUS, SPREAD, FLOORS = 1000, 2.0, 0.02, 12
@@ -68,7 +68,7 @@ def plot(measurements: pd.DataFrame) -> Figure:
     names = ["random\npairs", "optimal\npairs", "floor: two\nsamples of μ"]
     in_floors = measurements[["independent", "optimal", "floor"]] / measurements["floor"].mean()
     groups = [column.dropna().tolist() for _, column in in_floors.items()]
-    dots(axes[1], names, groups, [VERMILION, BLUE, GREY])
+    seed_dots(axes[1], names, groups, [VERMILION, BLUE, GREY])
     threshold(axes[1], 5.0, "criterion: 5 × mean floor")
     legend(axes[1])
     label(axes[1], "", "W₁ to μ, in units of the mean floor", "a dot a seed, or a pair of samples; bar at the median")

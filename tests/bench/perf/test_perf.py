@@ -351,7 +351,7 @@ def test_ways_leave_out_what_fails_at_once_and_say_so(capsys: pytest.CaptureFixt
 
 @pytest.mark.parametrize("case", [iteration.CASES[1], ways.sngan(2, channels=2)], ids=["MLP", "CNN"])
 def test_ways_raw_and_eager_do_the_same_work(case: iteration.Case) -> None:
-    data = ways.material(case.dataset, "cpu")
+    data = ways.real_samples(case.dataset, "cpu")
     raw, eager = iteration.raw_loop(case, data, "cpu"), ways.lipbench_loop(case, data, ways.Way(ways.EAGER), "cpu")
     for loop in (raw, eager):
         loop.run(2)
@@ -397,7 +397,7 @@ def test_against_trains_the_networks_of_a_clone(clone: Path) -> None:
     project = against.find(clone)
     assert project.name == "pytorch-gan-collections"
     case = project.case(4)
-    theirs = project.make(clone, case, ways.material(case.dataset, "cpu"), "cpu")
+    theirs = project.make(clone, case, ways.real_samples(case.dataset, "cpu"), "cpu")
     before = deepcopy(theirs.critic), deepcopy(theirs.generator)
     theirs.run(2)
     assert not equal(before[0], theirs.critic)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from lipbench.bench.records.checksums import SUMS, seal
+from lipbench.bench.records.checksums import SUMS, write_sums
 from lipbench.bench.records.reader import FILES, Damaged, read_run, read_runs
 from lipbench.bench.report.tables import runs_table
 from lipbench.bench.studies.engine import store
@@ -101,7 +101,7 @@ def damage(folder: Path, names: tuple[str, ...], seed: int) -> str:
 @pytest.fixture
 def sealed(sweep: Path, tmp_path: Path) -> Path:
     run = shutil.copytree(sweep / "runs" / "wgan-gp-8gaussians-matched-0", tmp_path / "sweep" / "runs" / "a")
-    seal(run, FILES)
+    write_sums(run, FILES)
     return run
 
 
@@ -149,7 +149,7 @@ def test_no_damage_to_a_study_passes_in_silence_or_ends_in_a_traceback(tmp_path:
     rows = [{"seed": seed, "kind": "a", "error": 0.1 * seed} for seed in range(5)]
     store.write(tmp_path, store.Record("T1", "quick", "completed", seeds=(0, 1), rows=5), store.frame(rows))
     if sums:
-        seal(tmp_path, files)
+        write_sums(tmp_path, files)
     store.read(tmp_path)
     if not damage(tmp_path, files, seed):
         return

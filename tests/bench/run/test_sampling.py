@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from lipbench.bench.records.checksums import SUMS, seal
+from lipbench.bench.records.checksums import SUMS, write_sums
 from lipbench.bench.records.reader import FILES, WEIGHTS, RunRecord
 from lipbench.bench.run.context import RunContext
 from lipbench.bench.run.sampling import sample_run
@@ -125,7 +125,7 @@ def test_sample_draws_nothing_from_weights_that_are_no_numbers(points: Path, tmp
     state = load_file(path)
     next(tensor for tensor in state.values() if tensor.is_floating_point())[0] = float("nan")
     save_file(state, path)
-    seal(points, [*FILES, *WEIGHTS])
+    write_sums(points, [*FILES, *WEIGHTS])
     assert "weights are numbers" in told(points, 4, tmp_path / "x.png", 0)
     assert not (tmp_path / "x.png").exists()
 

@@ -8,7 +8,7 @@ from scipy import stats
 from lipbench.bench.report.statistics import ENOUGH
 from lipbench.bench.studies import STUDIES, Criterion, Measure, Outcome, Part, Study
 from lipbench.bench.studies.engine.contract import refutes
-from lipbench.bench.studies.engine.judge import OPERATORS, criterion_text, evaluate, find, judge
+from lipbench.bench.studies.engine.judge import OPERATORS, check_criterion, criterion_text, evaluate, judge
 
 CASES = [(name, place) for name, study in STUDIES.items() for place in range(len(study.criteria))]
 
@@ -170,15 +170,15 @@ def test_estimate_of_few_seeds_says_so() -> None:
 
 
 def test_finding_with_few_seeds_concludes_nothing() -> None:
-    finding = find(BELOW, errors(0.1, 0.2), min_seeds=3)
+    finding = check_criterion(BELOW, errors(0.1, 0.2), min_seeds=3)
     assert finding.holds is None and "2 of 3" in finding.text
-    assert find(BELOW, errors(0.1, 0.2, 0.3), min_seeds=3).holds is True
+    assert check_criterion(BELOW, errors(0.1, 0.2, 0.3), min_seeds=3).holds is True
 
 
 def test_finding_with_a_diverged_seed_counts_it() -> None:
-    finding = find(replace(BELOW, reduce="max"), errors(0.1, float("inf"), 0.2))
+    finding = check_criterion(replace(BELOW, reduce="max"), errors(0.1, float("inf"), 0.2))
     assert finding.holds is False
-    assert find(BELOW, errors(0.1, float("inf"), 0.2)).holds is True
+    assert check_criterion(BELOW, errors(0.1, float("inf"), 0.2)).holds is True
 
 
 def test_finding_without_all_seeds_of_the_records_concludes_nothing() -> None:
@@ -191,18 +191,18 @@ def test_finding_without_all_seeds_of_the_records_concludes_nothing() -> None:
 
 def test_finding_by_interval_needs_the_whole_interval_on_one_side() -> None:
     criterion = replace(BELOW, by_interval=True)
-    assert find(criterion, errors(*[0.1, 0.2, 0.3] * 2)).holds is True
-    assert find(criterion, errors(*[1.1, 1.2, 1.3] * 2)).holds is False
-    straddling = find(criterion, errors(*[0.1, 0.2, 5.0] * 2))
+    assert check_criterion(criterion, errors(*[0.1, 0.2, 0.3] * 2)).holds is True
+    assert check_criterion(criterion, errors(*[1.1, 1.2, 1.3] * 2)).holds is False
+    straddling = check_criterion(criterion, errors(*[0.1, 0.2, 5.0] * 2))
     assert straddling.holds is None and "does not decide" in straddling.text
 
 
 def test_finding_by_interval_needs_more_seeds_than_have_none_but_their_range() -> None:
     criterion = replace(BELOW, by_interval=True)
-    few = find(criterion, errors(*[0.1] * 5))
+    few = check_criterion(criterion, errors(*[0.1] * 5))
     assert few.holds is None and "too few seeds for a 95 % interval: 5 of 6" in few.text
-    assert find(criterion, errors(*[0.1] * 6)).holds is True
-    assert find(BELOW, errors(*[0.1] * 5)).holds is True
+    assert check_criterion(criterion, errors(*[0.1] * 6)).holds is True
+    assert check_criterion(BELOW, errors(*[0.1] * 5)).holds is True
 
 
 def test_part_with_a_failed_control_is_inconclusive_whatever_the_rest_says() -> None:
@@ -266,5 +266,8 @@ def test_measures_are_reduced_within_a_seed_and_over_seeds(measure: Measure, val
 def test_criteria_say_on_which_side_of_the_threshold_a_measure_must_lie(method: str, holds: str) -> None:
     criterion = getattr(Measure.median("error", "error"), method)(2.0, control=True)
     assert criterion.control
-    found = {sign: find(criterion, errors(*[value] * 3)).holds for sign, value in (("<", 1.0), ("=", 2.0), (">", 3.0))}
+    found = {
+        sign: check_criterion(criterion, errors(*[value] * 3)).holds
+        for sign, value in (("<", 1.0), ("=", 2.0), (">", 3.0))
+    }
     assert found == {sign: sign in holds for sign in found}

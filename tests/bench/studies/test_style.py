@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from lipbench.bench.studies.claims.robustness.counts import bars
-from lipbench.bench.studies.plotting.style import dots, draw_course, logarithmic, scatter_medians
+from lipbench.bench.studies.plotting.style import draw_course, logarithmic, scatter_medians, seed_dots
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def marks(axis: Axes) -> tuple[list[float], list[str]]:
 @pytest.mark.parametrize("scale", ["linear", "log"])
 def test_dots_show_infinite_values_as_a_cross_with_their_number(scale: str) -> None:
     axis = Figure().subplots()
-    dots(axis, ["a", "b", "c"], [[1.0, 2.0], [1.0, math.inf], [math.inf] * 3])
+    seed_dots(axis, ["a", "b", "c"], [[1.0, 2.0], [1.0, math.inf], [math.inf] * 3])
     axis.set_yscale(scale)
     FigureCanvasAgg(axis.figure).draw()  # pyright: ignore[reportArgumentType]
     assert marks(axis) == ([1.0, 2.0], ["3"])

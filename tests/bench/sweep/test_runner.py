@@ -17,7 +17,7 @@ from rich.console import Console
 
 from lipbench.bench.config.spec import expand
 from lipbench.bench.config.suite import Suite
-from lipbench.bench.records.checksums import seal
+from lipbench.bench.records.checksums import write_sums
 from lipbench.bench.records.reader import RunRecord, read_runs
 from lipbench.bench.records.store import Store
 from lipbench.bench.run.context import RunContext
@@ -149,7 +149,7 @@ def test_sweep_leaves_a_record_that_it_cannot_judge_where_it_is(sweep_tiny: Swee
     sweep_tiny()
     path = by_objective(context)["wgan-gp"].folder / "spec.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"schema_version": 2}))
-    seal(path.parent, ["spec.json", "result.json", "history.csv", "samples.npz"])
+    write_sums(path.parent, ["spec.json", "result.json", "history.csv", "samples.npz"])
     with pytest.raises(BadInput, match=r"spec\.json: written by another version of lipbench: schema_version 2, .*"):
         sweep_tiny()
     assert json.loads(path.read_text())["schema_version"] == 2

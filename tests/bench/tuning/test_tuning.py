@@ -26,7 +26,7 @@ from lipbench.bench.run.context import RunContext
 from lipbench.bench.sweep.executors import LocalExecutor
 from lipbench.bench.sweep.runner import Runner
 from lipbench.bench.tuning import tune
-from lipbench.bench.tuning.draws import configured, draw, share
+from lipbench.bench.tuning.draws import draw, uniform_draw, with_settings
 from lipbench.bench.tuning.ranges import DEFAULTS, WHOLE, OneOf, Range
 from lipbench.bench.tuning.search import plan
 from lipbench.models import Recipe
@@ -52,7 +52,7 @@ def test_expected_best_is_infinite_until_a_finite_value_is_sure() -> None:
 
 
 def test_shares_are_uniform_and_of_different_settings_unrelated() -> None:
-    lr, beta = (np.array([share(key, i) for i in range(2000)]) for key in ("lr", "beta1"))
+    lr, beta = (np.array([uniform_draw(key, i) for i in range(2000)]) for key in ("lr", "beta1"))
     assert stats.kstest(lr, "uniform").pvalue > 0.01 and stats.kstest(beta, "uniform").pvalue > 0.01
     assert abs(np.corrcoef(lr, beta)[0, 1]) < 0.06
 
@@ -100,7 +100,7 @@ def test_configured_sets_one_beta_and_keeps_the_ratio_of_the_rates(make_suite: M
         make_suite(recipe={"lr": 0.01, "critic_lr": 0.04, "betas": [0.1, 0.8]}),
         context,
     )
-    found = configured(spec, find_objective("wgan-gp"), {"lr": 0.001, "beta2": 0.95}, "r", "here").recipe_spec
+    found = with_settings(spec, find_objective("wgan-gp"), {"lr": 0.001, "beta2": 0.95}, "r", "here").recipe_spec
     assert (found.lr, found.critic_lr, found.betas) == (0.001, pytest.approx(0.004), (0.1, 0.95))
 
 
@@ -255,4 +255,4 @@ def test_tune_makes_the_budget_the_best_with_fresh_seeds_and_a_table(
 
 def test_draw_takes_each_setting_at_its_own_share() -> None:
     ranges = {"lr": Range(0.0, 1.0), "n_critic": OneOf((1, 2))}
-    assert draw(ranges, 3) == {"lr": share("lr", 3), "n_critic": 1 + int(2 * share("n_critic", 3))}
+    assert draw(ranges, 3) == {"lr": uniform_draw("lr", 3), "n_critic": 1 + int(2 * uniform_draw("n_critic", 3))}

@@ -21,7 +21,7 @@ from .....objectives.spectral_norm import SpectralNorm
 from .....objectives.weight_clipping import WeightClipping
 from ....report.palette import BLACK, BLUE, GREEN, PURPLE
 from ...engine.contract import Measure, Row
-from ...plotting.style import dots, label, threshold
+from ...plotting.style import label, seed_dots, threshold
 
 NONE, CLIP, GP, SN = "none", "clip", "GP", "SN"
 # One loss for all, so that only the constraint differs: the unconstrained game with WGAN's loss is "none".
@@ -85,7 +85,7 @@ def draw(axis: Axes, rows: pd.DataFrame, title: str, *, sn: bool) -> None:
     `sn`: whether the lower bound is SN's criterion too.
     """
     groups = [rows.loc[rows["constraint"] == constraint, "ratio"].to_list() for constraint in OBJECTIVES]
-    dots(axis, list(OBJECTIVES), groups, COLORS)
+    seed_dots(axis, list(OBJECTIVES), groups, COLORS)
     threshold(axis, LEAST, f"criteria: GP {LEAST:g} … {MOST:g}" + (f", SN ≤ {MOST_SN:g}" if sn else ""))
     threshold(axis, MOST, "")
     base = 1e3 * rows.loc[rows["constraint"] == NONE, "seconds"].median()

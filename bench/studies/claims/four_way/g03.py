@@ -10,7 +10,7 @@ from ....records.quantities import KNOWN
 from ....report.palette import GREY
 from ...engine.contract import Measure, Part, Row, Setting, Study, median_of, reproduces
 from ...measures.quotients import relative
-from ...plotting.style import dots, draw_course, label, legend, panels, threshold
+from ...plotting.style import draw_course, label, legend, panels, seed_dots, threshold
 from ...training import image_games
 from ...training.image_games import CLIP, COLORS, GAMES, GP, MINIMAX, NS, ON_IMAGES, SN, comparison, ending, sizes
 
@@ -51,7 +51,7 @@ def plot(measurements: pd.DataFrame) -> Figure:
     legend(axes[0], fontsize=7)
     for axis, column in zip(axes[1:], ("fd_tail", "worsening"), strict=True):
         groups = [ends.loc[ends["objective"] == name, column].to_list() for name in GAMES]
-        dots(axis, list(GAMES), groups, list(COLORS.values()))
+        seed_dots(axis, list(GAMES), groups, list(COLORS.values()))
     axes[1].set_ylim(0, _top(ends["fd_tail"]))
     label(axes[1], "", f"{metric}, last fifth of the run", "a dot a seed, a bar at the median")
     threshold(axes[2], STEADY, f"SN: ≤ {STEADY:g}")

@@ -9,7 +9,7 @@ from ....records.quantities import KNOWN
 from ....report.palette import GREY
 from ...engine.contract import Measure, Part, Row, Setting, Study, reproduces
 from ...measures.quotients import relative
-from ...plotting.style import dots, draw_course, label, legend, panels, shared_legend, threshold
+from ...plotting.style import draw_course, label, legend, panels, seed_dots, shared_legend, threshold
 from ...training.toy_games import (
     CLIP,
     CLIP_TIGHT,
@@ -101,7 +101,7 @@ def collapse(measurements: pd.DataFrame) -> Figure:
 
 def _draw_collapse(axis: Axes, ends: pd.DataFrame) -> None:
     groups = {str(name): group["mode_kl_tail"].to_list() for name, group in ends.groupby("objective", sort=False)}
-    dots(axis, list(groups), list(groups.values()), [COLORS.get(name, GREY) for name in groups])
+    seed_dots(axis, list(groups), list(groups.values()), [COLORS.get(name, GREY) for name in groups])
     axis.tick_params(axis="x", rotation=30)
     unconstrained = ends.groupby("objective")["mode_kl_tail"].median().reindex([MINIMAX, NS]).min()
     threshold(axis, SHARE * unconstrained, "⅓ of the smaller median of minimax and NS")

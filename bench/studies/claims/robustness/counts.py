@@ -14,7 +14,7 @@ from ....config.recipes import SNGAN_SETTINGS
 from ....report.palette import BLACK, SKY, YELLOW
 from ...engine.contract import Measure, Part, Row, reproduces
 from ...measures.quotients import paired
-from ...plotting.style import crosses, label, legend, threshold
+from ...plotting.style import label, legend, mark_infinite, threshold
 
 SETTINGS = {name[-1].upper(): name for name in SNGAN_SETTINGS}
 ENOUGH = 5  # of the six, for SN
@@ -52,7 +52,7 @@ def successes(name: str) -> Measure:
 
 
 def bars(axis: Axes, runs: pd.DataFrame, colors: Mapping[str, str]) -> None:
-    """Lines at the medians of `value` per setting and objective, seeds as dots, diverged runs as crosses.
+    """Lines at the medians of `value` per setting and objective, seeds as dots, diverged runs as mark_infinite.
 
     A run that diverged is one whatever its value: none of those succeeds.
     """
@@ -68,7 +68,7 @@ def bars(axis: Axes, runs: pd.DataFrame, colors: Mapping[str, str]) -> None:
         for centre, (_, values) in zip(centres, own, strict=True):
             ended = values[values < math.inf]
             axis.scatter([centre] * len(ended), ended, s=9, color=colors[name], alpha=0.8, linewidths=0)
-            crosses(axis, centre, values)
+            mark_infinite(axis, centre, values)
     axis.set_yscale("log")
     axis.set_xticks(range(len(SETTINGS)), list(SETTINGS))
 

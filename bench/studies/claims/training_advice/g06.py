@@ -17,7 +17,7 @@ from ....report.palette import BLACK, BLUE, GREY, VERMILION
 from ...engine.contract import Measure, Row, Setting, Study, reproduces
 from ...measures.lipschitz import dual
 from ...measures.quotients import paired, ratio
-from ...plotting.style import dots, label, legend, panels, scatter_medians
+from ...plotting.style import label, legend, panels, scatter_medians, seed_dots
 from ...training import image_games
 from ...training.generators import Cell, CellRun
 from ...training.image_games import GP, MINIMAX, ON_IMAGES, SMALL, data_of, device_of, ending, game, image_runs, sizes
@@ -107,10 +107,10 @@ def plot(measurements: pd.DataFrame) -> Figure:
     metric = ends["metric"].iloc[0]
     figure, axes = panels(f"G6  One factor at a time on {ends['data'].iloc[0]}", columns=3, width=3.9)
     groups = [errors.loc[errors["n_critic"] == n, "error"].to_list() for n in CRITIC_STEPS]
-    dots(axes[0], [str(n) for n in CRITIC_STEPS], groups, [BLUE] * len(CRITIC_STEPS))
+    seed_dots(axes[0], [str(n) for n in CRITIC_STEPS], groups, [BLUE] * len(CRITIC_STEPS))
     label(axes[0], "critic steps per update", "share of W1 missed by the last critic", "GP: does the critic know W1?")
     norms = ends[ends["factor"] == "norm"]
-    dots(axes[1], NORMS, [norms.loc[norms["norm"] == n, "fd_tail"].to_list() for n in NORMS], (BLUE, GREY, BLACK))
+    seed_dots(axes[1], NORMS, [norms.loc[norms["norm"] == n, "fd_tail"].to_list() for n in NORMS], (BLUE, GREY, BLACK))
     label(axes[1], "norm in the critic", f"{metric}, last fifth of the run", "GP: norms")
     _draw_strength(axes[2], ends[ends["factor"] == "n_critic"])
     label(axes[2], "critic steps per update", f"{metric}, last fifth of the run", "a stronger critic")

@@ -13,7 +13,7 @@ from ....report.palette import BLACK, BLUE, GREY, VERMILION
 from ...engine.contract import Measure, Row, Setting, Size, Study, reproduces
 from ...measures.quotients import paired, ratio
 from ...measures.ranks import spearman
-from ...plotting.style import dots, label, legend, logarithmic, panels, scatter_medians, threshold
+from ...plotting.style import label, legend, logarithmic, panels, scatter_medians, seed_dots, threshold
 from ...training.generators import Cell, CellRun, runs_of
 from ...training.toy_games import GP, MINIMAX, SMOKE_STEPS, STEPS, adjusted, game
 from .advice import NORMS, STEADY, WORSE, norms_part, strength, strength_part, worst_norm
@@ -118,7 +118,7 @@ def plot(measurements: pd.DataFrame) -> Figure:
     figure, axes = panels("S10  One factor at a time from the common setting, on the grid", columns=4, width=3.6)
     ends, errors = measurements[measurements["status"].notna()], derive(measurements)
     steps = sorted(int(name[6:]) for name in errors.columns if name[6:].isdigit() and name.startswith("error_"))
-    dots(axes[0], [str(n) for n in steps], [errors[f"error_{n}"].to_list() for n in steps], [BLUE] * len(steps))
+    seed_dots(axes[0], [str(n) for n in steps], [errors[f"error_{n}"].to_list() for n in steps], [BLUE] * len(steps))
     label(axes[0], "critic steps per update", "share of W1 missed by the estimate", "GP: does the critic know W1?")
     axes[0].set_ylim(bottom=0)
     rates = ends[ends["factor"] == "lr"]
@@ -127,7 +127,7 @@ def plot(measurements: pd.DataFrame) -> Figure:
     label(axes[1], "learning rate", "sd of W1 over the last fifth", "GP: is a low rate steadier?")
     norms = ends[ends["factor"] == "norm"]
     groups = [norms.loc[norms["norm"] == norm, "w1_tail"].to_list() for norm in NORMS]
-    dots(axes[2], list(NORMS), groups, (BLUE, GREY, BLACK))
+    seed_dots(axes[2], list(NORMS), groups, (BLUE, GREY, BLACK))
     label(axes[2], "norm in the critic", "W1 over the last fifth, data units", "GP: norms")
     _draw_strength(axes[3], ends[ends["factor"] == "n_critic"])
     for axis, column in zip(axes[1:], ("w1_tail_sd", "w1_tail", "w1_tail"), strict=True):

@@ -9,7 +9,7 @@ from ....report.palette import BLUE, GREEN, PURPLE, SKY, VERMILION
 from ...engine.contract import Measure, Row, Setting, Size, Study, reproduces
 from ...measures.lipschitz import clipping_bound, layer_norms, product, steepest
 from ...measures.weights import finite
-from ...plotting.style import dots, label, legend, panels, threshold
+from ...plotting.style import label, legend, panels, seed_dots, threshold
 from ...training.critic_runs import CLIP, CLIP_TIGHT, all_runs
 from ...training.critics import Trained, trained
 
@@ -64,7 +64,7 @@ def plot(measurements: pd.DataFrame) -> Figure:
     }
     found = {key: values for key, values in groups.items() if values}
     names, colors = zip(*found, strict=True)
-    dots(axis, names, list(found.values()), colors)
+    seed_dots(axis, names, list(found.values()), colors)
     threshold(axis, 1.0, "slope = ∏‖W‖₂: no dot may lie above")
     axis.set_yscale("log")
     legend(axis, loc="lower right")

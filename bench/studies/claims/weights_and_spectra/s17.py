@@ -8,7 +8,7 @@ from ....report.palette import BLUE, GREEN, GREY, VERMILION
 from ...engine.contract import Measure, Row, Scale, Setting, Size, Study, refutes, reproduces
 from ...measures.lipschitz import layers, lost_layers
 from ...measures.weights import finite
-from ...plotting.style import dots, label, legend, panels
+from ...plotting.style import label, legend, panels, seed_dots
 from ...training.critic_runs import (
     IMAGE_STEPS,
     LATER_TOYS,
@@ -79,9 +79,9 @@ def _by_layer(measurements: pd.DataFrame) -> list[tuple[int, pd.DataFrame]]:
 def _dots(axis: Axes, groups: list[tuple[str, pd.Series, str]]) -> None:
     names, values, colors = zip(*((n, v.dropna().tolist(), c) for n, v, c in groups if v.notna().any()), strict=True)
     axis.axhspan(LOW, HIGH, color=GREY, alpha=0.2, linewidth=0, label=f"criterion: {LOW:g} … {HIGH:g}")
-    dots(axis, names, values, colors)
+    seed_dots(axis, names, values, colors)
     low, high = axis.get_ylim()
-    axis.set_ylim(low, high + 0.12 * (high - low))  # room for the legend above all dots
+    axis.set_ylim(low, high + 0.12 * (high - low))  # room for the legend above all seed_dots
     legend(axis, loc="upper left")
 
 
