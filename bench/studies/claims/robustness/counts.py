@@ -52,7 +52,7 @@ def successes(name: str) -> Measure:
 
 
 def bars(axis: Axes, runs: pd.DataFrame, colors: Mapping[str, str]) -> None:
-    """Lines at the medians of `value` per setting and objective, seeds as dots, diverged runs as mark_infinite.
+    """Lines at the medians of `value` per setting and objective, seeds as dots, diverged runs as crosses.
 
     A run that diverged is one whatever its value: none of those succeeds.
     """

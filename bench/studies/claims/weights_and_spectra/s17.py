@@ -81,7 +81,7 @@ def _dots(axis: Axes, groups: list[tuple[str, pd.Series, str]]) -> None:
     axis.axhspan(LOW, HIGH, color=GREY, alpha=0.2, linewidth=0, label=f"criterion: {LOW:g} … {HIGH:g}")
     seed_dots(axis, names, values, colors)
     low, high = axis.get_ylim()
-    axis.set_ylim(low, high + 0.12 * (high - low))  # room for the legend above all seed_dots
+    axis.set_ylim(low, high + 0.12 * (high - low))  # room for the legend above all dots
     legend(axis, loc="upper left")
 
 
