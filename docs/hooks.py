@@ -78,7 +78,7 @@ def site_link(match: re.Match[str], place: str, page: str, known: set[str]) -> s
 def command_help(command: str) -> str:
     """What `lipbench COMMAND --help` prints."""
     words = [sys.executable, "-m", "lipbench.bench.cli", *command.split(), "--help"]
-    environment = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1"}
+    environment = {**os.environ, "COLUMNS": "76", "NO_COLOR": "1"}
     done = subprocess.run(words, capture_output=True, text=True, check=True, env=environment)
     return f"```text\n{done.stdout.strip()}\n```"
 
