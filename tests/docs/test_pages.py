@@ -17,6 +17,7 @@ from lipbench.bench.cli.catalogue import catalogue
 from lipbench.bench.cli.commands import COMMANDS as COMMANDS_OF_LIPBENCH
 from lipbench.bench.cli.parser import parse_arguments
 from lipbench.bench.config.suite import load_suite
+from lipbench.bench.data.catalog import DATASETS
 
 ROOT = Path(__file__).parents[2]
 META = ("README.md", "CONTRIBUTING.md", "SECURITY.md")
@@ -128,7 +129,9 @@ def test_suites_of_a_page_are_suites(page: str, tmp_path: Path) -> None:
     for name, content in re.findall(r"^```yaml\n# ([\w-]+\.yaml)(.*?)^```", TEXT[page], flags=re.DOTALL | re.MULTILINE):
         (tmp_path / name).write_text("#" + content, encoding="utf-8")
         suite, _ = load_suite(str(tmp_path / name))
-        assert suite.objectives and suite.datasets
+        assert suite.objectives
+        unknown = [name for name in suite.datasets if not re.search(r"[:.]", name) and name not in DATASETS]
+        assert suite.datasets and not unknown, f"{page}: {unknown}"
 
 
 def test_options_in_sentences_exist() -> None:
