@@ -75,6 +75,7 @@ seeds: 1
 evaluation: {count: 2, points: 50, mode_points: 100, images: 100, repeats: 1, metrics: [fd, kid, "metric.py:Gap"],
              extractor: "extractor.py:Rows"}
 """
+PATIENCE = 1800  # seconds, where other programs leave little of the machine
 EDITS: dict[str, tuple[str, str, Callable[[str], bool]]] = {  # an edit of each file, and which runs it repeats
     "objective.py": (".square()", ".abs()", lambda run: " mine " in run),
     "critic.py": ("nn.Tanh()", "nn.ReLU()", lambda run: "Wide" in run),
@@ -117,14 +118,14 @@ def started(suite: Path, out: Path, seconds: int = 0) -> "subprocess.Popen[str]"
 
 
 def printed_by(process: "subprocess.Popen[str]") -> str:
-    printed, errors = process.communicate(timeout=600)
+    printed, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, printed + errors
     return printed
 
 
 def kill_in_a_run(process: "subprocess.Popen[str]", out: Path, finished: int) -> None:
     """Once so many runs are finished and the next one has a checkpoint."""
-    until = time.monotonic() + 300
+    until = time.monotonic() + PATIENCE
     while len(list(out.glob("runs/*/result.json"))) < finished or not list(out.glob("runs/*/*/*.ckpt")):
         assert time.monotonic() < until and process.poll() is None
         time.sleep(0.02)

@@ -36,7 +36,7 @@ def _odd_distances(block: Block, names: Mapping[str, str]) -> Iterator[str]:
 
 
 def _of_images(block: Block, key: str) -> bool:
-    return "extractor" in block.protocol.get(key, {})
+    return block.protocol.get(key, {}).get("extractor") is not None
 
 
 def _used(block: Block, key: str) -> int:

@@ -56,6 +56,10 @@ def test_as_many_points_as_asked_for_need_no_word(told: Told) -> None:
     assert told({"w1": {"n_fake": 500, "n_real": 500}}, {"points": 500, "images": 1000}, w1=1.0) == []
 
 
+def test_points_are_held_against_no_number_of_images(told: Told) -> None:
+    assert told({"fd": {"n_fake": 6, "n_real": 7, "extractor": None}}, {"images": 100}) == []
+
+
 def test_as_many_as_asked_for_may_still_be_fewer_than_features(told: Told) -> None:
     (line,) = told(fd(100, 300, 2048), {"images": 100})
     assert "no more than its 2,048 features" in line
