@@ -60,6 +60,7 @@ STUDIES: "Registry[Study]" = Registry(
         "K1": "extensions.k01_conditional:STUDY",
         "K2": "extensions.k02_self_attention:STUDY",
         "K3": "extensions.k03_diffusion:STUDY",
+        "K4": "extensions.k04_class_conditional:STUDY",
         "W1": "claims.known_transport.w1:STUDY",
         "W2": "claims.known_transport.w2:STUDY",
         "W3": "claims.known_transport.w3:STUDY",
