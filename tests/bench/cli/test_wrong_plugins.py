@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import nn
 from torch.utils.data import TensorDataset
+from torchmetrics import Metric
 from lipbench.objectives import Objective
 
 number = 3
@@ -98,6 +99,34 @@ def nothing(): return None
 def lost(): raise FileNotFoundError("my.dat")
 def empty(): return TensorDataset(draw(0, 2)), None
 def digits(): return rings()
+
+class Distance(Metric):
+    higher_is_better = False
+    def __init__(self, power: float = 1.0):
+        super().__init__()
+    def update(self, samples, real): ...
+    def compute(self):
+        return torch.tensor(1.0)
+
+class w1(Distance): ...
+
+class Breaks(Distance):
+    def update(self, samples, real):
+        raise KeyError("update")
+
+class Silent(Distance):
+    def compute(self): ...
+
+class Narrow(Distance):
+    def update(self, samples): ...
+
+class Pixels(nn.Module):
+    def forward(self, images):
+        return images
+
+class Blind(nn.Module):
+    def forward(self, images):
+        raise RuntimeError("no\\nsuch size")
 """
 FILES = {
     "bad.py": BAD,
@@ -138,6 +167,18 @@ def network(entry: Any) -> dict[str, Any]:
 
 def data(entry: str) -> dict[str, Any]:
     return {"datasets": ["8gaussians", entry]}
+
+
+MEASURED = {"count": 2, "points": 50, "mode_points": 100, "images": 100}
+
+
+def metric(entry: Any) -> dict[str, Any]:
+    return {"evaluation": MEASURED | {"metrics": [entry]}}
+
+
+def extractor(entry: Any) -> dict[str, Any]:
+    networks = [{"name": "dcgan", "channels": 4}]
+    return {"datasets": ["digits"], "architectures": networks, "evaluation": MEASURED | {"extractor": entry}}
 
 
 NO_PYARROW = pytest.mark.skipif(find_spec("pyarrow") is not None, reason="pyarrow is installed")
@@ -200,6 +241,21 @@ WRONG: list[Any] = [
     (data("bad.py:rings?m=3"), "unknown setting 'm'; known: n"),
     (data("bad.py:rings?n=many"), "n='many': .*valid integer.*"),
     (data("dies.py:rings"), "dies.py:rings: importing or building it ends its process: .*exit status 0"),
+    (metric("absent.py:Distance"), "evaluation.metrics: metric file not found: absent.py"),
+    (metric("kdi"), r"'kdi' \(did you mean 'kid'\?\).*"),
+    (metric("bad.py:Distanse"), "no 'Distanse' in there; found: .*"),
+    (metric("bad.py:number"), "bad.py:number: must be a class, or a function"),
+    (metric("bad.py:Pixels"), "bad.py:Pixels: makes Pixels: must be a torchmetrics.metric.Metric"),
+    (metric("bad.py:w1"), r"bad.py:w1: the name 'w1' is taken \(built in\); rename it"),
+    (metric("imports.py:Mine"), "imports.py cannot be imported: ModuleNotFoundError: .*'no_such_package'"),
+    (metric({"name": "bad.py:Distance", "pwoer": 2}), r"unknown setting 'pwoer' \(did you mean 'power'\?\); .*"),
+    (metric("bad.py:Breaks"), "Breaks: KeyError: 'update'"),
+    (metric("bad.py:Silent"), "Silent: gives .*: must be a number, or a mapping of names to numbers"),
+    (metric("bad.py:Narrow"), "Narrow: TypeError: .*update.*"),
+    (extractor("inceptoin"), r"'inceptoin' \(did you mean 'inception'\?\).*"),
+    (extractor("bad.py:Distance"), "bad.py:Distance: makes Distance: must be a torch.nn.modules.module.Module"),
+    (extractor("bad.py:Pixels"), r"extractor Pixels: .*must be features \[N, D\], or a pair with logits \[N, K\]"),
+    (extractor("bad.py:Blind"), "extractor Blind: .*RuntimeError: no such size"),
     (data("points:absent.csv"), "points:absent.csv: there is no file .*absent.csv"),
     (data("points:data.xlsx"), "must name a file that ends in .npy, .npz, .csv, .parquet, .*"),
     (data("points:holed.csv"), "points:holed.csv: row 7, column 'charge': nan: must be a finite number"),
@@ -231,7 +287,7 @@ WRONG: list[Any] = [
 
 def shown(value: Any) -> str:
     """What is wrong, as the test's name; the line it is told by is none."""
-    return re.sub(r"[^\w.:-]+", "-", f"{value}")[2:70] if isinstance(value, dict) else ""
+    return re.sub(r"[^\w.:-]+", "-", f"{value}")[-70:] if isinstance(value, dict) else ""
 
 
 @pytest.fixture(scope="module")
