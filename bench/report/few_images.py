@@ -12,7 +12,9 @@ def few_images(block: Block) -> Iterator[str]:
     """A sentence for each: fewer samples than asked for, or than features; small parts; a distance cut off at 0."""
     names = {q.key: q.name for q in block.quality}
     fd, score = block.protocol.get("fd", {}), block.protocol.get("is", {})
-    fewer = {names[key]: key for key in names if _of_images(block, key) and 0 < _used(block, key) < _asked(block, key)}
+    fewer = {
+        names[key]: key for key in names if _needs_reals(block, key) and 0 < _used(block, key) < _asked(block, key)
+    }
     if fewer:
         first = next(iter(fewer.values()))
         told = _sizes(block.protocol[first], "points" if first == "w1" else "images")
@@ -35,8 +37,9 @@ def _odd_distances(block: Block, names: Mapping[str, str]) -> Iterator[str]:
         yield f"{names['kid']} below 0 on {block.dataset}: its estimate is unbiased, so that near 0 it falls below too."
 
 
-def _of_images(block: Block, key: str) -> bool:
-    return block.protocol.get(key, {}).get("extractor") is not None
+def _needs_reals(block: Block, key: str) -> bool:
+    """Whether it is measured against as many reals, of which there may be too few: what counts modes is not."""
+    return key == "w1" or block.protocol.get(key, {}).get("extractor") is not None
 
 
 def _used(block: Block, key: str) -> int:
@@ -44,13 +47,10 @@ def _used(block: Block, key: str) -> int:
 
 
 def _asked(block: Block, key: str) -> int:
-    """Generated samples that the suite asks for; KID, precision and recall take no more than are held.
-
-    Of what counts modes there are always as many as asked for: it needs no reals.
-    """
+    """Generated samples that the suite asks for; KID, precision and recall take no more than are held."""
     evaluation: dict[str, Any] = block.runs[0].spec.get("evaluation", {})
-    if "w1" in block.protocol:
-        return (evaluation.get("points") or 0) if key == "w1" else 0
+    if key == "w1":
+        return evaluation.get("points") or 0
     images = evaluation.get("images") or 0
     if key == "is":
         return evaluation.get("is_images") or images

@@ -20,7 +20,8 @@ def told(make_sweep: Callable[..., Path], tmp_path: Path) -> Told:
     def tell(protocol: dict[str, Any], evaluation: dict[str, Any], **floors: float) -> list[str]:
         def change(spec: dict[str, Any], result: dict[str, Any]) -> None:
             spec["evaluation"] = evaluation
-            result["protocol"] = {key: {"extractor": "e"} | own for key, own in protocol.items()}
+            image = ("fd", "is", "kid")
+            result["protocol"] = {k: ({"extractor": "e"} if k in image else {}) | own for k, own in protocol.items()}
             result["floors"] = {"fd": 1.0} | floors
             result["metrics"] |= {key: result["metrics"]["fd"] for key in floors}
 
