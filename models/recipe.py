@@ -20,12 +20,12 @@ class Recipe:
 
     Attributes:
         optimizer: `adam` (fused) or `rmsprop` (foreach: it has no fused form).
-        lr: learning rate of the generator, and of the critic unless `critic_lr` is given.
-        betas: of Adam; RMSprop ignores them and keeps torch's alpha 0.99.
-        n_critic: critic steps per generator update.
-        batch: samples in a minibatch.
+        lr: learning rate of the generator, > 0, and of the critic unless `critic_lr` is given.
+        betas: of Adam, two numbers in [0, 1); RMSprop ignores them and keeps torch's alpha 0.99.
+        n_critic: critic steps per generator update, 1 to a million.
+        batch: samples in a minibatch, 2 to a million.
         generator_batch: samples in the generator's minibatch, if not `batch`.
-        critic_lr: learning rate of the critic alone.
+        critic_lr: learning rate of the critic alone, > 0.
         ema: decay of the moving average of the generator that is evaluated, or None to evaluate the generator itself;
             smaller at first (`average_decay`).
         decay: `none`, or `linear` to zero over the run.

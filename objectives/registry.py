@@ -47,12 +47,34 @@ class Registry(Mapping[str, T], Generic[T]):
 
         A constant's docstring is the text that follows its assignment; its attribute an argument of the call assigned.
         """
+        body, defined = self._source(name)
+        text = _docstring(body, defined) if attribute is None else _text(body, defined, attribute)
+        return text.strip().partition("\n")[0]
+
+    def settings(self, name: str) -> tuple[dict[str, str], str]:
+        """The settings of the class or function behind a name, with their defaults as text, and its docstring."""
+        body, defined = self._source(name)
+        return _keywords(body, defined), _docstring(body, defined)
+
+    def _source(self, name: str) -> tuple[list[ast.stmt], str]:
+        """The module that a name's target lies in, as a tree, and what it is called there."""
         module, _, defined = self.target(name).partition(":")
         spec = find_spec(module)
         assert spec is not None and spec.origin is not None
-        body = ast.parse(Path(spec.origin).read_text(encoding="utf-8")).body
-        text = _docstring(body, defined) if attribute is None else _text(body, defined, attribute)
-        return text.strip().partition("\n")[0]
+        return ast.parse(Path(spec.origin).read_text(encoding="utf-8")).body, defined
+
+
+def _keywords(body: Sequence[ast.stmt], name: str) -> dict[str, str]:
+    """Arguments that are given by name alone and have a default; a class without its own has those of its base."""
+    for statement in body:
+        if isinstance(statement, ast.FunctionDef) and statement.name == name:
+            pairs = zip(statement.args.kwonlyargs, statement.args.kw_defaults, strict=True)
+            return {one.arg: ast.unparse(default) for one, default in pairs if default is not None}
+        if isinstance(statement, ast.ClassDef) and statement.name == name:
+            found = _keywords(statement.body, "__init__")
+            bases = [base.id for base in statement.bases if isinstance(base, ast.Name)]
+            return found or next((own for base in bases if (own := _keywords(body, base))), {})
+    return {}
 
 
 def _docstring(body: Sequence[ast.stmt], name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +54,8 @@ def run_suite(
         loggers: Lightning loggers, as `--logger` takes them, or mappings {name: …, argument: …}.
         checkpoint_seconds: time between two checkpoints of a run.
         console: gets the progress and the tables; by default the terminal or the notebook.
-        options: retries, time_limit, executor, address, gpus_per_run and slurm, as of `lipbench run`.
+        options: retries, time_limit, executor, address, gpus_per_run, slurm, detach, notes and verbose, as of `lipbench
+            run`.
 
     Returns:
         What is in the results folder now. A run that failed raises nothing: its status says so.
@@ -129,14 +131,18 @@ def sweep_suite(
         console: gets progress and tables.
         command: what the record says the sweep was started by.
         executor: local, ray or slurm.
-        options: fields of `Options`, with `retries` and `time_limit` in place of its limits.
+        options: fields of `Options`, with `retries` and `time_limit` in place of its limits; `dry_run` makes no run and
+            tells what would be made, `notes` prints them all, `verbose` has a line for every run.
         download: whether to fetch what is missing.
 
     Returns:
         The exit status: 1 if a run failed, else 0.
     """
+    options = dict(options)
+    dry, notes, verbose = (bool(options.pop(name, False)) for name in ("dry_run", "notes", "verbose"))
     if _settled(suite.name, nothing_to_do(suite, context), context.folder, console):
         return 0
+    from ..report import report
     from ..sweep.downloads import fetch
     from ..sweep.executors import choose
     from ..sweep.runner import Runner, sweep
@@ -145,7 +151,14 @@ def sweep_suite(
         fetch(suite.datasets, context.data, suite.evaluation.extractor, context.weights)
     choice = choose(executor, _options(options))
     context = replace(context, device=choice.device, threads=choice.threads)
-    return sweep(suite, Runner(context, choice.executor, console, command))
+    runner = Runner(context, choice.executor, console, command, partial(report, all_notes=notes), verbose)
+    if not dry:
+        return sweep(suite, runner)
+    from ..sweep.forecast import forecast
+
+    if executor != "local":
+        raise BadInput(f"dry run: for the executor local, which can try a run; this is {executor}")
+    return forecast(suite, runner)
 
 
 def _options(given: Mapping[str, Any]) -> Options:

@@ -4,12 +4,15 @@ Of what is built in the lines are read from the sources, so that a list waits fo
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields
 from typing import Any
 
 import yaml
+from docstring_parser import parse
 
 from ...models.catalog import ARCHITECTURES
+from ...models.recipe import Recipe
 from ...objectives.catalog import BUILTINS
 from ...objectives.loss_catalog import LOSSES
 from ...objectives.registry import Registry
@@ -45,12 +48,28 @@ def _registered(registry: "Registry[object]") -> Rows:
     return [(name, registry.about(name)) for name in registry]
 
 
+def _with_settings(registry: "Registry[object]", rows: Rows) -> Rows:
+    """With a line for each setting: its default, and what its docstring says, ranges included."""
+    return [
+        (name, "\n".join([about, *_settings(registry, name)]) if name in registry else about) for name, about in rows
+    ]
+
+
+def _settings(registry: "Registry[object]", name: str) -> Iterator[str]:
+    defaults, text = registry.settings(name)
+    told = {one.arg_name: " ".join((one.description or "").split()) for one in parse(text).params}
+    told |= {"loss": "one of `lipbench list losses`"} if "loss" in defaults else {}
+    for key, default in defaults.items():
+        yield f"  {key}: {default}" + (f" ({told[key].rstrip('.')})" if told.get(key) else "")
+
+
 def _plugged(kind: PluginKind) -> Rows:
     return [(name, provider(point)) for name, point in plugged_in(kind).items()]
 
 
 def _objectives() -> Rows:
-    return [(name, f"{_reference(name)} ({where})") for name, where in known_names(OBJECTIVE).items()]
+    rows = [(name, f"{_reference(name)} ({where})") for name, where in known_names(OBJECTIVE).items()]
+    return _with_settings(BUILTINS, rows)
 
 
 def _reference(name: str) -> str:
@@ -106,6 +125,11 @@ def _suite_keys() -> Rows:
     ]
 
 
+def _recipe_keys() -> Rows:
+    told = {one.arg_name: " ".join((one.description or "").split()) for one in parse(Recipe.__doc__ or "").params}
+    return [(one.name, f"{told[one.name].rstrip('.')}; default {one.default}") for one in fields(Recipe)]
+
+
 def _values(schema: Mapping[str, Any]) -> str:
     """What a key takes, such as "integer, minimum 1, default 1500"."""
     kinds = [str(part.get("type") or "") for part in (schema, *schema.get("anyOf", ()))]
@@ -118,8 +142,9 @@ def _values(schema: Mapping[str, Any]) -> str:
 _KINDS: dict[str, Callable[[], Rows]] = {
     "objectives": _objectives,
     "datasets": _datasets,
-    "models": lambda: _registered(ARCHITECTURES) + _plugged(ARCHITECTURE),
+    "models": lambda: _with_settings(ARCHITECTURES, _registered(ARCHITECTURES)) + _plugged(ARCHITECTURE),
     "recipes": lambda: list(RECIPES.items()),
+    "recipe-keys": _recipe_keys,
     "metrics": _metrics,
     "suites": _suites,
     "suite-keys": _suite_keys,

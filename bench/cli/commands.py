@@ -10,7 +10,17 @@ from typing import Literal
 from rich.console import Console
 
 Kind = Literal[
-    "objectives", "datasets", "models", "metrics", "recipes", "suites", "suite-keys", "studies", "extractors", "losses"
+    "objectives",
+    "datasets",
+    "models",
+    "metrics",
+    "recipes",
+    "recipe-keys",
+    "suites",
+    "suite-keys",
+    "studies",
+    "extractors",
+    "losses",
 ]
 
 
@@ -34,8 +44,13 @@ def run(
     address: str | None = None,
     gpus_per_run: float = 0.0,
     slurm: list[str] | None = None,
+    detach: bool = False,
     weights: Path | None = None,
     download: bool = False,
+    dry_run: bool = False,
+    notes: bool = False,
+    quiet: bool = False,
+    verbose: bool = False,
 ) -> int:
     """Run or resume a suite, then report on it.
 
@@ -53,7 +68,12 @@ def run(
         executor: where runs are made: processes here (local), a Ray cluster, or a Slurm queue.
         address: of the Ray cluster (default: RAY_ADDRESS, else a new one on this machine).
         gpus_per_run: GPUs for each run on Ray (a fraction is fine) or Slurm.
-        slurm: KEY=VALUE parameters of submitit, e.g. slurm_partition=gpu timeout_min=600.
+        slurm: KEY=VALUE parameters of submitit, e.g. slurm_partition=gpu timeout_min=600 (default: a job may take 12
+            hours, or five minutes more than --time-limit).
+        detach: with --executor slurm, hand the runs to the queue and return; the same command later collects them.
+        dry_run: tell which runs there are to make, about how long they take and how much memory, and make none.
+        quiet: print nothing but mistakes.
+        verbose: print a line for every run, with its id and its memory.
     """
     from ..api.suites import sweep_suite
     from ..config.suite import key_value, load_suite
@@ -72,12 +92,13 @@ def run(
         add=add,
     )
     options = {"jobs": jobs, "device": device, "retries": retries, "time_limit": time_limit}
-    options |= {"address": address, "gpus_per_run": gpus_per_run}
+    options |= {"address": address, "gpus_per_run": gpus_per_run, "detach": detach}
+    options |= {"dry_run": dry_run, "notes": notes, "verbose": verbose}
     options["slurm"] = dict(key_value(pair, "slurm_partition=gpu") for pair in slurm or [])
-    return sweep_suite(loaded, context, Console(), _command_line(), executor, options, download)
+    return sweep_suite(loaded, context, Console(quiet=quiet), _command_line(), executor, options, download)
 
 
-def report(folder: Path, *, format: Literal["png", "pdf", "svg"] = "png") -> int:
+def report(folder: Path, *, format: Literal["png", "pdf", "svg"] = "png", notes: bool = False) -> int:
     """Tables, plots and the page again, from the records alone.
 
     Args:
@@ -92,7 +113,7 @@ def report(folder: Path, *, format: Literal["png", "pdf", "svg"] = "png") -> int
 
         rebuild(folder, STUDIES, Console())
         return 0
-    write_report(folder, console=Console(), form=format)
+    write_report(folder, console=Console(), form=format, all_notes=notes)
     return 0
 
 

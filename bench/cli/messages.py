@@ -31,6 +31,7 @@ _PARAMETERS = {
     "time limit": "time_limit",
     "GPUs for each run": "gpus_per_run",
     "seconds between checkpoints": "checkpoint_seconds",
+    "dry run": "dry_run",
 }
 
 

@@ -27,6 +27,11 @@ _SPECIAL: dict[str, dict[str, Any]] = {
     "add": {"flag": "--add", "action": "store_true"},
     "force": {"flag": "--force", "action": "store_true"},
     "download": {"flag": "--download", "action": "store_true"},
+    "detach": {"flag": "--detach", "action": "store_true"},
+    "dry_run": {"flag": "--dry_run", "action": "store_true"},
+    "notes": {"flag": "--notes", "action": "store_true"},
+    "quiet": {"flag": "--quiet", "action": "store_true"},
+    "verbose": {"flag": ("-v", "--verbose"), "action": "store_true"},
 }
 # The help of options that several commands share, where a command's docstring does not say otherwise.
 _SHARED = {
@@ -36,6 +41,7 @@ _SHARED = {
     "device": "auto, cpu, cuda (every GPU, in turn) or cuda:N.",
     "weights": "file with Inception's weights, for suites that ask for the extractor inception.",
     "download": "fetch what is missing: data sets, to where --data says, and Inception's weights where they are used.",
+    "notes": "print every note below the tables, not the first alone; the page and summary.md have them all.",
     "checkpoint_seconds": "time between two checkpoints of a run, from which an interrupted one goes on.",
 }
 
@@ -89,4 +95,5 @@ def _add_options(command: Parser, function: Command) -> None:
         action.help = action.help or about.get(action.dest)
     for name in special:
         settings = dict(_SPECIAL[name])
-        command.add_argument(settings.pop("flag"), help=about[name], **settings)
+        flags = settings.pop("flag")
+        command.add_argument(*([flags] if isinstance(flags, str) else flags), help=about[name], **settings)

@@ -17,13 +17,14 @@ from .tables import runs_table, summary_of
 __all__ = ["RunRecord", "print_summary", "read_runs", "report", "runs_table"]
 
 
-def report(folder: Path, console: Console | None = None, form: str = "png") -> None:
+def report(folder: Path, console: Console | None = None, form: str = "png", all_notes: bool = False) -> None:
     """Writes runs.csv, summary.csv/.md/.tex, plots/*.png and report.html into a results folder, each file atomically.
 
     Args:
         folder: a results folder with finished runs below runs/.
         console: gets the summary as tables.
         form: pdf or svg has the plots so too, beside the PNG.
+        all_notes: prints every note below them, not the first alone.
 
     Raises:
         BadInput: for a damaged record, records that must not stand in one table, or a folder that cannot be written.
@@ -45,5 +46,5 @@ def report(folder: Path, console: Console | None = None, form: str = "png") -> N
     title = str(suite.get("name") or folder.resolve().name)
     write(folder / "report.html", render_page(title, blocks, colours, pngs, suite, left).encode())
     if console is not None:
-        print_summary(blocks, left, console)
+        print_summary(blocks, left, console, all_notes)
         print_memory(records, console)

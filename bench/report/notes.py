@@ -13,6 +13,7 @@ from .published import published_on, published_packing
 from .statistics import MIN_SEEDS, median
 
 NAMED = 5  # missing runs
+MISSING = "runs are missing, and not in the tables"
 MEANING = (
     "Each value is the median over seeds of the tail mean (the mean over the last 20 % of a run's evaluations), "
     "in brackets its interval over seeds; diverged runs are included. Bold (*): the best median, and whatever its "
@@ -80,7 +81,7 @@ def notes(blocks: Sequence[Block], unfinished: Sequence[str] = ()) -> list[str]:
         more = f" and {len(unfinished) - NAMED} more" if len(unfinished) > NAMED else ""
         named = ", ".join(unfinished[:NAMED]) + more
         made = sum(len(block.runs) for block in blocks)
-        lines.append(f"{len(unfinished)} of {len(unfinished) + made} runs are missing, and not in the tables: {named}.")
+        lines.append(f"{len(unfinished)} of {len(unfinished) + made} {MISSING}: {named}.")
     return lines
 
 

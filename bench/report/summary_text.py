@@ -8,7 +8,7 @@ from ..records.quantities import number
 from ..records.reader import RunRecord
 from .blocks import Block
 from .intervals import coverage_notes, interval_text
-from .notes import notes
+from .notes import MEANING, MISSING, notes
 from .table_writer import Table, latex_escape, markdown_page, to_latex
 from .terminal import print_tables
 
@@ -48,9 +48,15 @@ def latex(blocks: Sequence[Block], unfinished: Sequence[str] = ()) -> str:
     return "".join(parts)
 
 
-def print_summary(blocks: Sequence[Block], unfinished: Sequence[str] = (), console: Console | None = None) -> None:
-    """The summary in the terminal: a table per block, then the notes."""
-    print_tables(map(summary_table, blocks), notes(blocks, unfinished), console or Console())
+def print_summary(
+    blocks: Sequence[Block], unfinished: Sequence[str] = (), console: Console | None = None, all_notes: bool = False
+) -> None:
+    """The summary in the terminal: a table per block, then what its values are and what is missing, or all notes."""
+    found = notes(blocks, unfinished)
+    shown = found if all_notes else [note for note in found if note in MEANING or MISSING in note]
+    if len(shown) < len(found):
+        shown.append(f"{len(found) - len(shown)} more notes: with --notes, in summary.md and on the page.")
+    print_tables(map(summary_table, blocks), shown, console or Console())
 
 
 def print_memory(records: Sequence[RunRecord], console: Console) -> None:

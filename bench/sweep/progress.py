@@ -67,9 +67,11 @@ class Progress:
         todo: the runs to be made.
         console: gets the display, or the lines.
         left: knows the runs that were made before.
+        verbose: gives every run a line, with its id and its memory, on a terminal too.
     """
 
-    def __init__(self, todo: Sequence[RunSpec], console: Console, left: TimeLeft) -> None:
+    def __init__(self, todo: Sequence[RunSpec], console: Console, left: TimeLeft, verbose: bool = False) -> None:
+        self._verbose = verbose
         self._waiting = {spec.id: spec for spec in todo}
         self._running: dict[str, tuple[RunSpec, float]] = {}
         self._total, self._console, self._left = len(todo), console, left
@@ -112,7 +114,11 @@ class Progress:
         self._ended[result.outcome.status] += 1
         if result.measured is not None:
             self._left.learn(spec, result.cost.seconds)
-        if result.outcome.reason or not self._console.is_terminal:
+        if self._verbose:
+            memory = result.cost.peak_memory_mb
+            took += f", {memory:,.0f} MB" if memory else ""
+            took += f", {spec.id}"
+        if result.outcome.reason or self._verbose or not self._console.is_terminal:
             done = f"[{self._ended.total()}/{self._total}] {name(spec)}: {ending(result.outcome)}, {took}"
             self._line(done if self._console.is_terminal else f"{done}{self._outlook()}")
 

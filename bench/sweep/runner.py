@@ -28,7 +28,7 @@ from ..run.context import RunContext
 from ..run.execution import record_failure
 from ..run.hardware import machine
 from .apart import apart
-from .executors import Executor, LocalExecutor, RunFinished
+from .executors import Executor, LocalExecutor, RunFinished, RunQueued
 from .executors.worker import finished, forget_locks
 from .joining import check_joined, joined_suite, others
 from .preflight import check_suite
@@ -43,11 +43,13 @@ class SweepCounts:
     made: Counter[str] = field(default_factory=Counter)
     kept: Counter[str] = field(default_factory=Counter)
     missing: int = 0
+    queued: int = 0
 
     def __str__(self) -> str:
         total = self.made + self.kept
         told = ", ".join(f"{total[s]} {s}" for s in ("completed", "diverged", "skipped", "failed") if total[s])
         missing = f"; {self.missing} are missing" if self.missing else ""
+        missing += f"; {self.queued} in the queue, which the same command collects" if self.queued else ""
         return f"{told or 'no runs'} ({sum(self.kept.values())} of them from before){missing}"
 
     @property
@@ -78,6 +80,7 @@ class Runner:
         console: gets the progress and the tables.
         command: that the sweep was started by, for the record.
         report: writes tables, plots and page.
+        verbose: whether every run gets a line, with its id and its memory.
     """
 
     context: RunContext
@@ -85,6 +88,7 @@ class Runner:
     console: Console
     command: str = ""
     report: Callable[..., None] = report
+    verbose: bool = False
 
     def sweep(self, suite: Suite, specs: Sequence[RunSpec]) -> SweepCounts:
         """Makes the runs that are missing, and reports on all; the suite gives the name and the order of the tables.
@@ -105,9 +109,12 @@ class Runner:
             where = f"{self.executor.where}; results in {folder}"
             say(f"{suite.name}: {len(specs)} runs, {len(pending.todo)} to make, {where}", self.console)
             self._make(pending, specs)
-            pending.counts.missing = sum(not (store.runs / spec.id / "result.json").is_file() for spec in specs)
-            self.report(folder, console=self.console)
-        say(f"{pending.counts}. Report: {folder}/report.html", self.console)
+            missing = sum(not (store.runs / spec.id / "result.json").is_file() for spec in specs)
+            pending.counts.missing = max(0, missing - pending.counts.queued)
+            reported = missing < len(specs) or not pending.counts.queued
+            if reported:
+                self.report(folder, console=self.console)
+        say(f"{pending.counts}.{f' Report: {folder}/report.html' if reported else ''}", self.console)
         return pending.counts
 
     def records(self, specs: Sequence[RunSpec]) -> list[RunRecord]:
@@ -164,20 +171,22 @@ class Runner:
         if not pending.todo:
             return
         left = {spec.id: spec for spec in pending.todo}
-        progress = Progress(pending.todo, self.console, pending.left)
+        progress = Progress(pending.todo, self.console, pending.left, self.verbose)
         with progress.shown(), closing(self.executor.execute(pending.todo, self.context)) as events:
             for event in events:
                 result = self._result(event) if isinstance(event, RunFinished) else None
                 if result is not None:
                     pending.counts.made[result.outcome.status] += 1
                 progress.tell(event, result)
+                pending.counts.queued += isinstance(event, RunQueued)
                 if result is None:
                     continue
                 del left[event.spec.id]
                 block = _block(event.spec)
                 if left and block not in map(_block, left.values()):
                     self._print_block([spec for spec in tables if _block(spec) == block])
-        forget_locks(self.context.folder)
+        if not pending.counts.queued:
+            forget_locks(self.context.folder)
 
     def _print_block(self, specs: Sequence[RunSpec]) -> None:
         """Its notes come with the report at the end."""
@@ -230,7 +239,7 @@ def sweep(suite: Suite, runner: Runner) -> int:
     specs: list[RunSpec] = apart(suite, context.suite_folder, runner.console, expand, suite, context)
     check_suite(suite, specs, context, runner.console)
     counts = runner.sweep(suite, specs)
-    if not counts.status and all(known_again(spec, suite) for spec in specs):
+    if not counts.status and not counts.queued and all(known_again(spec, suite) for spec in specs):
         targets = {absolute(target, context.suite_folder) for spec in specs for target in spec.outside}
         if all(stands_alone(target) for target in targets):
             plugins = {Path(target.rpartition(":")[0]) for target in targets}

@@ -1,6 +1,6 @@
 """Where runs are made: in processes of this machine, on Ray's nodes, in Slurm's queue. What a run is, is train.py's."""
 
-from .base import Event, Executor, Limits, RunFinished, RunRetried, RunStarted
+from .base import Event, Executor, Limits, RunFinished, RunQueued, RunRetried, RunStarted
 from .choice import EXECUTORS, Choice, Options, choose
 from .local import LocalExecutor
 
@@ -13,6 +13,7 @@ __all__ = [
     "LocalExecutor",
     "Options",
     "RunFinished",
+    "RunQueued",
     "RunRetried",
     "RunStarted",
     "choose",

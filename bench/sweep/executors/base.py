@@ -44,7 +44,14 @@ class RunFinished:
     outcome: RunResult | str
 
 
-Event = RunStarted | RunRetried | RunFinished
+@dataclass(frozen=True)
+class RunQueued:
+    """The run was handed over, and whoever makes it needs nobody to wait for it."""
+
+    spec: RunSpec
+
+
+Event = RunStarted | RunRetried | RunFinished | RunQueued
 
 
 class Executor(Protocol):
@@ -61,7 +68,7 @@ class Executor(Protocol):
         ...
 
     def execute(self, specs: Sequence[RunSpec], context: RunContext) -> Generator[Event, None, None]:
-        """Makes the runs and tells what happens to them, each ending exactly once.
+        """Makes the runs and tells what happens to them, each ending exactly once: finished, or queued.
 
         Closing the iterator ends what is under way; it goes on from its checkpoints another time.
 

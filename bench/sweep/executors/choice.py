@@ -27,6 +27,7 @@ class Options:
         address: of a Ray cluster; None: one that is known, or a new one on this machine.
         gpus_per_run: share of a GPU (Ray) or number of GPUs (Slurm).
         slurm: parameters of submitit.
+        detach: hand over what is to be made and return.
     """
 
     jobs: int | None = None
@@ -35,6 +36,7 @@ class Options:
     address: str | None = None
     gpus_per_run: float = 0.0
     slurm: Mapping[str, Any] = field(default_factory=dict)
+    detach: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def _slurm(options: Options) -> Choice:
     threads = options.slurm.get("cpus_per_task", 1)
     if not isinstance(threads, int) or isinstance(threads, bool) or threads < 1:
         raise BadInput(f"slurm: cpus_per_task={threads}: must be a whole number, 1 or more")
-    executor = SlurmExecutor(options.limits, options.gpus_per_run, options.slurm)
+    executor = SlurmExecutor(options.limits, options.gpus_per_run, options.slurm, options.detach)
     return Choice(executor, _elsewhere(options), threads)
 
 
@@ -100,6 +102,7 @@ def _refuse_what_others_take(name: str, options: Options) -> None:
         ("jobs", options.jobs is not None, ("local",)),
         ("address", options.address is not None, ("ray",)),
         ("slurm", bool(options.slurm), ("slurm",)),
+        ("detach", options.detach, ("slurm",)),
         ("GPUs for each run", options.gpus_per_run > 0, ("ray", "slurm")),
     ):
         if given and name not in takers:

@@ -1,8 +1,11 @@
 """Makes runs as jobs of a Slurm queue, through submitit; the results folder is shared. Waiting is Slurm's affair."""
 
+import json
 import math
+import os
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import submitit
@@ -12,8 +15,9 @@ from submitit.helpers import DelayedSubmission
 from ....objectives.errors import BadInput
 from ...config.spec import RunSpec
 from ...records.schema import RunResult
+from ...records.store import write_json
 from ...run.context import RunContext
-from .base import Event, Limits, RunFinished, RunRetried, Trials
+from .base import Event, Limits, RunFinished, RunQueued, RunRetried, Trials
 from .shared import POLL, Watch, portable
 from .worker import make
 
@@ -44,14 +48,16 @@ class SlurmExecutor:
         gpus: of a job.
         parameters: as submitit's `AutoExecutor.update_parameters` takes them; and `cluster`: `local` makes the jobs
             processes of this machine, to try things out.
+        detach: whether to return once all is in the queue. What is there from an earlier call is collected, not
+            submitted again.
     """
 
     slots = None
 
-    def __init__(self, limits: Limits, gpus: float, parameters: Mapping[str, Any]) -> None:
+    def __init__(self, limits: Limits, gpus: float, parameters: Mapping[str, Any], detach: bool = False) -> None:
         if gpus != int(gpus):
             raise BadInput(f"{gpus:g} GPUs for each run: Slurm gives whole GPUs to jobs")
-        self.limits = limits
+        self.limits, self.detach = limits, detach
         self.cluster = parameters.get("cluster", "slurm")
         own = {"gpus_per_node": int(gpus)} if gpus else {}
         self.parameters = own | {k: v for k, v in parameters.items() if k != "cluster"}
@@ -64,30 +70,46 @@ class SlurmExecutor:
     def execute(self, specs: Sequence[RunSpec], context: RunContext) -> Generator[Event, None, None]:
         """As `Executor.execute`."""
         queue, watch, trials = self._queue(context), Watch(context, self.limits), Trials(self.limits.retries)
-        pending: dict[str, tuple[RunSpec, Any]] = {}
+        ledger = Ledger(context.folder / "slurm", self.cluster)
+        pending = {spec.id: (spec, job) for spec in specs if (job := ledger.find(spec.id)) is not None}
+        for spec, _ in pending.values():
+            watch.submitted(spec)
         try:
-            for start in range(0, len(specs), ARRAY):
-                pending |= self._submit(queue, specs[start : start + ARRAY], context, watch)
+            new = [spec for spec in specs if spec.id not in pending]
+            for start in range(0, len(new), ARRAY):
+                pending |= self._submit(queue, new[start : start + ARRAY], context, watch, ledger)
             while pending:
-                time.sleep(POLL)
                 yield from watch.news([spec for spec, _ in pending.values()])
-                for spec, job in [(s, j) for s, j in pending.values() if j.done()]:
+                for spec, job in [(s, j) for s, j in pending.values() if ledger.ended(j)]:
                     event = _event(job, spec, watch, trials)
                     del pending[spec.id]
+                    ledger.forget([spec.id])
                     if isinstance(event, RunRetried):
-                        pending |= self._submit(queue, [spec], context, watch)
+                        pending |= self._submit(queue, [spec], context, watch, ledger)
                     yield event
+                if self.detach:
+                    left, pending = [spec for spec, _ in pending.values()], {}
+                    yield from map(RunQueued, left)
+                elif pending:
+                    time.sleep(POLL)
         finally:
             for _, job in pending.values():
                 job.cancel(check=False)
+            ledger.forget(pending)
 
     def _submit(
-        self, queue: submitit.AutoExecutor, specs: Sequence[RunSpec], context: RunContext, watch: Watch
+        self,
+        queue: submitit.AutoExecutor,
+        specs: Sequence[RunSpec],
+        context: RunContext,
+        watch: Watch,
+        ledger: "Ledger",
     ) -> dict[str, tuple[RunSpec, Any]]:
         for spec in specs:
             watch.submitted(spec)
         with queue.batch():
             jobs = [queue.submit(Job(), *portable(spec, context), spec.id, self.limits.seconds) for spec in specs]
+        ledger.note({spec.id: job.job_id for spec, job in zip(specs, jobs, strict=True)})
         return {spec.id: (spec, job) for spec, job in zip(specs, jobs, strict=True)}
 
     def _queue(self, context: RunContext) -> submitit.AutoExecutor:
@@ -102,6 +124,59 @@ class SlurmExecutor:
         except (ValueError, RuntimeError, NameError, AssertionError) as error:
             raise BadInput(f"executor slurm: {' '.join(str(error).split())}") from error
         return queue
+
+
+class Ledger:
+    """Which job makes which run, in a file of the results folder, so that a later call finds its jobs again.
+
+    Args:
+        folder: of submitit's files.
+        cluster: the queue.
+    """
+
+    def __init__(self, folder: Path, cluster: str) -> None:
+        self.folder, self.path = folder, folder / f"jobs-{cluster}.json"
+        self.kind = submitit.LocalJob if cluster == "local" else submitit.SlurmJob
+        self.adopted: set[str] = set()
+
+    def find(self, run: str) -> Any:
+        """The job of an earlier call that makes this run; None where there is none."""
+        number = self._read().get(run)
+        if number is None:
+            return None
+        self.adopted.add(number)
+        return self.kind(folder=self.folder, job_id=number)
+
+    def ended(self, job: Any) -> bool:
+        """Whether a job is over. Of another process's local job submitit does not know whether it lives."""
+        if self.kind is submitit.SlurmJob or job.job_id not in self.adopted:
+            return job.done()
+        return job.paths.result_pickle.exists() or not _lives(int(job.job_id))
+
+    def note(self, jobs: Mapping[str, str]) -> None:
+        """These jobs make these runs now."""
+        self.adopted -= set(jobs.values())
+        write_json(self.path, self._read() | dict(jobs))
+
+    def forget(self, runs: Iterable[str]) -> None:
+        """No job makes these runs any more."""
+        gone = set(runs)
+        if gone:
+            write_json(self.path, {run: job for run, job in self._read().items() if run not in gone})
+
+    def _read(self) -> dict[str, str]:
+        try:
+            return {str(run): str(job) for run, job in json.loads(self.path.read_bytes()).items()}
+        except (FileNotFoundError, ValueError, AttributeError):
+            return {}  # nothing was submitted, or the file is damaged: the locks keep two workers off one run
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except OSError:
+        return False
+    return True
 
 
 def _event(job: Any, spec: RunSpec, watch: Watch, trials: Trials) -> RunRetried | RunFinished:

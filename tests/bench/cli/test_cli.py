@@ -1,10 +1,12 @@
 """The command line: what it prints, its exit status, and that every mistake is told in one line."""
 
+import inspect
 import json
 import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from lipbench.bench.metrics.settings import Evaluation
 from lipbench.bench.records.quantities import KNOWN as METRICS
 from lipbench.bench.studies import STUDIES
 from lipbench.models import ARCHITECTURES
+from lipbench.models.recipe import Recipe
 from lipbench.objectives import BUILTINS, LOSSES
 
 Call = Callable[..., tuple[int, str, str]]
@@ -80,6 +83,7 @@ KNOWN: dict[str, Any] = {
     "datasets": [*DATASETS, "folder:PATH", "points:FILE"],
     "models": ARCHITECTURES,
     "recipes": RECIPES,
+    "recipe-keys": [one.name for one in fields(Recipe)],
     "metrics": [key for key, metric in METRICS.items() if metric.quality],
     "suites": suite_names(),
     "suite-keys": [k for k in Suite.model_fields if k != "evaluation"]
@@ -98,6 +102,21 @@ def test_cli_lists_everything_of_a_kind_with_a_word_about_it(call: Call, kind: s
     named = {name.strip(): about.strip() for name, about in rows if name.strip()}
     assert named.keys() == set(KNOWN[kind])
     assert all(len(about) > 10 and "partial(" not in about for about in named.values())
+
+
+@pytest.mark.parametrize(("kind", "known"), [("objectives", BUILTINS), ("models", ARCHITECTURES)])
+def test_cli_lists_every_setting_with_its_default(call: Call, kind: str, known: Any) -> None:
+    told, last = dict[str, set[str]](), set[str]()
+    for line in call("list", kind)[1].splitlines():
+        if line.startswith("│"):
+            name, about = (cell.strip() for cell in line.split("│")[1:3])
+            last = told.setdefault(name, set()) if name else last
+            last.add(about.partition(" (")[0])
+    for name, value in known.items():
+        parameters = inspect.signature(value).parameters.values()
+        settings = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is not p.empty}
+        assert {line.partition(": ")[0] for line in told[name]} >= settings.keys(), name
+    assert "weight: 10.0" in told.get("wgan-gp", ["weight: 10.0"]) and "depth: 3" in told.get("mlp", ["depth: 3"])
 
 
 def test_cli_list_cites_data_sets_as_runs_do(call: Call) -> None:
@@ -125,6 +144,24 @@ def test_cli_runs_a_tiny_suite_and_again_and_samples_from_it(call: Call, suite_f
     assert call("sample", str(run)) == (0, f"{run / 'sample.png'}\n", "")
     assert call("sample", str(run), "--n", "7", "--out", "x.pt", "--seed", "3") == (0, "x.pt\n", "")
     assert torch.load(tmp_path / "x.pt", weights_only=True).shape == (7, 2)
+
+
+def test_cli_prints_as_much_as_is_asked_for(call: Call, suite_file: Path, tmp_path: Path) -> None:
+    assert call("run", "small.yaml", "--jobs", "1", "--out", "a", "--quiet") == (0, "", "")
+    (run,) = (tmp_path / "a" / "runs").iterdir()
+    _, out, _ = call("run", "small.yaml", "--jobs", "1", "--out", "b", "-v")
+    assert re.search(rf"\[1/1\] .*: completed, .* MB, {re.escape(run.name)}", out)
+    short, whole = call("report", "a")[1], call("report", "a", "--notes")[1]
+    assert "Each value is the median" in short and "Noise of one evaluation" not in short
+    assert "more notes" in short and "Noise of one evaluation" in whole and "more notes" not in whole
+
+
+def test_cli_dry_run_tells_runs_time_and_memory_and_makes_none(call: Call, suite_file: Path, tmp_path: Path) -> None:
+    status, out, err = call("run", "small.yaml", "--jobs", "1", "--dry-run", "--seeds", "3", "--set", "steps=40")
+    assert (status, err) == (0, "")
+    assert "small: 3 runs, 3 to make, 1 at a time" in out and re.search(r"wgan-gp +0, 1, 2 +40 +\d+ s +\d+", out)
+    assert re.search(r"About \d+ .* in all, and up to [\d,]+ MB a run, 1 at a time\.", out)
+    assert not (tmp_path / "results").exists()
 
 
 def test_cli_run_overrides_the_suite(call: Call, tmp_path: Path) -> None:

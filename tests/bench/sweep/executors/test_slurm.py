@@ -1,5 +1,7 @@
 """Slurm through submitit, on submitit's own stand-in for a queue: processes of this machine. No Slurm is at hand."""
 
+import io
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -8,16 +10,23 @@ import pytest
 
 pytest.importorskip("submitit", reason="submitit is not installed: pip install 'lipbench[slurm]'")
 
+from rich.console import Console
+
+from lipbench.bench.api.suites import sweep_suite
 from lipbench.bench.config.spec import RunSpec
+from lipbench.bench.config.suite import Suite
 from lipbench.bench.records.reader import RunRecord
+from lipbench.bench.records.schema import RunResult
 from lipbench.bench.run.context import RunContext
-from lipbench.bench.sweep.executors import Limits, slurm
+from lipbench.bench.sweep.executors import Limits, RunFinished, RunQueued, slurm
 from lipbench.bench.sweep.executors.slurm import SlurmExecutor
 from lipbench.objectives import BadInput
 
 Made = Callable[..., dict[str, RunRecord]]
 Plan = Callable[..., list[RunSpec]]
 LOCAL = {"cluster": "local"}
+# What is detached goes on when nobody holds its process any more, which Python remarks upon.
+LEFT_RUNNING = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
 @pytest.mark.slow
@@ -30,6 +39,43 @@ def test_slurm_makes_the_same_records_as_one_process_and_tries_again(
     undisturbed = made(1, replace(careful, folder=careful.folder.parent / "undisturbed"), **content)
     for name, record in records.items():
         assert_same_course(record, undisturbed[name])
+
+
+@LEFT_RUNNING
+@pytest.mark.slow
+def test_slurm_hands_over_and_collects_later(plan: Plan, context: RunContext) -> None:
+    specs = plan(objectives=["minimax", "wgan-gp"], steps=8)
+    detached = SlurmExecutor(Limits(), 0, LOCAL, detach=True)
+    first = list(detached.execute(specs, context))
+    assert {event.spec.id: type(event) for event in first} == {spec.id: RunQueued for spec in specs}
+    again = [event for event in detached.execute(specs, context) if isinstance(event, RunQueued)]
+    assert len(list((context.folder / "slurm").glob("*_submitted.pkl"))) == 2, again  # nothing is submitted twice
+    waited = list(SlurmExecutor(Limits(), 0, LOCAL).execute([event.spec for event in again], context))
+    finished = [event for event in waited if isinstance(event, RunFinished)]
+    assert len(finished) == len(again)
+    assert all(isinstance(event.outcome, RunResult) and event.outcome.cost.attempts == 1 for event in finished)
+    assert {path.name for path in (context.folder / "runs").iterdir() if path.name[0] != "."} == {s.id for s in specs}
+
+
+@LEFT_RUNNING
+@pytest.mark.slow
+def test_a_detached_sweep_returns_and_the_same_call_collects_it(
+    make_suite: Callable[..., Suite], context: RunContext
+) -> None:
+    suite, shown = make_suite(steps=8), io.StringIO()
+    options = {"slurm": LOCAL, "detach": True}
+
+    def call() -> str:
+        console = Console(file=shown, width=200)
+        assert sweep_suite(suite, context, console, "test", "slurm", options, False) == 0
+        return shown.getvalue().splitlines()[-1]
+
+    assert call() == "no runs (0 of them from before); 1 in the queue, which the same command collects."
+    ended, limit = "", time.monotonic() + 300
+    while "in the queue" in (ended := call()) and time.monotonic() < limit:
+        time.sleep(1)
+    assert "1 completed" in ended and ended.endswith("report.html")
+    assert (context.folder / "report.html").exists()
 
 
 @pytest.mark.slow
