@@ -42,7 +42,7 @@ def as_dataset(name: str, given: Any, about: str) -> Dataset:
     _check(train, f"{name}: train", 2)
     if test is not None:
         _check_held_out(test, train, name)
-    known, held_out = (_labels(own, part, name) for own, part in zip(labels, (train, test), strict=True))
+    known, held_out = (_labels(*about, name) for about in zip(labels, (train, test), PARTS, strict=True))
     extractor = _extractor(train)
     return Dataset(name, tuple(train.shape[1:]), train, test, known, None, extractor, about, test_labels=held_out)
 
@@ -98,11 +98,11 @@ def _items(part: "TorchDataset[Any]", where: str) -> tuple[Tensor, Tensor | None
     return found, labels
 
 
-def _labels(labels: Tensor | None, part: Tensor | None, name: str) -> Tensor | None:
+def _labels(labels: Tensor | None, part: Tensor | None, what: str, name: str) -> Tensor | None:
     if labels is None:
         return None
     if part is None or labels.shape != part.shape[:1] or labels.is_floating_point():
-        raise BadInput(f"{name}: labels of shape {tuple(labels.shape)}: must be whole numbers, one for each sample")
+        raise BadInput(f"{name}: labels of shape {tuple(labels.shape)}: must be whole numbers, one for each in {what}")
     return labels.long()
 
 

@@ -61,11 +61,11 @@ class Evaluation(BaseModel):
     `count` evaluations follow the one at step 0, evenly spaced; `points` go into W1, `mode_points` into mode coverage,
     `images` into the metrics of images, `metrics`, on the features of `extractor` (the data set's own if None): fakes
     against `reals` (None: all) of the set `split`; without a split, as many against as many held-out ones. Among
-    `metrics` may be plug-ins, which are measured on `points` too, and so may be `extractor`. The
-    Inception Score is the mean over `is_splits` parts of `is_images` (None: `images`). KID (`kid_subsets` of
-    `kid_subset_size`), precision and recall take at most `held_images` a side. `protocol` names a preset of these keys
-    (`PRESETS`); those given beside it come first. At the end the generator is evaluated `repeats` times
-    more, on fresh samples: the noise of an evaluation; 0 leaves that out.
+    `metrics` may be those of classes (`class_accuracy`, `intra_fd`, `class_kl`), and plug-ins, which are measured on
+    `points` too, and so may be `extractor`. The Inception Score is the mean over `is_splits` parts of `is_images`
+    (None: `images`). KID (`kid_subsets` of `kid_subset_size`), precision and recall take at most `held_images` a side.
+    `protocol` names a preset of these keys (`PRESETS`); those given beside it come first. At the end the generator is
+    evaluated `repeats` times more, on fresh samples: the noise of an evaluation; 0 leaves that out.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
