@@ -58,8 +58,8 @@ dist: $(RELEASABLE) ## wheel and sdist in dist/, with their metadata checked
 	$(BIN)/python -m build
 	$(BIN)/twine check --strict dist/*
 
-perf: $(READY) ## what an iteration costs beside a raw PyTorch loop
-	$(BIN)/python -m lipbench.bench.perf
+perf: $(READY) ## what an iteration costs beside a raw PyTorch loop; five minutes
+	$(BIN)/python -m lipbench.bench.perf --repeats 15 --budget 200
 
 clean: ## remove build output and caches; results/ stays
 	rm -rf build dist *.egg-info .pytest_cache .coverage .coverage.* .ruff_cache .import_linter_cache lightning_logs

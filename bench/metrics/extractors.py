@@ -50,7 +50,9 @@ class Extractor:
         return features, logits
 
     def to(self, device: torch.device | str) -> "Extractor":
-        """The same extractor with a copy of its network on `device`."""
+        """The same extractor with its network on `device`: a copy, unless it lies there already."""
+        if {tensor.device for tensor in self.network.parameters()} == {torch.device(device)}:
+            return self
         return replace(self, network=deepcopy(self.network).to(device))
 
 

@@ -10,7 +10,8 @@ import os
 import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from importlib.metadata import PackageNotFoundError, version
+from functools import cache
+from importlib import metadata
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
@@ -38,17 +39,19 @@ def cache_folder(kind: str = "references") -> Path | None:
 def fingerprint(images: Tensor, **settings: object) -> str:
     """sha256 over the images' values, shape and type, the settings, which JSON holds, and the packages that extract."""
     digest = hashlib.sha256(
-        json.dumps([settings, list(images.shape), str(images.dtype), *map(_version, PACKAGES)]).encode()
+        json.dumps([settings, list(images.shape), str(images.dtype), *map(version, PACKAGES)]).encode()
     )
     for part in images.split(4096):
         digest.update(part.cpu().contiguous().numpy().data)
     return digest.hexdigest()
 
 
-def _version(package: str) -> str:
+@cache  # it reads the package's whole description, or looks through all that are installed
+def version(package: str) -> str:
+    """The version that is installed; `none` for an extra that is not."""
     try:
-        return version(package)
-    except PackageNotFoundError:  # one of them is an extra
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
         return "none"
 
 
