@@ -130,10 +130,17 @@ def _recipe_keys() -> Rows:
     return [(one.name, f"{told[one.name].rstrip('.')}; default {one.default}") for one in fields(Recipe)]
 
 
+def _json_types(schema: Mapping[str, Any]) -> Iterator[str]:
+    """The JSON types that a key takes, of all branches."""
+    if "type" in schema:
+        yield str(schema["type"])
+    for branch in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):
+        yield from _json_types(branch)
+
+
 def _values(schema: Mapping[str, Any]) -> str:
     """What a key takes, such as "integer, minimum 1, default 1500"."""
-    kinds = [str(part.get("type") or "") for part in (schema, *schema.get("anyOf", ()))]
-    parts = [" or ".join(dict.fromkeys(kind for kind in kinds if kind))]
+    parts = [" or ".join(dict.fromkeys(_json_types(schema)))]
     parts += [f"{name} {schema[name]}" for name in ("enum", "minimum", "exclusiveMinimum", "maximum") if name in schema]
     parts += [f"default {json.dumps(schema['default'])}" if "default" in schema else "required"]
     return ", ".join(part for part in parts if part)

@@ -13,8 +13,10 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
     PrivateAttr,
+    Tag,
     ValidationError,
 )
 
@@ -60,6 +62,12 @@ def _architectures(value: Any) -> Any:
     return value if value is None else _as_list(value)
 
 
+def _shape(value: Any) -> str:
+    """Which branch of a key is meant that is given for all data sets or, as a mapping, for each."""
+    return "each" if isinstance(value, dict) else "all"
+
+
+All, Each, ByShape = Tag("all"), Tag("each"), Discriminator(_shape)
 Seed = Annotated[int, Field(ge=0, le=10**18, strict=True)]  # tables hold integers of 64 bits
 Seeds = Annotated[list[Seed], Field(min_length=1)]
 
@@ -90,10 +98,18 @@ class Suite(BaseModel):
     objectives: Annotated[list[Named], BeforeValidator(_as_list), Field(min_length=1)]
     datasets: Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1)]
     losses: Annotated[list[str], BeforeValidator(_as_list)] | None = None
-    architectures: Annotated[list[Named] | dict[str, list[Named]] | None, BeforeValidator(_architectures)] = None
+    architectures: Annotated[
+        Annotated[list[Named] | None, All] | Annotated[dict[str, list[Named]], Each],
+        ByShape,
+        BeforeValidator(_architectures),
+    ] = None
     recipe: Annotated[list[Named], BeforeValidator(_as_list), Field(min_length=1)] = ["published"]
-    steps: Count | dict[str, Count] | Literal["recipe"] = 3000
-    seeds: Annotated[Seeds | dict[str, Seeds], BeforeValidator(_seeds)] = [0, 1, 2]
+    steps: Annotated[Annotated[Count | Literal["recipe"], All] | Annotated[dict[str, Count], Each], ByShape] = 3000
+    seeds: Annotated[Annotated[Seeds, All] | Annotated[dict[str, Seeds], Each], ByShape, BeforeValidator(_seeds)] = [
+        0,
+        1,
+        2,
+    ]
     evaluation: Evaluation = Evaluation()
     tune: dict[str, Any] = {}
     max_runs: Count = 5000
@@ -238,8 +254,7 @@ def _override(content: dict[str, Any], override: str) -> None:
 
 def _explain(error: ValidationError, content: dict[str, Any]) -> str:
     """One problem as one line: the key, what is wrong, what is allowed."""
-    # Of the branches of a union, the one that got furthest into the file is the one that was meant.
-    problem = max(error.errors(), key=lambda e: len(_keys(e["loc"], content)))
+    problem = error.errors()[0]
     keys = _keys(problem["loc"], content)
     if problem["type"] == "extra_forbidden":
         fields = Evaluation.model_fields if keys[0] == "evaluation" else Suite.model_fields
