@@ -17,7 +17,7 @@ MAX_CHARACTERS = 100_000
 MAX_DEPTH = 50
 MAX_VALUES = 20_000  # with every alias written out
 MAX_DIGITS = 30
-_INT, _STR = "tag:yaml.org,2002:int", "tag:yaml.org,2002:str"
+_BOOL, _INT, _STR = "tag:yaml.org,2002:bool", "tag:yaml.org,2002:int", "tag:yaml.org,2002:str"
 
 
 def parse_yaml(text: str, where: str) -> Any:
@@ -127,6 +127,11 @@ def _check_scalar(node: yaml.Node | None) -> int:
     if node is None:
         return 0
     value = str(node.value)
+    if node.tag == _BOOL and value.lower() not in ("true", "false"):
+        problem = (
+            f"{value} is a text for some and a truth value for others: write true or false, or '{value}' in quotes"
+        )
+        raise ComposerError(problem=problem, problem_mark=node.start_mark)
     if node.tag == _INT and len(value) > MAX_DIGITS:
         problem = f"a number of {len(value):,} digits, at most {MAX_DIGITS} are read"
         raise ComposerError(problem=problem, problem_mark=node.start_mark)
@@ -143,5 +148,7 @@ def _described(error: yaml.YAMLError) -> str:
         return f"the character U+{int(error.character):04X} is not allowed"  # a number, whatever its annotation says
     assert isinstance(error, yaml.MarkedYAMLError)
     problem = " ".join((error.problem or str(error)).split())
+    if problem.startswith("but ") and error.context:
+        problem = f"{error.context} {problem}"
     mark = error.problem_mark or error.context_mark
     return problem if mark is None else f"line {mark.line + 1}: {problem}"

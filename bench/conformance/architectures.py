@@ -77,6 +77,8 @@ def shapes(trial: NetworksTrial) -> CheckOutcome:
     networks.generator.eval()
     for n in (N, 1):
         made = networks.generator(_latents(networks, n))
+        if (what := _no_floats(made)) is not None:
+            return failed(f"the generator makes {what}")
         if made.shape != (n, *trial.shape):
             return failed(f"the generator makes {tuple(made.shape)} of {n} latents: must be {(n, *trial.shape)}")
         if not made.isfinite().all():
@@ -86,10 +88,20 @@ def shapes(trial: NetworksTrial) -> CheckOutcome:
 
 def one_logit(trial: NetworksTrial) -> CheckOutcome:
     """Logits [B], finite."""
-    found = _logits(trial.networks(), trial.samples())
+    samples = trial.samples()
+    found = _logits(trial.networks(), samples)
+    if (what := other_kind(found, samples)) is not None:
+        return failed(f"the critic makes {what}")
     if found.shape != (N,):
         return failed(f"the critic makes {tuple(found.shape)} of {N} samples: must be ({N},), one logit each")
     return passed() if found.isfinite().all() else failed("the critic's logits are not finite at the start")
+
+
+def _no_floats(made: object) -> str | None:
+    """What a network makes of float32, if it is anything else than a tensor of float32."""
+    if not isinstance(made, Tensor):
+        return f"a {type(made).__name__}: must be a tensor"
+    return None if made.dtype == torch.float32 else f"{made.dtype} of float32: must be float32"
 
 
 def samples_apart(trial: NetworksTrial) -> CheckOutcome:

@@ -27,7 +27,15 @@ ENDINGS = (
     *(".heic", ".heif", ".jxl", ".dng", ".cr2", ".cr3", ".nef", ".arw"),
 )
 # Where systems and programs keep copies, thumbnails and what was deleted; so do all names that begin with a dot.
-NOT_THE_USERS = ("__macosx", "@eadir", "#recycle", "$recycle.bin", "lost+found", "system volume information")
+NOT_THE_USERS = (
+    "__macosx",
+    "@eadir",
+    "#recycle",
+    "#snapshot",
+    "$recycle.bin",
+    "lost+found",
+    "system volume information",
+)
 DAMAGES = (tarfile.TarError, zipfile.BadZipFile, OSError, EOFError, lzma.LZMAError, zlib.error)
 
 
@@ -52,7 +60,7 @@ def listed(name: str, where: Path) -> list[tuple[str, int]]:
         return [(path.relative_to(where).as_posix(), _stat(path).st_size) for path in _files(name, where)]
     try:
         if _is_zip(where):
-            return sorted((member.filename, member.file_size) for member in _zipped(where))
+            return sorted((_zip_name(member), member.file_size) for member in _zipped(where))
         if not tarfile.is_tarfile(where):
             raise BadInput(f"{name}: {where} is no folder and no .tar or .zip archive that can be read")
         with tarfile.open(where) as archive:
@@ -92,8 +100,8 @@ def contents(where: Path, names: Collection[str]) -> Iterator[tuple[str, bytes]]
     elif _is_zip(where):
         with zipfile.ZipFile(where) as packed:
             for info in _zipped(where):
-                if info.filename in names:
-                    yield info.filename, _unzip(packed, info)
+                if _zip_name(info) in names:
+                    yield _zip_name(info), _unzip(packed, info)
     else:
         with tarfile.open(where) as archive:
             for member in archive:
@@ -131,6 +139,11 @@ def _is_zip(where: Path) -> bool:
 def _zipped(where: Path) -> list[zipfile.ZipInfo]:
     with zipfile.ZipFile(where) as archive:
         return [info for info in archive.infolist() if not info.is_dir() and _is_picture(info.filename)]
+
+
+def _zip_name(info: zipfile.ZipInfo) -> str:
+    """Some programs on Windows write backslashes, against the format."""
+    return info.filename.replace("\\", "/")
 
 
 def _unzip(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:

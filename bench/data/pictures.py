@@ -5,6 +5,7 @@ The files are read in contents.py and decoded in decoded.py.
 
 import hashlib
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -25,7 +26,8 @@ OPTIONS: dict[str, tuple[Callable[[str], Any], str]] = {
     "channels": (lambda text: {"1": 1, "3": 3}[text], "1 (grey) or 3 (RGB)"),
     "background": (check_background, "the colour behind transparent pixels, e.g. white or black"),
 }
-# Folders, in small letters or capitals: whether they are held out.
+# Folders, in small letters or capitals: whether they are held out; some call them train2017, Test-Set or val_images.
+BESIDES = re.compile(r"[\W_\d]+|images?|imgs?|pictures?|photos?|data|sets?|split")
 SPLITS = {"train": False, "training": False} | dict.fromkeys(
     ("test", "testing", "val", "valid", "validation", "eval", "dev"), True
 )
@@ -108,7 +110,7 @@ class _Layout:
     def __init__(self, names: Sequence[str]) -> None:
         common = os.path.commonpath([os.path.dirname(name) for name in names])
         self.depth = len(PurePosixPath(common).parts)
-        self.split = {SPLITS.get(self._top(name)) for name in names} >= {True, False}
+        self.split = {_held_out(self._top(name)) for name in names} >= {True, False}
         folders = {self._folder(name) for name in names}
         self.classes = sorted(folders) if len(folders) > 1 and "" not in folders else []
 
@@ -116,9 +118,9 @@ class _Layout:
         return PurePosixPath(name).parts[self.depth :]
 
     def _top(self, name: str) -> str:
-        """The outermost folder, in small letters; a picture that lies in none has no part in a split."""
+        """The outermost folder; a picture that lies in none has no part in a split."""
         outer = self._within(name)[:-1]
-        return outer[0].lower() if outer else ""
+        return outer[0] if outer else ""
 
     def _folder(self, name: str) -> str:
         """The folders between the split and the picture."""
@@ -126,9 +128,9 @@ class _Layout:
 
     def _part(self, name: str) -> tuple[bool, str]:
         """Whether a picture is held out, and by what."""
-        top = self._top(name)
-        if self.split and top in SPLITS:
-            return SPLITS[top], f"held out by the folder {self._within(name)[0]}" if SPLITS[top] else ""
+        given = _held_out(self._top(name))
+        if self.split and given is not None:
+            return given, f"held out by the folder {self._within(name)[0]}" if given else ""
         held_out = hashlib.sha256(name.encode(errors="surrogateescape")).digest()[0] % SHARE == 0
         if self.split:
             return held_out, f"{'held out' if held_out else 'trained on'} from beside the folders of the split"
@@ -139,6 +141,11 @@ class _Layout:
         held_out, note = self._part(name)
         label = self.classes.index(self._folder(name)) if self.classes else -1
         return Picture(_printable(name), held_out, label, content, note)
+
+
+def _held_out(folder: str) -> bool | None:
+    """Whether a folder's name says that its pictures are held out; None where it says nothing of a split."""
+    return SPLITS.get(BESIDES.sub("", folder.lower()))
 
 
 def _printable(name: str) -> str:

@@ -28,7 +28,8 @@ MERGED_LAUGHS = "\n".join(
         ("2020-01-01", "2020-01-01"),
         ("'1'", "1"),
         ("!!str 1", "1"),
-        ("[1, 2.5, yes, null]", [1, 2.5, True, None]),
+        ("[1, 2.5, true, null]", [1, 2.5, True, None]),
+        ("['no', False, \"on\"]", ["no", False, "on"]),
         ("{a: &x [1], b: *x}", {"a": [1], "b": [1]}),
         ("", None),
         ("١", "١"),
@@ -39,6 +40,9 @@ def test_plain_values_are_read_as_they_are_written(text: str, value: Any) -> Non
 
 
 REFUSED = {
+    "a name that is a truth value for some": "name: no",
+    "a key that is a truth value for some": "on: 1",
+    "a setting that is a truth value for some": "biases: Yes",
     "a tag for an integer": "steps: !!int x",
     "a tag for a truth value": "steps: !!bool maybe",
     "a date that is none": "steps: !!timestamp 9999-99-99",
@@ -112,3 +116,18 @@ def test_a_suite_of_very_many_runs_is_refused_unless_it_says_so(tmp_path: Path) 
         load_suite(str(path))
     suite, _ = load_suite(str(path), ["max_runs=8000"])
     assert suite.size() == sum(1 for _ in suite.cells()) == 8000
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (
+            "a: 1\nname: no",
+            r"here: not valid YAML: line 2: no is a text or a truth value: write true or false, or 'no' in quotes",
+        ),
+        ("a: 1\n---\nb: 2", r"here: not valid YAML: line 2: expected a single document .* but found another document"),
+    ],
+)
+def test_refusal_says_what_to_write(text: str, line: str) -> None:
+    with pytest.raises(BadInput, match=f"^{line}$"):
+        parse_yaml(text, "here")

@@ -232,6 +232,18 @@ def test_user_content_of_files_that_have_not_changed_is_known_without_reading_th
     assert user_content("folder:x", tmp_path) == first
 
 
+def test_zip_with_backslashes_has_the_folders_that_they_stand_for(tmp_path: Path) -> None:
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for i, folder in enumerate(["train"] * 3 + ["test"] * 2):
+            about = zipfile.ZipInfo()
+            about.filename = f"all\\{folder}\\{i}.png"
+            archive.writestr(about, png(i))
+    data = load(f"folder:{path}")
+    assert (len(data.train), size(data)) == (3, 5)
+    assert "2 held out by the folder test" in data.source
+
+
 HIDDEN = [
     ".ipynb_checkpoints/00-checkpoint.png",
     ".git/a.png",
@@ -240,6 +252,7 @@ HIDDEN = [
     "__MACOSX/._00.png",
     "@eaDir/00.png/thumb.jpg",
     "$RECYCLE.BIN/old.png",
+    "#snapshot/00.png",
 ]
 
 

@@ -310,8 +310,18 @@ def test_folder_refuses_what_holds_no_pictures(tmp_path: Path) -> None:
         load(f"folder:{tmp_path}")
 
 
-@pytest.mark.parametrize(("train", "held_out"), [("Train", "Test"), ("TRAIN", "VAL"), ("training", "Validation")])
-def test_folder_with_a_split_in_other_letters_is_split_and_says_by_what(
+@pytest.mark.parametrize(
+    ("train", "held_out"),
+    [
+        ("Train", "Test"),
+        ("TRAIN", "VAL"),
+        ("training", "Validation"),
+        ("train2017", "val2017"),
+        ("train_images", "imgs-test"),
+        ("TrainingSet", "dataset.test"),
+    ],
+)
+def test_folder_with_a_split_in_other_words_is_split_and_says_by_what(
     tmp_path: Path, train: str, held_out: str
 ) -> None:
     made = write(tmp_path, [f"{train}/1.png", f"{train}/2.png", f"{held_out}/3.png", f"{held_out}/4.png"])
@@ -321,7 +331,7 @@ def test_folder_with_a_split_in_other_letters_is_split_and_says_by_what(
 
 
 def test_folder_says_where_no_folder_is_a_split_and_what_lies_beside_one(tmp_path: Path) -> None:
-    write(tmp_path / "x", [f"{top}/{i}.png" for top in ("train2017", "val2017") for i in range(20)])
+    write(tmp_path / "x", [f"{top}/{i}.png" for top in ("trains", "test_tubes", "valley") for i in range(20)])
     assert "held out by a hash of the name" in load(f"folder:{tmp_path / 'x'}").source
     write(tmp_path / "y", [*SPLIT, "figures/plan.png"])
     assert "1 trained on from beside the folders of the split" in load(f"folder:{tmp_path / 'y'}").source

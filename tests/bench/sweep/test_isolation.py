@@ -164,13 +164,19 @@ def test_what_objectives_of_others_do_reaches_nobody_else(
     check(told, lines, records)
 
 
+assert len({**CHANGES, **ENDS, **STUCK}) >= 40
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize(("told", "limits"), [(CHANGES | ENDS, Limits()), (STUCK, Limits(seconds=100))])
 def test_whatever_objectives_of_others_do_reaches_nobody_else(
-    swept: Callable[..., tuple[int, list[str]]], alone: list[Any], context: RunContext
+    swept: Callable[..., tuple[int, list[str]]],
+    alone: list[Any],
+    context: RunContext,
+    told: dict[str, str],
+    limits: Limits,
 ) -> None:
-    told = CHANGES | ENDS | STUCK
-    assert len(told) >= 40
-    status, lines = swept(list(told), LocalExecutor(2, Limits(seconds=40)))
+    status, lines = swept(list(told), LocalExecutor(2, limits))
     records = read_runs(context.folder)
     assert status == 1
     assert list(own(records)) == alone
