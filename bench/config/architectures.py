@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ...models.catalog import ARCHITECTURES
 from ...models.networks import LATENTS, Networks, draw_latent
@@ -106,12 +106,21 @@ def check_networks(networks: Networks, shape: tuple[int, ...]) -> None:
         ):
             try:
                 with bound(network, torch.zeros(2, dtype=torch.int64) if networks.classes else None):
-                    found = tuple(network(x).shape)
+                    found = network(x)
             except Exception as error:
                 told = " ".join(f"{type(error).__name__}: {error}".split())
                 raise BadInput(f"its {part} fails on a batch of shape {tuple(x.shape)}: {told}") from error
-            if found != want:
-                raise BadInput(f"its {part} turns {tuple(x.shape)} into {found}: must be {want}")
+            if (what := other_kind(found, x)) is not None:
+                raise BadInput(f"its {part} makes {what}")
+            if found.shape != want:
+                raise BadInput(f"its {part} turns {tuple(x.shape)} into {tuple(found.shape)}: must be {want}")
+
+
+def other_kind(made: object, given: Tensor) -> str | None:
+    """What a network makes of a tensor, if it is anything else than a tensor of the same precision."""
+    if not isinstance(made, Tensor):
+        return f"a {type(made).__name__}: must be a tensor"
+    return None if made.dtype == given.dtype else f"{made.dtype} of {given.dtype}"
 
 
 def _find(target: str, folder: Path, where: str) -> Resolved:

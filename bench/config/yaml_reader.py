@@ -128,9 +128,7 @@ def _check_scalar(node: yaml.Node | None) -> int:
         return 0
     value = str(node.value)
     if node.tag == _BOOL and value.lower() not in ("true", "false"):
-        problem = (
-            f"{value} is a text for some and a truth value for others: write true or false, or '{value}' in quotes"
-        )
+        problem = f"{value} is a text or a truth value: write true or false, or '{value}' in quotes"
         raise ComposerError(problem=problem, problem_mark=node.start_mark)
     if node.tag == _INT and len(value) > MAX_DIGITS:
         problem = f"a number of {len(value):,} digits, at most {MAX_DIGITS} are read"

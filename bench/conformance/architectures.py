@@ -12,6 +12,7 @@ from ...objectives.conditioning import bound
 from ...objectives.conformance.report import CheckOutcome, Report, failed, not_applicable, passed
 from ...objectives.conformance.trial import seeded
 from ...objectives.slopes import slopes
+from ..config.architectures import other_kind
 from .engine import NamedCheck, run_checks
 
 SHAPES = ((2,), (5,), (1, 28, 28), (3, 32, 32))
@@ -76,8 +77,9 @@ def shapes(trial: NetworksTrial) -> CheckOutcome:
     networks = trial.networks()
     networks.generator.eval()
     for n in (N, 1):
-        made = networks.generator(_latents(networks, n))
-        if (what := _no_floats(made)) is not None:
+        latents = _latents(networks, n)
+        made = networks.generator(latents)
+        if (what := other_kind(made, latents)) is not None:
             return failed(f"the generator makes {what}")
         if made.shape != (n, *trial.shape):
             return failed(f"the generator makes {tuple(made.shape)} of {n} latents: must be {(n, *trial.shape)}")
@@ -95,13 +97,6 @@ def one_logit(trial: NetworksTrial) -> CheckOutcome:
     if found.shape != (N,):
         return failed(f"the critic makes {tuple(found.shape)} of {N} samples: must be ({N},), one logit each")
     return passed() if found.isfinite().all() else failed("the critic's logits are not finite at the start")
-
-
-def _no_floats(made: object) -> str | None:
-    """What a network makes of float32, if it is anything else than a tensor of float32."""
-    if not isinstance(made, Tensor):
-        return f"a {type(made).__name__}: must be a tensor"
-    return None if made.dtype == torch.float32 else f"{made.dtype} of float32: must be float32"
 
 
 def samples_apart(trial: NetworksTrial) -> CheckOutcome:

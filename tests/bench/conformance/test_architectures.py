@@ -143,6 +143,36 @@ def test_a_broken_network_fails_its_check_alone(check: str) -> None:
     assert [result.check for result in report.failures] == [check], str(report)
 
 
+class Pair(Critic):
+    def forward(self, x: Tensor) -> Any:
+        return super().forward(x), x
+
+
+class Double(Critic):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x).double()
+
+
+class DoubleSamples(Generator):
+    def forward(self, z: Tensor) -> Tensor:
+        return super().forward(z).double()
+
+
+@pytest.mark.parametrize(
+    ("networks", "check", "reason"),
+    [
+        ({"critic": Pair}, "one logit a sample", "the critic makes a tuple: must be a tensor"),
+        ({"critic": Double}, "one logit a sample", "the critic makes torch.float64 of torch.float32"),
+        ({"generator": DoubleSamples}, "shapes", "the generator makes torch.float64 of torch.float32"),
+    ],
+)
+def test_a_network_that_makes_something_else_than_its_input_is_fails_in_words(
+    networks: dict[str, Any], check: str, reason: str
+) -> None:
+    failure = check_architecture("other", made(**networks)).failures[0]
+    assert (failure.check, failure.reason) == (check, reason)
+
+
 def test_a_network_whose_pass_changes_it_fails() -> None:
     report = check_architecture("counting", made(critic=Counting))
     assert [result.check for result in report.failures] == ["eval repeats"]
