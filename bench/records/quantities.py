@@ -35,9 +35,9 @@ class Quantity:
 
     @property
     def axis(self) -> str:
-        """The label of an axis: name and unit, or the unit alone where that would be too long."""
+        """The label of an axis: name and unit, or the unit alone where both are too long beside it."""
         if self.unit in ("", "count"):
-            return self.name
+            return self.name if len(self.name) <= AXIS_LETTERS else "value"
         both = f"{self.name} [{self.unit}]"
         return both if len(both) <= AXIS_LETTERS else self.unit
 

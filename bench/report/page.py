@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from ...objectives.catalog import BUILTINS
-from ..records.quantities import AXES, KNOWN, Quantity, number
+from ..records.quantities import AXES, KNOWN, Quantity, number, quantity
 from ..records.reader import RunRecord
 from . import findings
 from .blocks import Block, Group, has_few_modes
@@ -243,7 +243,11 @@ def _versions(runs: Sequence[RunRecord], suite: Mapping[str, Any]) -> list[tuple
 def _protocols(blocks: Sequence[Block]) -> list[tuple[str, str, str]]:
     """(dataset, metric, protocol) of every metric; blocks on one dataset share theirs."""
     by_dataset = {block.dataset: block.protocol for block in blocks}
-    return [(dataset, metric, _pairs(p)) for dataset, found in by_dataset.items() for metric, p in found.items()]
+    return [
+        (dataset, quantity(metric, p).name, _pairs(p))
+        for dataset, found in by_dataset.items()
+        for metric, p in found.items()
+    ]
 
 
 def _about(suite: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -268,7 +272,7 @@ def _objectives(blocks: Sequence[Block]) -> dict[str, str]:
 
 def _folded(text: str) -> Markup:
     """The text with long hashes cut; the whole one shows where the mouse rests."""
-    parts = re.split(r"\b([0-9a-f]{32,})\b", text)
+    parts = re.split(r"\b([0-9a-f]{16,})\b", text)
     cut = Markup('<abbr title="{0}">{1}…</abbr>')
     return Markup("").join(cut.format(part, part[:12]) if i % 2 else escape(part) for i, part in enumerate(parts))
 

@@ -121,6 +121,24 @@ def test_page_says_what_each_objective_is_and_where_everything_stands(text: str,
     assert text.index(">regret</dt>") < text.index(">regret</a>")  # before its first use
 
 
+def test_page_has_what_the_docs_send_its_readers_to(make_sweep: Callable[..., Path], tmp_path: Path) -> None:
+    def change(spec: dict, result: dict) -> None:
+        result["evaluation_noise"] = {"w1": {"values": [1.0, 1.2], "sd": 0.1}}
+
+    text = _page(make_sweep(tmp_path, objectives=("wgan-gp", "sn-gan"), datasets=("8gaussians",), change=change))
+    docs = (Path(__file__).parents[3] / "docs" / "table.md").read_text(encoding="utf-8")
+    rows = [line for line in docs[docs.index("## Ten questions") :].splitlines() if line.startswith("| ")]
+    questions = rows[1 : rows.index("| column | type | meaning |")]
+    places = [place for row in questions for place in re.findall(r"\*\*([^*]+)\*\*", row)]
+    assert len(questions) == 10 and len(places) > 10
+    assert [place for place in places if place not in text] == []
+
+
+def test_page_folds_hashes_and_names_metrics_as_tables_do(text: str) -> None:
+    assert "<dt>FD(mnist-cnn) on mnist5k</dt>" in text and "<dt>fd on" not in text
+    assert f'<abbr title="{"ab" * 32}">abababababab…</abbr>' in text
+
+
 def test_page_sorts_by_numbers_that_javascript_reads(outline: Outline) -> None:
     keys = [cell["data-key"] or "" for cell in outline.of("td") if "data-key" in cell]
     assert len(keys) == 4 * 5 + 4 * 3  # outcome, and 4 metrics of points or 2 of images
