@@ -35,6 +35,11 @@ KINDS: dict[str, dict[str, Any]] = {
     "a stream of points": {"datasets": ["swissroll"], "objectives": ["sn-gan"]},
     "clipped, in bf16": {"objectives": ["wgan-clip"], "precision": "bf16"},
     "images": {"datasets": ["digits"], "objectives": ["sn-gan"], "architectures": [{"name": "dcgan", "channels": 4}]},
+    "classes of images": {
+        "datasets": ["digits"],
+        "architectures": [{"name": "dcgan", "channels": 4, "classes": "auto"}],
+        "evaluation": SUITE["evaluation"] | {"metrics": ["fd", "class_accuracy", "intra_fd", "class_kl"]},
+    },
 }
 
 
