@@ -82,7 +82,7 @@ def check(wanted: Wanted) -> None:
 
 
 def measure(wanted: Wanted, budget: Budget = UNLIMITED) -> Iterator[Row]:
-    """All rows, as they are found; what is begun within the budget is finished, in `speed` with fewer repeats."""
+    """All rows, as they are found; what is begun is finished, with fewer repeats where an iteration is timed."""
     for part in _parts(wanted, budget):
         if budget.over():
             return
@@ -93,7 +93,7 @@ def _parts(wanted: Wanted, budget: Budget) -> Iterator[Iterator[Row]]:
     repeats, quick = 3 if wanted.quick else wanted.repeats, wanted.quick
     size, device = 2 if quick else None, "cuda:0" if wanted.device == "cuda" else "cpu"
     if "iteration" in wanted.parts:
-        yield iteration.rows(repeats, size=size, budget=budget)
+        yield iteration.rows(repeats, size=size, budget=budget.share(len(wanted.parts)))
     if "speed" in wanted.parts:
         yield ways.rows(repeats, device, wanted.batch, size=size, budget=budget)
     for clone in wanted.against:

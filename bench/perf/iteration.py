@@ -91,11 +91,11 @@ class Interleave(pl.Callback):
     """After every block of the fit, outside its time, a block of the raw loop. The first pair warms up.
 
     A block of the fit lasts from the end of the raw one to the end of its last iteration, so that all that Lightning
-    does between iterations is in it.
+    does between iterations is in it. Where the budget ends, the fit ends after three pairs that count.
     """
 
-    def __init__(self, raw: RawLoop, size: int) -> None:
-        self.raw, self.size = raw, size
+    def __init__(self, raw: RawLoop, size: int, budget: Budget) -> None:
+        self.raw, self.size, self.budget = raw, size, budget
         self.lipbench, self.other = Blocks(), Blocks()
         self._since = (0.0, 0.0)
         self._warm = False
@@ -112,6 +112,7 @@ class Interleave(pl.Callback):
         self.raw.run(self.size)
         self._note(self.other)
         self._warm = True
+        trainer.should_stop = len(self.other.wall) >= 3 and self.budget.over()
 
     def _note(self, blocks: Blocks) -> None:
         wall, processor = _now()
@@ -148,10 +149,10 @@ def same_start() -> Iterator[None]:
         yield
 
 
-def interleave(gan: GAN, raw: RawLoop, size: int) -> Interleave:
+def interleave(gan: GAN, raw: RawLoop, size: int, budget: Budget = UNLIMITED) -> Interleave:
     """Trains both for a run of the module, a multiple of `size`, in turns; the trainer is that of a run."""
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
-    turns = Interleave(raw, size)
+    turns = Interleave(raw, size, budget)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="pytorch_lightning")
         trainer = pl.Trainer(
@@ -168,10 +169,10 @@ def interleave(gan: GAN, raw: RawLoop, size: int) -> Interleave:
     return turns
 
 
-def measure(case: Case, blocks: int) -> Iterator[Row]:
-    """The rows of a case from so many pairs of blocks: both costs, and the ratio of each pair."""
+def measure(case: Case, blocks: int, budget: Budget = UNLIMITED) -> Iterator[Row]:
+    """The rows of a case from so many pairs of blocks, or as many as the budget has: both costs, each pair's ratio."""
     gan, raw = build(case, (blocks + 1) * case.size)
-    turns = interleave(gan, raw, case.size)
+    turns = interleave(gan, raw, case.size, budget)
     part = f"iteration: {case.name}"
     for name, timed in (("raw PyTorch loop", turns.other), ("lipbench in Lightning", turns.lipbench)):
         yield Row(part, name, "ms", estimate([1e3 * seconds for seconds in timed.wall]))
@@ -186,8 +187,8 @@ def _ratio(a: list[float], b: list[float]) -> Any:
 
 def rows(repeats: int, size: int | None = None, budget: Budget = UNLIMITED) -> Iterator[Row]:
     """All cases, with `repeats` pairs of blocks in the cheap ones; `size` shortens the blocks."""
-    for case in CASES:
+    for i, case in enumerate(CASES):
         if budget.over():
             return
         shortened = case if size is None else replace(case, size=min(size, case.size))
-        yield from measure(shortened, max(3, round(repeats * case.share)))
+        yield from measure(shortened, max(3, round(repeats * case.share)), budget.share(len(CASES) - i))

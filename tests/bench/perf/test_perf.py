@@ -114,6 +114,15 @@ def test_iteration_interleave_times_each_block_apart(monkeypatch: pytest.MonkeyP
     assert (turns.other.wall, turns.other.processor) == ([5] * 3, [1] * 3)
 
 
+def test_iteration_interleave_ends_with_its_budget_but_not_before_three_pairs() -> None:
+    case = small(iteration.CASES[0])
+    for budget, pairs in ((Budget(1e-9), 3), (Budget(1e9), 5)):
+        gan, raw = iteration.build(case, 6 * SMALL)
+        turns = iteration.interleave(gan, raw, SMALL, budget)
+        assert (len(turns.lipbench.wall), len(turns.other.wall)) == (pairs, pairs)
+        assert gan.iteration.updates == (pairs + 1) * SMALL
+
+
 def test_iteration_rows_of_a_case() -> None:
     rows = list(iteration.measure(small(iteration.CASES[0]), 3))
     assert [row.unit for row in rows] == ["ms", "ms", "×", "×"]
