@@ -21,8 +21,8 @@ LINK = re.compile(r"(?P<picture>!?)\[(?P<text>(?:[^\[\]]|\[[^\[\]]*\])*)\]\((?P<
 FILLED = re.compile(r"^<!-- (help|verdicts): (.+) -->$", flags=re.MULTILINE)
 
 
-def on_config(config: Any) -> None:
-    """Lays links to the public sources where mkdocstrings looks for them."""
+def on_startup(**asked: Any) -> None:
+    """Lays links to the public sources where mkdocstrings will look for them as soon as it is configured."""
     for name in PUBLIC:
         link = ROOT / "build" / "python" / "lipbench" / name
         link.parent.mkdir(parents=True, exist_ok=True)
