@@ -39,8 +39,8 @@ def test_critic_of_a_lipschitz_library_keeps_its_claim_in_training(tmp_path: Pat
     print(steepest)
     for dataset in ("8gaussians", "digits"):
         assert steepest[dataset, "minimax", True] <= CLAIM < steepest[dataset, "minimax", False]
-        assert steepest[dataset, "orthogonal", False] <= CLAIM
-    assert steepest["8gaussians", "sn-gan", False] <= CLAIM
+    for ours in ("orthogonal", "sn-gan"):  # linear layers: what their bound of a convolution is worth, the kit measures
+        assert steepest["8gaussians", ours, False] <= CLAIM
 
 
 def test_metric_and_extractor_of_ones_own_run_in_a_suite(tmp_path: Path) -> None:
