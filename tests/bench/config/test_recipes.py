@@ -256,4 +256,12 @@ def test_recipe_of_the_quick_suite_stays_what_its_committed_results_were_made_wi
         ("mnist5k", "dcgan(channels=32)", 64),
     }
     on_images = [spec.architecture_spec for spec in specs if spec.dataset == "mnist5k"]
-    assert on_images[0] == {"name": "dcgan", "channels": 32, "norm": "batch", "critic_norm": "none", "latent_dim": 64}
+    assert on_images[0] == {
+        "name": "dcgan",
+        "channels": 32,
+        "norm": "batch",
+        "critic_norm": "none",
+        "latent_dim": 64,
+        "classes": 0,
+        "conditioning": "projection",
+    }
