@@ -5,6 +5,7 @@ It is put together from the definitions: a class with the functions, classes and
 
 import ast
 import inspect
+import symtable
 import sys
 import textwrap
 from types import FunctionType, ModuleType
@@ -32,8 +33,15 @@ def interactive_source(name: str) -> bytes:
         if name in texts or name not in known:
             continue
         texts[name] = text = _statement(name, known[name])
-        todo += [node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)]
+        todo += _used(symtable.symtable(text, name, "exec"))
     return "\n".join(texts[name] for name in sorted(texts)).encode()
+
+
+def _used(scope: symtable.SymbolTable) -> list[str]:
+    """Names that a text takes from its module; a variable of a function is another one, also where names agree."""
+    outermost = scope.get_type() == "module"
+    names = [s.get_name() for s in scope.get_symbols() if (s.is_referenced() if outermost else s.is_global())]
+    return names + [name for inner in scope.get_children() for name in _used(inner)]
 
 
 def _statement(name: str, value: Any) -> str:

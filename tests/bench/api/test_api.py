@@ -306,6 +306,7 @@ def test_class_of_a_notebook_is_run_and_made_again_where_what_it_uses_changes(
 
     first = ids(NOTEBOOK)
     assert ids("# a comment\nOTHER = 3\n" + NOTEBOOK) == first
+    assert ids(NOTEBOOK + "\nx, slope = 5, 6\n") == first  # later cells may call something as functions call theirs
     assert ids(NOTEBOOK.replace("WEIGHT = 1.0", "WEIGHT = 2.0")).isdisjoint(first)
     assert ids(NOTEBOOK.replace(".square()", ".abs()")).isdisjoint(first)
 
