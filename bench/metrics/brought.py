@@ -147,11 +147,6 @@ class BroughtMetrics:
         return metric
 
 
-def first(n: int, fakes: Tensor, labels: Tensor | None) -> tuple[Tensor, ...]:
-    """The first n of both; without labels, which not every family takes, the fakes alone."""
-    return (fakes[:n],) if labels is None else (fakes[:n], labels[:n])
-
-
 class Together:
     """Several families of metrics as one: each is given the first fakes, as many as it takes."""
 
@@ -162,11 +157,11 @@ class Together:
 
     def __call__(self, fakes: Tensor, labels: Tensor | None = None) -> dict[str, float]:
         """All values of fakes [≥ n_fake, …], and the classes asked for."""
-        return {key: value for m in self.measures for key, value in m(*first(m.n_fake, fakes, labels)).items()}
+        return {key: value for m in self.measures for key, value in m(fakes[: m.n_fake], labels).items()}
 
     def with_bias(self, fakes: Tensor, labels: Tensor | None = None) -> tuple[dict[str, float], dict[str, Any]]:
         """As a call, with what the families know of how values depend on the number of samples."""
-        parts = [m.with_bias(*first(m.n_fake, fakes, labels)) for m in self.measures]
+        parts = [m.with_bias(fakes[: m.n_fake], labels) for m in self.measures]
         values, biases = ({k: v for part in side for k, v in part.items()} for side in zip(*parts, strict=True))
         return values, biases
 

@@ -51,13 +51,13 @@ class PairMetrics:
         """How many fakes a call needs."""
         return self.n
 
-    def __call__(self, fake: Tensor) -> dict[str, float]:
+    def __call__(self, fake: Tensor, labels: Tensor | None = None) -> dict[str, float]:
         """The metrics, from these fakes [n, d] and fresh reals."""
         x, y = fake[: self.n].double(), self.data.held_out(self.n, self.rng).double()
         with evaluating(self.critic):
             return measured(in_double(self.critic), y, x, self.pair.gradient(x), self.distance.value)
 
-    def with_bias(self, fake: Tensor) -> tuple[dict[str, float], dict[str, Any]]:
+    def with_bias(self, fake: Tensor, labels: Tensor | None = None) -> tuple[dict[str, float], dict[str, Any]]:
         """As a call; these are means over points, which no number of points biases."""
         return self(fake), {}
 

@@ -38,11 +38,10 @@ def measure_again(iteration: Iteration, quality: Quality, repeats: int) -> dict[
     return {"evaluation_noise": {name: _noise(measured) for name, measured in values.items()}, "bias": bias}
 
 
-def _fakes(iteration: Iteration, n: int, rng: torch.Generator) -> tuple[Tensor, ...]:
+def _fakes(iteration: Iteration, n: int, rng: torch.Generator) -> tuple[Tensor, Tensor | None]:
     """Fresh samples and, of a conditional generator, the classes asked for."""
     asked = asked_classes(iteration, n, rng)
-    fake = generate(iteration, n, rng, asked)
-    return (fake,) if asked is None else (fake, asked)
+    return generate(iteration, n, rng, asked), asked
 
 
 def _noise(values: list[float]) -> dict[str, Any]:
