@@ -70,8 +70,7 @@ class Quality:
 
     def measured(self, fake: Tensor, labels: Tensor | None) -> dict[str, float]:
         """All metrics of fakes [≥ n_fake, …] and, of a conditional generator, the classes asked for [≥ n_fake]."""
-        n = self.n_fake
-        found = self.measure(fake[:n]) if labels is None else self.measure(fake[:n], labels[:n])
+        found = self.measure(fake[: self.n_fake], labels)
         return found if self.modes is None else found | self.modes(fake)
 
 
@@ -172,9 +171,10 @@ class Evaluator(pl.Callback):
         found |= _last_scalars(iteration)
         with bound(iteration.critic, labels):
             found |= stability.critic_slopes(iteration.critic, real, probe, rng)
-            sigmas = stability.singular_values(iteration.critic, probe)
             with torch.no_grad():
                 estimate = (iteration.critic(real).mean() - iteration.critic(probe).mean()).item()
+        with bound(iteration.critic, None if labels is None else labels[:1]):
+            sigmas = stability.singular_values(iteration.critic, probe[:2])
         spread = {}
         if iteration.trains_generator:
             spread = {"sample_spread": stability.mean_distance(probe) / self.spread_of_real}
