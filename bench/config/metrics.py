@@ -103,15 +103,14 @@ def bring(
 
     metrics: list[BroughtMetric] = []
     for entry in evaluation.metrics:
-        key = f"metric {entry['name']}" if isinstance(entry, dict) else ""
-        if isinstance(entry, dict) and key in sources:
-            settings = {k: v for k, v in entry.items() if k != "name"}
-            metrics.append(BroughtMetric(entry["name"], made(METRIC, key, settings), settings, sources[key]))
-    extractor = evaluation.extractor
-    if not isinstance(extractor, dict) or "extractor" not in sources:
+        name, settings = split(entry, METRIC.name)
+        if (key := f"{METRIC.name} {name}") in sources:
+            metrics.append(BroughtMetric(name, made(METRIC, key, settings), settings, sources[key]))
+    if evaluation.extractor is None or EXTRACTOR.name not in sources:
         return Brought(tuple(metrics))
-    network = made(EXTRACTOR, "extractor", {k: v for k, v in extractor.items() if k != "name"})
-    return Brought(tuple(metrics), as_extractor(extractor["name"], network, data.shape, sources["extractor"]))
+    name, settings = split(evaluation.extractor, EXTRACTOR.name)
+    network = made(EXTRACTOR, EXTRACTOR.name, settings)
+    return Brought(tuple(metrics), as_extractor(name, network, data.shape, sources[EXTRACTOR.name]))
 
 
 def make(kind: PluginKind, target: str, settings: Mapping[str, Any], folder: Path) -> Any:

@@ -19,6 +19,7 @@ from ..config.datasets import load_dataset
 from ..config.entry_points import ARCHITECTURE, DATASET, EXTRACTOR, KINDS, METRIC, OBJECTIVE, PluginKind, known_names
 from ..config.metrics import ResolvedEvaluation, make
 from ..config.plugins import bind_arguments, build_objective, find_objective, resolve
+from ..config.suite import split
 from ..data.catalog import PREFIXES
 from ..metrics.catalog import load_extractor
 from ..metrics.settings import Evaluation
@@ -73,8 +74,7 @@ def _check_measure(kind: PluginKind, target: str, settings: Mapping[str, Any]) -
             raise BadInput(f"{target}: is built in and {why}")
         return check_extractor(title, lambda: load_extractor(target).network)
     evaluation = ResolvedEvaluation(Evaluation())
-    entry: Any = evaluation.resolve(kind, {"name": target, **settings}, Path())
-    bound = {key: value for key, value in entry.items() if key != "name"}
+    _, bound = split(evaluation.resolve(kind, {"name": target, **settings}, Path()), kind.name)
     return (check_metric if kind is METRIC else check_extractor)(title, lambda: make(kind, target, bound, Path()))
 
 
