@@ -37,8 +37,10 @@ def check_suite(suite: Suite, specs: Sequence[RunSpec], context: RunContext, con
     for dataset in dict.fromkeys(spec.dataset for spec in specs):
         data = _load(dataset, context)
         here = [spec for spec in specs if spec.dataset == dataset]
-        others = [spec for spec in here if any(map(runs_apart, spec.targets.values()))]
-        _check(suite, [spec for spec in here if spec not in others], data, context)
+        ours, others = list[RunSpec](), list[RunSpec]()
+        for spec in here:
+            (others if any(map(runs_apart, spec.targets.values())) else ours).append(spec)
+        _check(suite, ours, data, context)
         if others:  # code from outside is not run here
             targets = dict.fromkeys(target for spec in others for target in spec.targets.values())
             where = f"{suite.where}: {' or '.join(targets)}"
