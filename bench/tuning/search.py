@@ -9,6 +9,7 @@ import torch
 
 from ...objectives.errors import BadInput, unknown
 from ..config.datasets import load_dataset
+from ..config.entry_points import METRIC
 from ..config.metrics import bring
 from ..config.plugins import ResolvedObjective, find_objective
 from ..config.spec import RunSpec, expand
@@ -126,9 +127,11 @@ def _trials(
 
 def _brought(base: RunSpec, context: RunContext) -> dict[str, Quantity]:
     """Somebody's metrics that can be compared, by key; they are tried out on the data."""
+    if not any(key.startswith(f"{METRIC.name} ") for key in base.sources):
+        return {}
     data = load_dataset(base.targets.get("dataset", base.dataset), context)
     brought = bring(base.evaluation, base.sources, base.targets, data, context.suite_folder)
-    if not brought.metrics or data.pair is not None:
+    if data.pair is not None:
         return {}
     measure, _ = FAMILIES["brought"](None, data, base.evaluation, torch.device("cpu"), brought.metrics)
     return {key: quantity(key, how) for key, how in measure.protocol.items() if "better" in how}
