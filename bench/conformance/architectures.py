@@ -65,11 +65,15 @@ def _suited(make: Callable[[tuple[int, ...]], Networks]) -> tuple[int, ...]:
 
 def _logits(networks: Networks, x: Tensor, first: int = 0) -> Tensor:
     """Of samples whose classes, if the networks have any, are first, first + 1, …"""
-    return _bound_logits(networks, x, (first + torch.arange(len(x))) % networks.classes if networks.classes else None)
+    return _bound_logits(networks, x, _classes(networks, len(x), first))
 
 
-def _latents(networks: Networks, n: int = N) -> Tensor:
-    return draw_latent(networks, n, torch.Generator().manual_seed(2))
+def _classes(networks: Networks, n: int, first: int = 0) -> Tensor | None:
+    return (first + torch.arange(n)) % networks.classes if networks.classes else None
+
+
+def _latents(networks: Networks, n: int = N, labels: Tensor | None = None) -> Tensor:
+    return draw_latent(networks, n, torch.Generator().manual_seed(2), labels=labels)
 
 
 def shapes(trial: NetworksTrial) -> CheckOutcome:
@@ -128,7 +132,7 @@ def double_backward(trial: NetworksTrial) -> CheckOutcome:
     """A penalty on slopes has a gradient, finite, and slopes are not all zero."""
     networks = trial.networks()
     critic = networks.critic
-    with bound(critic, torch.arange(N) % networks.classes if networks.classes else None):
+    with bound(critic, _classes(networks, N)):
         slope = slopes(critic, trial.samples())
     if not (slope > 0).any():
         return failed("the critic's slope is zero everywhere: does it detach its input?")
@@ -205,7 +209,8 @@ def double_precision(trial: NetworksTrial) -> CheckOutcome:
 def own_class(trial: NetworksTrial) -> CheckOutcome:
     """Samples and logits of conditional networks depend on their own class, and on that of no other."""
     networks = trial.networks()
-    if not networks.classes:
+    classes = _classes(networks, N)
+    if classes is None:
         return not_applicable("these networks have no classes")
     rng = torch.Generator().manual_seed(3)
     networks.generator.eval()
@@ -213,11 +218,10 @@ def own_class(trial: NetworksTrial) -> CheckOutcome:
     with torch.no_grad():
         for parameter in (p for part in (networks.generator, networks.critic) for p in part.parameters()):
             parameter.add_(0.1 * torch.randn(parameter.shape, generator=rng))  # gains by class may start alike
-        classes = torch.arange(N) % networks.classes
         moved = classes.clone()
         moved[0] = (moved[0] + 1) % networks.classes
         for part, (before, after) in (
-            ("sample", [networks.generator(_of_classes(networks, labels)) for labels in (classes, moved)]),
+            ("sample", [networks.generator(_latents(networks, N, labels)) for labels in (classes, moved)]),
             ("logit", [_bound_logits(networks, trial.samples(), labels) for labels in (classes, moved)]),
         ):
             if torch.equal(before[0], after[0]):
@@ -225,10 +229,6 @@ def own_class(trial: NetworksTrial) -> CheckOutcome:
             if _differ(before[1:], after[1:]):
                 return failed(f"a {part} depends on the class of another")
     return passed()
-
-
-def _of_classes(networks: Networks, labels: Tensor) -> Tensor:
-    return draw_latent(networks, len(labels), torch.Generator().manual_seed(2), labels=labels)
 
 
 def _bound_logits(networks: Networks, x: Tensor, labels: Tensor | None) -> Tensor:

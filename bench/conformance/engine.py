@@ -9,6 +9,7 @@ from ...objectives.conformance.report import CheckOutcome, Report, Result, Statu
 from ...objectives.conformance.trial import one_thread
 
 T = TypeVar("T")
+Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,17 @@ def run_checks(title: str, subject: T, checks: Sequence[NamedCheck[T]]) -> Repor
                 unmet.add(check.name)
             report.results.append(Result(check.name, outcome.status, outcome.reason))
     return report
+
+
+def first_suited(shapes: Sequence[Shape], use: Callable[[Shape], object]) -> Shape:
+    """The first of these shapes of samples that can be used; where none can, the first, of which a check says why."""
+    for shape in shapes:
+        try:
+            use(shape)
+        except Exception:  # of somebody's code
+            continue
+        return shape
+    return shapes[0]
 
 
 def _outcome(check: NamedCheck[T], subject: T) -> CheckOutcome:

@@ -10,7 +10,7 @@ from ...objectives.conformance.repeatable import global_states
 from ...objectives.conformance.report import CheckOutcome, Report, failed, passed
 from ...objectives.conformance.trial import seeded
 from ..metrics.brought import BroughtNetwork
-from .engine import NamedCheck, run_checks
+from .engine import NamedCheck, Shape, first_suited, run_checks
 
 SHAPES = ((1, 28, 28), (3, 32, 32))
 N = 6  # images in a batch
@@ -46,18 +46,12 @@ def check_extractor(title: str, make: Callable[[], nn.Module]) -> Report:
         title: of the report.
         make: makes the network.
     """
-    return run_checks(title, ExtractorTrial(make, _suited(make)), CHECKS)
 
-
-def _suited(make: Callable[[], nn.Module]) -> tuple[int, ...]:
-    for shape in SHAPES:
+    def use(shape: Shape) -> None:
         trial = ExtractorTrial(make, shape)
-        try:
-            trial.features(trial.network(), trial.images())
-        except Exception:  # of somebody's code; the first check says what it is, where no shape suits
-            continue
-        return shape
-    return SHAPES[0]
+        trial.features(trial.network(), trial.images())
+
+    return run_checks(title, ExtractorTrial(make, first_suited(SHAPES, use)), CHECKS)
 
 
 def shapes(trial: ExtractorTrial) -> CheckOutcome:

@@ -12,7 +12,7 @@ from ...objectives.conformance.repeatable import global_states
 from ...objectives.conformance.report import CheckOutcome, Report, failed, not_applicable, passed
 from ...objectives.errors import BadInput
 from ..metrics.brought import BroughtMetric
-from .engine import NamedCheck, run_checks
+from .engine import NamedCheck, Shape, first_suited, run_checks
 
 SHAPES = ((2,), (1, 28, 28), (3, 32, 32))
 N = 200  # samples a side
@@ -53,18 +53,12 @@ def check_metric(title: str, make: Callable[[], Metric]) -> Report:
         title: of the report.
         make: makes the metric.
     """
-    return run_checks(title, MetricTrial(make, _suited(make)), CHECKS)
 
-
-def _suited(make: Callable[[], Metric]) -> tuple[int, ...]:
-    for shape in SHAPES:
+    def use(shape: Shape) -> None:
         trial = MetricTrial(make, shape)
-        try:
-            trial.values(trial.samples(2))
-        except Exception:  # of somebody's code; the first check says what it is, where no shape suits
-            continue
-        return shape
-    return SHAPES[0]
+        trial.values(trial.samples(2))
+
+    return run_checks(title, MetricTrial(make, first_suited(SHAPES, use)), CHECKS)
 
 
 def gives_numbers(trial: MetricTrial) -> CheckOutcome:
