@@ -70,6 +70,7 @@ def _shape(value: Any) -> str:
 All, Each, ByShape = Tag("all"), Tag("each"), Discriminator(_shape)
 Seed = Annotated[int, Field(ge=0, le=10**18, strict=True)]  # tables hold integers of 64 bits
 Seeds = Annotated[list[Seed], Field(min_length=1)]
+SeedsByShape = Annotated[Annotated[Seeds, All] | Annotated[dict[str, Seeds], Each], ByShape, BeforeValidator(_seeds)]
 
 
 class Combination(NamedTuple):
@@ -105,11 +106,7 @@ class Suite(BaseModel):
     ] = None
     recipe: Annotated[list[Named], BeforeValidator(_as_list), Field(min_length=1)] = ["published"]
     steps: Annotated[Annotated[Count | Literal["recipe"], All] | Annotated[dict[str, Count], Each], ByShape] = 3000
-    seeds: Annotated[Annotated[Seeds, All] | Annotated[dict[str, Seeds], Each], ByShape, BeforeValidator(_seeds)] = [
-        0,
-        1,
-        2,
-    ]
+    seeds: SeedsByShape = [0, 1, 2]
     evaluation: Evaluation = Evaluation()
     tune: dict[str, Any] = {}
     max_runs: Count = 5000
