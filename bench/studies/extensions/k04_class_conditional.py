@@ -10,7 +10,7 @@ from ...config.suite import Named
 from ...metrics.settings import Evaluation
 from ...records.quantities import KNOWN
 from ...report.palette import BLUE, ORANGE
-from ..engine.contract import Measure, Part, Row, Setting, Size, Study
+from ..engine.contract import Measure, Row, Setting, Size, Study, reproduces
 from ..plotting.style import draw_course, label, legend, panels, seed_dots, threshold
 from ..training.generators import Cell, CellRun, runs_of
 from ..training.image_games import CLIP, GAMES, GP, MINIMAX, SN
@@ -20,6 +20,7 @@ FOUR = (MINIMAX, CLIP, GP, SN)
 PLAIN, CONDITIONAL = "unconditional", "class-conditional"
 NETWORKS = {PLAIN: {}, CONDITIONAL: {"classes": CLASSES}}
 COLORS = {PLAIN: ORANGE, CONDITIONAL: BLUE}
+LOWERS = "objectives of four whose FD conditioning lowers"
 LOWERED, ACCURATE, WORSE = 3, 0.9, 2.0  # objectives; class accuracy; FD over GP's that is a failure
 STEPS = 2000  # generator updates
 # That of the suite mnist-conditional: the same for all.
@@ -106,25 +107,19 @@ STUDY = Study(
     run=run,
     derive=derive,
     parts=(
-        Part(
+        reproduces(
+            Measure.median("lowered", LOWERS, objective=GP).at_least(LOWERED),
             name="lower FD at equal updates",
-            criteria=(
-                Measure.median("lowered", "objectives of four whose FD conditioning lowers", objective=GP).at_least(
-                    LOWERED
-                ),
-            ),
             reported=(*_distances(), *_distances("intra_fd")),
         ),
-        Part(
+        reproduces(
+            *(_accuracy(name).at_least(ACCURATE) for name in (GP, SN)),
             name="the class that was asked for",
-            criteria=tuple(_accuracy(name).at_least(ACCURATE) for name in (GP, SN)),
             reported=tuple(_accuracy(name) for name in (MINIMAX, CLIP)),
         ),
-        Part(
+        reproduces(
+            Measure.median("more_failures", "failures of minimax more with conditioning", objective=GP).at_most(0),
             name="minimax fails no more often",
-            criteria=(
-                Measure.median("more_failures", "failures of minimax more with conditioning", objective=GP).at_most(0),
-            ),
             reported=tuple(
                 Measure.share("failed", f"share of minimax's runs that fail, {name}", objective=MINIMAX, networks=name)
                 for name in NETWORKS
