@@ -65,7 +65,7 @@ def test_plugin_package_is_listed_checked_and_run(tmp_path: Path) -> None:
     (Path(purelib) / "outer.pth").write_text(f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n")
     package = str(ROOT / "tests" / "example_plugin")
     source = tmp_path / "source"
-    call("cp", "-r", package, str(source), cwd=tmp_path)  # building leaves files beside the sources
+    call("cp", "-rL", package, str(source), cwd=tmp_path)  # building leaves files beside the sources
     pip = (sys.executable, "-m", "pip", "--python", str(python))
     call(*pip, "install", "-q", "--no-deps", "--no-build-isolation", str(source), cwd=tmp_path)
     lipbench = (str(python), "-m", "lipbench.bench.cli")
