@@ -56,7 +56,7 @@ def record_failure(spec: RunSpec, context: RunContext, reason: str) -> RunResult
     folder = store.partial(spec.id)
     _write_spec(folder, spec, None, context)
     seconds = sum(time.time() - began for began, _ in attempts(folder)[-1:])
-    return _finish(store, _unmeasured(spec, RunOutcome("failed", reason)), seconds)
+    return _finish(store, RunResult(spec.id, versions(), RunOutcome("failed", reason)), seconds)
 
 
 def _run(spec: RunSpec, context: RunContext) -> RunResult:
@@ -70,16 +70,16 @@ def _run(spec: RunSpec, context: RunContext) -> RunResult:
     with repeatable_float32():  # without, what code from outside does to it would be put back unseen
         before, begun_at = ProcessState.now() if spec.outside else None, resumes_at(folder)
         try:
-            result = _train_and_measure(spec, context, folder)
+            end = _train_and_measure(spec, context, folder)
         except Skipped as reason:
-            result = _unmeasured(spec, RunOutcome("skipped", str(reason)))
+            end = RunOutcome("skipped", str(reason))
         except BaseException as error:
-            result = _unmeasured(spec, _failure(error))
+            end = _failure(error)
             if begun_at and resumes_at(folder) == begun_at:  # it comes no further from there; then it begins anew
                 clear(folder / RESUME)
-        if before is not None:
-            result = replace(result, changed=tuple(map(printable, before.restore())))
-    return _finish(store, result, time.perf_counter() - start)
+        changed = () if before is None else tuple(map(printable, before.restore()))  # what follows needs it restored
+    result = RunResult(spec.id, versions(), end) if isinstance(end, RunOutcome) else end
+    return _finish(store, replace(result, changed=changed), time.perf_counter() - start)
 
 
 def _check_kind_of_device(folder: Path, context: RunContext) -> None:
@@ -179,10 +179,6 @@ def _out_of_memory(error: BaseException) -> bool:
     # cuDNN finds no plan where no workspace fits any more.
     marks = ("DefaultCPUAllocator", "CUDA error: out of memory", "_STATUS_ALLOC_FAILED", "unable to find an engine")
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(mark in error_line(error) for mark in marks)
-
-
-def _unmeasured(spec: RunSpec, outcome: RunOutcome) -> RunResult:
-    return RunResult(spec.id, versions(), outcome)
 
 
 def _finish(store: Store, result: RunResult, seconds: float) -> RunResult:

@@ -82,10 +82,13 @@ class Trials:
     """Counts deaths, so that nobody tries for ever."""
 
     def __init__(self, retries: int) -> None:
-        self._retries, self._deaths = retries, Counter[str]()
+        self._retries, self._deaths, self._struck = retries, Counter[str](), set[str]()
 
-    def after(self, spec: RunSpec, cause: str) -> RunRetried | RunFinished:
-        """What is to be done after a run's worker died."""
+    def after(self, spec: RunSpec, cause: str, own: bool = True) -> RunRetried | RunFinished:
+        """What is to be done after a run's worker died; a death that may not be its `own` doing is forgiven once."""
+        if not own and spec.id not in self._struck:
+            self._struck.add(spec.id)
+            return RunRetried(spec, cause)
         self._deaths[spec.id] += 1
         if self._deaths[spec.id] <= self._retries:
             return RunRetried(spec, cause)

@@ -24,6 +24,7 @@ from .worker import make, make_apart
 
 LOOK = 1.0  # seconds between two looks at what may be past its time
 GRACE = 10.0  # seconds after its time limit until a run is ended from here
+ORPHANED = ", as when the process that starts workers is killed"  # which another run's code may have done
 
 
 class Slot:
@@ -121,8 +122,8 @@ def exit_status(process: BaseProcess, patience: float = 30.0) -> int | None:
 def _cause(code: int | None) -> str:
     if code is None:
         return "for a reason that is not known"
-    if code >= 0:
-        return f"exit status {code}"
+    if code >= 0:  # 255 is also what is told of the children of a fork server that was killed
+        return f"exit status {code}{ORPHANED if code == 255 else ''}"
     name = signal.Signals(-code).name
     return f"{name}, as when memory runs out" if name == "SIGKILL" else name
 
@@ -234,7 +235,8 @@ def _ended(busy: "Mapping[Future[RunResult], Task]", look: float | None) -> "Ite
 def _event(future: "Future[RunResult]", slot: Slot, spec: RunSpec, trials: Trials) -> RunRetried | RunFinished:
     error = future.exception()
     if isinstance(error, BrokenProcessPool):
-        return trials.after(spec, slot.death())
+        cause = slot.death()
+        return trials.after(spec, cause, own=ORPHANED not in cause)
     if error is not None or spec.outside or _lost_device(future.result(), slot.device or ""):
         slot.close()  # what it holds is not to be in the way of the next run
     if error is None:

@@ -40,7 +40,7 @@ class P(Objective):
             {how}
         return torch.zeros((), dtype=torch.float32, device="cpu")
 """
-CHANGES = {  # what is done → what is said of it
+CHANGES = {  # what is done → what is said of it; Lightning itself puts back warnings, signals and anomaly detection
     "torch.set_default_dtype(torch.float64)": "torch's default dtype: torch.float32 → torch.float64",
     "torch.set_default_device('meta')": "torch's default device: 'cpu' → 'meta'",
     "P.kept = torch.inference_mode(); P.kept.__enter__()": "torch's inference mode: False → True",
@@ -50,7 +50,6 @@ CHANGES = {  # what is done → what is said of it
     "torch.set_float32_matmul_precision('medium')": "torch's float32 precision: ('highest', False, 'ieee', ",
     "torch.backends.cudnn.enabled = False": "torch.backends.cudnn.enabled: True → False",
     "torch.backends.mkldnn.enabled = False": "torch.backends.mkldnn.enabled: True → False",
-    "torch.set_anomaly_enabled(True)": "torch's anomaly detection: False → True",
     "torch.set_autocast_enabled('cpu', True)": "torch's autocast: False → True",
     "torch.set_flush_denormal(True)": "torch flushes denormal numbers: False → True",
     "torch.nn.modules.module.register_module_forward_hook(lambda m, i, o: o * 2)": "torch's hooks of all modules",
@@ -63,14 +62,12 @@ CHANGES = {  # what is done → what is said of it
     "builtins.print = None": "builtins.print: replaced",
     "import lipbench.models.iteration as it; it.CHUNK = 1": "lipbench.models.iteration.CHUNK: replaced",
     "np.seterr(all='raise')": "numpy's floating-point errors",
-    "warnings.simplefilter('error')": "warnings filters",
     "locale.setlocale(locale.LC_CTYPE, 'C')": "locale",
     "os.umask(0o777)": "umask: '022' → '777'",
     "os.chdir('/')": "working directory",
     "os.environ.clear()": "environment variables: ",
     "sys.path.clear()": "sys.path: ",
     "sys.setrecursionlimit(12345)": "recursion limit: 1000 → 12345",
-    "signal.signal(signal.SIGINT, signal.SIG_IGN)": "signal handlers: SIGINT",
     "gc.disable()": "garbage collection: True → False",
     "logging.disable(50)": "disabled logging: 0 → 50",
     "sys.stdout = None": "standard output",
@@ -139,9 +136,9 @@ def alone(make_suite: Callable[..., Suite], context: RunContext, tmp_path: Path)
 
 
 def check(told: dict[str, str], lines: list[str], records: list[RunRecord]) -> None:
-    for i, (body, expected) in enumerate(told.items()):
-        mine = [line for line in lines if f" p{i} " in line]
-        assert any(expected in line for line in mine), (body, mine)
+    said = {body: [line for line in lines if f" p{i} " in line] for i, body in enumerate(told)}
+    missing = {body: said[body] for body, expected in told.items() if not any(expected in line for line in said[body])}
+    assert not missing, "\n".join(f"{body}: {lines}" for body, lines in missing.items())
     assert len(records) == len(told) + len(OWN)
 
 
@@ -153,6 +150,7 @@ def test_what_objectives_of_others_do_reaches_nobody_else(
         "torch.set_default_dtype(torch.float64)",
         "torch.set_float32_matmul_precision('medium')",
         "torch.zeros = None",
+        "json.dumps = None",
         "os._exit(0)",
         "raise ValueError('\\udcff')",
     ]

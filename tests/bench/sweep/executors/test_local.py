@@ -158,6 +158,15 @@ def test_local_tells_when_runs_start_and_end(plan: Plan, context: RunContext) ->
     assert [(type(e), e.spec) for e in events] == [(k, s) for s in specs for k in (RunStarted, RunFinished)]
 
 
+def test_a_death_that_may_be_another_runs_doing_is_forgiven_once_and_does_not_count(plan: Plan) -> None:
+    first, second = plan(seeds=[0, 1])
+    trials = Trials(retries=1)
+    assert trials.after(first, "struck", own=False) == RunRetried(first, "struck")
+    assert trials.after(second, "struck", own=False) == RunRetried(second, "struck")
+    assert trials.after(first, "struck", own=False) == RunRetried(first, "struck")
+    assert trials.after(first, "died") == RunFinished(first, "died (attempt 2 of 2)")
+
+
 def test_trials_end_once_the_retries_are_used_up(plan: Plan) -> None:
     (one, other), trials = plan(seeds=[0, 1]), Trials(2)
     assert trials.after(one, "died") == RunRetried(one, "died")
