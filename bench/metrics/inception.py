@@ -36,14 +36,17 @@ def weights_path() -> Path:
     return found
 
 
-def download() -> None:
-    """Fetches the weights file to where `weights_path` looks, unless it is there. Raises BadInput if that fails."""
+def download(sha256: str = SHA256) -> None:
+    """Fetches the weights file to where `weights_path` looks, unless it is there.
+
+    Raises BadInput if that fails, or brings a file with another sha256.
+    """
     if _found() is not None:
         return
     folder = _folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        torch.hub.download_url_to_file(URL, str(folder / FILE), hash_prefix=SHA256)
+        torch.hub.download_url_to_file(URL, str(folder / FILE), hash_prefix=sha256)
     except (OSError, RuntimeError) as error:  # of the connection or the disk; of a file with another sha256
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         told = f"download of {MEGABYTES} MB from {URL} to {folder} failed ({reason})"

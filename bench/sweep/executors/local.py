@@ -72,7 +72,7 @@ class Slot:
         self.close()
         if self._seconds is not None and (late or code == -signal.SIGALRM):
             return f"past its time limit of {self._seconds:g} s"
-        return f"the worker process died: {_cause(code)}"
+        return f"the worker process died: {exit_in_words(code)}"
 
     def late(self) -> bool:
         """Whether the run is past its time and did not let the kernel end it."""
@@ -119,7 +119,8 @@ def exit_status(process: BaseProcess, patience: float = 30.0) -> int | None:
     return process.exitcode
 
 
-def _cause(code: int | None) -> str:
+def exit_in_words(code: int | None) -> str:
+    """How a process ended, from its exit status; negative: the number of a signal."""
     if code is None:
         return "for a reason that is not known"
     if code >= 0:  # 255 is also what is told of the children of a fork server that was killed
@@ -152,10 +153,22 @@ class LocalExecutor:
     One job without limits is made in this process, but for code from outside: nobody else would be there to notice its
     death. After a run that failed on a GPU the others are made in a worker: the error may have ended this process's
     CUDA context for good.
+
+    Args:
+        jobs: at a time.
+        limits: of every run.
+        devices: `cpu` or `cuda:N`; as each run's `RunContext` says if there are none.
+        worker: makes one for a device.
     """
 
-    def __init__(self, jobs: int = 1, limits: Limits = UNLIMITED, devices: Sequence[str] = ()) -> None:
-        self.slots, self.limits, self.devices = jobs, limits, devices
+    def __init__(
+        self,
+        jobs: int = 1,
+        limits: Limits = UNLIMITED,
+        devices: Sequence[str] = (),
+        worker: Callable[[str], Slot] = Slot,
+    ) -> None:
+        self.slots, self.limits, self.devices, self._worker = jobs, limits, devices, worker
 
     @property
     def where(self) -> str:
@@ -185,7 +198,7 @@ class LocalExecutor:
         yield from self._in_workers(others, context)
 
     def _in_workers(self, specs: Sequence[RunSpec], context: RunContext) -> Generator[Event, None, None]:
-        free = [Slot(self._device(i, context)) for i in range(min(self.slots, len(specs)))]
+        free = [self._worker(self._device(i, context)) for i in range(min(self.slots, len(specs)))]
         waiting, trials = list(specs), Trials(self.limits.retries)
         busy: dict[Future[RunResult], Task] = {}
         workers = set(free)

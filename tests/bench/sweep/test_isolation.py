@@ -5,6 +5,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,6 @@ from lipbench.bench.config.process_state import ProcessState
 from lipbench.bench.config.suite import Suite
 from lipbench.bench.records.reader import RunRecord, read_runs
 from lipbench.bench.run.context import RunContext
-from lipbench.bench.sweep import runner
 from lipbench.bench.sweep.executors import Limits, LocalExecutor
 from lipbench.bench.sweep.runner import Runner, sweep
 from lipbench.objectives import BadInput
@@ -95,12 +95,7 @@ STUCK = {
     "os.kill(os.getpid(), signal.SIGSTOP)": "past its time limit",
 }
 OWN = ["minimax", "wgan-gp"]
-
-
-@pytest.fixture(autouse=True)
-def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without tables and plots."""
-    monkeypatch.setattr(runner, "report", lambda folder, console: None)
+Quiet = partial(Runner, report=lambda folder, console: None)  # without tables and plots
 
 
 @pytest.fixture
@@ -115,7 +110,7 @@ def swept(
             (tmp_path / f"p{i}.py").write_text(PLUGIN.format(name=f"p{i}", how=body), encoding="utf-8")
         printed = io.StringIO()
         suite = make_suite(objectives=[*plugins, *OWN], steps=3, **content)
-        status = sweep(suite, Runner(context, executor, Console(file=printed, width=10**6)))
+        status = sweep(suite, Quiet(context, executor, Console(file=printed, width=10**6)))
         return status, printed.getvalue().splitlines()
 
     return make
@@ -131,7 +126,7 @@ def own(records: list[RunRecord]) -> Iterator[tuple[Any, ...]]:
 def alone(make_suite: Callable[..., Suite], context: RunContext, tmp_path: Path) -> list[tuple[Any, ...]]:
     """What lipbench's own objectives come to without anything beside them."""
     where = RunContext(tmp_path / "alone", suite_folder=tmp_path)
-    sweep(make_suite(objectives=OWN, steps=3), Runner(where, LocalExecutor(1), Console(file=io.StringIO())))
+    sweep(make_suite(objectives=OWN, steps=3), Quiet(where, LocalExecutor(1), Console(file=io.StringIO())))
     return list(own(read_runs(where.folder)))
 
 
@@ -195,7 +190,7 @@ def test_an_objective_that_ends_the_process_that_imports_it_is_refused_by_name(
     (tmp_path / "my.py").write_text(f"{PLUGIN.format(name='mine', how='pass')}\n{line}\n", encoding="utf-8")
     suite = make_suite(objectives=["minimax", "my.py:P"])
     with pytest.raises(BadInput, match=f"my.py.*{told}"):
-        sweep(suite, Runner(context, LocalExecutor(1), Console(file=io.StringIO())))
+        sweep(suite, Quiet(context, LocalExecutor(1), Console(file=io.StringIO())))
 
 
 def test_what_importing_an_objective_changes_is_put_back_and_said(
@@ -257,7 +252,7 @@ def test_what_a_data_set_of_others_changes_is_put_back_and_said(
     (tmp_path / "my.py").write_text(DATA.format(line="pass"), encoding="utf-8")
     printed = io.StringIO()
     suite = make_suite(objectives=["minimax"], datasets=["my.py:rings", "8gaussians"], steps=3)
-    assert sweep(suite, Runner(context, LocalExecutor(1), Console(file=printed, width=10**6))) == 0
+    assert sweep(suite, Quiet(context, LocalExecutor(1), Console(file=printed, width=10**6))) == 0
     told = [line for line in printed.getvalue().splitlines() if "my.py:rings: importing or building it" in line]
     assert len(told) == 1 and all(words in told[0] for words in ("default dtype", "environment variables: RINGS"))
     assert torch.get_default_dtype() == torch.float32 and "RINGS" not in os.environ
@@ -272,7 +267,7 @@ def test_a_data_set_that_ends_the_process_that_asks_for_it_is_refused_by_name(
     (tmp_path / "my.py").write_text(DATA.format(line=line), encoding="utf-8")
     suite = make_suite(objectives=["minimax"], datasets=["my.py:rings"])
     with pytest.raises(BadInput, match=f"my.py:rings.*{told}"):
-        sweep(suite, Runner(context, LocalExecutor(1), Console(file=io.StringIO())))
+        sweep(suite, Quiet(context, LocalExecutor(1), Console(file=io.StringIO())))
 
 
 MEASURES = """
@@ -301,7 +296,7 @@ def test_a_metric_of_others_is_tried_out_in_another_process_and_what_it_changes_
     (tmp_path / "my.py").write_text(MEASURES.format(line="pass"), encoding="utf-8")
     printed = io.StringIO()
     suite = make_suite(objectives=["minimax"], steps=3, evaluation=MEASURED | {"metrics": ["my.py:Gap"]})
-    assert sweep(suite, Runner(context, LocalExecutor(1), Console(file=printed, width=10**6))) == 0
+    assert sweep(suite, Quiet(context, LocalExecutor(1), Console(file=printed, width=10**6))) == 0
     lines = [line for line in printed.getvalue().splitlines() if "minimax" in line and "my.py:Gap changed" in line]
     assert len(lines) == 1 and "environment variables: GAP" in lines[0]
     assert "GAP" not in os.environ
@@ -318,7 +313,7 @@ def test_a_metric_or_an_extractor_that_ends_its_process_is_refused_by_name(
     asked = {"metrics": ["fd", "my.py:Gap"]} if name == "Gap" else {"metrics": ["fd"], "extractor": "my.py:Net"}
     suite = make_suite(objectives=["minimax"], datasets=["digits"], evaluation=MEASURED | asked)
     with pytest.raises(BadInput, match=f"{name}.*{told}"):
-        sweep(suite, Runner(context, LocalExecutor(1), Console(file=io.StringIO())))
+        sweep(suite, Quiet(context, LocalExecutor(1), Console(file=io.StringIO())))
     assert not list(tmp_path.glob("out/runs/*/*"))
 
 
@@ -335,7 +330,7 @@ def test_what_importing_and_building_a_logger_of_others_changes_is_put_back_and_
     printed = io.StringIO()
     where = replace(context, loggers=("spoiling_logger:Own",))
     suite = make_suite(objectives=["minimax"], steps=3)
-    assert sweep(suite, Runner(where, LocalExecutor(1), Console(file=printed, width=10**6))) == 0
+    assert sweep(suite, Quiet(where, LocalExecutor(1), Console(file=printed, width=10**6))) == 0
     told = [line for line in printed.getvalue().splitlines() if line.startswith("spoiling_logger:Own: importing")]
     assert len(told) == 2 and "default dtype" in told[0] and "gradients" in told[1]
     assert (torch.get_default_dtype(), torch.is_grad_enabled()) == (torch.float32, True)
@@ -346,5 +341,5 @@ def test_a_sweep_whose_every_run_is_skipped_is_refused_before_it_starts(
 ) -> None:
     suite = make_suite(objectives=["minimax", "wgan-gp"], architectures=["dcgan"])
     with pytest.raises(BadInput, match=r"nothing to run, all 2 runs are skipped: .*dcgan"):
-        sweep(suite, Runner(context, LocalExecutor(1), Console(file=io.StringIO())))
+        sweep(suite, Quiet(context, LocalExecutor(1), Console(file=io.StringIO())))
     assert not context.folder.exists()

@@ -1,6 +1,8 @@
 """What a sweep tells: guesses of the time left, a line per run in a log, what runs now on a terminal."""
 
 import io
+import re
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +12,6 @@ from rich.console import Console
 from lipbench.bench.config.spec import RunSpec
 from lipbench.bench.records.schema import Cost, Measured, RunOutcome, RunResult
 from lipbench.bench.run.context import RunContext
-from lipbench.bench.sweep import progress
 from lipbench.bench.sweep.executors import RunFinished, RunRetried, RunStarted
 from lipbench.bench.sweep.progress import Progress, TimeLeft, duration
 
@@ -28,7 +29,7 @@ def plan(make_suite: Callable[..., Any], tmp_path: Any) -> Plan:
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Its only entry is the time."""
     now = [0.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     return now
 
 
@@ -104,17 +105,17 @@ def test_progress_on_a_terminal_shows_what_runs_and_the_counts(plan: Plan, clock
     printed, specs = io.StringIO(), plan(seeds=20)
     console = Console(file=printed, force_terminal=True, width=90, height=40)
     told = Progress(specs, console, TimeLeft(10))
-    for spec in specs[:12]:
-        told.tell(RunStarted(spec))
-    clock[0] = 75.0
-    told.tell(RunFinished(specs[0], ""), result())
-    told.tell(RunFinished(specs[1], ""), result("diverged", 30.0, "nan"))
-    console.print(told._display())
-    lines = [line.rstrip() for line in Console(file=io.StringIO()).render_str(printed.getvalue()).plain.splitlines()]
-    shown = printed.getvalue()
-    assert "[2/20] 8gaussians wgan-gp fast seed 1: diverged (nan), 30 s" in shown
-    assert "[1/20]" not in shown
-    assert sum("1 min 15 s  8gaussians wgan-gp fast seed" in line for line in lines) == 8
+    with told.shown():
+        for spec in specs[:12]:
+            told.tell(RunStarted(spec))
+        clock[0] = 75.0
+        told.tell(RunFinished(specs[0], ""), result())
+        told.tell(RunFinished(specs[1], ""), result("diverged", 30.0, "nan"))
+    assert "[2/20] 8gaussians wgan-gp fast seed 1: diverged (nan), 30 s" in printed.getvalue()
+    assert "[1/20]" not in printed.getvalue()
+    # Between two movements of the cursor stands the display at one time.
+    shown = [text for text in re.split(r"(?:\r|\x1b\[\d*[AK])+", printed.getvalue()) if "so far" in text][-1]
+    assert shown.count("1 min 15 s  8gaussians wgan-gp fast seed") == 8
     assert "and 2 more" in shown
     assert "2/20 done, 1 diverged · 10 running, 8 waiting" in shown
     assert "1 min 15 s so far; about 36 s left" in shown

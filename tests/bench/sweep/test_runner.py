@@ -21,7 +21,7 @@ from lipbench.bench.records.checksums import write_sums
 from lipbench.bench.records.reader import RunRecord, read_runs
 from lipbench.bench.records.store import Store
 from lipbench.bench.run.context import RunContext
-from lipbench.bench.sweep.executors.local import LocalExecutor, _cause
+from lipbench.bench.sweep.executors.local import LocalExecutor, exit_in_words
 from lipbench.bench.sweep.runner import Runner, known_again, records_of, sweep
 from lipbench.bench.sweep.unchanged import nothing_to_do
 from lipbench.objectives import BadInput
@@ -432,8 +432,8 @@ def test_records_of_studies_come_in_the_order_of_the_cells(
         (None, "for a reason that is not known"),
     ],
 )
-def test_cause_of_a_death_is_told_in_words(code: int | None, told: str) -> None:
-    assert _cause(code) == told
+def test_exit_is_told_in_words(code: int | None, told: str) -> None:
+    assert exit_in_words(code) == told
 
 
 @pytest.mark.usefixtures("quiet")

@@ -1,10 +1,12 @@
 """What the tests of executors share: runs to make, objectives that die once, and what is left when all is over."""
 
+import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from lipbench.bench.config.spec import RunSpec, expand
 from lipbench.bench.config.suite import Suite
@@ -52,9 +54,23 @@ def made(make_suite: Callable[..., Suite], tmp_path: Path) -> Callable[..., dict
     """The records of a small suite by objective, from that executor, in that context."""
 
     def make(executor: Executor | int, context: RunContext, **content: Any) -> dict[str, RunRecord]:
-        return {record.objective: record for record in records_of(make_suite(**content), context, executor)}
+        suite, silent = make_suite(**content), Console(file=io.StringIO())
+        return {record.objective: record for record in records_of(suite, context, executor, silent)}
 
     return make
+
+
+@pytest.fixture
+def begun_on_another_device(context: RunContext) -> Callable[[RunSpec], None]:
+    """Leaves a run half made on a GPU, so that a worker on a CPU refuses it."""
+
+    def begin(spec: RunSpec) -> None:
+        folder = Store(context.folder).partial(spec.id)
+        (folder / "spec.json").write_text('{"device": "NVIDIA H100 80GB HBM3"}')
+        (folder / "resume").mkdir()
+        (folder / "resume" / "000000003.ckpt").touch()
+
+    return begin
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from lipbench.bench.records.schema import RunOutcome, RunResult
 from lipbench.bench.run.context import RunContext
 from lipbench.bench.sweep.executors import Limits, LocalExecutor, RunFinished, RunRetried, RunStarted
 from lipbench.bench.sweep.executors.base import Trials
-from lipbench.bench.sweep.executors.local import Slot, _event, exit_status
+from lipbench.bench.sweep.executors.local import Slot, exit_status
 from lipbench.bench.sweep.runner import Runner
 
 Made = Callable[..., dict[str, RunRecord]]
@@ -29,11 +29,6 @@ KILL = "os.kill(os.getpid(), signal.SIGKILL)"
 
 def ended(status: str) -> RunResult:
     return RunResult("r", {}, RunOutcome(status))
-
-
-@pytest.fixture(autouse=True)
-def silent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lipbench.bench.sweep.runner.Console", lambda: Console(file=io.StringIO()))
 
 
 @pytest.mark.parametrize("how", [KILL, pytest.param("raise MemoryError('all gone')", marks=pytest.mark.slow)])
@@ -115,21 +110,30 @@ def test_local_in_this_process_goes_on_after_a_run_without_memory(
 
 @pytest.mark.parametrize(
     ("status", "device", "kept"),
-    [("failed", "cuda:1", False), ("failed", "cpu", True), ("completed", "cuda:1", True), ("failed", None, True)],
+    [("failed", "cuda:1", False), ("failed", "cpu", True), ("completed", "cuda:1", True)],
 )
-def test_local_ends_a_worker_whose_gpu_may_be_lost(plan: Plan, status: str, device: str | None, kept: bool) -> None:
+def test_local_ends_a_worker_whose_gpu_may_be_lost(
+    plan: Plan, context: RunContext, status: str, device: str, kept: bool
+) -> None:
     """After some errors of a GPU every later call in that process fails too."""
     closed: list[bool] = []
 
     class Fake(Slot):
+        def submit(self, spec: RunSpec, context: RunContext, seconds: float | None = None) -> "Future[RunResult]":
+            future: Future[RunResult] = Future()
+            future.set_result(ended(status))
+            return future
+
         def close(self) -> None:
             closed.append(True)
 
-    future: Future[RunResult] = Future()
-    future.set_result(ended(status))
     (spec,) = plan(objectives=["minimax"])
-    assert _event(future, Fake(device), spec, Trials(0)) == RunFinished(spec, future.result())
+    events = LocalExecutor(2, devices=[device], worker=Fake).execute([spec], context)
+    assert next(events) == RunStarted(spec)
+    assert next(events) == RunFinished(spec, ended(status))
     assert closed == ([] if kept else [True])
+    assert list(events) == []
+    assert closed  # all are in the end
 
 
 def test_local_stays_in_this_process_after_a_run_that_failed_on_a_cpu(
@@ -176,9 +180,7 @@ def test_trials_end_once_the_retries_are_used_up(plan: Plan) -> None:
     assert Trials(0).after(one, "died") == RunFinished(one, "died")
 
 
-def test_local_spreads_workers_over_the_devices(
-    plan: Plan, context: RunContext, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_local_spreads_workers_over_the_devices(plan: Plan, context: RunContext) -> None:
     asked: list[str | None] = []
 
     class Fake(Slot):
@@ -189,8 +191,7 @@ def test_local_spreads_workers_over_the_devices(
         def submit(self, spec: RunSpec, context: RunContext, seconds: float | None = None) -> Any:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("lipbench.bench.sweep.executors.local.Slot", Fake)
-    executor = LocalExecutor(5, devices=["cuda:0", "cuda:1"])
+    executor = LocalExecutor(5, devices=["cuda:0", "cuda:1"], worker=Fake)
     assert executor.where == "5 at a time on cuda:0, cuda:1"
     with pytest.raises(KeyboardInterrupt):
         list(executor.execute(plan(seeds=5), context))

@@ -1,6 +1,5 @@
 """Ray on this machine: two nodes, one of which is lost while it works, and processes that die or linger."""
 
-import io
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -8,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 pytest.importorskip("ray", reason="ray is not installed: pip install 'lipbench[ray]'")
 
@@ -36,10 +34,9 @@ pytestmark = [
 
 
 @pytest.fixture(autouse=True)
-def silent(monkeypatch: pytest.MonkeyPatch) -> None:
+def surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     monkeypatch.setenv("RAY_worker_niceness", "0")  # by default anything else on the machine comes before the workers
-    monkeypatch.setattr("lipbench.bench.sweep.runner.Console", lambda: Console(file=io.StringIO()))
 
 
 @pytest.fixture
@@ -101,17 +98,22 @@ def test_ray_tries_again_what_dies_and_kills_what_is_past_its_time(
     assert (result.outcome.status, result.outcome.reason) == ("failed", "past its time limit of 5 s")
 
 
-def test_ray_says_how_a_worker_died_and_stops_where_one_has_other_code(
-    made: Made, dies_once: DiesOnce, plan: Plan, context: RunContext, cluster: Any, monkeypatch: pytest.MonkeyPatch
+def test_ray_says_how_a_worker_died_and_stops_where_one_refuses_its_run(
+    made: Made,
+    dies_once: DiesOnce,
+    plan: Plan,
+    context: RunContext,
+    cluster: Any,
+    begun_on_another_device: Callable[[RunSpec], None],
 ) -> None:
     content = {"objectives": [dies_once("os.kill(os.getpid(), signal.SIGKILL)"), "wgan-gp"], "steps": 8}
     records = made(RayExecutor(Limits(), None, 0), context, **content)
     assert records["mine"].result.outcome.reason == "the worker process died"
     assert records["wgan-gp"].status == "completed"
-    specs = plan()
-    monkeypatch.setattr("lipbench.bench.config.spec.code_of", lambda spec: "other")
-    with pytest.raises(BadInput, match="a worker has another version of lipbench"):
-        list(RayExecutor(Limits(), None, 0).execute(specs, context))
+    (spec,) = plan()
+    begun_on_another_device(spec)
+    with pytest.raises(BadInput, match="this run was begun on NVIDIA"):
+        list(RayExecutor(Limits(), None, 0).execute([spec], context))
 
 
 def test_ray_that_is_not_there_is_told_in_one_line(

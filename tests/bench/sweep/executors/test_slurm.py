@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -87,14 +88,13 @@ def test_slurm_kills_what_is_past_its_time(made: Made, dies_once: Callable[[str]
 
 
 @pytest.mark.slow
-def test_slurm_stops_where_a_worker_has_other_code(
-    plan: Plan, context: RunContext, monkeypatch: pytest.MonkeyPatch
+def test_slurm_stops_where_a_worker_refuses_its_run(
+    plan: Plan, context: RunContext, begun_on_another_device: Callable[[RunSpec], None]
 ) -> None:
-    """The parent's idea of the identity is changed; the worker's is not."""
-    specs = plan()
-    monkeypatch.setattr("lipbench.bench.config.spec.code_of", lambda spec: "other")
-    with pytest.raises(BadInput, match="a worker has another version of lipbench"):
-        list(SlurmExecutor(Limits(), 0, LOCAL).execute(specs, context))
+    (spec,) = plan()
+    begun_on_another_device(spec)
+    with pytest.raises(BadInput, match="this run was begun on NVIDIA"):
+        list(SlurmExecutor(Limits(), 0, LOCAL).execute([spec], context))
 
 
 @pytest.mark.parametrize(
@@ -119,14 +119,43 @@ def test_slurm_gives_whole_gpus_only() -> None:
         SlurmExecutor(Limits(), 0.5, {})
 
 
-def test_slurm_asks_for_what_a_run_needs(context: RunContext, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """What would go to sbatch, with a queue that is only pretended."""
-    (tmp_path / "srun").touch(mode=0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    parameters = {"slurm_partition": "gpu", "slurm_array_parallelism": 8}
-    queue = SlurmExecutor(Limits(seconds=600), 2, parameters)._queue(replace(context, threads=4))
-    asked = queue._executor.parameters
-    assert {k: asked[k] for k in ("job_name", "time", "cpus_per_task", "gpus_per_node", "partition")} == {
-        "job_name": "lipbench", "time": 15, "cpus_per_task": 4, "gpus_per_node": 2, "partition": "gpu",
-    }  # fmt: skip
-    assert SlurmExecutor(Limits(), 0, {})._queue(context)._executor.parameters["time"] == 60 * slurm.HOURS
+@pytest.fixture
+def sbatch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Slurm's commands, of which sbatch keeps the script that it is given, in this file; the job waits for ever."""
+    script, folder = tmp_path / "script", tmp_path / "slurm-commands"
+    folder.mkdir()
+    for name, does in (("srun", ""), ("sacct", ""), ("sbatch", f"cp $1 {script}; echo Submitted batch job 7")):
+        (folder / name).write_text(f"#!/bin/sh\n{does}\n")
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder), prepend=":")
+    return script
+
+
+@pytest.mark.parametrize(
+    ("limits", "gpus", "parameters", "threads", "asked"),
+    [
+        (
+            Limits(seconds=600),
+            2,
+            {"slurm_partition": "gpu", "slurm_array_parallelism": 1},
+            4,
+            {"time=15", "cpus-per-task=4", "gpus-per-node=2", "partition=gpu", "array=0-1%1"},
+        ),
+        (Limits(), 0, {}, 1, {f"time={60 * slurm.HOURS}", "cpus-per-task=1"}),
+    ],
+)
+def test_slurm_asks_for_what_a_run_needs(
+    plan: Plan,
+    context: RunContext,
+    sbatch: Path,
+    limits: Limits,
+    gpus: int,
+    parameters: dict[str, Any],
+    threads: int,
+    asked: set[str],
+) -> None:
+    executor = SlurmExecutor(limits, gpus, parameters, detach=True)
+    specs = plan(seeds=2)
+    assert list(executor.execute(specs, replace(context, threads=threads))) == [RunQueued(spec) for spec in specs]
+    lines = {line.partition("#SBATCH --")[2] for line in sbatch.read_text().splitlines()}
+    assert asked | {"job-name=lipbench"} <= lines
