@@ -36,7 +36,7 @@ class Checkpointer(pl.Callback):
         assert isinstance(pl_module, GAN)
         pl_module.patience = min(self.seconds, pl_module.patience)
         if self._random is not None:  # as late as can be: what was built since the checkpoint was loaded may have drawn
-            _set_random_states(self._random)
+            set_random_states(self._random)
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any, **kwargs: Any) -> None:
         if time.monotonic() - self._last >= self.seconds and not trainer.should_stop:
@@ -67,8 +67,8 @@ class Checkpointer(pl.Callback):
         return None
 
     def state_dict(self) -> dict[str, Any]:
-        """The global random states, in types that `weights_only` loads."""
-        return _random_states()
+        """The global random states."""
+        return random_states()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """The counterpart of `state_dict`; takes effect when training starts."""
@@ -99,7 +99,8 @@ def attempts(folder: Path) -> list[tuple[float, str]]:
     return [(float(line.split()[0]), line.partition(" ")[2]) for line in lines]
 
 
-def _random_states() -> dict[str, Any]:
+def random_states() -> dict[str, Any]:
+    """The global ones of Python, numpy, torch and its GPUs, in types that `weights_only` loads."""
     numpy: Any = np.random.get_state(legacy=False)
     return {
         "python": random.getstate(),
@@ -109,13 +110,14 @@ def _random_states() -> dict[str, Any]:
     }
 
 
-def _set_random_states(states: dict[str, Any]) -> None:
+def set_random_states(states: dict[str, Any]) -> None:
+    """The counterpart of `random_states`; of a machine with more GPUs, those that are here take theirs."""
     numpy = states["numpy"]
     random.setstate(states["python"])
     np.random.set_state(numpy | {"state": numpy["state"] | {"key": np.array(numpy["state"]["key"], dtype=np.uint32)}})
     torch.set_rng_state(states["torch"].cpu())
     if states["cuda"]:
-        here = states["cuda"][: torch.cuda.device_count()]  # the checkpoint may be of a machine with more GPUs
+        here = states["cuda"][: torch.cuda.device_count()]
         torch.cuda.set_rng_state_all([state.cpu() for state in here])
 
 

@@ -87,6 +87,30 @@ def test_run_has_the_record_of_the_cpu(
     assert found.result.cost.peak_memory_mb == found.result.cost.training_memory_mb == 2
 
 
+def test_run_sets_the_memory_of_every_evaluation_apart(
+    gpu: Any, tmp_path: Path, there: RunContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[str] = []
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", counted.append)
+    record = record_of(spec_of(tmp_path), there)
+    evaluations = len(record.history) + 1  # the last one is of the repeats at the end
+    assert counted == ["cuda:0"] * (1 + 2 * evaluations)  # at the start, and before and after each
+
+
+@pytest.mark.parametrize("whole", [10**9, 1000])
+def test_run_as_a_graph_waits_for_room_that_others_take(
+    gpu: Any, tmp_path: Path, there: RunContext, monkeypatch: pytest.MonkeyPatch, whole: int
+) -> None:
+    """Too large for the GPU is a reason to skip it; a GPU that is full for now is not."""
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (1000, whole))
+    spec = spec_of(tmp_path, **KINDS["images"], accelerate="graph")
+    if whole > 1000:
+        with pytest.raises(MemoryError, match="out of memory: the data fit on cuda:0, but others fill it now"):
+            run(spec, there)
+    else:
+        assert "the data do not fit" in str(run(spec, there).outcome.reason)
+
+
 class Pressed(Checkpointer):
     """Ctrl-C after the third update, once its checkpoint is written."""
 

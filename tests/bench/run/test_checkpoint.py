@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 
 from lipbench.bench.records.reader import RunRecord, read_samples
 from lipbench.bench.records.schema import Cost
-from lipbench.bench.run.checkpoint import Checkpointer, _random_states, _set_random_states
+from lipbench.bench.run.checkpoint import Checkpointer, random_states, set_random_states
 from lipbench.bench.run.context import RunContext
 from lipbench.models import GAN
 
@@ -339,24 +339,24 @@ def test_checkpointer_writes_nothing_once_a_run_is_to_stop(tmp_path: Path) -> No
     assert not (tmp_path / "resume").exists()
 
 
-def test_random_states_come_back_through_a_file(tmp_path: Path) -> None:
+def testrandom_states_come_back_through_a_file(tmp_path: Path) -> None:
     def draw() -> tuple[Any, ...]:
         return random.random(), random.gauss(0, 1), np.random.normal(), np.random.rand(), torch.rand(3).tolist()
 
     draw()
-    torch.save(_random_states(), tmp_path / "states")
+    torch.save(random_states(), tmp_path / "states")
     expected = draw()
     draw()
-    _set_random_states(torch.load(tmp_path / "states", weights_only=True))
+    set_random_states(torch.load(tmp_path / "states", weights_only=True))
     assert draw() == expected
 
 
-def test_random_states_of_more_gpus_than_are_here_come_back_for_those_that_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    states, restored = _random_states(), list[torch.Tensor]()
+def testrandom_states_of_more_gpus_than_are_here_come_back_for_those_that_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    states, restored = random_states(), list[torch.Tensor]()
     states["cuda"] = [torch.tensor([gpu], dtype=torch.uint8) for gpu in range(4)]
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "set_rng_state_all", restored.extend)
-    _set_random_states(states)
+    set_random_states(states)
     assert [int(state) for state in restored] == [0, 1]
 
 

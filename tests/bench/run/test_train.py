@@ -1,8 +1,8 @@
 """One run: what it leaves, that a seed decides it, how it is judged, and that no error of an objective escapes."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,20 +17,15 @@ from safetensors.torch import load_file
 from lipbench.bench.config.spec import expand
 from lipbench.bench.config.suite import Suite
 from lipbench.bench.data import load
-from lipbench.bench.data.prefetch import Feed
-from lipbench.bench.metrics.divergence import Divergence
 from lipbench.bench.metrics.settings import Evaluation
 from lipbench.bench.records import store
 from lipbench.bench.records.reader import RunRecord, read_samples
 from lipbench.bench.records.store import Store
 from lipbench.bench.records.summary import summarise
-from lipbench.bench.run import execution
 from lipbench.bench.run.context import RunContext
 from lipbench.bench.run.evaluation import Evaluator, Quality
 from lipbench.bench.run.execution import run
-from lipbench.bench.run.hardware import PeakMemory
 from lipbench.bench.run.train import build
-from lipbench.models import CHUNK
 from lipbench.objectives import BadInput
 
 MakeRun = Callable[..., RunRecord]
@@ -200,19 +195,6 @@ def test_run_weights_start_the_same_for_every_objective_and_whatever_was_drawn_b
     assert all(torch.equal(v, other[k]) for other in states[1:] for k, v in states[0].items())
 
 
-def test_run_scalars_are_fetched_once_in_a_chunk(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    looks: list[tuple[int, int]] = []
-    losses = Divergence.losses
-
-    def spy(self: Divergence, step: int, finite: list[bool]) -> None:
-        looks.append((step, len(finite)))
-        losses(self, step, finite)
-
-    monkeypatch.setattr(Divergence, "losses", spy)
-    make_run(steps=2 * CHUNK + 20, evaluation={"count": 2, "points": 50, "mode_points": 100})
-    assert looks == [(0, 0), (50, 50), (60, 10), (100, 50), (120, 20)]
-
-
 def judged(record: RunRecord) -> tuple[str, str | None, int | None, bool]:
     result = record.result
     assert result.outcome.traceback is None, result.outcome.traceback
@@ -364,39 +346,6 @@ def test_run_without_memory_keeps_its_checkpoints_and_leaves_it_to_others_to_try
     assert [p.stem for p in sorted(careful.folder.glob("runs/.*/resume/*.ckpt"))] == ["000000002", "000000003"]
 
 
-def test_run_sets_the_memory_of_every_evaluation_apart(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    apart: list[str] = []
-
-    class Counting(PeakMemory):
-        @contextmanager
-        def apart(self) -> Iterator[None]:
-            apart.append(self.device)
-            yield
-
-    monkeypatch.setattr(execution, "PeakMemory", Counting)
-    record = make_run()
-    assert apart == ["cpu"] * (len(record.history) + 1)  # the last one is of the repeats at the end
-
-
-@pytest.mark.parametrize("others", [True, False])
-def test_run_as_a_graph_waits_for_room_that_others_take(
-    make_run: MakeRun, context: RunContext, monkeypatch: pytest.MonkeyPatch, others: bool
-) -> None:
-    """Too large for the GPU is a reason to skip it; a GPU that is full for now is not."""
-    found = load("digits")
-    assert found.train is not None
-    fed = replace(found, feed=Feed(found.train))
-    monkeypatch.setattr("lipbench.bench.run.execution.load_dataset", lambda *_: fed)
-    monkeypatch.setattr("lipbench.bench.run.execution.Dataset.to", lambda data, _: data)
-    monkeypatch.setattr("lipbench.bench.run.execution.fits", lambda table, device, alone: alone and others)
-    content = {"datasets": ["digits"], "architectures": ["dcgan"], "accelerate": "graph"}
-    if others:
-        with pytest.raises(MemoryError, match="out of memory: the data fit on cpu, but others fill it now"):
-            make_run(context, **content)
-    else:
-        assert "the data do not fit" in str(make_run(context, **content).result.outcome.reason)
-
-
 def test_run_of_a_plugin_that_has_changed_since_it_was_planned_has_failed(
     make_suite: MakeSuite, write_plugin: WritePlugin, context: RunContext
 ) -> None:
@@ -459,14 +408,14 @@ def test_run_on_a_full_disk_is_not_recorded_and_goes_on_another_time(
     make_suite: MakeSuite, context: RunContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (spec,) = expand(make_suite(), RunContext(Path()))
-    write = store.write_text
+    replace = os.replace
 
-    def full(path: Path, text: str) -> None:
-        if path.name == "result.json":
+    def full(source: Path, target: Path) -> None:
+        if target.name == "result.json":
             raise OSError(28, "No space left on device")
-        write(path, text)
+        replace(source, target)
 
-    monkeypatch.setattr(store, "write_text", full)
+    monkeypatch.setattr(os, "replace", full)
     with pytest.raises(BadInput, match=f"results folder {context.folder}: No space left on device; "):
         run(spec, context)
     assert not (context.folder / "runs" / spec.id).exists()
