@@ -4,7 +4,7 @@ import argparse
 import os
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
@@ -45,28 +45,6 @@ class Wanted:
     budget: float | None = None
 
 
-def perf(out: Path, wanted: Wanted) -> None:
-    """Measures what is wanted; prints it and writes the table as it is found, so that nothing found is lost.
-
-    Raises BadInput for what cannot be measured, or if the folder cannot be written to.
-    """
-    check(wanted)
-    torch.set_num_threads(1)
-    console, load = Console(), os.getloadavg()
-    command = shlex.join(["python", "-m", "lipbench.bench.perf", *sys.argv[1:]])
-    about, rows, budget = machine(about_machine(wanted.device), command, load), [], Budget(wanted.budget)
-    for row in measure(wanted, budget):
-        rows.append(row)
-        console.print(" · ".join(filter(None, row.cells())), markup=False, highlight=False, soft_wrap=True)
-        write(out, rows, about)
-    if budget.over():
-        about["budget"] = f"{wanted.budget:g} s, used up: fewer repeats, and what is not in the table was not begun"
-        console.print(f"budget: {about['budget']}", highlight=False)
-    write(out, rows, about)
-    print_rows(rows, console)
-    console.print(f"{out}/perf.csv, {out}/perf.md", highlight=False)
-
-
 def check(wanted: Wanted) -> None:
     """Raises BadInput for what cannot be measured."""
     if wanted.repeats < 3:
@@ -104,6 +82,28 @@ def _parts(wanted: Wanted, budget: Budget) -> Iterator[Iterator[Row]]:
         yield sweeps.rows(max(3, repeats // 10), steps=size)
 
 
+def perf(out: Path, wanted: Wanted, measure: Callable[[Wanted, Budget], Iterator[Row]] = measure) -> None:
+    """Measures what is wanted; prints it and writes the table as it is found, so that nothing found is lost.
+
+    Raises BadInput for what cannot be measured, or if the folder cannot be written to.
+    """
+    check(wanted)
+    torch.set_num_threads(1)
+    console, load = Console(), os.getloadavg()
+    command = shlex.join(["python", "-m", "lipbench.bench.perf", *sys.argv[1:]])
+    about, rows, budget = machine(about_machine(wanted.device), command, load), [], Budget(wanted.budget)
+    for row in measure(wanted, budget):
+        rows.append(row)
+        console.print(" · ".join(filter(None, row.cells())), markup=False, highlight=False, soft_wrap=True)
+        write(out, rows, about)
+    if budget.over():
+        about["budget"] = f"{wanted.budget:g} s, used up: fewer repeats, and what is not in the table was not begun"
+        console.print(f"budget: {about['budget']}", highlight=False)
+    write(out, rows, about)
+    print_rows(rows, console)
+    console.print(f"{out}/perf.csv, {out}/perf.md", highlight=False)
+
+
 def write(out: Path, rows: list[Row], about: dict[str, str]) -> None:
     """perf.csv and perf.md. Raises BadInput if the folder cannot be written to."""
     try:
@@ -114,7 +114,7 @@ def write(out: Path, rows: list[Row], about: dict[str, str]) -> None:
         raise BadInput(f"--out {out}: cannot write there: {error.strerror or error}") from error
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None, measure: Callable[[Wanted, Budget], Iterator[Row]] = measure) -> None:
     """Exits with 2 for a mistake in what was asked for."""
     parser = argparse.ArgumentParser("lipbench.bench.perf", description="What lipbench costs on this machine.")
     parser.add_argument("--out", type=Path, default=Path("results/perf"), help="folder of perf.csv and perf.md")
@@ -130,7 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--budget", type=float, metavar="SECONDS", help=budget)
     given = vars(parser.parse_args(arguments))
     try:
-        perf(given.pop("out"), Wanted(**given))
+        perf(given.pop("out"), Wanted(**given), measure)
     except BadInput as error:
         print(f"lipbench: {error}", file=sys.stderr)
         sys.exit(2)

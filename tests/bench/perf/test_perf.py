@@ -270,28 +270,26 @@ def test_intervals_of_few_repeats_are_not_called_95_percent() -> None:
     assert "not 95 %" not in markdown(ROWS, {})
 
 
-def test_main_writes_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+def test_main_writes_the_table(tmp_path: Path, capsys: Any) -> None:
     asked: list[tuple[int, bool]] = []
 
     def measure(wanted: perf.Wanted, budget: Budget) -> Iterator[Row]:
         asked.append((wanted.repeats, wanted.quick))
         yield from ROWS
 
-    monkeypatch.setattr(perf, "measure", measure)
-    perf.main(["--out", str(tmp_path / "new"), "--repeats", "7"])
-    perf.main(["--out", str(tmp_path / "new"), "--quick"])
+    perf.main(["--out", str(tmp_path / "new"), "--repeats", "7"], measure)
+    perf.main(["--out", str(tmp_path / "new"), "--quick"], measure)
     assert asked == [(7, False), (60, True)]
     assert (tmp_path / "new" / "perf.csv").read_text() == perf_csv(ROWS)
     assert "≥ 1.8" in (tmp_path / "new" / "perf.md").read_text()
     assert "What lipbench costs" in capsys.readouterr().out
 
 
-def test_main_tells_bad_input_in_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
-    monkeypatch.setattr(perf, "measure", lambda *_: iter(ROWS))
+def test_main_tells_bad_input_in_a_line(tmp_path: Path, capsys: Any) -> None:
     (tmp_path / "file").write_text("")
     for arguments, told in ((["--repeats", "2"], "--repeats 2"), (["--out", str(tmp_path / "file")], "--out")):
         with pytest.raises(SystemExit) as stop:
-            perf.main(arguments)
+            perf.main(arguments, lambda *_: iter(ROWS))
         assert stop.value.code == 2
         assert told in capsys.readouterr().err.splitlines()[-1]
 
@@ -443,9 +441,8 @@ def test_main_refuses_before_it_measures(
     monkeypatch: pytest.MonkeyPatch, capsys: Any, arguments: list[str], told: str
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(perf, "measure", lambda wanted: pytest.fail("it measures"))
     with pytest.raises(SystemExit) as stop:
-        perf.main(arguments)
+        perf.main(arguments, lambda *_: pytest.fail("it measures"))
     assert stop.value.code == 2
     assert told in capsys.readouterr().err
 
