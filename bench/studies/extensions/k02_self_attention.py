@@ -38,7 +38,7 @@ EVALUATION = Evaluation(count=1, images=100, metrics=["fd"], repeats=0)  # the s
 
 def run(setting: Setting) -> list[Row]:
     """A row a run: the shares of `shares`, and how it ended; and the images that the picture shows."""
-    cells = [_cell(name, attention) for name, attention in ((ALONE, False), (ATTENTION, True))]
+    cells = [cell(name, attention) for name, attention in ((ALONE, False), (ATTENTION, True))]
     rows: list[Row] = []
     for one in runs_of(cells, setting, setting.options["steps"], EVALUATION):
         real, fake = fresh_samples(one.record, load("parity"), setting.options["images"])
@@ -46,11 +46,12 @@ def run(setting: Setting) -> list[Row]:
         if one.seed == setting.seeds[0]:
             shown = {DATA: real} if one.cell.labels["networks"] == ALONE else {}
             shown |= {one.cell.labels["networks"]: fake}
-            rows += [_kept(name, image) for name, images in shown.items() for image in images[:SHOWN]]
+            rows += [kept_image(name, image) for name, images in shown.items() for image in images[:SHOWN]]
     return rows
 
 
-def _cell(name: str, attention: bool) -> Cell:
+def cell(name: str, attention: bool) -> Cell:
+    """Networks with or without the layer, and how they are trained."""
     networks: Named = {"name": "local-cnn", "attention": attention}
     return Cell({"networks": name}, "parity", "wgan-gp", RECIPE, networks)
 
@@ -97,12 +98,13 @@ def shares(images: Tensor) -> Row:
     return row | {"parity": parity, "rarer": torch.minimum(bright, 1 - bright).min().item()}
 
 
-def _kept(name: str, image: Tensor) -> Row:
+def kept_image(name: str, image: Tensor) -> Row:
+    """A row with an image [1, 16, 16] in [−1, 1], for the picture."""
     return {"networks": name, "pixels": bytes(to_uint8(image).flatten().tolist()).hex()}
 
 
-def _images(measurements: pd.DataFrame, name: str) -> Tensor:
-    """The images [n, 1, 16, 16] that `_kept` kept, in [−1, 1]."""
+def kept_images(measurements: pd.DataFrame, name: str) -> Tensor:
+    """The images [n, 1, 16, 16] that `kept_image` kept, in [−1, 1]."""
     kept = measurements.loc[(measurements["networks"] == name) & measurements["pixels"].notna(), "pixels"]
     pixels = np.array([list(bytes.fromhex(text)) for text in kept], dtype=np.float32)
     return torch.from_numpy(pixels / 127.5 - 1).unflatten(1, (1, SIDE, SIDE))
@@ -113,7 +115,7 @@ def plot(measurements: pd.DataFrame) -> Figure:
     figure, axes = panels("K2  Two distant patches that must be alike", columns=4, width=3.1, height=3.4)
     titles = {DATA: "data", ALONE: "convolutions alone", ATTENTION: "with self-attention"}
     for axis, (name, title) in zip(axes, titles.items(), strict=False):
-        _mosaic(axis, _images(measurements, name))
+        _mosaic(axis, kept_images(measurements, name))
         axis.set_title(title, fontsize=9.5)
     axes[1].set_xlabel("framed: the patches differ", fontsize=9, color=VERMILION)
     shown = _parities(measurements)

@@ -25,15 +25,15 @@ def jensen_shannon(pair: str) -> float:
 
 def run(setting: Setting) -> list[Row]:
     """Per pair and seed: the value at the trained discriminator, by quadrature, against −2 log 2 + 2 JSD."""
-    rows: list[Row] = []
-    for pair in PAIRS:
-        theory = -2.0 * np.log(2.0) + 2.0 * jensen_shannon(pair)
-        for seed in setting.seeds:
-            logits = train(pair, seed)
-            trained = value(pair, -np.logaddexp(0.0, -logits), -np.logaddexp(0.0, logits))
-            rows.append({"seed": seed, "pair": pair, "trained": trained, "theory": theory})
-            rows[-1] |= {"error": abs(trained - theory), "above_minimum": trained + 2.0 * np.log(2.0)}
-    return rows
+    return [{"seed": seed} | compare(pair, train(pair, seed)) for pair in PAIRS for seed in setting.seeds]
+
+
+def compare(pair: str, logits: np.ndarray) -> Row:
+    """The value of the game at a discriminator's logits on the grid, against the theory's and against the minimum."""
+    theory = -2.0 * np.log(2.0) + 2.0 * jensen_shannon(pair)
+    trained = value(pair, -np.logaddexp(0.0, -logits), -np.logaddexp(0.0, logits))
+    row = {"pair": pair, "trained": trained, "theory": theory}
+    return row | {"error": abs(trained - theory), "above_minimum": trained + 2.0 * np.log(2.0)}
 
 
 def plot(measurements: pd.DataFrame) -> Figure:

@@ -1,5 +1,6 @@
 """T21: W_1 is continuous in the generator's parameters; Jensen–Shannon is not."""
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -44,7 +45,13 @@ def jump(values: tuple[float, ...]) -> float:
     return float(np.abs(np.diff(values)).max())
 
 
-def network_row(seed: int, step: float) -> Row:
+def generate(latent: Array, ends: list[tuple[Array, Array]], share: float) -> Array:
+    """The network at a share of the way between two settings of its weights, [n, 2]."""
+    (a0, b0), (a1, b1) = ends
+    return np.tanh(latent @ ((1 - share) * a0 + share * a1)) @ ((1 - share) * b0 + share * b1)
+
+
+def network_row(seed: int, step: float, generate: Callable[..., Array] = generate) -> Row:
     """The same along a straight path of the weights of a tanh network; W_1 may move no more than the points do."""
     rng = np.random.default_rng(seed)
     real, latent = rng.normal(size=(POINTS, 2)) + 1.0, rng.normal(size=(POINTS, 2))
@@ -62,12 +69,6 @@ def decays(network: list[Row]) -> list[Row]:
     jumps = {(row["seed"], row["step"]): row["w1_jump"] for row in network}
     seeds = dict.fromkeys(row["seed"] for row in network)
     return [{"kind": "network decay", "seed": s, "decay": jumps[s, 0.01] / jumps[s, 0.1]} for s in seeds]
-
-
-def generate(latent: Array, ends: list[tuple[Array, Array]], share: float) -> Array:
-    """The network at a share of the way between two settings of its weights, [n, 2]."""
-    (a0, b0), (a1, b1) = ends
-    return np.tanh(latent @ ((1 - share) * a0 + share * a1)) @ ((1 - share) * b0 + share * b1)
 
 
 def plot(measurements: pd.DataFrame) -> Figure:

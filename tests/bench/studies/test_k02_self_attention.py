@@ -81,7 +81,7 @@ def records(alone: float = 0.5, attention: float = 1.0, changed: dict[str, dict[
         for seed, shift in enumerate((-0.3, -0.001, 0.0, 0.001, 0.3)):
             rows.append({"seed": seed, "networks": name} | {key: value + shift for key, value in medians.items()})
     images = load("parity").sample(3, torch.Generator().manual_seed(0))
-    return rows + [k2._kept(name, x) for name in (k2.DATA, k2.ALONE, k2.ATTENTION) for x in images]
+    return rows + [k2.kept_image(name, x) for name in (k2.DATA, k2.ALONE, k2.ATTENTION) for x in images]
 
 
 def outcomes(rows: Rows) -> list[Outcome]:
@@ -113,7 +113,7 @@ def test_k2_concludes_nothing_of_networks_that_fail_otherwise(
 
 def test_k2_trains_pairs_that_differ_in_attention_alone() -> None:
     specs = [
-        expand(k2._cell(*cell).suite(10, [0], k2.EVALUATION), RunContext(Path()))[0]
+        expand(k2.cell(*cell).suite(10, [0], k2.EVALUATION), RunContext(Path()))[0]
         for cell in ((k2.ALONE, False), (k2.ATTENTION, True))
     ]
     networks = [dict(spec.architecture_spec) for spec in specs]
@@ -127,8 +127,8 @@ def test_k2_trains_pairs_that_differ_in_attention_alone() -> None:
 
 def test_kept_images_are_read_back_to_the_nearest_level() -> None:
     images = load("parity").sample(4, torch.Generator().manual_seed(2))
-    rows = store.frame([k2._kept(k2.DATA, x) for x in images] + [{"networks": k2.DATA, "parity": 1.0}])
-    found = k2._images(rows, k2.DATA)
+    rows = store.frame([k2.kept_image(k2.DATA, x) for x in images] + [{"networks": k2.DATA, "parity": 1.0}])
+    found = k2.kept_images(rows, k2.DATA)
     assert found.shape == images.shape
     assert (found - images).abs().max().item() <= 0.5 / 127.5 + 1e-6
 

@@ -130,11 +130,12 @@ def test_product_coupling_costs_variances_and_the_gap_of_means() -> None:
     assert found["optimal"] == pytest.approx(w2_squared_on_the_line(x, y, a, b), rel=1e-9)
 
 
-def test_dirac_control_of_the_product_coupling_sees_a_cheaper_product_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_control_of_the_product_coupling_sees_an_excess_of_either_sign() -> None:
     a, b, cost = np.ones(1), np.array([0.25, 0.75]), np.array([[1.0, 2.0]])
     assert t03_product_measures.compare(a, b, cost)["abs_excess"] == pytest.approx(0.0, abs=1e-15)
-    monkeypatch.setattr(t03_product_measures, "transport_cost", lambda a, b, cost: 2.0 * float(a @ cost @ b))
-    assert t03_product_measures.compare(a, b, cost)["abs_excess"] == pytest.approx(0.5)
+    half = np.full(2, 0.5)
+    found = t03_product_measures.compare(half, half, -np.eye(2))  # a gain of 1 at best, and of 1/2
+    assert (found["excess"], found["abs_excess"]) == pytest.approx((-0.5, 0.5))
 
 
 def w2_squared_on_the_line(x: np.ndarray, y: np.ndarray, a: np.ndarray, b: np.ndarray) -> float:
@@ -215,16 +216,11 @@ def test_game_value_at_the_optimum_is_jensen_shannons() -> None:
         assert value > discriminator.value(pair, np.log(0.9 * best), np.log1p(-0.9 * best))
 
 
-def test_trained_value_is_what_is_held_against_the_minimum(monkeypatch: pytest.MonkeyPatch) -> None:
-    def coin(pair: str, seed: int) -> np.ndarray:
-        return np.zeros_like(discriminator.GRID)
-
-    def spoilt(pair: str, seed: int) -> np.ndarray:
-        return np.full_like(discriminator.GRID, 1.0)
-
-    for train, value in ((coin, 0.0), (spoilt, 2 * math.log(2) - math.log1p(math.e) - math.log1p(1 / math.e))):
-        monkeypatch.setattr(t12_jensen_shannon_value, "train", train)
-        rows = store.frame(t12_jensen_shannon_value.run(Setting("quick", (0, 1, 2), {}, Path(), Path())))
+def test_trained_value_is_what_is_held_against_the_minimum() -> None:
+    for logit, value in ((0.0, 0.0), (1.0, 2 * math.log(2) - math.log1p(math.e) - math.log1p(1 / math.e))):
+        logits = np.full_like(discriminator.GRID, logit)
+        found = [t12_jensen_shannon_value.compare(pair, logits) for pair in discriminator.PAIRS]
+        rows = store.frame([{"seed": seed} | row for row in found for seed in (0, 1, 2)])
         np.testing.assert_allclose(rows["above_minimum"], value, atol=1e-6)
         equal, different = judge(t12_jensen_shannon_value.STUDY, rows).parts[0].findings[1:]
         assert equal.holds is (value == 0.0) and different.holds is False
@@ -381,14 +377,13 @@ def test_norm_with_slopes_takes_both_at_the_same_point() -> None:
         assert row["ratio_with_slope"] == pytest.approx(row["gradient"] / bound, rel=1e-12)
 
 
-def test_floors_have_their_own_streams_and_every_seed_is_held_to_their_mean(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(t19_displacement, "FLOORS", 2)
-    floors = t19_displacement.sample_floors()
+def test_floors_have_their_own_streams_and_every_seed_is_held_to_their_mean() -> None:
+    floors = t19_displacement.sample_floors(2)
     x, y, _ = t19_displacement.draw(0)
     assert len({*floors, t19_displacement.wasserstein(x, y)}) == 3
-    monkeypatch.setattr(t19_displacement, "sample_floors", lambda: [0.1, 0.3])
     rows = store.frame(t19_displacement.run(Setting("quick", (0,), {}, Path(), Path())))
-    np.testing.assert_allclose(rows["ratio"].dropna(), rows["independent"].dropna() / 0.2)
+    assert rows["floor"].nunique() == t19_displacement.FLOORS
+    np.testing.assert_allclose(rows["ratio"].dropna(), rows["independent"].dropna() / rows["floor"].mean())
     wrong = pd.DataFrame({"seed": range(5), "ratio": [9.0, 9.0, 9.0, 9.0, 4.9], "optimal": 0.0})
     assert judge(STUDIES["T19"], wrong).outcome == "inconclusive"
 
@@ -422,11 +417,14 @@ def test_jump_is_the_largest_change_between_neighbours() -> None:
     assert t21_continuity.lines(-0.4) == pytest.approx((0.4, math.log(2)))
 
 
-def test_decay_tells_a_jump_of_the_network_from_a_steady_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    setting = Setting("quick", (0, 1, 2), {}, Path(), Path())
-    steady, generate = store.frame(t21_continuity.run(setting)), t21_continuity.generate
-    assert steady["decay"].between(0.08, 0.15).sum() == 3
-    monkeypatch.setattr(t21_continuity, "generate", lambda latent, ends, share: generate(latent, ends, round(share)))
-    jumps = store.frame(t21_continuity.run(setting))
+def test_decay_tells_a_jump_of_the_network_from_a_steady_path() -> None:
+    def jumping(latent: np.ndarray, ends: list[tuple[np.ndarray, np.ndarray]], share: float) -> np.ndarray:
+        return t21_continuity.generate(latent, ends, round(share))
+
+    steady = t21_continuity.run(Setting("quick", (0, 1, 2), {}, Path(), Path()))
+    assert store.frame(steady)["decay"].between(0.08, 0.15).sum() == 3
+    network = [t21_continuity.network_row(s, step, jumping) for step in t21_continuity.STEPS for s in (0, 1, 2)]
+    rest = [row for row in steady if row.get("kind") not in ("network", "network decay")]
+    jumps = store.frame([*rest, *network, *t21_continuity.decays(network)])
     assert (jumps["decay"].dropna() > 0.9).all() and jumps["excess"].max() < 1e-9
     assert judge(STUDIES["T21"], jumps).outcome == "not reproduced"
