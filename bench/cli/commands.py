@@ -289,6 +289,18 @@ def list_(kind: Kind) -> int:
     return 0
 
 
+def completion(shell: Literal["bash", "zsh"]) -> int:
+    """Print a script with which the shell completes commands, options and names.
+
+    Args:
+        shell: bash, or zsh, which reads the same through its bashcompinit.
+    """
+    from .completion import completion_script
+
+    print(completion_script(shell), end="")
+    return 0
+
+
 def _command_line() -> str:
     return " ".join(["lipbench", *sys.argv[1:]])
 
@@ -304,4 +316,5 @@ COMMANDS: dict[str, Command] = {
     "check": check,
     "sample": sample,
     "list": list_,
+    "completion": completion,
 }

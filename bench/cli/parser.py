@@ -17,7 +17,7 @@ from .messages import dashed, plain, underscored
 
 # What a signature cannot say: arguments with several values, which may be given again for more, and switches.
 _SEVERAL: dict[str, Any] = {"nargs": "+", "action": "extend", "default": []}
-_SPECIAL: dict[str, dict[str, Any]] = {
+SPECIAL: dict[str, dict[str, Any]] = {
     "set": {"flag": "--set", **_SEVERAL, "metavar": "KEY=VALUE"},
     "logger": {"flag": "--logger", **_SEVERAL, "metavar": "NAME"},
     "folders": {"flag": "folders", "nargs": "+", "type": Path, "metavar": "DIR"},
@@ -88,12 +88,12 @@ def parse_arguments(arguments: Sequence[str]) -> tuple[Command, dict[str, Any]]:
 
 
 def _add_options(command: Parser, function: Command) -> None:
-    special = [name for name in inspect.signature(function).parameters if name in _SPECIAL]
+    special = [name for name in inspect.signature(function).parameters if name in SPECIAL]
     about = _SHARED | {p.arg_name: p.description for p in parse(inspect.getdoc(function) or "").params}
     command.add_function_arguments(function, as_group=False, as_positional=True, skip=set(special))
     for action in command._actions:
         action.help = action.help or about.get(action.dest)
     for name in special:
-        settings = dict(_SPECIAL[name])
+        settings = dict(SPECIAL[name])
         flags = settings.pop("flag")
         command.add_argument(*([flags] if isinstance(flags, str) else flags), help=about[name], **settings)

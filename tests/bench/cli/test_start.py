@@ -27,6 +27,7 @@ finally:
         ("list losses", 0),
         ("list suites", 0),
         ("list studies", 0),
+        ("completion bash", 0),
         ("run qick", 2),
         ("tune qick --budget 1", 2),
         ("run quick --set stesp=3", 2),
