@@ -1,6 +1,8 @@
 """The one exception that stands for a user's mistake; the command line prints it as a line and exits with status 2."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 LIKE = 0.65  # difflib's ratio of names that are close: at its own 0.6 cosine would be none, above 0.66 mpl not mlp
 LONGEST = 1000  # characters of a message: three lines of a wide terminal say it
@@ -42,6 +44,19 @@ def error_line(error: BaseException) -> str:
     except Exception:
         message = "an error without a message that can be shown"
     return one_line(" ".join(f"{type(error).__name__}: {message}".split()))
+
+
+@contextmanager
+def naming(where: str, anything: bool = False) -> Iterator[None]:
+    """A BadInput from within says first where; so does `anything` else, as of somebody else's code, on one line."""
+    try:
+        yield
+    except BadInput as error:
+        raise BadInput(f"{where}: {error}") from error
+    except (Exception, SystemExit) as error:
+        if not anything:
+            raise
+        raise BadInput(f"{where}: {error_line(error)}") from error
 
 
 def printable(text: str) -> str:

@@ -16,7 +16,7 @@ from ...models.catalog import ARCHITECTURES
 from ...models.networks import LATENTS, Networks, draw_latent
 from ...objectives.checks import choice, natural_number, positive_integer
 from ...objectives.conditioning import bound
-from ...objectives.errors import BadInput, error_line, unknown
+from ...objectives.errors import BadInput, error_line, naming, unknown
 from .entry_points import ARCHITECTURE
 from .plugins import Resolved, bind, check_untaken, leaving_no_trace, parameters_of, resolve
 from .suite import Named, label, split
@@ -108,8 +108,8 @@ def check_networks(networks: Networks, shape: tuple[int, ...]) -> None:
                 with bound(network, torch.zeros(2, dtype=torch.int64) if networks.classes else None):
                     found = network(x)
             except Exception as error:
-                told = " ".join(f"{type(error).__name__}: {error}".split())
-                raise BadInput(f"its {part} fails on a batch of shape {tuple(x.shape)}: {told}") from error
+                told = f"its {part} fails on a batch of shape {tuple(x.shape)}: {error_line(error)}"
+                raise BadInput(told) from error
             if (what := other_kind(found, x)) is not None:
                 raise BadInput(f"its {part} makes {what}")
             if found.shape != want:
@@ -124,14 +124,12 @@ def other_kind(made: object, given: Tensor) -> str | None:
 
 
 def _find(target: str, folder: Path, where: str) -> Resolved:
-    try:
+    with naming(where):
         found = resolve(ARCHITECTURE, target, folder)
         if not callable(found.value):
             raise BadInput(f"{target}: not a function or class that makes networks")
         if ":" in target:
             check_untaken(ARCHITECTURE, found.name, found.value, target)
-    except BadInput as error:
-        raise BadInput(f"{where}: {error}") from error
     return found
 
 

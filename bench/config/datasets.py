@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import parse_qsl
 
-from ...objectives.errors import BadInput, error_line
+from ...objectives.errors import BadInput, naming
 from ..data.brought import as_dataset, content_of
 from ..data.catalog import Kind, found_name, kind_of, load, user_content
 from ..data.dataset import Dataset
@@ -61,10 +61,8 @@ def describe(name: str, folders: Folders) -> DataFacts:
 
 def classes_of(name: str, folders: Folders, where: str) -> int:
     """How many classes the samples have. Raises BadInput, opened by `where`, if there are none."""
-    try:
+    with naming(where):
         found = load_dataset(name, folders).classes
-    except BadInput as error:
-        raise BadInput(f"{where}: {error}") from error
     if not found:
         raise BadInput(f"{where}: classes=auto: {name} has {NO_LABELS}")
     return found
@@ -85,12 +83,7 @@ def _call(name: str, folder: Path) -> tuple[Dataset, str | None]:
         check_untaken(DATASET, found.name, found.value, target)
     given = {key: parse_yaml(text, f"{name}: {key}") for key, text in parse_qsl(query, keep_blank_values=True)}
     bound = bind(parameters_of(found.value, name), given, name, "setting")
-    try:
-        with leaving_no_trace(target):
-            made = found.value(**bound)
-    except BadInput as error:
-        raise BadInput(f"{name}: {error}") from error
-    except (Exception, SystemExit) as error:  # somebody else's code: whatever it raises is the user's one line
-        raise BadInput(f"{name}: {error_line(error)}") from error
+    with naming(name, anything=True), leaving_no_trace(target):
+        made = found.value(**bound)
     about = (getattr(found.value, "__doc__", None) or f"made by {target}").strip().partition("\n")[0]
     return as_dataset(name, made, about), found.source

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ...objectives.errors import BadInput, error_line
+from ...objectives.errors import BadInput, naming
 from ..data.catalog import Kind
 from ..data.dataset import Dataset
 from ..metrics.settings import Brought, Evaluation, Named
@@ -69,10 +69,8 @@ def resolve_evaluation(evaluation: Evaluation, folder: Path, where: str) -> Reso
     found, extractors = ResolvedEvaluation(evaluation), [evaluation.extractor] if evaluation.extractor else []
     entries: dict[str, list[Named]] = {}
     for key, kind, asked in (("metrics", METRIC, evaluation.metrics), ("extractor", EXTRACTOR, extractors)):
-        try:
+        with naming(f"{where}.{key}"):
             entries[key] = [found.resolve(kind, entry, folder) for entry in asked]
-        except BadInput as error:
-            raise BadInput(f"{where}.{key}: {error}") from error
     extractor = entries["extractor"][0] if extractors else None
     found.evaluation = evaluation.model_copy(update={"metrics": entries["metrics"], "extractor": extractor})
     return found
@@ -124,12 +122,8 @@ def make(kind: PluginKind, target: str, settings: Mapping[str, Any], folder: Pat
 
     found = resolve(kind, target, folder)
     wanted = Metric if kind is METRIC else nn.Module
-    try:
-        with leaving_no_trace(target, code=False), own_streams(torch.device("cpu")):
-            made = found.value(**settings)
-    except (Exception, SystemExit) as error:  # somebody else's code: whatever it raises is the user's one line
-        told = str(error) if isinstance(error, BadInput) else error_line(error)
-        raise BadInput(f"{target}: {told}") from error
+    with naming(target, anything=True), leaving_no_trace(target, code=False), own_streams(torch.device("cpu")):
+        made = found.value(**settings)
     if not isinstance(made, wanted) or (kind is EXTRACTOR and isinstance(made, Metric)):
         raise BadInput(f"{target}: makes {type(made).__name__}: must be a {wanted.__module__}.{wanted.__name__}")
     return made

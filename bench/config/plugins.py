@@ -20,7 +20,7 @@ from typing import Any
 from pydantic import ConfigDict, PydanticUndefinedAnnotation, PydanticUserError, TypeAdapter, ValidationError
 
 from ...objectives.base import API_VERSION, Objective
-from ...objectives.errors import BadInput, error_line, unknown
+from ...objectives.errors import BadInput, error_line, naming, unknown
 from ..records.source import source_of
 from .entry_points import OBJECTIVE, PluginKind, find_point, known_names, plugged_in, provider
 from .process_state import ProcessState, told
@@ -131,12 +131,9 @@ def bind(
 def build_objective(found: ResolvedObjective, arguments: Mapping[str, Any], where: str) -> Objective:
     """The objective itself. Raises BadInput for arguments that do not fit, or that its constructor refuses."""
     bound = bind_arguments(found.cls, arguments, where)
-    try:
-        with leaving_no_trace(found.target, code=False) if found.source else nullcontext():
-            return found.cls(**bound)
-    except (Exception, SystemExit) as error:  # perhaps somebody else's code: whatever it raises is the user's one line
-        told = str(error) if isinstance(error, BadInput) else error_line(error)
-        raise BadInput(f"{where}: {found.cls.name}: {told}") from error
+    guard = leaving_no_trace(found.target, code=False) if found.source else nullcontext()
+    with naming(f"{where}: {found.cls.name}", anything=True), guard:
+        return found.cls(**bound)
 
 
 @contextmanager
@@ -194,19 +191,14 @@ def _named(kind: PluginKind, name: str) -> object:
     if name in kind.builtins:
         return kind.builtins[name]
     point = find_point(kind, name)
-    try:
-        with leaving_no_trace(name):
-            return point.load()
-    except (Exception, SystemExit) as error:  # somebody else's code: whatever it raises is the user's one line
-        raise BadInput(f"{kind.name} '{name}' {provider(point)} cannot be imported: {error_line(error)}") from error
+    where = f"{kind.name} '{name}' {provider(point)} cannot be imported"
+    with naming(where, anything=True), leaving_no_trace(name):
+        return point.load()
 
 
 def _import(kind: PluginKind, module: str, target: str) -> ModuleType:
-    try:
-        with leaving_no_trace(target):
-            return importlib.import_module(module)
-    except (Exception, SystemExit) as error:
-        raise BadInput(f"{kind.name} '{target}' cannot be imported: {error_line(error)}") from error
+    with naming(f"{kind.name} '{target}' cannot be imported", anything=True), leaving_no_trace(target):
+        return importlib.import_module(module)
 
 
 def absolute(target: str, folder: Path | None = None, kind: PluginKind = OBJECTIVE) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...models.recipe import Recipe
-from ...objectives.errors import BadInput
+from ...objectives.errors import BadInput, naming
 from ..metrics.settings import Evaluation
 from ..records.interactive import is_interactive
 from ..records.schema import SCHEMA_VERSION
@@ -154,10 +154,8 @@ def _with_classes(cell: Combination, classes: Mapping[str, int]) -> Combination:
 
 
 def _describe(name: str, context: Folders, where: str) -> DataFacts:
-    try:
+    with naming(f"{where}: datasets"):
         return describe(name, context)
-    except BadInput as error:
-        raise BadInput(f"{where}: datasets: {error}") from error
 
 
 def _resolve(
@@ -218,10 +216,8 @@ def _names(suite: Suite, folder: Path) -> list[str]:
 
 
 def _find(target: str, folder: Path, where: str) -> ResolvedObjective:
-    try:
+    with naming(f"{where}: objectives"):
         return find_objective(target, folder)
-    except BadInput as error:
-        raise BadInput(f"{where}: objectives: {error}") from error
 
 
 def _arguments(

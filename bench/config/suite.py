@@ -21,7 +21,7 @@ from pydantic import (
 )
 
 from ...models.options import ACCELERATIONS, PRECISIONS
-from ...objectives.errors import LIKE, BadInput, unknown
+from ...objectives.errors import LIKE, BadInput, naming, unknown
 from ...objectives.loss_catalog import LOSSES
 from ..metrics.settings import Count, Evaluation, Named, known_name
 from .entry_points import EXTRACTOR, METRIC, check_dataset, check_known
@@ -306,7 +306,5 @@ def _check_measures(evaluation: Evaluation, where: str) -> None:
 
 
 def _check(where: str, check: Callable[..., None], *arguments: Any) -> None:
-    try:
+    with naming(where):
         check(*arguments)
-    except BadInput as error:
-        raise BadInput(f"{where}: {error}") from error

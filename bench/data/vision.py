@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...objectives.errors import BadInput, Missing
+from ...objectives.errors import BadInput, Missing, error_line
 from . import files
 from .dataset import Dataset
 from .decoded import Picture, decoded
@@ -71,8 +71,8 @@ def download(source: Source, where: Path) -> None:
         for split in (part for parts in source.splits for part in parts):
             _torchvision(source)(where, **split, download=True)
     except Exception as error:  # whatever urllib, zipfile, tarfile or gdown raise below torchvision
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise BadInput(f"{source.name}: download of {source.size} to {where} failed ({reason})") from error
+        told = f"{source.name}: download of {source.size} to {where} failed ({error_line(error)})"
+        raise BadInput(told) from error
 
 
 def _torchvision(source: Source) -> Any:

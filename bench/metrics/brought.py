@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torchmetrics import Metric
 
 from ...objectives.conformance.repeatable import global_streams_kept
-from ...objectives.errors import BadInput, error_line
+from ...objectives.errors import BadInput, error_line, naming
 from ..data.dataset import Dataset
 from ..records.summary import Better
 from .extractors import Extractor, frozen
@@ -246,12 +246,10 @@ def as_extractor(name: str, network: nn.Module, shape: tuple[int, ...], source: 
     """
     whole = BroughtNetwork(network)
     images = 2 * torch.rand(2, *shape, generator=torch.Generator().manual_seed(0)) - 1
-    try:
-        with torch.no_grad(), own_streams(images.device):  # some layers draw their weights when they see images
-            features, logits = whole(images)
-    except (Exception, SystemExit) as error:  # somebody else's code: whatever it raises is the user's one line
-        told = str(error) if isinstance(error, BadInput) else error_line(error)
-        raise BadInput(f"extractor {name}: on images of shape {tuple(shape)}: {told}") from error
+    where = f"extractor {name}: on images of shape {tuple(shape)}"
+    # its own streams: some layers draw their weights when they see images
+    with naming(where, anything=True), torch.no_grad(), own_streams(images.device):
+        features, logits = whole(images)
     return Extractor(
         name,
         _state_sha256(network),

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ...objectives.errors import BadInput, Missing
+from ...objectives.errors import BadInput, Missing, error_line
 from .extractors import Extractor, frozen, unpickled, verified_bytes
 from .folding import fold_batch_norms
 
@@ -48,8 +48,7 @@ def download(sha256: str = SHA256) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         torch.hub.download_url_to_file(URL, str(folder / FILE), hash_prefix=sha256)
     except (OSError, RuntimeError) as error:  # of the connection or the disk; of a file with another sha256
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        told = f"download of {MEGABYTES} MB from {URL} to {folder} failed ({reason})"
+        told = f"download of {MEGABYTES} MB from {URL} to {folder} failed ({error_line(error)})"
         raise BadInput(f"weights of extractor 'inception': {told}") from error
 
 

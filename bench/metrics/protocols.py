@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ...objectives.errors import BadInput
+from ...objectives.errors import BadInput, naming
 from ..data.dataset import Dataset
 from .catalog import FAMILIES, load_extractor
 from .classes import CLASSIFIERS, Labelling
@@ -148,10 +148,8 @@ def _sizes(evaluation: Evaluation, n_fake: int) -> Sizes:
 
 
 def _check(name: str, sizes: Sizes, available: int) -> None:
-    try:
+    with naming(f"dataset {name}"):
         sizes.check(available)
-    except BadInput as error:
-        raise BadInput(f"dataset {name}: {error}") from error
 
 
 def _halves(data: Dataset, images: int, device: torch.device) -> tuple[Tensor, Tensor]:

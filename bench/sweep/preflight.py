@@ -8,7 +8,7 @@ from rich.console import Console
 
 from ...models.networks import Networks, Unsuited
 from ...models.options import check_device
-from ...objectives.errors import BadInput
+from ...objectives.errors import BadInput, naming
 from ..config.architectures import check_networks
 from ..config.datasets import NO_LABELS, load_dataset
 from ..config.metrics import bring
@@ -139,8 +139,6 @@ def _check_size(networks: Networks) -> None:
 
 def _check_evaluation(suite: Suite, spec: RunSpec, data: Dataset, context: RunContext) -> None:
     """An extractor that is not at hand, too few images, or a metric without a value is told now too."""
-    try:
+    with naming(f"{suite.where}: evaluation"):
         brought = bring(spec.evaluation, spec.sources, spec.targets, data, context.suite_folder)
         check_evaluation(data, spec.evaluation, context.weights, brought)
-    except BadInput as error:
-        raise BadInput(f"{suite.where}: evaluation: {error}") from error

@@ -7,6 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
+from ..errors import error_line
 from .report import CheckOutcome, failed, not_applicable, passed
 from .trial import Game, Make, TrialSetting
 
@@ -73,8 +74,7 @@ def no_cones(make: Make, setting: TrialSetting) -> str | None:
     try:
         price_of(make, setting, Cone(1.0), setting.centre[None])
     except Exception as error:  # whatever: it passed with an ordinary critic
-        told = f"{type(error).__name__}: {error}"
-        return f"a critic of one slope everywhere, which has no layers, is too much for it ({told})"
+        return f"a critic of one slope everywhere, which has no layers, is too much for it ({error_line(error)})"
     return None
 
 
