@@ -4,7 +4,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from ....models.networks import draw_latent
+from ....models.networks import Networks, draw_latent
 from ....objectives.base import Objective, prepared
 from ....objectives.catalog import BUILTINS
 from ...data.dataset import Dataset, as_float
@@ -19,15 +19,15 @@ def kept_samples(record: RunRecord) -> tuple[Tensor, Tensor]:
     return as_float(torch.from_numpy(found["real"])), as_float(torch.from_numpy(found["fake"]))
 
 
-def untrained_critic(record: RunRecord, shape: tuple[int, ...]) -> nn.Module:
-    """The critic that the run began with, before its objective prepared it."""
+def untrained_networks(record: RunRecord, shape: tuple[int, ...]) -> Networks:
+    """What the run began with, before its objective prepared the critic."""
     settings = {k: v for k, v in record.spec["architecture_spec"].items() if k != "name"}
-    return untrained(record.spec["architecture_spec"]["name"], shape, record.seed, settings).critic
+    return untrained(record.spec["architecture_spec"]["name"], shape, record.seed, settings)
 
 
 def trained_critic(record: RunRecord, shape: tuple[int, ...]) -> nn.Module:
     """The critic that the run ended with, in eval mode: that is how it is used outside training steps."""
-    critic = prepared(objective_of(record), untrained_critic(record, shape))
+    critic = prepared(objective_of(record), untrained_networks(record, shape).critic)
     critic.load_state_dict(load_file(record.folder / "checkpoint" / "critic.safetensors"))
     return critic.eval()
 
@@ -38,8 +38,7 @@ def fresh_samples(record: RunRecord, data: Dataset, n: int, batch: int = 500) ->
 
     They are on the device of the data; those of a stream on the CPU.
     """
-    settings = {k: v for k, v in record.spec["architecture_spec"].items() if k != "name"}
-    networks = untrained(record.spec["architecture_spec"]["name"], data.shape, record.seed, settings)
+    networks = untrained_networks(record, data.shape)
     networks.generator.load_state_dict(load_file(record.folder / "checkpoint" / "generator.safetensors"))
     kept = data.train if data.test is None else data.test
     device = torch.device("cpu") if kept is None else kept.device

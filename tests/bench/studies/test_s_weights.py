@@ -87,7 +87,7 @@ def test_trained_critic_of_a_record_has_the_weights_that_its_result_tells_of(run
 
 
 def test_untrained_critic_of_a_record_is_the_one_it_began_with(runs) -> None:
-    first, other = (saved_critics.untrained_critic(runs[name].record, (1, 28, 28)) for name in (CLIP, SN))
+    first, other = (saved_critics.untrained_networks(runs[name].record, (1, 28, 28)).critic for name in (CLIP, SN))
     assert torch.equal(weights(first), weights(other))
     before, after = weights(first), weights(saved_critics.trained_critic(runs[CLIP].record, (1, 28, 28)))
     assert before.abs().max() > 0.03

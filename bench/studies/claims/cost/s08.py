@@ -7,13 +7,13 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from .....models.catalog import ARCHITECTURES
 from .....models.iteration import stream_seed
 from .....models.networks import draw_latent
 from .....models.recipe import Recipe
 from .....objectives.base import Batch
 from ...engine.contract import Measure, Row, Setting, Size, Study, reproduces
 from ...plotting.style import panels
+from ...training.fixed_generator import untrained
 from .timing import GP, LEAST, MOST, MOST_SN, NONE, OBJECTIVES, SN, WARM_UP, cost, draw, prepare, race, ratios
 
 MLP, DCGAN = "MLP 3×128", "DCGAN"
@@ -40,17 +40,11 @@ def game(name: str, seed: int):
     """A batch of an untrained generator and noise in place of data (only the time matters), and a maker of critics."""
     shape, architecture, size = ((2,), "mlp", 256) if name == MLP else ((1, 28, 28), "dcgan", 64)
     rng = torch.Generator().manual_seed(stream_seed(seed, "latent"))
-
-    def networks():
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(stream_seed(seed, "weights"))
-            return ARCHITECTURES[architecture](shape)
-
-    pair = networks()
+    pair = untrained(architecture, shape, seed, {})
     with torch.no_grad():
         fake: Tensor = pair.generator(draw_latent(pair, size, rng))
     real = torch.rand(fake.shape, generator=rng).mul_(2).sub_(1)
-    return Batch(real, fake, None, 0, rng), lambda: networks().critic
+    return Batch(real, fake, None, 0, rng), lambda: untrained(architecture, shape, seed, {}).critic
 
 
 def plot(measurements: pd.DataFrame) -> Figure:

@@ -13,7 +13,7 @@ from ...measures.weights import finite, histogram, share_of_extremes, spectra, w
 from ...plotting.style import label, panels
 from ...training.generators import CellRun
 from ...training.image_games import CLIP, COLORS, GP, ON_IMAGES, SN, device_of, game, image_runs, resolved, sizes
-from ...training.saved_critics import kept_samples, objective_of, trained_critic, untrained_critic
+from ...training.saved_critics import kept_samples, objective_of, trained_critic, untrained_networks
 
 CRITICS = (CLIP, GP, SN)
 EXTREME, CENTRED, LOW, HIGH = 0.7, 0.01, 0.9, 1.1
@@ -37,7 +37,7 @@ def measure(one: CellRun, device: str, pictures: bool) -> list[Row]:
     real, fake = (x.double().to(device) for x in kept_samples(one.record))
     shape = tuple(real.shape[1:])
     critic = trained_critic(one.record, shape)
-    before, after = weights(untrained_critic(one.record, shape)), weights(critic)
+    before, after = weights(untrained_networks(one.record, shape).critic), weights(critic)
     clip = getattr(objective_of(one.record), "clip", None)
     shares = share_of_extremes(after, before, clip)
     if not finite(critic):
