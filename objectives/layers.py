@@ -4,7 +4,7 @@ No equations and no objectives here.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -80,12 +80,10 @@ def measurable(critic: nn.Module, x: Tensor) -> dict[str, torch.Size]:
     def enter(layer: nn.Module, args: tuple[Tensor, ...], named: dict[str, Tensor]) -> None:
         shapes[layer] = (*args, *named.values())[0].shape
 
-    handles = [layer.register_forward_pre_hook(enter, with_kwargs=True) for layer in layers.values()]
-    try:
+    with ExitStack() as hooks:
+        for layer in layers.values():
+            hooks.enter_context(layer.register_forward_pre_hook(enter, with_kwargs=True))
         critic(x)
-    finally:
-        for handle in handles:
-            handle.remove()
     return {name: shapes[layer] for name, layer in layers.items() if layer in shapes}
 
 
@@ -123,11 +121,8 @@ def is_sequence(critic: nn.Module) -> bool:
 def hidden_features(critic: nn.Module) -> Iterator[list[Tensor]]:
     """A list that receives, at each forward pass, what enters the critic's head: the last hidden features [B, …]."""
     features: list[Tensor] = []
-    handle = head(critic)[1].register_forward_pre_hook(lambda _, args: features.append(args[0]))
-    try:
+    with head(critic)[1].register_forward_pre_hook(lambda _, args: features.append(args[0])):
         yield features
-    finally:
-        handle.remove()
 
 
 @torch.no_grad()
@@ -156,10 +151,8 @@ def is_chain(critic: nn.Module, shape: tuple[int, ...]) -> bool:
     def leave(_: nn.Module, __: tuple[Tensor], out: Tensor) -> None:
         flow.append((out, out._version))
 
-    handles = [layer.register_forward_pre_hook(enter) for layer in leaves(critic)]
-    handles += [layer.register_forward_hook(leave) for layer in leaves(critic)]
-    try:
+    with ExitStack() as hooks:
+        for layer in leaves(critic):
+            hooks.enter_context(layer.register_forward_pre_hook(enter))
+            hooks.enter_context(layer.register_forward_hook(leave))
         return untouched(critic(x)) and all(unbroken)
-    finally:
-        for handle in handles:
-            handle.remove()

@@ -1,5 +1,6 @@
 """A critic that is 1-Lipschitz by construction: orthogonal weights and sorted activations (Anil et al. 2019)."""
 
+from contextlib import ExitStack
 from math import ceil, prod, sqrt
 
 import torch
@@ -101,12 +102,10 @@ def _unsorted_width(critic: nn.Module, shape: tuple[int, ...], group: int | None
         return None
     sizes: list[torch.Size] = []
     activations = [layer for layer in leaves(critic) if isinstance(layer, ACTIVATIONS)]
-    handles = [a.register_forward_pre_hook(lambda _, args: sizes.append(args[0].shape)) for a in activations]
-    try:
+    with ExitStack() as hooks:
+        for layer in activations:
+            hooks.enter_context(layer.register_forward_pre_hook(lambda _, args: sizes.append(args[0].shape)))
         critic(next(critic.parameters()).new_zeros(2, *shape))
-    finally:
-        for handle in handles:
-            handle.remove()
     widths = (size[1] if len(size) > 1 else 1 for size in sizes)
     odd = next((width for width in widths if width % group), None)
     told = "MaxMin sorts pairs" if group == 2 else f"GroupSort sorts groups of {group}"

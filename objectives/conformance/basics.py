@@ -79,11 +79,8 @@ def _watched(critic: nn.Module) -> Iterator[list[tuple[tuple[int, ...], tuple[in
     def watch(critic: nn.Module, args: tuple[Any, ...], logits: Tensor) -> None:
         passes.append((tuple(args[0].shape), tuple(logits.shape)))
 
-    handle = critic.register_forward_hook(watch)
-    try:
+    with critic.register_forward_hook(watch):
         yield passes
-    finally:
-        handle.remove()
 
 
 def finite_scalars(make: Make, setting: TrialSetting) -> CheckOutcome:

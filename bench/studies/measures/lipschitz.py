@@ -1,16 +1,14 @@
 """How steep a critic is, and how steep its weights allow it to be. Measurements only; nothing here trains."""
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import torch
 import torch.nn.functional as F
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
+from ....objectives.layers import measurable
 from ....objectives.slopes import slopes
 from ...metrics.stability import largest_pair_slope
 from ..engine.contract import Row
@@ -71,9 +69,8 @@ def layer_norms(critic: nn.Module, shape: tuple[int, ...]) -> dict[str, float]:
         critic: a chain of layers, in eval mode.
         shape: of one sample.
     """
-    with _input_shapes(critic) as shapes, torch.no_grad():
-        critic(next(critic.parameters()).new_zeros(1, *shape))
-    return {name: _norm(critic.get_submodule(name), inputs) for name, inputs in shapes.items()}
+    inputs = measurable(critic, next(critic.parameters()).new_zeros(1, *shape))
+    return {name: _norm(critic.get_submodule(name), tuple(size[1:])) for name, size in inputs.items()}
 
 
 def reshaped_norms(critic: nn.Module) -> dict[str, float]:
@@ -154,20 +151,3 @@ def _norm(layer: nn.Module, shape: tuple[int, ...]) -> float:
         return convolution_norm(layer, shape)
     assert isinstance(layer, nn.Linear)
     return float(torch.linalg.matrix_norm(layer.weight.detach().double(), 2))
-
-
-@contextmanager
-def _input_shapes(critic: nn.Module) -> Iterator[dict[str, tuple[int, ...]]]:
-    """Name → shape of the input of each linear layer and convolution, filled by a forward pass."""
-    shapes: dict[str, tuple[int, ...]] = {}
-
-    def note(name: str, layer: nn.Module) -> RemovableHandle:
-        return layer.register_forward_pre_hook(lambda _, args: shapes.__setitem__(name, tuple(args[0].shape[1:])))
-
-    layers = ((n, m) for n, m in critic.named_modules() if isinstance(m, nn.Linear | nn.Conv2d))
-    handles = [note(name, layer) for name, layer in layers]
-    try:
-        yield shapes
-    finally:
-        for handle in handles:
-            handle.remove()

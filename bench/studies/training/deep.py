@@ -5,6 +5,7 @@ The setting of Gulrajani et al. 2017, figure 1b: the one here in which the gener
 
 import logging
 import warnings
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +15,6 @@ from torch import Tensor, nn
 
 from ....models.gan import GAN
 from ....models.iteration import Iteration, stream_seed
-from ....models.mlp import mlp
 from ....models.networks import Networks, draw_latent
 from ....models.recipe import Recipe
 from ....objectives.base import Batch, Objective, prepared
@@ -22,6 +22,7 @@ from ....objectives.catalog import BUILTINS
 from ...data.catalog import load
 from ..engine.contract import Row
 from .critics import identity
+from .fixed_generator import untrained
 
 DEPTH, WIDTH, DATASET = 12, 128, "swissroll"
 
@@ -54,9 +55,7 @@ class DeepRun:
 
     def networks(self) -> Networks:
         """The untrained pair, in double precision."""
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(stream_seed(self.seed, "weights"))
-            made = mlp((2,), width=WIDTH, depth=DEPTH)
+        made = untrained("mlp", (2,), self.seed, {"width": WIDTH, "depth": DEPTH})
         return replace(made, generator=made.generator.double(), critic=made.critic.double())
 
     def untrained(self) -> nn.Module:
@@ -110,15 +109,11 @@ def layer_gradients(objective: Objective, critic: nn.Module, real: Tensor, fake:
     """
     inputs = Batch(real.clone().requires_grad_(), fake.clone().requires_grad_(), None, 0, torch.Generator())
     outputs: list[list[Tensor]] = [[inputs.real, inputs.fake]]
-    handles = []
-    for layer in (m for m in critic.modules() if isinstance(m, nn.ReLU)):
-        outputs.append([])
-        handles.append(layer.register_forward_hook(lambda _, __, out, seen=outputs[-1]: seen.append(out)))
-    try:
+    with ExitStack() as hooks:
+        for layer in (m for m in critic.modules() if isinstance(m, nn.ReLU)):
+            outputs.append([])
+            hook = layer.register_forward_hook(lambda _, __, out, seen=outputs[-1]: seen.append(out))
+            hooks.enter_context(hook)
         loss = objective.critic_loss(critic, inputs)
-        flat = [tensor for pair in outputs for tensor in pair]
-        gradients = iter(torch.autograd.grad(loss, flat))
-    finally:
-        for handle in handles:
-            handle.remove()
+    gradients = iter(torch.autograd.grad(loss, [tensor for pair in outputs for tensor in pair]))
     return [float(torch.cat([next(gradients) for _ in pair]).norm()) for pair in outputs]
