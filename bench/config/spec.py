@@ -3,15 +3,16 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from ...models.recipe import Recipe
 from ...objectives.errors import BadInput, naming
 from ..metrics.settings import Evaluation
 from ..records.interactive import is_interactive
 from ..records.schema import SCHEMA_VERSION
+from .acceleration import decide
 from .architectures import resolve_architecture
 from .datasets import DataFacts, Folders, classes_of, describe
 from .fingerprint import code_of, core_code
@@ -19,7 +20,7 @@ from .metrics import ResolvedEvaluation, resolve_evaluation
 from .plugins import ResolvedObjective, bind_arguments, build_objective, find_objective
 from .recipes import Preset
 from .resolve import check_recipe, resolve_recipe
-from .suite import FROM_RECIPE, Combination, Suite, label, split
+from .suite import AUTO, FROM_RECIPE, Combination, Suite, label, split
 
 ID_BYTES = 235  # of an id before its hash; with that and what a run under way adds, the 255 that file systems take
 # Part of the identity where they differ from this.
@@ -118,7 +119,14 @@ class RunSpec:
         }
 
 
-def expand(suite: Suite, context: Folders) -> list[RunSpec]:
+class Surroundings(Folders, Protocol):
+    """The folders, and the device on which `accelerate: auto` may compile; a `RunContext` has them."""
+
+    @property
+    def device(self) -> str: ...
+
+
+def expand(suite: Suite, context: Surroundings) -> list[RunSpec]:
     """The runs of a suite, in the order they are to be made. Raises BadInput for what cannot be resolved."""
     for entry in suite.recipe:
         check_recipe(entry, _names(suite, context.suite_folder), f"{suite.where}: recipe")
@@ -159,7 +167,7 @@ def _describe(name: str, context: Folders, where: str) -> DataFacts:
 
 
 def _resolve(
-    suite: Suite, context: Folders, cell: Combination, data: DataFacts, measured: ResolvedEvaluation
+    suite: Suite, context: Surroundings, cell: Combination, data: DataFacts, measured: ResolvedEvaluation
 ) -> RunSpec:
     where, loss = suite.where, cell.loss
     target, given = split(cell.objective, f"{where}: objectives")
@@ -173,7 +181,7 @@ def _resolve(
     networks = resolve_architecture(cell.architecture, settings.architecture, context.suite_folder, where)
     plugged = {"architecture": (networks.source, networks.target), "dataset": (data.source, data.name)}
     plugged |= measured.used_on(data.kind)
-    return RunSpec(
+    spec = RunSpec(
         objective=label(found.cls.name, {k: arguments[k] for k in (*given, *(["loss"] if loss else []))}),
         objective_name=found.cls.name,
         arguments=arguments,
@@ -188,12 +196,22 @@ def _resolve(
         evaluation=measured.evaluation,
         objective_target=target,
         skip=no_recipe or no_loss,
-        accelerate=suite.accelerate,
+        accelerate="none" if suite.accelerate == AUTO else suite.accelerate,
         precision=suite.precision,
         content=data.content,
         sources={kind: source for kind, (source, _) in plugged.items() if source is not None},
         targets={kind: other for kind, (source, other) in plugged.items() if source is not None},
     )
+    if suite.accelerate == AUTO and data.kind == "points" and spec.skip is None and _measured_compiled(spec):
+        objective = build_objective(found, arguments, where)
+        spec = replace(spec, accelerate=decide(spec.steps, spec.recipe_spec, objective, context.device))
+    return spec
+
+
+def _measured_compiled(spec: RunSpec) -> bool:
+    """Whether it is known what compiling the run's networks saves; and of code of others, whether it can be done."""
+    ours = spec.source is None and "architecture" not in spec.sources
+    return ours and spec.architecture_spec["name"] == "mlp" and spec.precision == PLAIN["precision"]
 
 
 def _steps(suite: Suite, cell: Combination, settings: Preset, objective: str | None) -> int:

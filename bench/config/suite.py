@@ -29,6 +29,7 @@ from .yaml_reader import parse_yaml
 
 MANY_SEEDS = 10_000  # more are no number of seeds but a slip, or one seed
 FROM_RECIPE = "recipe"
+AUTO = "auto"
 MAX_NAME = 200  # bytes, of the 255 that file systems take
 SUITES = resources.files("lipbench.bench") / "suites"
 
@@ -89,8 +90,9 @@ class Suite(BaseModel):
 
     `steps`, `seeds` and `architectures` may be given per dataset, as a mapping; with `steps: recipe` each objective is
     trained as long as in the recipe's source. `tune` has the ranges of `lipbench tune` (tuning/ranges.py); a sweep does
-    not look at it. `accelerate` and `precision` say how the runs compute, which changes their last digits or more. A
-    sweep of more than `max_runs` runs is refused: most often it is a slip.
+    not look at it. `accelerate` and `precision` say how the runs compute, which changes their last digits or more; with
+    `accelerate: auto` those are compiled that are so long that it pays (acceleration.py). A sweep of more than
+    `max_runs` runs is refused: most often it is a slip.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -110,7 +112,7 @@ class Suite(BaseModel):
     evaluation: Evaluation = Evaluation()
     tune: dict[str, Any] = {}
     max_runs: Count = 5000
-    accelerate: Annotated[str, known_name("accelerate", ACCELERATIONS)] = "none"
+    accelerate: Annotated[str, known_name("accelerate", (AUTO, *ACCELERATIONS))] = "none"
     precision: Annotated[str, BeforeValidator(str), known_name("precision", PRECISIONS)] = "32"
     _where: str | None = PrivateAttr(None)
 

@@ -14,7 +14,7 @@ from ..config.datasets import NO_LABELS, load_dataset
 from ..config.metrics import bring
 from ..config.plugins import SideEffect
 from ..config.spec import RunSpec, runs_apart
-from ..config.suite import Suite
+from ..config.suite import AUTO, Suite
 from ..data.dataset import Dataset
 from ..metrics.protocols import check_evaluation
 from ..run.context import RunContext
@@ -27,7 +27,7 @@ MOST_PARAMETERS = 10**9  # of both networks; BigGAN's have 160 million
 
 
 def check_suite(suite: Suite, specs: Sequence[RunSpec], context: RunContext, console: Console) -> None:
-    """Says which images are used.
+    """Says which images are used, and what `accelerate: auto` stands for.
 
     Raises BadInput for the device, loggers, networks, the evaluation, and where no run would be made.
     """
@@ -50,6 +50,16 @@ def check_suite(suite: Suite, specs: Sequence[RunSpec], context: RunContext, con
             say(f"{dataset}: {data.source}", console)
     if None not in reasons:
         raise BadInput(f"{suite.where}: there is nothing to run, all {len(reasons)} runs are skipped: {reasons[0]}")
+    if suite.accelerate == AUTO:
+        say(_told(specs), console)
+
+
+def _told(specs: Sequence[RunSpec]) -> str:
+    """Which runs `accelerate: auto` compiles."""
+    compiled = [spec for spec in specs if spec.accelerate == "compile"]
+    which = dict.fromkeys(f"{spec.objective} on {spec.dataset}" for spec in compiled)
+    named = f" ({', '.join(which)})" if compiled else ""
+    return f"accelerate: auto: {len(compiled)} of {len(specs)} runs are compiled{named}; each records which"
 
 
 def _load(dataset: str, context: RunContext) -> Dataset:

@@ -14,7 +14,7 @@ from rich.console import Console
 from ...objectives.errors import BadInput
 from ..config.plugins import absolute
 from ..config.spec import RunSpec, expand
-from ..config.suite import Suite
+from ..config.suite import AUTO, Suite
 from ..records.reader import Damaged, RunRecord, read_run, read_suite
 from ..records.schema import SCHEMA_VERSION, RunResult
 from ..records.source import stands_alone
@@ -263,9 +263,11 @@ def records_of(
 def known_again(spec: RunSpec, suite: Suite) -> bool:
     """Whether `unchanged` sees all that decides what the run computes.
 
-    It does not see what else a package has in it, what a file imports from beside it, a user's own pictures, or whether
-    a data set that another one stood in for has come since.
+    It does not see what else a package has in it, what a file imports from beside it, a user's own pictures, whether a
+    data set that another one stood in for has come since, or the device, which decides what `accelerate: auto` is.
     """
+    if suite.accelerate == AUTO:
+        return False
     alone = all(target.rpartition(":")[0].endswith(".py") for target in spec.plugins)
     return alone and spec.content is None and spec.dataset in suite.datasets
 

@@ -44,7 +44,7 @@ def write(path: Path, **keys: Any) -> str:
 
 def test_options_of_a_suite_file_may_be_numbers_and_are_checked(tmp_path: Path) -> None:
     assert load_suite(write(tmp_path / "a.yaml", precision=32))[0].precision == "32"
-    with pytest.raises(BadInput, match=r"a\.yaml: 'accelerate'.*known: compile, graph, none"):
+    with pytest.raises(BadInput, match=r"a\.yaml: 'accelerate'.*known: auto, compile, graph, none"):
         load_suite(write(tmp_path / "a.yaml", accelerate="cuda"))
     with pytest.raises(BadInput, match=r"a\.yaml: 'precision'.*known: 32, bf16, tf32"):
         load_suite(write(tmp_path / "a.yaml", precision=16))

@@ -350,6 +350,7 @@ def test_run_is_known_again_only_if_a_request_shows_all_that_decides_it(
     suite = make_suite()
     (spec,) = expand(suite, context)
     assert known_again(replace(spec, **found), suite) is remembered
+    assert not known_again(replace(spec, **found), make_suite(accelerate="auto"))  # decided for the device
 
 
 def test_sweep_is_remembered_with_the_files_of_its_plugins(

@@ -1,0 +1,25 @@
+"""What `accelerate: auto` of a suite stands for: compiling, where a run is so long that it pays.
+
+The answer depends on what a run's specification holds and on the device alone, not on how many runs there are or on
+what a cache has, so that a further seed, or another time, changes no run's identity.
+"""
+
+from ...models.acceleration import refusal
+from ...models.recipe import Recipe
+from ...objectives.base import Objective
+
+# Measured of wgan-gp on 3×64 MLPs, batch 256, five critic steps, one thread (results/reference/perf/changes.md).
+COLD = 36.0  # seconds of a processor that compiling takes where nothing is in the cache
+SAVED = 1.6e-3  # seconds of it that an update of critic or generator takes less then
+TIMES = 2.0  # what has to be saved, in times of COLD
+
+
+def pays(steps: int, recipe: Recipe) -> bool:
+    """Whether compiling saves enough in so many iterations."""
+    return steps * (recipe.n_critic + 1) * SAVED >= TIMES * COLD
+
+
+def decide(steps: int, recipe: Recipe, objective: Objective, device: str) -> str:
+    """`compile` or `none`, of a run with small networks; on a GPU nothing is measured yet."""
+    possible = device == "cpu" and refusal("compile", objective, recipe) is None
+    return "compile" if possible and pays(steps, recipe) else "none"
