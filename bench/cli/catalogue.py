@@ -149,7 +149,7 @@ def _values(schema: Mapping[str, Any]) -> str:
 _KINDS: dict[str, Callable[[], Rows]] = {
     "objectives": _objectives,
     "datasets": _datasets,
-    "models": lambda: _with_settings(ARCHITECTURES, _registered(ARCHITECTURES)) + _plugged(ARCHITECTURE),
+    "architectures": lambda: _with_settings(ARCHITECTURES, _registered(ARCHITECTURES)) + _plugged(ARCHITECTURE),
     "recipes": lambda: list(RECIPES.items()),
     "recipe-keys": _recipe_keys,
     "metrics": _metrics,
