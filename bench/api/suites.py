@@ -151,7 +151,8 @@ def sweep_suite(
         fetch(suite.datasets, context.data, suite.evaluation.extractor, context.weights)
     choice = choose(executor, _options(options))
     context = replace(context, device=choice.device, threads=choice.threads)
-    runner = Runner(context, choice.executor, console, command, partial(report, all_notes=notes), verbose)
+    keep = "add=True" if command == CALL else "--add"
+    runner = Runner(context, choice.executor, console, command, partial(report, all_notes=notes), verbose, keep)
     if not dry:
         return sweep(suite, runner)
     from ..sweep.forecast import forecast

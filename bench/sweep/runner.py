@@ -81,6 +81,7 @@ class Runner:
         command: that the sweep was started by, for the record.
         report: writes tables, plots and page.
         verbose: whether every run gets a line, with its id and its memory.
+        keep: how the caller is asked to keep runs of other suites in the tables, if it can be.
     """
 
     context: RunContext
@@ -89,6 +90,7 @@ class Runner:
     command: str = ""
     report: Callable[..., None] = report
     verbose: bool = False
+    keep: str = ""
 
     def sweep(self, suite: Suite, specs: Sequence[RunSpec]) -> SweepCounts:
         """Makes the runs that are missing, and reports on all; the suite gives the name and the order of the tables.
@@ -103,7 +105,7 @@ class Runner:
             about = self._about(suite, specs)
             if kept:
                 about |= joined_suite([read_suite(folder), about])
-            _tell_set_aside(store.set_aside(kept | {spec.id for spec in specs}), self.console)
+            self._tell_set_aside(store.set_aside(kept | {spec.id for spec in specs}))
             write_json(folder / "suite.json", about)
             pending = self._look(specs, store)
             where = f"{self.executor.where}; results in {folder}"
@@ -133,6 +135,16 @@ class Runner:
         there = others(asked, store)
         check_joined([*(("what is there", r.spec) for r in there), *(("what is added", spec) for spec in asked)])
         return {record.id for record in there}
+
+    def _tell_set_aside(self, names: Sequence[str]) -> None:
+        if not names:
+            return
+        keep = f", and with {self.keep} those of other suites stay in the tables" if self.keep else ""
+        say(
+            f"{len(names)} finished runs are not asked for now, or are of another version of the code or of a plug-in: "
+            f"moved to superseded/, out of the tables; asking for them again brings them back{keep}",
+            self.console,
+        )
 
     def _look(self, specs: Sequence[RunSpec], store: Store) -> Pending:
         """To be made are the missing, the damaged and the failed."""
@@ -270,12 +282,3 @@ def known_again(spec: RunSpec, suite: Suite) -> bool:
         return False
     alone = all(target.rpartition(":")[0].endswith(".py") for target in spec.plugins)
     return alone and spec.content is None and spec.dataset in suite.datasets
-
-
-def _tell_set_aside(names: list[str], console: Console) -> None:
-    if names:
-        say(
-            f"{len(names)} finished runs are not asked for now, or are of another version of the code or of a plug-in: "
-            "moved to superseded/, out of the tables; asking for them again brings them back",
-            console,
-        )

@@ -81,7 +81,7 @@ def test_cli_version_is_the_distributions(call: Call) -> None:
 KNOWN: dict[str, Any] = {
     "objectives": BUILTINS,
     "datasets": [*DATASETS, "folder:PATH", "points:FILE"],
-    "models": ARCHITECTURES,
+    "architectures": ARCHITECTURES,
     "recipes": RECIPES,
     "recipe-keys": [one.name for one in fields(Recipe)],
     "metrics": [key for key, metric in METRICS.items() if metric.quality],
@@ -104,7 +104,7 @@ def test_cli_lists_everything_of_a_kind_with_a_word_about_it(call: Call, kind: s
     assert all(len(about) > 10 and "partial(" not in about for about in named.values())
 
 
-@pytest.mark.parametrize(("kind", "known"), [("objectives", BUILTINS), ("models", ARCHITECTURES)])
+@pytest.mark.parametrize(("kind", "known"), [("objectives", BUILTINS), ("architectures", ARCHITECTURES)])
 def test_cli_lists_every_setting_with_its_default(call: Call, kind: str, known: Any) -> None:
     told, last = dict[str, set[str]](), set[str]()
     for line in call("list", kind)[1].splitlines():
@@ -144,6 +144,15 @@ def test_cli_runs_a_tiny_suite_and_again_and_samples_from_it(call: Call, suite_f
     assert call("sample", str(run)) == (0, f"{run / 'sample.png'}\n", "")
     assert call("sample", str(run), "--n", "7", "--out", "x.pt", "--seed", "3") == (0, "x.pt\n", "")
     assert torch.load(tmp_path / "x.pt", weights_only=True).shape == (7, 2)
+
+
+def test_cli_tells_how_to_keep_the_runs_of_another_suite_in_the_tables(call: Call, suite_file: Path) -> None:
+    call("run", "small.yaml", "--jobs", "1")
+    other = ("run", "small.yaml", "--jobs", "1", "--set", "objectives=[sn-gan]")
+    status, out, _ = call(*other)
+    assert status == 0 and "1 finished runs are not asked for now" in out and "--add" in out
+    status, out, _ = call("run", "small.yaml", "--jobs", "1", "--add")
+    assert status == 0 and "superseded" not in out and "0 to make" in out
 
 
 def test_cli_prints_as_much_as_is_asked_for(call: Call, suite_file: Path, tmp_path: Path) -> None:

@@ -127,7 +127,7 @@ def test_without_add_others_are_set_aside_and_asking_again_brings_them_back(swee
     sweep("a", objectives=["wgan-gp"])
     results, told = sweep("a", objectives=["sn-gan"])
     assert seeds(results) == {"sn-gan": [0]}
-    assert "superseded/" in told and "again brings them back" in told
+    assert "superseded/" in told and "again brings them back" in told and "add=True" in told
     results, told = sweep("a", objectives=["wgan-gp", "sn-gan"])
     assert "0 to make" in told and set(seeds(results)) == {"wgan-gp", "sn-gan"}
 
