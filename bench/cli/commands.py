@@ -12,7 +12,7 @@ from rich.console import Console
 Kind = Literal[
     "objectives",
     "datasets",
-    "models",
+    "architectures",
     "metrics",
     "recipes",
     "recipe-keys",
@@ -151,7 +151,7 @@ def tune(
         suite: name of a suite or path of a .yaml file; its key `tune` declares the ranges (default: those of Lucic et
             al. 2018).
         budget: configurations for each objective.
-        metric: whose tail mean is compared (default: w1 on points, fd on images).
+        metric: whose tail mean is compared (default: w1 on points, fd on images, cosine on pairs).
         out: results folder (default: results/<suite's name>-tune).
         seeds: number of fresh seeds for the best (default: as many as the suite has).
     """

@@ -8,14 +8,15 @@ from typing import Any
 import torch
 
 from ...objectives.errors import BadInput, unknown
-from ..config.datasets import load_dataset
+from ..config.datasets import describe, load_dataset
 from ..config.entry_points import METRIC
 from ..config.metrics import bring
 from ..config.plugins import ResolvedObjective, find_objective
 from ..config.spec import RunSpec, expand
 from ..config.suite import Suite
-from ..data.catalog import DATASETS, kind_of, load
+from ..data.catalog import DATASETS, Kind, load
 from ..metrics.catalog import FAMILIES
+from ..metrics.labels import LABELS
 from ..records.quantities import KNOWN, Quantity, quantity
 from ..records.reader import RunRecord
 from ..records.store import Store, locked, telling_disk_trouble, write_json
@@ -53,7 +54,7 @@ def tune(suite: Suite, runner: Runner, budget: int, metric: str | None = None) -
         runner: makes the runs; its folder gets search/ (all configurations), best/ (an ordinary results folder), tables
             and plot.
         budget: configurations per objective and block.
-        metric: whose tail mean is compared; None: w1 on points, fd on images.
+        metric: whose tail mean is compared; None: w1 on points, fd on images, cosine on pairs.
 
     Returns:
         The exit status: 1 if a run failed, else 0.
@@ -97,7 +98,8 @@ def plan(suite: Suite, context: RunContext, budget: int, metric: str | None = No
         fresh = range(max(seeds) + 1, max(seeds) + 1 + len(seeds))
         one = suite.model_copy(update={"datasets": [dataset], "seeds": [min(seeds)]})
         bases = expand(one, context)
-        compared = _metric(metric, dataset, suite, _brought(bases[0], context))
+        kind = describe(dataset, context).kind
+        compared = _metric(metric, dataset, kind, suite, _brought(bases[0], context))
         targets = dict.fromkeys(base.objective_target for base in bases)
         founds = {target: find_objective(target, context.suite_folder) for target in targets}
         names = list(dict.fromkeys(n for target, found in founds.items() for n in (target, found.cls.name)))
@@ -137,24 +139,32 @@ def _brought(base: RunSpec, context: RunContext) -> dict[str, Quantity]:
     return {key: quantity(key, how) for key, how in measure.protocol.items() if "better" in how}
 
 
-def _metric(name: str | None, dataset: str, suite: Suite, brought: Mapping[str, Quantity]) -> Quantity:
+def _metric(name: str | None, dataset: str, kind: Kind, suite: Suite, brought: Mapping[str, Quantity]) -> Quantity:
     if name is not None and name in brought:
         return brought[name]
-    here = [
-        k for k, q in KNOWN.items() if q.quality and q.better and (k in POINT_METRICS) == (kind_of(dataset) == "points")
-    ]
-    key = name or ("w1" if kind_of(dataset) == "points" else "fd")
+    here = _comparable(kind)
+    key = name or here[0]
     if key not in here:
         raise BadInput(f"on {dataset}: {unknown('metric', key, [*here, *brought])}")
-    measured = _measured(dataset, suite)
+    measured = _measured(dataset, kind, suite)
     if key not in measured:
         raise BadInput(f"{suite.where}: metric {key}: not measured on {dataset}; measured: {', '.join(measured)}")
     return KNOWN[key]
 
 
-def _measured(dataset: str, suite: Suite) -> Sequence[str]:
+def _comparable(kind: Kind) -> list[str]:
+    """Metrics of such data by which one configuration is better than another; the usual one first."""
+    if kind == "points":
+        return list(POINT_METRICS)
+    others = [key for key, q in KNOWN.items() if q.quality and q.better and key not in POINT_METRICS]
+    return [key for key in others if (key in LABELS) == (kind != "pairs")]
+
+
+def _measured(dataset: str, kind: Kind, suite: Suite) -> Sequence[str]:
     """Which of the metrics that can be compared the suite's runs have."""
-    if kind_of(dataset) != "points":
+    if kind == "pairs":
+        return _comparable(kind)
+    if kind != "points":
         return suite.evaluation.of_images
     return POINT_METRICS if dataset in DATASETS and load(dataset).mixture is not None else ["w1"]
 

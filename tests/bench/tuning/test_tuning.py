@@ -144,6 +144,47 @@ def test_metric_that_does_not_fit_the_data_is_refused_before_any_run(
         plan(make_suite(), context, 2, "fd")
 
 
+PAIR = {"datasets": ["funnels:d=2&n=3"], "steps": 2, "evaluation": {"count": 1, "points": 50, "repeats": 0}}
+
+
+@pytest.mark.parametrize(
+    ("metric", "better"), [(None, max), ("gradient_error", min), ("cost_error_scaled", min), ("cosine", max)]
+)
+def test_critics_on_a_pair_are_tuned_by_what_is_measured_there(
+    make_suite: MakeSuite, context: RunContext, metric: str | None, better: Callable[[list[float]], float]
+) -> None:
+    suite = make_suite(tune={"lr": {"low": 0.001, "high": 0.1, "log": True}}, **PAIR)
+    assert tune(suite, Runner(context, LocalExecutor(), Console(quiet=True)), 3, metric) == 0
+    trials = pd.read_csv(context.folder / "tune.csv")
+    assert set(trials["metric"]) == {metric or "cosine"} and trials["value"].nunique() == 3
+    assert trials.loc[trials["best"], "value"].tolist() == [better(trials["value"].tolist())]
+    best = pd.read_csv(context.folder / "best" / "runs.csv")
+    assert best["seed"].tolist() == [1] and best["status"].tolist() == ["completed"]
+
+
+@pytest.mark.parametrize("name", ["fd", "w1", "cost"])
+def test_metric_that_no_critic_on_a_pair_has_or_is_better_by_is_refused(
+    make_suite: MakeSuite, context: RunContext, name: str
+) -> None:
+    line = rf"^on funnels:d=2&n=3: unknown metric '{name}'.*; known: cosine, .*gradient_error.*$"
+    with pytest.raises(BadInput, match=line):
+        plan(make_suite(**PAIR), context, 2, name)
+
+
+POINTS = """
+import torch
+def points():
+    x = torch.randn(60, 2, generator=torch.Generator().manual_seed(0))
+    return x[:40], x[40:]
+"""
+
+
+def test_somebodys_points_are_tuned_by_w1(make_suite: MakeSuite, context: RunContext, tmp_path: Path) -> None:
+    (tmp_path / "my.py").write_text(POINTS, encoding="utf-8")
+    (found,) = plan(make_suite(datasets=["my.py:points"]), context, 1)
+    assert found.metric.key == "w1"
+
+
 METRIC = """
 from torchmetrics import Metric
 class Gap(Metric):
