@@ -13,7 +13,7 @@ from ..data.brought import as_dataset, content_of
 from ..data.catalog import Kind, found_name, kind_of, load, user_content
 from ..data.dataset import Dataset
 from .entry_points import DATASET, is_brought
-from .plugins import bind, check_untaken, leaving_no_trace, parameters_of, resolve
+from .plugins import bind, check_untaken, first_line, leaving_no_trace, parameters_of, resolve
 from .yaml_reader import parse_yaml
 
 SMALL = 32  # pixels; below are `digits`
@@ -85,5 +85,4 @@ def _call(name: str, folder: Path) -> tuple[Dataset, str | None]:
     bound = bind(parameters_of(found.value, name), given, name, "setting")
     with naming(name, anything=True), leaving_no_trace(target):
         made = found.value(**bound)
-    about = (getattr(found.value, "__doc__", None) or f"made by {target}").strip().partition("\n")[0]
-    return as_dataset(name, made, about), found.source
+    return as_dataset(name, made, first_line(found.value) or f"made by {target}"), found.source

@@ -17,7 +17,7 @@ from ..data.catalog import Kind
 from ..data.dataset import Dataset
 from ..metrics.settings import Brought, Evaluation, Named
 from .entry_points import EXTRACTOR, METRIC, PluginKind
-from .plugins import bind, check_same, check_untaken, leaving_no_trace, parameters_of, resolve
+from .plugins import bind, check_same, check_untaken, first_line, leaving_no_trace, parameters_of, resolve
 from .suite import label, split
 
 
@@ -25,11 +25,13 @@ from .suite import label, split
 class ResolvedEvaluation:
     """An evaluation in which plug-ins stand as {name: label, with all settings}.
 
-    `plugged` has the hash of the source and the target of each, by "extractor" or "metric" and its label.
+    `plugged` has the hash of the source and the target of each, by "extractor" or "metric" and its label, and `about`
+    the first line of its docstring.
     """
 
     evaluation: Evaluation
     plugged: dict[str, tuple[str | None, str]] = field(default_factory=dict)
+    about: dict[str, str] = field(default_factory=dict)
 
     def resolve(self, kind: PluginKind, entry: Named, folder: Path) -> Named:
         """An entry of the evaluation as records have it. Raises BadInput for a plug-in that cannot be made."""
@@ -49,7 +51,7 @@ class ResolvedEvaluation:
         if key in self.plugged:
             raise BadInput(f"{shown} stands there more than once")
         make(kind, target, bound, folder)
-        self.plugged[key] = found.source, target
+        self.plugged[key], self.about[key] = (found.source, target), first_line(found.value)
         return {"name": shown, **bound}
 
     def used_on(self, data: Kind) -> dict[str, tuple[str | None, str]]:

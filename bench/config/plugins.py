@@ -87,6 +87,11 @@ def find_objective(target: str, folder: Path | None = None) -> ResolvedObjective
     return ResolvedObjective(target, cls, found.source)
 
 
+def first_line(value: object) -> str:
+    """Of its docstring; empty where it has none."""
+    return (getattr(value, "__doc__", None) or "").strip().partition("\n")[0]
+
+
 def check_untaken(kind: PluginKind, name: str, value: object, target: str) -> None:
     """Raises BadInput where another one goes by this name."""
     known = known_names(kind)

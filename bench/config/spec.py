@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,7 +17,7 @@ from .architectures import resolve_architecture
 from .datasets import DataFacts, Folders, classes_of, describe
 from .fingerprint import code_of, core_code
 from .metrics import ResolvedEvaluation, resolve_evaluation
-from .plugins import ResolvedObjective, bind_arguments, build_objective, find_objective
+from .plugins import ResolvedObjective, bind_arguments, build_objective, find_objective, first_line
 from .recipes import Preset
 from .resolve import check_recipe, resolve_recipe
 from .suite import AUTO, FROM_RECIPE, Combination, Suite, label, split
@@ -38,8 +38,8 @@ class RunSpec:
 
     `objective_target` is what the suite calls the objective, which is no part of the identity. `content` is a hash of a
     user's own pictures: with other files in their folder it is another run. By kind of plug-in, objectives apart
-    and metrics with their label, `sources` has hashes, as `source` is of the objective, and `targets` what the suite
-    calls them.
+    and metrics with their label, `sources` has hashes, as `source` is of the objective, `targets` what the suite calls
+    them, and `about` what a report says of metrics, and of an objective that is a plug-in.
     """
 
     objective: str
@@ -61,6 +61,7 @@ class RunSpec:
     content: str | None = None
     sources: dict[str, str] = field(default_factory=dict)
     targets: dict[str, str] = field(default_factory=dict)
+    about: dict[str, str] = field(default_factory=dict)
 
     @property
     def plugins(self) -> list[str]:
@@ -80,7 +81,7 @@ class RunSpec:
     @property
     def identity(self) -> dict[str, Any]:
         """What the run's id is a hash of."""
-        located = ("objective_target", "skip", "targets")
+        located = ("objective_target", "skip", "targets", "about")
         plain = [key for key, value in PLAIN.items() if getattr(self, key) == value]
         kept = {k: v for k, v in asdict(self).items() if k not in (*located, *plain)}
         return kept | {"evaluation": self.evaluation.model_dump(), "code": code_of(self)}
@@ -114,6 +115,7 @@ class RunSpec:
             "precision": self.precision,
             **({} if self.content is None else {"content": self.content}),
             **({"sources": self.sources, "targets": self.targets} if self.sources else {}),
+            **({"about": self.about} if self.about else {}),
             "code": code_of(self),
             "core": core_code(),
         }
@@ -201,11 +203,18 @@ def _resolve(
         content=data.content,
         sources={kind: source for kind, (source, _) in plugged.items() if source is not None},
         targets={kind: other for kind, (source, other) in plugged.items() if source is not None},
+        about=_about(found, measured, plugged),
     )
     if suite.accelerate == AUTO and data.kind == "points" and spec.skip is None and _measured_compiled(spec):
         objective = build_objective(found, arguments, where)
         spec = replace(spec, accelerate=decide(spec.steps, spec.recipe_spec, objective, context.device))
     return spec
+
+
+def _about(found: ResolvedObjective, measured: ResolvedEvaluation, plugged: Collection[str]) -> dict[str, str]:
+    """What the authors of plug-ins say of them in a line, for reports."""
+    about = {} if found.source is None else {"objective": f"{first_line(found.cls)} ({found.cls.reference})".lstrip()}
+    return about | {key: told for key, told in measured.about.items() if key in plugged and told}
 
 
 def _measured_compiled(spec: RunSpec) -> bool:

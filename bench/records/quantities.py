@@ -42,6 +42,11 @@ class Quantity:
         return both if len(both) <= AXIS_LETTERS else self.unit
 
     @property
+    def is_time(self) -> bool:
+        """Whether it says how long something took, which no two runs have in common."""
+        return self.unit == "s"
+
+    @property
     def heading(self) -> str:
         """The label of a column: name and an arrow towards better."""
         return self.name + {"lower": " ↓", "higher": " ↑", None: ""}[self.better]
@@ -104,13 +109,14 @@ AXES = {  # what a curve can be drawn against: columns of history.csv that are n
 }
 
 
-def quantity(key: str, protocol: Mapping[str, Any] | None = None) -> Quantity:
+def quantity(key: str, protocol: Mapping[str, Any] | None = None, meaning: str = "") -> Quantity:
     """The quantity of that key. Its protocol names the extractor; only Inception's Fréchet distance is called FID.
 
     Of somebody else's metric it has the name and the direction, and thereby the worst: the infinity that is no better.
+    What that one means is the caller's to say.
     """
     protocol = protocol or {}
-    known = KNOWN.get(key) or _brought(key, protocol)
+    known = KNOWN.get(key) or _brought(key, protocol, meaning)
     extractor = protocol.get("extractor")
     if not isinstance(extractor, str) or not known.quality:
         return known
@@ -119,11 +125,11 @@ def quantity(key: str, protocol: Mapping[str, Any] | None = None) -> Quantity:
     return replace(known, name=f"{known.name}({extractor})")
 
 
-def _brought(key: str, protocol: Mapping[str, Any]) -> Quantity:
+def _brought(key: str, protocol: Mapping[str, Any], meaning: str) -> Quantity:
     better: Better | None = protocol.get("better")
     worst = math.nan if better is None else math.inf if better == "lower" else -math.inf
     name = protocol.get("label") or key.replace("_", " ")
-    return Quantity(key, name, better=better, quality=bool(protocol), worst=worst)
+    return Quantity(key, name, better=better, quality=bool(protocol), meaning=meaning, worst=worst)
 
 
 def in_order(keys: Iterable[str]) -> list[str]:

@@ -107,7 +107,8 @@ class Block:
     def quantities(self) -> list[Quantity]:
         """Everything that was measured here, in the order of columns."""
         keys = in_order(key for run in self.runs for key in run.metrics)
-        return [quantity(key, self.protocol.get(key)) for key in keys]
+        about = {name: text for run in self.runs for name, text in (run.spec.get("about") or {}).items()}
+        return [quantity(key, self.protocol.get(key), _meaning(key, about)) for key in keys]
 
     @property
     def quality(self) -> list[Quantity]:
@@ -181,6 +182,12 @@ def make_blocks(records: Sequence[RunRecord], suite: Mapping[str, Any] | None = 
     protocols = {dataset: _protocol(dataset, records) for dataset in dict.fromkeys(key[0] for key in keys)}
     extents = _extents(records, protocols)
     return [Block(key, _groups(key, records, suite), protocols[key[0]], extents) for key in keys]
+
+
+def _meaning(key: str, about: Mapping[str, str]) -> str:
+    """What its author says of somebody's metric, of which several values may go by `label.name`."""
+    named = [name for name in about if f"metric {key}.".startswith(f"{name}.")]
+    return about[max(named, key=len)] if named else ""
 
 
 def _scale(metric: Quantity, dataset: str) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...objectives.errors import BadInput
-from ..records.quantities import Quantity
+from ..records.quantities import Quantity, quantity
 from ..records.reader import RunRecord, read_runs, read_suite
 from .blocks import Block, Group, difference, make_blocks
 from .statistics import Comparison, Estimate, compare, estimate
@@ -92,7 +92,7 @@ def _has_tables_alone(folder: Path) -> bool:
 
 def identical(a: RunRecord, b: RunRecord) -> bool:
     """Whether two runs ended alike and measured the same numbers, in everything but times that both have."""
-    shared = a.metrics.keys() & b.metrics.keys()
+    shared = [name for name in a.metrics.keys() & b.metrics.keys() if not quantity(name).is_time]
     if _ending(a) != _ending(b) or any(a.metrics[name] != b.metrics[name] for name in shared):
         return False
     columns = (a.courses.keys() & b.courses.keys()) - {"seconds"}

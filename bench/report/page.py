@@ -260,14 +260,18 @@ def _about(suite: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _objectives(blocks: Sequence[Block]) -> dict[str, str]:
-    """What each built-in objective is, with its source, by label."""
-    specs = {run.objective: run.spec.get("objective_spec") for block in blocks for run in block.runs}
-    names = {o: str((spec if isinstance(spec, Mapping) else {}).get("name", o)) for o, spec in specs.items()}
-    return {
-        o: f"{BUILTINS.about(name).removesuffix('.')}. {BUILTINS.about(name, 'reference')}."
-        for o, name in names.items()
-        if name in BUILTINS
-    }
+    """What each objective is, with its source, by label, as far as the records say it of those of others."""
+    specs = {run.objective: run.spec for block in blocks for run in block.runs}
+    found = {label: _objective(label, spec) for label, spec in specs.items()}
+    return {label: text for label, text in found.items() if text}
+
+
+def _objective(label: str, spec: Mapping[str, Any]) -> str:
+    known = spec.get("objective_spec")
+    name = str((known if isinstance(known, Mapping) else {}).get("name", label))
+    if name in BUILTINS:
+        return f"{BUILTINS.about(name).removesuffix('.')}. {BUILTINS.about(name, 'reference')}."
+    return str((spec.get("about") or {}).get("objective", ""))
 
 
 def _folded(text: str) -> Markup:

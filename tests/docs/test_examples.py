@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from html import unescape
 from pathlib import Path
 
 import pandas as pd
@@ -55,7 +56,9 @@ def test_metric_and_extractor_of_ones_own_run_in_a_suite(tmp_path: Path) -> None
         assert heading in printed
     assert "2 runs, 0 to make, and nothing has changed" in lipbench(*run, cwd=tmp_path)
     results = tmp_path / "results" / "measures"
-    assert "EnergyDistance(power=0.5)" in (results / "report.html").read_text(encoding="utf-8")
+    page = unescape((results / "report.html").read_text(encoding="utf-8"))
+    told = (EXAMPLES / "energy.py").read_text(encoding="utf-8").partition('Metric):\n    """')[2].partition('"""')[0]
+    assert "EnergyDistance(power=0.5) ↓" in page and page.count(f'title="{told}"') == 4
     assert {"EnergyDistance_median", "EnergyDistance_floor"} <= set(pd.read_csv(results / "summary.csv").columns)
 
 

@@ -89,6 +89,21 @@ def test_compare_says_which_runs_are_identical(make_sweep: Make, tmp_path: Path)
     assert compare_notes(found)[0] == "4 run(s) are in both folders; 3 of them identical, in every number but times."
 
 
+def test_compare_leaves_times_out_of_what_is_identical(make_sweep: Make, tmp_path: Path) -> None:
+    def reached(steps: float, seconds: float) -> Callable[[dict[str, Any], dict[str, Any]], None]:
+        def change(spec: dict[str, Any], result: dict[str, Any]) -> None:
+            for name, value in (("steps_to_90", steps), ("seconds_to_90", seconds)):
+                result["metrics"][name] = dict.fromkeys(("best", "final", "tail_mean"), value)
+
+        return change
+
+    for name, steps, seconds in (("old", 40, 1.5), ("later", 40, 1.25), ("other", 41, 1.5)):
+        what = reached(steps, seconds)
+        make_sweep(tmp_path / name, objectives=("a",), datasets=("8gaussians",), seeds=2, change=what)
+    assert pair_folders(tmp_path / "old", tmp_path / "later").identical == 2
+    assert pair_folders(tmp_path / "old", tmp_path / "other").identical == 0
+
+
 def test_compare_does_not_call_runs_identical_whose_metrics_differ(two: tuple[Path, Path]) -> None:
     assert pair_folders(*two).identical == 0
 

@@ -61,6 +61,8 @@ def test_record_has_floor_noise_best_and_direction(measured: Callable[..., RunRe
     assert {name: value for name, value in record.protocol[key].items() if name != "source"} == told
     shown = {q.key: q for block in make_blocks([record]) for q in block.quality}
     assert (shown[key].heading, shown[key].worst) == (f"{key} ↑", -np.inf)
+    said = "Mean distance from the mean; draws random numbers, which is nobody else's business."
+    assert shown[key].meaning == shown[count].meaning == said
 
 
 def test_other_columns_are_as_without_it(
