@@ -5,6 +5,7 @@ Lightning is not told of them: a run is evaluated by lipbench, and what a logger
 
 import inspect
 import os
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
@@ -62,7 +63,7 @@ class RunLogging(pl.Callback):
         if self.loggers and data.is_points:
             rng = torch.Generator(iteration_of(pl_module).device).manual_seed(0)
             self.real = data.held_out_at_most(SNAPSHOT[True], rng).cpu().numpy()
-        self._each(lambda logger: logger.log_hyperparams(self.record))
+        self._each(lambda logger: logger.log_hyperparams(_named(logger, self.record)))
         self._tell()
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any, **kwargs: Any) -> None:
@@ -108,7 +109,7 @@ def _guarded(logger: Logger) -> Iterator[None]:
 
 def _log(logger: Logger, row: dict[str, float], drawn: Image.Image) -> None:
     step = int(row["step"])
-    logger.log_metrics(row, step)
+    logger.log_metrics(_named(logger, row), step)
     if isinstance(logger, TensorBoardLogger):
         logger.experiment.add_image("samples", np.asarray(drawn.convert("RGB")), step, dataformats="HWC")
     elif isinstance(logger, MLFlowLogger):
@@ -116,6 +117,21 @@ def _log(logger: Logger, row: dict[str, float], drawn: Image.Image) -> None:
     elif hasattr(logger, "log_image"):
         logger.log_image("samples", [drawn], step)  # pyright: ignore[reportAttributeAccessIssue]
     logger.save()
+
+
+def _named(logger: Logger, values: dict[str, Any]) -> dict[str, Any]:
+    """The values by names that the logger takes."""
+    return with_mlflow_names(values) if isinstance(logger, MLFlowLogger) else values
+
+
+def with_mlflow_names(values: dict[str, Any]) -> dict[str, Any]:
+    """The same by names that mlflow takes, within mappings too: `Gap(power=2).mean` as `Gap_power_2_.mean`.
+
+    These are letters, digits, spaces and _ . - up to 250 (mlflow's utils/validation.py). For another one mlflow refuses
+    all parameters of a run, and Lightning leaves what is not allowed out of a metric's name, with a warning each time.
+    """
+    named = {re.sub(r"[^\w. -]", "_", str(name), flags=re.ASCII)[:250]: value for name, value in values.items()}
+    return {name: with_mlflow_names(value) if isinstance(value, dict) else value for name, value in named.items()}
 
 
 def make_logger(entry: Named, folder: Path, run: str) -> Logger:

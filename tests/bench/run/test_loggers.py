@@ -2,6 +2,8 @@
 
 import json
 import os
+import posixpath
+import re
 import sqlite3
 import subprocess
 import sys
@@ -100,6 +102,57 @@ def test_logger_that_breaks_is_told_of_and_ends_no_run(
         record = make_run(replace(context, folder=tmp_path / "other", loggers=entries))
     assert record.history.drop(columns="seconds").equals(plain.history.drop(columns="seconds"))
     assert len(pd.read_csv(record.folder / "csv" / "metrics.csv")) == len(record.history)
+
+
+MLFLOW = """
+import json
+from pytorch_lightning.loggers import MLFlowLogger
+from lightning_fabric.utilities.logger import _flatten_dict
+
+
+class Store(MLFlowLogger):  # what mlflow itself is asked to keep
+    def __init__(self, save_dir):
+        self.told, self.path = [], save_dir / "told.json"
+
+    run_id = "0"
+    experiment = property(lambda self: self)
+
+    def log_hyperparams(self, params):
+        self.told.extend(_flatten_dict(params))
+
+    def log_metrics(self, metrics, step=None):
+        self.told.extend(metrics)
+
+    def log_image(self, *rest, **more): ...
+
+    def finalize(self, status):
+        self.path.write_text(json.dumps(self.told))
+"""
+SPREAD = """
+from torchmetrics import Metric
+class Spread(Metric):
+    def __init__(self, power: float = 1.0): super().__init__()
+    def update(self, samples, real): ...
+    def compute(self): return {"mean": 1.0, "90 % / größter": 2.0}
+"""
+
+
+def test_mlflow_gets_names_that_it_takes(
+    make_run: MakeRun, context: RunContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "kept_by_mlflow.py").write_text(MLFLOW, encoding="utf-8")
+    (tmp_path / "my.py").write_text(SPREAD, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    evaluation = {"count": 1, "points": 50, "metrics": [{"name": "my.py:Spread", "power": 2}]}
+    record = make_run(replace(context, loggers=("kept_by_mlflow:Store",)), evaluation=evaluation)
+    assert record.status == "completed", record.result.outcome.traceback
+    told = set(json.loads((record.folder / "told.json").read_text()))
+    assert {"w1", "Spread_power_2_.mean", "Spread_power_2_.90 _ _ gr__ter"} <= told
+    assert {"seed", "recipe_spec/lr", "targets/metric Spread_power_2_"} <= told
+    # mlflow/utils/validation.py: these characters, and a path that stays as it is
+    odd = [name for name in told if not re.fullmatch(r"[/\w.\- ]{1,250}", name) or posixpath.normpath(name) != name]
+    assert odd == []
+    assert "Spread(power=2).mean" in record.courses
 
 
 SPOILING = """
