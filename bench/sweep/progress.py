@@ -1,12 +1,14 @@
 """What a sweep tells while it runs: what is under way, how many are done, failed and left, and for how long yet.
 
-On a terminal a display that renews itself, in a log a line for every run that ends. Decides nothing.
+On a terminal and in a notebook a display that renews itself, in a log a line for every run that ends. Decides nothing.
 """
 
+import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from statistics import fmean
 
 from rich.console import Console, Group, RenderableType
@@ -21,6 +23,7 @@ from ..records.schema import RunOutcome, RunResult
 from .executors import Event, RunFinished, RunRetried, RunStarted
 
 SHOWN = 8  # runs under way that are named; the others are counted
+RENEWED = 2  # times a second
 
 
 class TimeLeft:
@@ -67,7 +70,7 @@ class Progress:
         todo: the runs to be made.
         console: gets the display, or the lines.
         left: knows the runs that were made before.
-        verbose: gives every run a line, with its id and its memory, on a terminal too.
+        verbose: gives every run a line, with its id and its memory, on a terminal and in a notebook too.
     """
 
     def __init__(self, todo: Sequence[RunSpec], console: Console, left: TimeLeft, verbose: bool = False) -> None:
@@ -75,18 +78,22 @@ class Progress:
         self._waiting = {spec.id: spec for spec in todo}
         self._running: dict[str, tuple[RunSpec, float]] = {}
         self._total, self._console, self._left = len(todo), console, left
+        self._renews = console.is_terminal or console.is_jupyter
         self._ended: Counter[str] = Counter()
         self._begun = time.monotonic()
 
     @contextmanager
     def shown(self) -> Iterator[None]:
-        """Within it the display is there, if the console is a terminal."""
-        if not self._console.is_terminal:
+        """Within it the display is there, if the console is a terminal or a notebook's."""
+        if not self._renews:
             yield
-            return
-        live = Live(get_renderable=self._display, console=self._console, transient=True, refresh_per_second=2)
-        with live:
-            yield
+        elif self._console.is_jupyter:
+            with _in_notebook(self._text):
+                yield
+        else:
+            live = Live(get_renderable=self._display, console=self._console, transient=True, refresh_per_second=RENEWED)
+            with live:
+                yield
 
     def tell(self, event: Event, result: RunResult | None = None) -> None:
         """Takes note of an event; says what is worth a line. `result`: of a run that ended."""
@@ -118,9 +125,9 @@ class Progress:
             memory = result.cost.peak_memory_mb
             took += f", {memory:,.0f} MB" if memory else ""
             took += f", {spec.id}"
-        if result.outcome.reason or self._verbose or not self._console.is_terminal:
+        if result.outcome.reason or self._verbose or not self._renews:
             done = f"[{self._ended.total()}/{self._total}] {name(spec)}: {ending(result.outcome)}, {took}"
-            self._line(done if self._console.is_terminal else f"{done}{self._outlook()}")
+            self._line(done if self._renews else f"{done}{self._outlook()}")
 
     def _outlook(self) -> str:
         """What is left, behind a line of a log."""
@@ -149,6 +156,13 @@ class Progress:
         head.add_row(ProgressBar(self._total, done, width=24), Text(counts))
         return Group(*self._rows(), head, Text(f"{since} so far{f'; {left} left' if left else ''}", style="dim"))
 
+    def _text(self) -> str:
+        """The display without colours."""
+        console = Console(width=self._console.width, force_jupyter=False, color_system=None, no_color=True)
+        with console.capture() as captured:
+            console.print(self._display())
+        return captured.get()
+
     def _rows(self) -> Iterator[RenderableType]:
         """The runs under way, the oldest first."""
         now = time.monotonic()
@@ -160,6 +174,26 @@ class Progress:
 
     def _line(self, line: str) -> None:
         say(line, self._console)
+
+
+@contextmanager
+def _in_notebook(text: Callable[[], str]) -> Iterator[None]:
+    """Within it one output of the cell shows the text as it is now; rich's own display needs ipywidgets for that."""
+    shown = import_module("IPython.display").display({"text/plain": text()}, raw=True, display_id=True)
+    over = threading.Event()
+
+    def renew() -> None:
+        while not over.wait(1 / RENEWED):
+            shown.update({"text/plain": text()}, raw=True)
+
+    thread = threading.Thread(target=renew, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        shown.update({"text/plain": ""}, raw=True)
 
 
 def say(line: str, console: Console) -> None:

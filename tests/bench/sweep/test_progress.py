@@ -2,9 +2,11 @@
 
 import io
 import re
+import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from types import ModuleType, SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from rich.console import Console
@@ -85,6 +87,40 @@ def test_progress_in_a_log_is_a_line_per_run_with_what_is_left(plan: Plan, clock
         "[2/4] 8gaussians wgan-gp fast seed 0: failed (ValueError: [x]), 1 s (1 failed, 2 left, about 2 min)",
         "[3/4] 8gaussians minimax fast seed 1: completed, 1 min (1 failed, 1 left, about 1 min)",
         "[4/4] 8gaussians wgan-gp fast seed 1: completed, 1 min",
+    ]
+
+
+class Cell:
+    """A notebook's cell: its outputs, in their order. Stands for the module `IPython.display`."""
+
+    def __init__(self) -> None:
+        self.outputs: list[str] = []
+
+    def display(self, shown: Any, raw: bool = False, display_id: bool = False) -> SimpleNamespace:
+        place = len(self.outputs)
+        self.outputs.append(shown["text/plain"] if raw else shown.text)
+        return SimpleNamespace(update=lambda new, raw: self.outputs.__setitem__(place, new["text/plain"]))
+
+
+def test_progress_in_a_notebook_is_one_output_that_renews_itself(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    cell, specs = Cell(), plan(seeds=100)
+    monkeypatch.setitem(sys.modules, "IPython.display", cast(ModuleType, cell))
+    told = Progress(specs, Console(force_jupyter=True), TimeLeft(2))
+    with told.shown():
+        assert "0/100 done" in cell.outputs[0]
+        for spec in specs[:-1]:
+            told.tell(RunStarted(spec))
+            told.tell(RunFinished(spec, ""), result())
+        told.tell(RunStarted(specs[-1]))
+        until = time.monotonic() + 60
+        while "99/100 done · 1 running" not in cell.outputs[0] and time.monotonic() < until:
+            time.sleep(0.05)
+        assert len(cell.outputs) == 1 and f"{specs[-1].dataset} wgan-gp fast seed 99" in cell.outputs[0]
+        assert "99/100 done · 1 running" in cell.outputs[0]
+        told.tell(RunFinished(specs[-1], ""), result("failed", 1.0, "ValueError: no"))
+    assert [line.strip() for line in cell.outputs] == [
+        "",
+        "[100/100] 8gaussians wgan-gp fast seed 99: failed (ValueError: no), 1 s",
     ]
 
 
