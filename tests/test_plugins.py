@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import sysconfig
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,21 @@ def test_documented_objective_is_short_conforms_and_runs_beside_ours(
     printed = call(*lipbench, "run", "mine.yaml", "--jobs", "1", "--set", *TINY, cwd=tmp_path, COLUMNS="200")
     assert printed_as in printed and "wgan-gp" in printed
     assert (tmp_path / "results" / "mine" / "summary.csv").is_file()
+    page = unescape((tmp_path / "results" / "mine" / "report.html").read_text(encoding="utf-8"))
+    assert "between random real" in page and "arXiv:1902.03984)" in page and "not built into lipbench" not in page
+
+
+def test_documented_objective_stands_among_critics_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "my.py").write_text(block("README.md", "Your own objective", "python"), encoding="utf-8")
+    lipbench = (sys.executable, "-m", "lipbench.bench.cli")
+    tiny = ["steps=4", "seeds=1", "evaluation={count: 2, points: 50, repeats: 0}", "datasets=['funnels:d=2&n=4']"]
+    asked = [*tiny, "objectives=[wgan-gp, my.py:ZeroCentred]"]
+    printed = call(*lipbench, "run", "critics", "--jobs", "1", "--set", *asked, cwd=tmp_path, COLUMNS="200")
+    assert "2 completed" in printed
+    table = (tmp_path / "results" / "critics" / "summary.md").read_text(encoding="utf-8")
+    rows = {line.split("|")[1].strip(): line for line in table.splitlines() if line.startswith("|")}
+    assert "cos ↑" in rows["objective"]
+    assert all(re.search(r"1/1 ok .* [0-9.−]+ ", rows[name]) for name in ("wgan-gp", "zero-centred"))
 
 
 @pytest.mark.slow
@@ -69,7 +85,7 @@ def test_plugin_package_is_listed_checked_and_run(tmp_path: Path) -> None:
     pip = (sys.executable, "-m", "pip", "--python", str(python))
     call(*pip, "install", "-q", "--no-deps", "--no-build-isolation", str(source), cwd=tmp_path)
     lipbench = (str(python), "-m", "lipbench.bench.cli")
-    for kind in ("objectives", "models", "datasets", "metrics", "extractors"):
+    for kind in ("objectives", "architectures", "datasets", "metrics", "extractors"):
         assert "lipbench-example" in call(*lipbench, "list", kind, cwd=tmp_path, COLUMNS="250")
     targets = (["zero-gp"], ["absolute-critic", "--set", "generator=mlp"], ["two-rings"])
     for target in (*targets, ["energy-distance"], ["random-features", "--set", "width=8"]):

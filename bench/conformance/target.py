@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -13,7 +14,8 @@ from torchmetrics import Metric
 
 from ...objectives.base import Objective
 from ...objectives.conformance import Report, check_objective
-from ...objectives.errors import BadInput
+from ...objectives.errors import LIKE, BadInput
+from ..config import entry_points
 from ..config.architectures import build_architecture, resolve_architecture
 from ..config.datasets import load_dataset
 from ..config.entry_points import ARCHITECTURE, DATASET, EXTRACTOR, KINDS, METRIC, OBJECTIVE, PluginKind, known_names
@@ -57,6 +59,7 @@ def check_target(target: str, settings: Mapping[str, Any], kind: str | None = No
     if found in (METRIC, EXTRACTOR):
         return _check_measure(found, target, settings)
     if found is DATASET:
+        entry_points.check_dataset(target)  # a name that nobody has is no fault of the data
         given = urlencode({key: yaml.safe_dump(value).removesuffix("...\n").strip() for key, value in settings.items()})
         name = f"{target}{'&' if '?' in target else '?'}{given}" if given else target
         return check_dataset(f"{target} (data set)", lambda: load_dataset(name, _Here()))
@@ -79,14 +82,16 @@ def _check_measure(kind: PluginKind, target: str, settings: Mapping[str, Any]) -
 
 
 def kind_of_target(target: str) -> PluginKind:
-    """By name, or by what it is: an Objective; a metric; a network that takes a shape, or a function of one; a network
-    that takes none, an extractor; else a function that makes data.
+    """By the name or the closest one that is known, or by what it is: an Objective; a metric; a network that takes a
+    shape, or a function of one; a network that takes none, an extractor; else a function that makes data.
     """
     if target.startswith(PREFIXES):
         return DATASET
     name = target.partition("?")[0]
     if ":" not in name:
-        return next((kind for kind in KINDS.values() if name in known_names(kind)), OBJECTIVE)
+        kinds = {known: kind for kind in reversed(KINDS.values()) for known in known_names(kind)}
+        close = get_close_matches(name, kinds, n=1, cutoff=LIKE)
+        return kinds[close[0]] if close else OBJECTIVE
     value = resolve(OBJECTIVE, name).value
     if not callable(value):
         raise BadInput(f"{target}: nothing that can be called; can be checked: {', '.join(KINDS)}")
