@@ -35,5 +35,5 @@ def test_page_runs_as_one_script(tmp_path: Path) -> None:
     (tmp_path / "page.py").write_text("\n".join(blocks()), encoding="utf-8")
     done = subprocess.run([sys.executable, "page.py"], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "0 failed" in done.stdout and "6 completed" in done.stdout
+    assert "0 failed" in done.stdout and "8 completed" in done.stdout
     assert (tmp_path / "w1.png").is_file() and (tmp_path / "results" / "first" / "report.html").is_file()
