@@ -193,8 +193,11 @@ class Trials:
 
     def interrupt(self, out: str, shot: Shot) -> bool:
         """Whether it was before the end of the sweep."""
+        begun, from_the_start = time.monotonic(), not (self.terminal.folder / out).exists()
         ending = self.terminal.sweep(out, self.jobs, shot, self.options)
         if ending.status == 0:
+            if from_the_start:  # else the machine may be less busy than it was, and all signals come late
+                self.whole = time.monotonic() - begun
             return False
         where = f"{shot}, {self.whole:.1f} s undisturbed, --jobs {self.jobs}: {ending}"
         assert ending.signalled and ending.status == STATUS[shot.number], where
