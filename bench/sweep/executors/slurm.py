@@ -81,7 +81,7 @@ class SlurmExecutor:
             while pending:
                 yield from watch.news([spec for spec, _ in pending.values()])
                 for spec, job in [(s, j) for s, j in pending.values() if ledger.ended(j)]:
-                    event = _event(job, spec, watch, trials)
+                    event = ledger.left_over(job, spec, trials) or _event(job, spec, watch, trials)
                     del pending[spec.id]
                     ledger.forget([spec.id])
                     if isinstance(event, RunRetried):
@@ -138,6 +138,7 @@ class Ledger:
         self.folder, self.path = folder, folder / f"jobs-{cluster}.json"
         self.kind = submitit.LocalJob if cluster == "local" else submitit.SlurmJob
         self.adopted: set[str] = set()
+        self.over: set[str] = set()
 
     def find(self, run: str) -> Any:
         """The job of an earlier call that makes this run; None where there is none."""
@@ -145,7 +146,19 @@ class Ledger:
         if number is None:
             return None
         self.adopted.add(number)
-        return self.kind(folder=self.folder, job_id=number)
+        job = self.kind(folder=self.folder, job_id=number)
+        if job.paths.result_pickle.exists():
+            self.over.add(number)
+        return job
+
+    def left_over(self, job: Any, spec: RunSpec, trials: Trials) -> RunRetried | RunFinished | None:
+        """What becomes of a run whose job was over before this call; None for other jobs.
+
+        The job's pickle is not opened: in a results folder that came from elsewhere it may be a program.
+        """
+        if job.job_id not in self.over:
+            return None
+        return trials.after(spec, f"job {job.job_id} ended before, without a record of the run; see {job.paths.stderr}")
 
     def ended(self, job: Any) -> bool:
         """Whether a job is over. Of another process's local job submitit does not know whether it lives."""
@@ -156,6 +169,7 @@ class Ledger:
     def note(self, jobs: Mapping[str, str]) -> None:
         """These jobs make these runs now."""
         self.adopted -= set(jobs.values())
+        self.over -= set(jobs.values())
         write_json(self.path, self._read() | dict(jobs))
 
     def forget(self, runs: Iterable[str]) -> None:

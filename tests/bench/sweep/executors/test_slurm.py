@@ -1,6 +1,9 @@
 """Slurm through submitit, on submitit's own stand-in for a queue: processes of this machine. No Slurm is at hand."""
 
 import io
+import json
+import os
+import pickle
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -77,6 +80,29 @@ def test_a_detached_sweep_returns_and_the_same_call_collects_it(
         time.sleep(1)
     assert "1 completed" in ended and ended.endswith("report.html")
     assert (context.folder / "report.html").exists()
+
+
+class Trap:
+    """Unpickled, it makes a folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return os.mkdir, (str(self.path),)
+
+
+def test_slurm_does_not_unpickle_what_an_earlier_job_left(plan: Plan, context: RunContext, tmp_path: Path) -> None:
+    """The folder may have come from elsewhere, with a list of jobs that never were."""
+    (spec,), folder = plan(), context.folder / "slurm"
+    folder.mkdir(parents=True)
+    (folder / "jobs-local.json").write_text(json.dumps({spec.id: "12"}))
+    for name in ("12_submitted.pkl", "12_0_result.pkl"):
+        (folder / name).write_bytes(pickle.dumps(Trap(tmp_path / "sprung")))
+    (event,) = SlurmExecutor(Limits(), 0, LOCAL).execute([spec], context)
+    assert isinstance(event, RunFinished) and "job 12 ended before, without a record" in str(event.outcome)
+    assert not (tmp_path / "sprung").exists()
+    assert json.loads((folder / "jobs-local.json").read_text()) == {}
 
 
 @pytest.mark.slow
