@@ -157,7 +157,10 @@ def tune(
     """
     from ..config.suite import load_suite
 
-    loaded, folder = load_suite(suite, [*(set or []), *([f"seeds={seeds}"] if seeds is not None else [])])
+    overrides = [*(set or [])]
+    if seeds is not None:
+        overrides.append(f"seeds={seeds}")
+    loaded, folder = load_suite(suite, overrides)
 
     from ..run.context import RunContext
     from ..sweep.downloads import fetch

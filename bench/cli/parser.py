@@ -95,5 +95,6 @@ def _add_options(command: Parser, function: Command) -> None:
         action.help = action.help or about.get(action.dest)
     for name in special:
         settings = dict(SPECIAL[name])
-        flags = settings.pop("flag")
-        command.add_argument(*([flags] if isinstance(flags, str) else flags), help=about[name], **settings)
+        flag = settings.pop("flag")
+        flags = [flag] if isinstance(flag, str) else flag
+        command.add_argument(*flags, help=about[name], **settings)

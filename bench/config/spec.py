@@ -66,7 +66,8 @@ class RunSpec:
     @property
     def plugins(self) -> list[str]:
         """The targets of all that is not lipbench's own and takes part."""
-        return [*([] if self.source is None else [self.objective_target]), *self.targets.values()]
+        objective = [] if self.source is None else [self.objective_target]
+        return [*objective, *self.targets.values()]
 
     @property
     def outside(self) -> list[str]:
@@ -96,6 +97,13 @@ class RunSpec:
 
     def record(self) -> dict[str, Any]:
         """The content of spec.json."""
+        outside: dict[str, Any] = {}
+        if self.content is not None:
+            outside["content"] = self.content
+        if self.sources:
+            outside |= {"sources": self.sources, "targets": self.targets}
+        if self.about:
+            outside["about"] = self.about
         return {
             "run": self.id,
             "schema_version": SCHEMA_VERSION,
@@ -113,9 +121,7 @@ class RunSpec:
             "evaluation": self.evaluation.model_dump(),
             "accelerate": self.accelerate,
             "precision": self.precision,
-            **({} if self.content is None else {"content": self.content}),
-            **({"sources": self.sources, "targets": self.targets} if self.sources else {}),
-            **({"about": self.about} if self.about else {}),
+            **outside,
             "code": code_of(self),
             "core": core_code(),
         }
@@ -183,8 +189,9 @@ def _resolve(
     networks = resolve_architecture(cell.architecture, settings.architecture, context.suite_folder, where)
     plugged = {"architecture": (networks.source, networks.target), "dataset": (data.source, data.name)}
     plugged |= measured.used_on(data.kind)
+    named = [*given, "loss"] if loss else given
     spec = RunSpec(
-        objective=label(found.cls.name, {k: arguments[k] for k in (*given, *(["loss"] if loss else []))}),
+        objective=label(found.cls.name, {k: arguments[k] for k in named}),
         objective_name=found.cls.name,
         arguments=arguments,
         source=found.source,

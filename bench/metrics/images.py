@@ -272,7 +272,8 @@ class ImageMetrics:
 
     def _key(self, images: Tensor, **settings: object) -> str:
         name = self.extractor.name
-        code = source_of(CODE, *([EXTRACTORS.target(name)] if name in EXTRACTORS else []))
+        made_by = [EXTRACTORS.target(name)] if name in EXTRACTORS else []
+        code = source_of(CODE, *made_by)
         extractor = {"extractor": self.extractor.sha256, "resize": self.extractor.resize, "code": code}
         extractor |= {"source": self.extractor.source} if self.extractor.source else {}
         sizes = self.sizes

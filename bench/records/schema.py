@@ -76,15 +76,17 @@ class RunResult:
 
     def to_json(self) -> dict[str, Any]:
         """All fields in one mapping; of a run that did not train, what is measured is null, and `layers` left out."""
+        changed = {"changed": list(self.changed)} if self.changed else {}
         unmeasured = {one.name: None for one in fields(Measured) if one.name != "layers"}
+        measured = unmeasured if self.measured is None else asdict(self.measured)
         return {
             "run": self.run,
             "schema_version": SCHEMA_VERSION,
             "versions": self.versions,
             **asdict(self.outcome),
             **asdict(self.cost),
-            **({"changed": list(self.changed)} if self.changed else {}),
-            **(unmeasured if self.measured is None else asdict(self.measured)),
+            **changed,
+            **measured,
         }
 
     @classmethod

@@ -84,7 +84,7 @@ def imported(node: ast.AST, package: str) -> dict[str, str]:
     if not isinstance(node, ast.ImportFrom):
         return {}
     above = package.split(".")[: len(package.split(".")) + 1 - node.level] if node.level else []
-    origin = ".".join([*above, *([node.module] if node.module else [])])
+    origin = ".".join([*above, node.module] if node.module else above)
     return {a.asname or a.name: origin if a.name == "*" else f"{origin}.{a.name}" for a in node.names}
 
 

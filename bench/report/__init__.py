@@ -43,7 +43,7 @@ def report(folder: Path, console: Console | None = None, form: str = "png", all_
     if form != "png":
         for name, content in draw_plots(blocks, colours, form):
             write(folder / "plots" / name, content)
-    title = str(suite.get("name") or folder.resolve().name)
+    title = str(suite.get("name", folder.resolve().name))
     write(folder / "report.html", render_page(title, blocks, colours, pngs, suite, left).encode())
     if console is not None:
         print_summary(blocks, left, console, all_notes)

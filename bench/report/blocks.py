@@ -54,7 +54,9 @@ class Group:
     def outcome(self) -> str:
         """How the runs ended, in words: "3/3 ok", or "1/3 ok, 1 few modes, 1 diverged (nan)"."""
         few = self.counts["completed"] - self.ok
-        parts = [f"{self.ok}/{len(self.runs)} ok", *([f"{few} few modes"] if few else [])]
+        parts = [f"{self.ok}/{len(self.runs)} ok"]
+        if few:
+            parts.append(f"{few} few modes")
         for status in STATUSES[1:]:
             reasons = sorted({run.result.outcome.reason or "" for run in self.runs if run.status == status} - {""})
             short = f" ({', '.join(reasons)})" if reasons and status == "diverged" else ""

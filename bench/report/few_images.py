@@ -50,11 +50,12 @@ def _asked(block: Block, key: str) -> int:
     """Generated samples that the suite asks for; KID, precision and recall take no more than are held."""
     evaluation: dict[str, Any] = block.runs[0].spec.get("evaluation", {})
     if key == "w1":
-        return evaluation.get("points") or 0
-    images = evaluation.get("images") or 0
+        return evaluation.get("points", 0)
+    images = evaluation.get("images", 0)
     if key == "is":
-        return evaluation.get("is_images") or images
-    return images if key == "fd" else min(images, evaluation.get("held_images") or images)
+        scored = evaluation.get("is_images")
+        return images if scored is None else scored
+    return images if key == "fd" else min(images, evaluation.get("held_images", images))
 
 
 def _sizes(protocol: dict[str, Any], what: str = "images") -> str:

@@ -40,7 +40,9 @@ def jobs_on(devices: Sequence[str], jobs: int | None) -> int:
     """As many as asked for; else one per GPU, or one per core on a CPU. Raises BadInput for no such number."""
     if jobs is not None and not 1 <= jobs <= MOST_JOBS:
         raise BadInput(f"jobs: {jobs}: must be 1 to {MOST_JOBS:,}")
-    return jobs or (_cores() if devices[0] == "cpu" else len(devices))
+    if jobs is not None:
+        return jobs
+    return _cores() if devices[0] == "cpu" else len(devices)
 
 
 def threads_of(devices: Sequence[str], jobs: int) -> int:

@@ -89,7 +89,9 @@ def _build(record: RunRecord) -> Networks:
     """Records of before have the data's shape in their samples alone."""
     shape = record.spec.get("shape") or read_samples(record.folder / "samples.npz", "real")["real"].shape[1:]
     architecture = record.spec["architecture_spec"]
-    target = _target(record) or architecture["name"]
+    target = _target(record)
+    if target is None:
+        target = architecture["name"]
     return build_architecture(architecture, target, tuple(shape), _suite_folder(record))
 
 

@@ -71,7 +71,8 @@ def build_parts(spec: RunSpec, data: Dataset, suite_folder: Path) -> tuple[Netwo
     objective = _build_objective(spec, suite_folder)
     with bound(networks.critic, torch.zeros(1, dtype=torch.int64) if networks.classes else None):
         reason = objective.skip_reason(networks.critic, data.shape)
-    reason = reason or refusal(spec.accelerate, objective, spec.recipe_spec, resident=data.feed is None)
+    if reason is None:
+        reason = refusal(spec.accelerate, objective, spec.recipe_spec, resident=data.feed is None)
     if reason is not None:
         raise Skipped(reason)
     return networks, objective

@@ -43,7 +43,8 @@ def _cell(name: str, networks: str, channels: int) -> Cell:
 
 
 def _ending(one: CellRun) -> Row:
-    return one.ending(*(METRICS if one.cell.labels["networks"] == CONDITIONAL else METRICS[:1]))
+    metrics = METRICS if one.cell.labels["networks"] == CONDITIONAL else METRICS[:1]
+    return one.ending(*metrics)
 
 
 def derive(measurements: pd.DataFrame) -> pd.DataFrame:

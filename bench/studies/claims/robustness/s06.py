@@ -68,7 +68,9 @@ def derive(measurements: pd.DataFrame) -> pd.DataFrame:
     settings = measurements[measurements["half"] == "settings"]
     found = counts(settings, succeeded(settings))
     architectures = measurements[measurements["half"] == "architectures"]
-    return pd.DataFrame([*found, *([] if architectures.empty else [sign_test(architectures)])])
+    if not architectures.empty:
+        found.append(sign_test(architectures))
+    return pd.DataFrame(found)
 
 
 def sign_test(runs: pd.DataFrame) -> Row:
