@@ -36,29 +36,7 @@ BETTER: dict[str, Better] = {
     "seconds_to_90": "lower",
 }
 # What a run counts as that diverged without a value.
-WORST = {
-    "w1": math.inf,
-    "modes": 0.0,
-    "high_quality": 0.0,
-    "mode_kl": math.inf,
-    "modes_any": 0.0,
-    "mode_kl_high_quality": math.inf,
-    "fd": math.inf,
-    "is": 1.0,
-    "kid": math.inf,
-    "precision": 0.0,
-    "recall": 0.0,
-    "class_accuracy": 0.0,
-    "intra_fd": math.inf,
-    "class_kl": math.inf,
-    "cosine": -1.0,
-    "gradient_error": math.inf,
-    "cost_error": math.inf,
-    "gradient_error_scaled": math.inf,
-    "cost_error_scaled": math.inf,
-    "steps_to_90": math.inf,
-    "seconds_to_90": math.inf,
-}
+WORST = {key: math.inf if way == "lower" else 0.0 for key, way in BETTER.items()} | {"is": 1.0, "cosine": -1.0}
 
 
 def tail_start(steps: int) -> float:
