@@ -67,11 +67,6 @@ def _full_precision() -> Iterator[None]:
             torch.set_float32_matmul_precision(asked_for)
 
 
-def sha256_of(path: Path) -> str:
-    """The sha256 of a file, hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 def verified_bytes(path: Path, expected: str, name: str) -> bytes:
     """The contents of `path`, the weights of extractor `name`; BadInput if it is missing or has another sha256."""
     if not path.is_file():

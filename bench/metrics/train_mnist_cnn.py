@@ -20,8 +20,8 @@ from torch.nn import functional as F
 from torchvision.datasets import MNIST
 
 from ...objectives.errors import BadInput
+from ..records.checksums import sha256_of
 from .classifier import WEIGHTS, MnistCNN
-from .extractors import sha256_of
 
 TRAINING_SET = "MNIST, all 60,000 training images"
 BATCH = 128

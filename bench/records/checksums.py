@@ -11,7 +11,7 @@ SUMS = "checksums.sha256"
 
 def write_sums(folder: Path, names: Iterable[str]) -> None:
     """Writes the sums of those of the named files that are there. Raises OSError."""
-    lines = [f"{_sum(folder / name)}  {name}\n" for name in names if (folder / name).is_file()]
+    lines = [f"{sha256_of(folder / name)}  {name}\n" for name in names if (folder / name).is_file()]
     write_atomically(folder / SUMS, "".join(lines).encode())
 
 
@@ -25,12 +25,13 @@ def first_altered(folder: Path, names: Iterable[str]) -> Path | None:
     lines = (folder / SUMS).read_text(encoding="utf-8", errors="replace").splitlines()
     written = {name: value for value, _, name in (line.partition("  ") for line in lines)}
     for name in names:
-        now = _sum(folder / name) if (folder / name).is_file() else None
+        now = sha256_of(folder / name) if (folder / name).is_file() else None
         if now != written.get(name):
             return folder / name
     return None
 
 
-def _sum(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """Of a file's content, hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

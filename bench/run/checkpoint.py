@@ -1,6 +1,5 @@
 """Mid-run checkpoints: written whole or not at all, verified by checksum, the one before kept. Loads weights only."""
 
-import hashlib
 import os
 import platform
 import random
@@ -15,6 +14,7 @@ import pytorch_lightning as pl
 import torch
 
 from ...models.gan import GAN
+from ..records.checksums import sha256_of
 
 RESUME = "resume"  # the folder of a run's checkpoints while it is under way
 ATTEMPTS = "attempts"  # a file in there, a line for every time the run was begun
@@ -50,7 +50,7 @@ class Checkpointer(pl.Callback):
         trainer.save_checkpoint(temporary)
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = sha256_of(temporary)
         os.replace(temporary, path)
         path.with_suffix(".sha256").write_text(digest)
         for old in sorted(self.folder.glob("*.ckpt"))[:-2]:
@@ -128,7 +128,4 @@ def _remove(path: Path) -> None:
 
 def _sound(path: Path) -> bool:
     expected = path.with_suffix(".sha256")
-    if not expected.is_file():
-        return False
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() == expected.read_text()
+    return expected.is_file() and sha256_of(path) == expected.read_text()

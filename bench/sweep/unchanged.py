@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config.suite import Suite
+from ..records.checksums import sha256_of
 from ..records.files import write
 from ..run.context import RunContext
 
@@ -32,7 +33,7 @@ def remember(suite: Suite, context: RunContext, ended: Mapping[str, int], plugin
     stamp = {
         "asked": _asked(suite, context),
         "left": _left(context.folder),
-        "plugins": {str(path.absolute()): _sha256(path) for path in plugins},
+        "plugins": {str(path.absolute()): sha256_of(path) for path in plugins},
         "ended": dict(ended),
     }
     write(context.folder / STAMP, json.dumps(stamp).encode())
@@ -44,7 +45,7 @@ def nothing_to_do(suite: Suite, context: RunContext) -> Counter[str] | None:
         stamp: dict[str, Any] = json.loads((context.folder / STAMP).read_bytes())
         same = stamp["asked"] == _asked(suite, context) and stamp["left"] == _left(context.folder)
         plugins: dict[str, str] = stamp["plugins"]
-        if same and all(_sha256(Path(path)) == sha for path, sha in plugins.items()):
+        if same and all(sha256_of(Path(path)) == sha for path, sha in plugins.items()):
             return Counter(stamp["ended"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None  # no stamp, a damaged one, or a plug-in that is gone
@@ -59,10 +60,6 @@ def _asked(suite: Suite, context: RunContext) -> str:
     for path in sorted(file for room in rooms for file in room.rglob("*") if file.suffix in SOURCES):
         digest.update(f"\0{path}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _left(folder: Path) -> list[str]:

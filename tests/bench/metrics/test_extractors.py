@@ -13,8 +13,8 @@ from safetensors.torch import load_file
 
 from lipbench.bench.metrics.catalog import load_extractor
 from lipbench.bench.metrics.classifier import WEIGHTS, MnistCNN, preprocess
-from lipbench.bench.metrics.extractors import sha256_of
 from lipbench.bench.metrics.train_mnist_cnn import distort, fit, read_mnist, train
+from lipbench.bench.records.checksums import sha256_of
 from lipbench.objectives import BadInput
 
 Labelled = tuple[torch.Tensor, torch.Tensor]
