@@ -56,7 +56,7 @@ def mode_coverage(samples: Tensor, mixture: Mixture) -> dict[str, float]:
     return {
         "modes": int((sharp * 1000 >= COVERED_PER_MILLE * len(samples)).sum()),
         "high_quality": sharp.sum().item() / len(samples),
-        "mode_kl": _kl_to_uniform(everywhere.double()),
+        "mode_kl": kl_to_uniform(everywhere.double()),
     }
 
 
@@ -70,7 +70,7 @@ def any_coverage(samples: Tensor, mixture: Mixture) -> dict[str, float]:
     mode_kl_high_quality: KL(share of those samples per mode ‖ uniform) in nats; log K where there is none.
     """
     _, sharp = _counts(samples, mixture)
-    return {"modes_any": int((sharp > 0).sum()), "mode_kl_high_quality": _kl_to_uniform(sharp.double())}
+    return {"modes_any": int((sharp > 0).sum()), "mode_kl_high_quality": kl_to_uniform(sharp.double())}
 
 
 def _counts(samples: Tensor, mixture: Mixture) -> tuple[Tensor, Tensor]:
@@ -83,7 +83,8 @@ def _counts(samples: Tensor, mixture: Mixture) -> tuple[Tensor, Tensor]:
     return everywhere, sharp
 
 
-def _kl_to_uniform(counts: Tensor) -> float:
+def kl_to_uniform(counts: Tensor) -> float:
+    """KL(shares of these counts [K], float64 ‖ uniform) in nats; log K, the largest value, where all are 0."""
     total, k = counts.sum(), len(counts)
     share = counts / total if total > 0 else torch.eye(k, dtype=torch.float64)[0]
     return max(0.0, torch.xlogy(share, share * k).sum().item())  # rounding can leave −1e-17

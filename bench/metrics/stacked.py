@@ -1,11 +1,10 @@
 """Modes of stacked MNIST: a classifier reads each colour as a digit, three digits are the mode. No data here."""
 
-import math
-
 import torch
 from torch import Tensor
 
 from .classifier import mnist_cnn
+from .points import kl_to_uniform
 
 MODES = 1000
 BATCH = 512  # digits per pass of the classifier
@@ -29,11 +28,8 @@ class StackedModes:
         """
         images = images[: self.n]
         images = images[images.flatten(1).isfinite().all(dim=1)]
-        if not len(images):
-            return {"modes": 0, "mode_kl": math.log(MODES)}
-        share = torch.bincount(self.modes(images), minlength=MODES).double() / len(images)
-        kl = torch.xlogy(share, share * MODES).sum().item()
-        return {"modes": int((share > 0).sum()), "mode_kl": max(0.0, kl)}
+        counts = torch.bincount(self.modes(images), minlength=MODES)
+        return {"modes": int((counts > 0).sum()), "mode_kl": kl_to_uniform(counts.double())}
 
     def modes(self, images: Tensor) -> Tensor:
         """[N] int64, 0 … 999, of images [N, 3, H, W]: red, green and blue digit read as a number."""
