@@ -13,7 +13,7 @@ from ...report.palette import BLUE, GREEN, ORANGE, PURPLE
 from ...report.statistics import paired_differences
 from ..engine.contract import Measure, Row, Setting, Size, Study, median_of, reproduces
 from ..plotting.animation import animate
-from ..plotting.style import label, legend, panels, threshold
+from ..plotting.style import label, legend, panels, seed_lines, threshold
 from ..training.generators import Cell, runs_of
 
 GAN, WGAN = "GAN", "WGAN"
@@ -71,9 +71,8 @@ def plot(measurements: pd.DataFrame) -> Figure:
 def _draw(axis: Axes, courses: pd.DataFrame, column: str) -> None:
     for name, color in COLORS.items():
         own = courses[courses["objective"] == name]
-        for place, (_, course) in enumerate(own.groupby("seed")):
-            text = None if place else name + (", one seed" if own["seed"].nunique() == 1 else "")
-            axis.plot(course["step"], course[column], color=color, linewidth=1.1, alpha=0.85, label=text)
+        text = f"{name}, one seed" if own["seed"].nunique() == 1 else name
+        seed_lines(axis, own, "step", column, text, color=color, linewidth=1.1, alpha=0.85)
 
 
 STUDY = Study(

@@ -1,6 +1,7 @@
 """How the studies' pictures look: panels, labels, marks. No measurements here."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -90,6 +91,12 @@ def mark_infinite(axis: Axes, place: float, values: Sequence[float] | pd.Series)
     if lost > 1:
         where = {"xycoords": across, "xytext": (5, 0), "textcoords": "offset points"}
         axis.annotate(str(lost), (place, 0.97), color="red", fontsize=7.5, va="center", **where)
+
+
+def seed_lines(axis: Axes, rows: pd.DataFrame, x: str, y: str, name: str | None, **look: Any) -> None:
+    """A line a seed, all of one look, which the legend calls `name`."""
+    for place, (_, line) in enumerate(rows.groupby("seed")):
+        axis.plot(line[x], line[y], label=None if place else name, **look)
 
 
 def scatter_medians(axis: Axes, x: pd.Series, y: pd.Series, color: str, name: str | None = None) -> None:

@@ -11,7 +11,7 @@ from ....objectives.game import critic_step
 from ....objectives.minimax import Minimax
 from ...report.palette import BLUE, GREEN, VERMILION
 from ..engine.contract import Measure, Row, Setting, Study, every_scale, reproduces
-from ..plotting.style import label, legend, panels, threshold
+from ..plotting.style import label, legend, panels, seed_lines, threshold
 from ..training.sheet import Sheet, sheet
 
 RATES, EVERY, POINTS, LIMIT = (1e-3, 2e-4), 5, 1000, 400
@@ -60,10 +60,10 @@ def plot(measurements: pd.DataFrame) -> Figure:
     figure, axes = panels("T16  Two 2-D surfaces in R¹⁶: the discriminator becomes perfect", columns=2)
     curves = measurements[measurements["kind"] == "curve"]
     for rate, color in zip(RATES, (BLUE, VERMILION), strict=True):
-        for seed, curve in curves[curves["rate"] == rate].groupby("seed"):
-            text = f"learning rate {rate:g}" if seed == curves["seed"].min() else None
-            axes[0].plot(curve["step"], curve["jsd"], color=color, linewidth=1, label=text)
-            axes[1].semilogy(curve["step"], curve["cost"], color=color, linewidth=1, label=text)
+        for axis, column in zip(axes, ("jsd", "cost"), strict=True):
+            own = curves[curves["rate"] == rate]
+            seed_lines(axis, own, "step", column, f"learning rate {rate:g}", color=color, linewidth=1)
+    axes[1].set_yscale("log")
     threshold(axes[0], math.log(2.0), "log 2")
     threshold(axes[1], 2.0 * (math.log(2.0) - CLOSE), f"JSD estimate of {CLOSE:g}")
     axes[0].axvline(100, color=GREEN, linestyle=":", label="criterion: step 100")

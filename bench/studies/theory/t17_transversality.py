@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from ...report.palette import BLUE, GREEN, VERMILION
 from ..engine.contract import Measure, Row, Setting, Study, every_scale, reproduces
-from ..plotting.style import label, label_powers_of_ten, legend, panels
+from ..plotting.style import label, label_powers_of_ten, legend, panels, seed_lines
 
 # A patch of 12 dimensions crosses planes of small codimension at no small angle. With 3 dimensions some crossings are
 # nearly tangent: at ε = .03 … .15 such a tube reaches the patch's edge and the exponent fitted is 2 in place of 3.
@@ -59,10 +59,10 @@ def plot(measurements: pd.DataFrame) -> Figure:
     figure, (axis,) = panels("T17  The overlap of random supports vanishes like ε^codimension", width=6.4)
     for codimension, color in COLORS.items():
         shown = measurements[measurements["codimension"] == codimension]
-        for seed, curve in shown.dropna(subset=["epsilon"]).groupby("seed"):
-            fits = shown["exponent"].dropna()
-            text = f"codimension {codimension}: exponents {fits.min():.2f} … {fits.max():.2f}" if seed == 0 else None
-            axis.loglog(curve["epsilon"], curve["mass"], "o-", color=color, markersize=3, linewidth=0.8, label=text)
+        curves, fits = shown.dropna(subset=["epsilon"]), shown["exponent"].dropna()
+        text = f"codimension {codimension}: exponents {fits.min():.2f} … {fits.max():.2f}"
+        seed_lines(axis, curves, "epsilon", "mass", text, marker="o", color=color, markersize=3, linewidth=0.8)
+    axis.set(xscale="log", yscale="log")
     axis.set_xticks([0.03, 0.05, 0.1, 0.15], ["0.03", "0.05", "0.1", "0.15"])
     axis.minorticks_off()
     label_powers_of_ten(axis.yaxis)

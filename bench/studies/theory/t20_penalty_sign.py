@@ -11,7 +11,7 @@ from ....objectives.gradient_penalty import GradientPenalty
 from ....objectives.slopes import line, slopes
 from ...report.palette import BLUE, VERMILION
 from ..engine.contract import Measure, Row, Setting, Study, every_scale, refutes
-from ..plotting.style import label, legend, panels
+from ..plotting.style import label, legend, panels, seed_lines
 from .discriminator import mlp
 
 WEIGHT, STEPS, EVERY, STARTS = 10.0, 60, 5, (0.5, 2.0)
@@ -79,9 +79,7 @@ def plot(measurements: pd.DataFrame) -> Figure:
     for axis, start in zip(axes, STARTS, strict=True):
         for sign, color in SIGNS.items():
             shown = curves[(curves["start"] == start) & (curves["sign"] == sign)]
-            for seed, curve in shown.groupby("seed"):
-                text = f"{sign} penalty" if seed == shown["seed"].min() else None
-                axis.plot(curve["step"], curve["excess"], color=color, linewidth=1.2, label=text)
+            seed_lines(axis, shown, "step", "excess", f"{sign} penalty", color=color, linewidth=1.2)
         axis.set_yscale("log")
         end = curves[(curves["start"] == start) & (curves["sign"] == "+") & (curves["step"] == STEPS)]
         if end["excess"].max() < 1.0:  # a slope below 1 that is driven down cannot get farther from 1 than 0

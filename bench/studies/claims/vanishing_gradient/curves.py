@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from ...engine.contract import Measure, Part, Row, Setting, median_of, reproduces
 from ...measures.quotients import gain, paired, ratio
-from ...plotting.style import label, legend, panels
+from ...plotting.style import label, legend, panels, seed_lines
 from ...training.critic_runs import CLIP, CLIP_TIGHT, COLORS, Key
 from ...training.critics import CriticRun, trained
 
@@ -38,10 +38,8 @@ def draw_curves(measurements: pd.DataFrame, colors: Mapping[str, str], axis: Axe
     """A line a seed, in the objective's colour, on logarithmic axes; the one that is `dashed` would hide another."""
     for name, color in colors.items():
         curves = measurements[measurements["objective"] == name]
-        for place, (_, curve) in enumerate(curves.groupby("seed")):
-            text = name if place == 0 else None
-            style, width = ((0, (3, 4)), 0.9) if name == dashed else ("-", 1.1)
-            axis.plot(curve["step"], curve["gradient"], color=color, linestyle=style, linewidth=width, label=text)
+        style, width = ((0, (3, 4)), 0.9) if name == dashed else ("-", 1.1)
+        seed_lines(axis, curves, "step", "gradient", name, color=color, linestyle=style, linewidth=width)
     axis.set_xscale("symlog", linthresh=10)
     axis.set_xlim(left=0)
     axis.set_yscale("log")

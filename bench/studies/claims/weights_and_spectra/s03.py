@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from ....report.palette import BLACK, BLUE, GREY, PURPLE
 from ...engine.contract import Measure, Row, Scale, Setting, Size, Study, reproduces
 from ...measures.weights import NEAR, finite, histogram, share_of_extremes, weights
-from ...plotting.style import label, legend, panels
+from ...plotting.style import label, legend, panels, seed_lines
 from ...training.critic_runs import DEEP_CELLS, DEEP_SIZE, deep_runs
 from ...training.critics import trained
 from ...training.deep import DEPTH, WIDTH, layer_gradients
@@ -67,9 +67,9 @@ def plot(measurements: pd.DataFrame) -> Figure:
 
 def _draw_gradients(axis: Axes, profiles: pd.DataFrame) -> None:
     for name, color in COLORS.items():
-        for place, (_, profile) in enumerate(profiles[profiles["critic"] == name].groupby("seed")):
-            text = name if place == 0 else None
-            axis.semilogy(profile["layer"], profile["gradient"], color=color, linewidth=1.1, label=text)
+        own = profiles[profiles["critic"] == name]
+        seed_lines(axis, own, "layer", "gradient", name, color=color, linewidth=1.1)
+    axis.set_yscale("log")
     legend(axis, fontsize=7)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     label(axis, "layer (0: the critic's input)", "norm of the loss's gradient", "gradient per layer, one line a seed")
