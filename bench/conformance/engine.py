@@ -9,7 +9,6 @@ from ...objectives.conformance.report import CheckOutcome, Report, Result, Statu
 from ...objectives.conformance.trial import one_thread
 
 T = TypeVar("T")
-Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -34,15 +33,15 @@ def run_checks(title: str, subject: T, checks: Sequence[NamedCheck[T]]) -> Repor
     return report
 
 
-def first_suited(shapes: Sequence[Shape], use: Callable[[Shape], object]) -> Shape:
-    """The first of these shapes of samples that can be used; where none can, the first, of which a check says why."""
-    for shape in shapes:
+def first_suited(trials: Sequence[T], use: Callable[[T], object]) -> T:
+    """The first of these, each of its own shape, that can be used; where none can, the first: a check says why."""
+    for trial in trials:
         try:
-            use(shape)
+            use(trial)
         except Exception:  # of somebody's code
             continue
-        return shape
-    return shapes[0]
+        return trial
+    return trials[0]
 
 
 def _outcome(check: NamedCheck[T], subject: T) -> CheckOutcome:

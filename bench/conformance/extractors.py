@@ -10,7 +10,7 @@ from ...objectives.conformance.repeatable import global_states
 from ...objectives.conformance.report import CheckOutcome, Report, failed, passed
 from ...objectives.conformance.trial import seeded
 from ..metrics.brought import BroughtNetwork
-from .engine import NamedCheck, Shape, first_suited, run_checks
+from .engine import NamedCheck, first_suited, run_checks
 
 SHAPES = ((1, 28, 28), (3, 32, 32))
 N = 6  # images in a batch
@@ -46,12 +46,9 @@ def check_extractor(title: str, make: Callable[[], nn.Module]) -> Report:
         title: of the report.
         make: makes the network.
     """
-
-    def use(shape: Shape) -> None:
-        trial = ExtractorTrial(make, shape)
-        trial.features(trial.network(), trial.images())
-
-    return run_checks(title, ExtractorTrial(make, first_suited(SHAPES, use)), CHECKS)
+    trials = [ExtractorTrial(make, shape) for shape in SHAPES]
+    suited = first_suited(trials, lambda trial: trial.features(trial.network(), trial.images()))
+    return run_checks(title, suited, CHECKS)
 
 
 def shapes(trial: ExtractorTrial) -> CheckOutcome:

@@ -12,7 +12,7 @@ from ...objectives.conformance.repeatable import global_states
 from ...objectives.conformance.report import CheckOutcome, Report, failed, not_applicable, passed
 from ...objectives.errors import BadInput
 from ..metrics.brought import BroughtMetric
-from .engine import NamedCheck, Shape, first_suited, run_checks
+from .engine import NamedCheck, first_suited, run_checks
 
 SHAPES = ((2,), (1, 28, 28), (3, 32, 32))
 N = 200  # samples a side
@@ -53,12 +53,8 @@ def check_metric(title: str, make: Callable[[], Metric]) -> Report:
         title: of the report.
         make: makes the metric.
     """
-
-    def use(shape: Shape) -> None:
-        trial = MetricTrial(make, shape)
-        trial.values(trial.samples(2))
-
-    return run_checks(title, MetricTrial(make, first_suited(SHAPES, use)), CHECKS)
+    trials = [MetricTrial(make, shape) for shape in SHAPES]
+    return run_checks(title, first_suited(trials, lambda trial: trial.values(trial.samples(2))), CHECKS)
 
 
 def gives_numbers(trial: MetricTrial) -> CheckOutcome:

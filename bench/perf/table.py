@@ -1,6 +1,5 @@
 """The rows of the performance table, and how they are printed and kept. Nothing is measured here."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -15,6 +14,7 @@ from ..report.intervals import coverage_notes
 from ..report.statistics import Estimate
 from ..report.table_writer import Table, csv_text, to_markdown
 from ..report.terminal import print_tables
+from ..run.hardware import usable_cores
 
 COLUMNS = ("part", "measured", "unit", "median", "low", "high", "n", "goal", "met")
 DIGITS = 4  # with three, 1.084 would look like a goal of 1.08 that is met
@@ -68,14 +68,13 @@ def machine(about: Mapping[str, Any], command: str, load: Sequence[float]) -> di
     """What the numbers were measured on: processor and cores, versions, the command, and how busy the machine was.
 
     Args:
-        about: as `bench.machine.machine` gives it.
+        about: as `bench.run.hardware.machine` gives it.
         command: that made the table.
         load: the system's load averages over 1, 5 and 15 minutes at the start.
     """
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         **{key: str(value) for key, value in about.items()},
-        "usable cores": str(usable),
+        "usable cores": str(usable_cores()),
         **{name: version(name) for name in VERSIONS},
         "command": command,
         "load at the start": ", ".join(f"{value:.2f}" for value in load) + " (1, 5, 15 minutes)",

@@ -42,7 +42,7 @@ def jobs_on(devices: Sequence[str], jobs: int | None) -> int:
         raise BadInput(f"jobs: {jobs}: must be 1 to {MOST_JOBS:,}")
     if jobs is not None:
         return jobs
-    return _cores() if devices[0] == "cpu" else len(devices)
+    return usable_cores() if devices[0] == "cpu" else len(devices)
 
 
 def threads_of(devices: Sequence[str], jobs: int) -> int:
@@ -50,7 +50,7 @@ def threads_of(devices: Sequence[str], jobs: int) -> int:
     return 1 if jobs > 1 or devices[0] == "cpu" else os.cpu_count() or 1
 
 
-def _cores() -> int:
+def usable_cores() -> int:
     """Those that this process may use, where the system can tell."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
