@@ -8,7 +8,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -239,6 +239,11 @@ def objective_order(records: Sequence[RunRecord], suite: Mapping[str, Any] | Non
     names = _listed(suite, "objectives")
     labels = {record.objective for record in records}
     return sorted(labels, key=lambda label: (exact.get(label, len(exact)), _rank(label, names), label))
+
+
+def codes_of(runs: Iterable[RunRecord]) -> list[str]:
+    """The versions of the code that made them, each by the first digits of its hash."""
+    return sorted({str(run.spec["code"])[:12] for run in runs if run.spec.get("code")})
 
 
 def _value(run: RunRecord, metric: str, key: str, worst: float) -> float:

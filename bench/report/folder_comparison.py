@@ -3,7 +3,7 @@
 Nothing here prints or draws.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import numpy as np
 from ...objectives.errors import BadInput
 from ..records.quantities import Quantity, quantity
 from ..records.reader import RunRecord, read_runs, read_suite
-from .blocks import Block, Group, difference, make_blocks
+from .blocks import Block, Group, codes_of, difference, make_blocks
 from .statistics import Comparison, Estimate, compare, estimate
 from .tables import read_runs_table
 
@@ -81,7 +81,7 @@ def pair_folders(first: Path, second: Path) -> Pairing:
         only=(_only(here, there), _only(there, here)),
         shared=len(shared),
         identical=sum(identical(a, b) for a, b in shared),
-        codes=(_codes(a for a, _ in changed), _codes(b for _, b in changed)),
+        codes=(codes_of(a for a, _ in changed), codes_of(b for _, b in changed)),
         tables_alone=[name for name, without in zip(names, alone, strict=True) if without],
     )
 
@@ -120,10 +120,6 @@ def _by_key(records: Sequence[RunRecord]) -> dict[tuple[Any, ...], RunRecord]:
 
 def _only(here: Mapping[tuple[Any, ...], RunRecord], there: Mapping[tuple[Any, ...], RunRecord]) -> list[RunRecord]:
     return [record for key, record in here.items() if key not in there]
-
-
-def _codes(records: Iterable[RunRecord]) -> list[str]:
-    return sorted({str(record.spec["code"])[:12] for record in records if record.spec.get("code")})
 
 
 def _groups(one: Block, other: Block) -> Iterator[GroupPair]:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from ..records.quantities import number
-from .blocks import Block, has_few_modes
+from .blocks import Block, codes_of, has_few_modes
 from .few_images import few_images
 from .intervals import coverage_notes
 from .noise import evaluation_sd
@@ -122,7 +122,7 @@ def _code_notes(block: Block) -> list[str]:
     """Runs that differ in their seeds alone are made by one code."""
     lines = []
     for group in block.groups:
-        codes = sorted({str(run.spec["code"])[:12] for run in group.runs if run.spec.get("code")})
+        codes = codes_of(group.runs)
         if len(codes) > 1:
             versions = f"runs of {len(codes)} versions of the code: {', '.join(codes)}."
             lines.append(f"{group.objective} on {block.dataset}: {versions}")

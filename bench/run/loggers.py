@@ -23,7 +23,7 @@ from pytorch_lightning import loggers as lightning
 from pytorch_lightning.loggers import Logger, MLFlowLogger, TensorBoardLogger
 from pytorch_lightning.utilities.seed import isolate_rng
 
-from ...objectives.errors import BadInput, error_line
+from ...objectives.errors import BadInput, error_line, naming
 from ..config.plugins import SideEffect, leaving_no_trace
 from ..config.suite import Named
 from ..report.samples import picture
@@ -181,14 +181,11 @@ def _chosen(target: str, folder: Path, run: str) -> dict[str, Any]:
 
 def _class_of(target: str) -> type[Logger]:
     module, _, name = target.partition(":")
-    try:
+    with naming(f"logger '{target}' cannot be imported", anything=True):
         if target in LOGGERS:
-            found = getattr(lightning, LOGGERS[target])
-        else:
-            with leaving_no_trace(target):
-                found = getattr(import_module(module), name)
-    except (Exception, SystemExit) as error:
-        raise BadInput(f"logger '{target}' cannot be imported: {error_line(error)}") from error
+            return getattr(lightning, LOGGERS[target])
+        with leaving_no_trace(target):
+            found = getattr(import_module(module), name)
     if not (inspect.isclass(found) and issubclass(found, Logger)):
         raise BadInput(f"{target}: not a class derived from pytorch_lightning.loggers.Logger")
     return found
