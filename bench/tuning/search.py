@@ -107,6 +107,8 @@ def plan(suite: Suite, context: RunContext, budget: int, metric: str | None = No
         for base in bases:
             found = founds[base.objective_target]
             ranges = ranges_of(suite.tune, found, names, suite.where)
+            if kind == "pairs" and not suite.tune:  # where no generator waits, more critic steps are a longer run
+                ranges = {key: one for key, one in ranges.items() if key != "n_critic"}
             free = {key: one for key, one in ranges.items() if not _is_set_by_suite(key, base)}
             configurations = [draw(free, i) for i in range(budget if base.skip is None else 1)]
             trials = list(_trials(base, found, configurations, suite.where))

@@ -162,6 +162,11 @@ def test_critics_on_a_pair_are_tuned_by_what_is_measured_there(
     assert best["seed"].tolist() == [1] and best["status"].tolist() == ["completed"]
 
 
+def test_critics_on_a_pair_are_not_tuned_by_their_number_of_steps(make_suite: MakeSuite, context: RunContext) -> None:
+    (usual,), (asked,) = (plan(make_suite(tune=tune, **PAIR), context, 1) for tune in ({}, {"n_critic": [1, 2]}))
+    assert set(usual.ranges) == {"lr", "beta1", "weight"} and set(asked.ranges) == {"n_critic"}
+
+
 @pytest.mark.parametrize("name", ["fd", "w1", "cost"])
 def test_metric_that_no_critic_on_a_pair_has_or_is_better_by_is_refused(
     make_suite: MakeSuite, context: RunContext, name: str
