@@ -6,6 +6,7 @@ extractor likewise, a module that turns images into features, or features and lo
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ class ResolvedEvaluation:
         target, given = split(entry, kind.name)
         if target in kind.builtins:
             return target
+        import_module("torchmetrics")  # changes torch, which is not to be laid at a plug-in's door
         found = resolve(kind, target, folder)
         if not callable(found.value):
             raise BadInput(f"{target}: must be a class, or a function")

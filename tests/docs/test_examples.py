@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from html import unescape
@@ -10,6 +11,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+
+from lipbench.bench.config.spec import expand
+from lipbench.bench.config.suite import load_suite
+from lipbench.bench.run.context import RunContext
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 CLAIM = 1.01  # Björck's iteration stops within .001 of orthogonal, at each of three layers
@@ -62,6 +67,35 @@ def test_metric_and_extractor_of_ones_own_run_in_a_suite(tmp_path: Path) -> None
     told = (EXAMPLES / "energy.py").read_text(encoding="utf-8").partition('Metric):\n    """')[2].partition('"""')[0]
     assert "EnergyDistance(power=0.5) ↓" in page and page.count(f'title="{told}"') == 4
     assert {"EnergyDistance_median", "EnergyDistance_floor"} <= set(pd.read_csv(results / "summary.csv").columns)
+
+
+CRITIC = """
+import math
+from torch import nn
+class Critic(nn.Sequential):
+    def __init__(self, shape, width: int = 8):
+        layers = nn.Linear(math.prod(shape), width), nn.Tanh(), nn.Linear(width, 1)
+        super().__init__(nn.Flatten(), *layers, nn.Flatten(0))
+"""
+
+
+def test_suite_with_all_that_can_be_ones_own_is_one(tmp_path: Path) -> None:
+    pages = [(EXAMPLES.parent / name).read_text(encoding="utf-8") for name in ("plugins.md", "objective.md")]
+    suite, objective = (re.findall(r"```(?:yaml|python)\n# \S+\n(.*?)```", page, re.DOTALL)[0] for page in pages)
+    files = {"yours.yaml": suite, "my.py": objective, "lipschitz_critic.py": CRITIC}
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    for name in ("energy.py", "random_features.py", "rings.py"):
+        shutil.copy(EXAMPLES / name, tmp_path)
+    loaded, folder = load_suite(str(tmp_path / "yours.yaml"), ["seeds=1"])
+    specs = expand(loaded, RunContext(tmp_path / "out", suite_folder=folder))
+    assert {spec.objective for spec in specs} == {"wgan-gp", "zero-gp"}
+    assert {spec.architecture for spec in specs} == {"mlp-3x128", "Critic(width=64, generator=mlp)"}
+    assert {spec.dataset for spec in specs} == {"8gaussians", "rings.py:rings?noise=0.2", "digits"}
+    assert len(specs) == 12
+    outside = {target for spec in specs for target in spec.outside}
+    measures = {"energy.py:EnergyDistance", "random_features.py:RandomFeatures"}
+    assert outside == {"my.py:MyObjective", "lipschitz_critic.py:Critic", "rings.py:rings?noise=0.2", *measures}
 
 
 def test_data_of_ones_own_run_in_a_suite(tmp_path: Path) -> None:

@@ -236,7 +236,8 @@ from lipbench.bench import run_suite
 
 suite = {
     "objectives": ["wgan-gp"], "datasets": ["8gaussians"], "architectures": [{"name": "mlp", "width": 8}],
-    "recipe": "matched", "steps": 4, "seeds": 2, "evaluation": {"count": 2, "points": 50, "mode_points": 100},
+    "recipe": "matched", "steps": 4, "seeds": 2,
+    "evaluation": {"count": 2, "points": 50, "mode_points": 100, "metrics": [{"name": "my.py:Spread", "power": 2}]},
 }
 results = run_suite(suite, out="out", jobs=1, loggers=[sys.argv[1]])
 assert {record.status for record in results.records} == {"completed"}
@@ -248,10 +249,11 @@ def offline(name: str, arguments: str, folder: Path) -> None:
     if find_spec(name) is None:
         pytest.skip(f"{name} is not installed")
     environment = os.environ | {"WANDB_MODE": "offline", "WANDB_SILENT": "true", "GIT_PYTHON_REFRESH": "quiet"}
+    (folder / "my.py").write_text(SPREAD, encoding="utf-8")
     command = [sys.executable, "-c", ONLINE, f"{name}?{arguments}"]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "left out" not in done.stderr, done.stderr
+    assert "left out" not in done.stderr and "Replacing" not in done.stderr, done.stderr
 
 
 @pytest.mark.slow
@@ -270,6 +272,7 @@ def test_mlflow_keeps_each_run_in_one_store(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "out" / "mlflow.db")) as store:
         seeds = store.execute("SELECT value FROM params WHERE key = 'seed'").fetchall()
         steps = store.execute("SELECT step FROM metrics WHERE key = 'w1'").fetchall()
+        brought = store.execute("SELECT step FROM metrics WHERE key = 'Spread_power_2_.mean'").fetchall()
     assert sorted(seeds) == [("0",), ("1",)]
-    assert sorted(steps) == [(0,), (0,), (2,), (2,), (4,), (4,)]
+    assert sorted(steps) == sorted(brought) == [(0,), (0,), (2,), (2,), (4,), (4,)]
     assert len(list((tmp_path / "out" / "mlruns").glob("*/artifacts/samples/*.png"))) == 6
