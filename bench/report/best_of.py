@@ -37,7 +37,7 @@ def best_of_figure(tuned: Sequence[Tuned], looks: Mapping[str, Style]) -> Figure
         _dots(left, i, one, looks[one.objective], max(finite, default=1.0))
         _curves(right, one, looks[one.objective])
     left.set_title("each configuration (×: lost, counts as worst)")
-    left.set_ylabel(metric.unit or metric.name)
+    left.set_ylabel(metric.axis)
     right.set_title("expected best of k (dashed: median)")
     right.set_xlabel("k, configurations tried")
     for axes in (left, right):

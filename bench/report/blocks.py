@@ -166,6 +166,11 @@ class Block:
         return found if len(found) < len(values) else []
 
 
+def is_conditional(block: Block) -> bool:
+    """Whether its networks know the classes."""
+    return any((run.spec.get("architecture_spec") or {}).get("classes") for run in block.runs)
+
+
 def has_few_modes(run: RunRecord) -> bool:
     """Whether a run was trained to its end and its tail has at most half of the modes that its data set has."""
     found, known = run.metrics.get("modes", {}).get("tail_mean"), MODE_COUNTS.get(run.block[0])

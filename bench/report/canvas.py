@@ -16,6 +16,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 GRID: dict[str, Any] = {"color": "#dddddd", "linewidth": 0.6}
+FLOOR_STYLE = {"color": "#555555", "linestyle": ":", "linewidth": 1.4}
 RC: dict[Any, Any] = {  # matplotlib names the type of these keys only in its latest versions
     "font.size": 9,
     "axes.titlesize": 9,
@@ -29,6 +30,7 @@ RC: dict[Any, Any] = {  # matplotlib names the type of these keys only in its la
     "figure.facecolor": "white",
     "figure.dpi": 110,
     "savefig.dpi": 110,
+    "pdf.fonttype": 42,  # journals refuse the default, Type 3
     "text.parse_math": False,  # a dollar sign in somebody's label is a dollar sign
 }
 _TITLE, _LEGEND_ROW = 0.36, 0.21  # inches
@@ -84,6 +86,21 @@ def plain_axes(ax: Axes, log: bool = False) -> None:
     ax.xaxis.set_major_formatter(FuncFormatter(tick))
 
 
+def floor_line(ax: Axes, value: float, name: str, below: bool) -> None:
+    """A dotted line with its name on the side where no curve should be."""
+    ax.axhline(value, **FLOOR_STYLE)
+    place = {"xy": (1, value), "xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
+    ax.annotate(
+        name,
+        **place,
+        xytext=(-2, -2 if below else 2),
+        ha="right",
+        va="top" if below else "bottom",
+        fontsize=7.5,
+        color=FLOOR_STYLE["color"],
+    )
+
+
 def with_room(low: float, high: float, log: bool = False, room: float = 0.08) -> tuple[float, float]:
     """The ends of an axis from low to high, with a share of it as room on both sides."""
     if log:
@@ -115,8 +132,9 @@ def tick(value: float, _position: int | None = None) -> str:
 
 
 def _legend_columns(entries: Sequence[Line2D], handle: float, width: float) -> int:
-    """As many columns as fit; matplotlib fills them one by one, each as wide as its widest entry."""
+    """As few columns as give the fewest rows; matplotlib fills them one by one, each as wide as its widest entry."""
     beside = 0.35 + handle * RC["font.size"] / 72
     widths = np.array([beside + 0.08 * len(str(entry.get_label())) for entry in entries])
-    fits = (n for n in range(len(widths), 1, -1) if sum(c.max() for c in np.array_split(widths, n)) < width)
-    return next(fits, 1)
+    columns = range(1, len(widths) + 1)
+    fits = [n for n in columns if sum(c.max() for c in np.array_split(widths, n)) < width]
+    return min(fits, key=lambda n: (math.ceil(len(widths) / n), n), default=1)

@@ -60,7 +60,8 @@ def singular_values_figure(block: Block, styles: Mapping[str, Style]) -> Figure 
     room = max(0.9, _APART * (len(layers) + 2))
     panel = Panel(width=max(5.0, room * len(labels)), height=2.6, left=0.82, top=0.1)
     entries = [_entry(objective, styles[objective]) for objective in layers]
-    entries.append(Line2D([], [], color="#777777", marker=".", linestyle="", label="one seed (large: median)"))
+    if any(len(own) > 1 for own in layers.values()):
+        entries.append(Line2D([], [], color="#777777", marker=".", linestyle="", label="one seed (large: median)"))
     entries.append(Line2D([], [], color="#999999", linewidth=0.8, label="value 1"))
     figure, (ax,) = canvas(1, 1, panel, f"{block.title}: critic layers at the end", entries)
     for i, (objective, own) in enumerate(layers.items()):
@@ -133,7 +134,7 @@ def _histograms(ax: Axes, layers: dict[str, Any], colour: str) -> None:
         ax.axvline(bound, color="#555555", linestyle="--", linewidth=1)
     if layers.get("clip"):
         ax.text(
-            0.5, 0.97, f"dashed: ±c = ±{layers['clip']:g}", ha="center", va="top", transform=ax.transAxes, fontsize=8
+            0.5, 0.97, f"lines at ±c = ±{layers['clip']:g}", ha="center", va="top", transform=ax.transAxes, fontsize=8
         )
     plain_axes(ax)
     ax.set_ylim(bottom=0)

@@ -8,13 +8,12 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ..records.quantities import AXES, KNOWN, Quantity, number
+from ..records.quantities import KNOWN, Quantity, number
 from .blocks import Block, short_titles
-from .canvas import Panel, canvas, plain_axes, with_room
+from .canvas import Panel, canvas, floor_line, plain_axes, with_room
 from .curves import Curve, Style, axes_of, curves, log_scale
-from .pairs import floor_name, judges_critics
+from .pairs import axis_label, floor_name, judges_critics
 
-FLOOR_STYLE = {"color": "#555555", "linestyle": ":", "linewidth": 1.4}
 DIVERGED = {"marker": "X", "markersize": 8, "markeredgecolor": "white", "linestyle": ""}
 RECOVERED = {"marker": "x", "markersize": 6, "markeredgewidth": 1.2, "linestyle": ""}
 _SLOPES = ("slope_real_mean", "slope_fake_mean", "slope_line_mean")
@@ -74,7 +73,8 @@ def draw_curves(
 ) -> None:
     """Every seed thin, the median bold, real data's own value dotted, a cross where a run diverged.
 
-    The axis is as long as the metric's in the other blocks, so that their plots can be laid side by side.
+    The upright axis is as long as the metric's in the other blocks, so that their plots can be laid side by side; the
+    other begins at 0 in every panel.
     """
     for curve in found:
         style = styles[curve.objective]
@@ -94,26 +94,12 @@ def draw_curves(
         ax.set_yscale("log" if log else "linear")
         ax.set_ylim(*with_room(low, high, log))
     if floor is not None:
-        _floor(ax, floor, f"{floor_name(block)} {number(floor)}", below=metric.better == "lower")
+        floor_line(ax, floor, f"{floor_name(block)} {number(floor)}", below=metric.better == "lower")
     plain_axes(ax, log)
-    ax.set_xlabel(AXES[against])
+    ax.set_xlim(*with_room(0, max(line.x[-1] for curve in found for line in curve.lines) or 1, room=0.05))
+    ax.set_xlabel(axis_label(block, against))
     ax.set_ylabel(metric.axis)
     ax.set_title(metric.title)
-
-
-def _floor(ax: Axes, value: float, name: str, below: bool) -> None:
-    """A dotted line with its name on the side where no curve should be."""
-    ax.axhline(value, **FLOOR_STYLE)
-    place = {"xy": (1, value), "xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
-    ax.annotate(
-        name,
-        **place,
-        xytext=(-2, -2 if below else 2),
-        ha="right",
-        va="top" if below else "bottom",
-        fontsize=7.5,
-        color=FLOOR_STYLE["color"],
-    )
 
 
 def _legend(

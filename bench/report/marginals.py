@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from ..records.reader import read_samples
 from .blocks import Block
-from .canvas import Panel, canvas, few_ticks
+from .canvas import Panel, canvas, plain_axes
 from .curves import Style, sample_runs
 
 MOST_COLUMNS = 5
@@ -18,7 +18,7 @@ _SHOWN = 300  # points of each objective in a panel
 _BINS = 30
 _LETTERS = 20  # of a column's name
 _MARGIN = 0.15  # of the real sample's extent, on each side
-_PANEL = Panel(1.6, 1.4, 0.54, 0.1, 0.08, 0.36)
+_PANEL = Panel(1.6, 1.4, 0.58, 0.1, 0.08, 0.42)
 _REAL = "#999999"
 
 
@@ -34,7 +34,8 @@ def marginals_figure(block: Block, styles: Mapping[str, Style]) -> Figure | None
     entries = [Line2D([], [], color=_REAL, label="real data")]
     entries += [Line2D([], [], color=styles[o].colour, label=o) for o in shown]
     samples = [(_REAL, real)] + [(styles[o].colour, s["fake"]) for o, s in shown.items()]
-    figure, axes = canvas(columns**2, columns, _PANEL, f"{block.title}: columns and pairs of them", entries)
+    what = "columns and pairs of them" if columns > 1 else "histogram"
+    figure, axes = canvas(columns**2, columns, _PANEL, f"{block.title}: {what}", entries)
     for i, ax in enumerate(axes):
         down, across = divmod(i, columns)
         if down == across:
@@ -42,10 +43,11 @@ def marginals_figure(block: Block, styles: Mapping[str, Style]) -> Figure | None
         else:
             _pairs(ax, [(colour, points[:, [across, down]]) for colour, points in samples])
         ax.set(xlim=_limits(real[:, across]), xlabel=names[across] if down == columns - 1 else "")
-        ax.xaxis.set_major_locator(few_ticks())
-        ax.yaxis.set_major_locator(few_ticks())
-        if across == 0 and columns > 1:
-            ax.set_ylabel(names[down], labelpad=1)
+        plain_axes(ax)
+        if across == 0:
+            ax.set_ylabel(names[down] if columns > 1 else "share per bin", labelpad=1)
+        if down == across and columns > 1:
+            ax.tick_params(labelleft=False)  # a share per bin, where the row's other panels have the column's values
     return figure
 
 

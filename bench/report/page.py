@@ -18,12 +18,12 @@ from ...objectives.catalog import BUILTINS
 from ..records.quantities import AXES, KNOWN, Quantity, number, quantity
 from ..records.reader import RunRecord
 from . import findings
-from .blocks import Block, Group, has_few_modes
+from .blocks import Block, Group, has_few_modes, is_conditional
 from .curves import Style, axes_of, curves, log_scale
 from .intervals import interval_text
 from .noise import Noise, noise, size_curves
 from .notes import MEANING, TERMS, notes
-from .pairs import BY_DIMENSION, floor_name, judges_critics
+from .pairs import BY_DIMENSION, axis_label, floor_name, judges_critics
 from .palette import CYCLE
 from .plots import slugs
 from .svg import chart, colour_class, sparkline
@@ -79,6 +79,7 @@ class Section:
     sizes: Markup
     marks: list[str]
     counts_modes: bool
+    conditional: bool
 
 
 def render_page(
@@ -133,6 +134,7 @@ def _table(block: Block, slug: str) -> dict[str, Any]:
     return {
         "block": block,
         "slug": slug,
+        "floor_name": floor_name(block),
         "rows": [_row(block, group, marked) for group in block.groups],
         "floors": [number(block.floors.get(metric.key)) for metric in block.quality] if block.floors else [],
     }
@@ -156,10 +158,12 @@ def _section(block: Block, slug: str, styles: Mapping[str, Style], pngs: Mapping
         block=block,
         anchor=f"block-{slug}",
         verdict=findings.block_verdict(block),
-        axes={axis: AXES[axis] for axis in axes},
+        axes={axis: axis_label(block, axis) for axis in axes},
         quality=[_charts(block, metric, axes, styles) for metric in block.quality],
         stability=[_charts(block, metric, ["step"], styles) for metric in _stability_metrics(block)],
-        survival=chart(findings.survival_curves(block), styles, (AXES["step"], "share not diverged"), stairs=True),
+        survival=chart(
+            findings.survival_curves(block), styles, (axis_label(block, "step"), "share not diverged"), stairs=True
+        ),
         real=real,
         strips=own_strips,
         frames=sorted({step for strip in own_strips for step in strip.steps}),
@@ -170,6 +174,7 @@ def _section(block: Block, slug: str, styles: Mapping[str, Style], pngs: Mapping
         sizes=_sizes(block, styles),
         marks=_marks(block),
         counts_modes=any(row.few_modes for row in reliable),
+        conditional=is_conditional(block),
     )
 
 
@@ -205,7 +210,7 @@ def _charts(block: Block, metric: Quantity, axes: Sequence[str], styles: Mapping
     value, drawn = block.floors.get(metric.key), {}
     floor = None if value is None else (value, f"{floor_name(block)} {number(value)}", metric.better == "lower")
     for axis in axes:
-        found, labels = curves(block, metric, axis, _POINTS), (AXES[axis], metric.axis)
+        found, labels = curves(block, metric, axis, _POINTS), (axis_label(block, axis), metric.axis)
         drawn[axis] = chart(found, styles, labels, floor, block.extent(metric), log_scale(block, metric))
     return {"metric": metric, "drawn": {axis: svg for axis, svg in drawn.items() if svg}}
 
@@ -251,11 +256,11 @@ def _protocols(blocks: Sequence[Block]) -> list[tuple[str, str, str]]:
 
 
 def _about(suite: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Version, command and machine, as far as they are recorded."""
+    """Version, date, command and machine, as far as they are recorded."""
     machine = suite.get("machine")
     parts = machine if isinstance(machine, Mapping) else {}
     named = " ".join(str(parts[key]) for key in ("processor", "device") if parts.get(key))
-    found = {"version": suite.get("version"), "command": suite.get("command"), "machine": named}
+    found = {key: suite.get(key) for key in ("version", "date", "command")} | {"machine": named}
     return [(key, str(value)) for key, value in found.items() if value]
 
 

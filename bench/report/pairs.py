@@ -15,10 +15,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from ..records.quantities import number
+from ..records.quantities import AXES, number
 from ..records.reader import read_samples
 from .blocks import Block
-from .canvas import Panel, canvas, plain_axes
+from .canvas import Panel, canvas, floor_line, plain_axes
 from .curves import Style, sample_runs
 
 BY_DIMENSION = "cosine-by-dimension.png"
@@ -40,6 +40,11 @@ _ARROWS = 4  # every so many points of the grid
 def floor_name(block: Block) -> str:
     """Whose value a floor in a picture of the block is."""
     return "optimal critic" if judges_critics(block) else "real data"
+
+
+def axis_label(block: Block, against: str) -> str:
+    """Of a column of the history that curves are drawn against; on pairs no generator is updated."""
+    return "iteration" if against == "step" and judges_critics(block) else AXES[against]
 
 
 def judges_critics(block: Block) -> bool:
@@ -96,12 +101,8 @@ def dimension_figure(blocks: Sequence[Block], styles: Mapping[str, Style]) -> Fi
         return None
     counts = sorted({size_of(block.dataset)[1] for block in blocks})
     objectives = [o for o in styles if any(o == group.objective for block in blocks for group in block.groups)]
-    entries = [
-        Line2D([], [], color=styles[o].colour, marker=styles[o].marker, markersize=5, label=o) for o in objectives
-    ]
-    entries.append(Line2D([], [], color="#555555", label=f"published ({SOURCE})", **_HOLLOW))
     title = "Cosine of the critic's gradient and the true one"
-    figure, axes = canvas(len(counts), min(len(counts), 3), Panel(), title, entries)
+    figure, axes = canvas(len(counts), min(len(counts), 3), Panel(), title, _entries(blocks, objectives, styles))
     for ax, n in zip(axes, counts, strict=True):
         here = [block for block in blocks if size_of(block.dataset)[1] == n]
         for place, objective in enumerate(objectives):
@@ -109,6 +110,22 @@ def dimension_figure(blocks: Sequence[Block], styles: Mapping[str, Style]) -> Fi
         _dimension_axes(ax, sorted({size_of(block.dataset)[0] for block in here}))
         ax.set_title(f"{n} funnel{'s' if n > 1 else ''} (higher is better)")
     return figure
+
+
+def _entries(blocks: Sequence[Block], objectives: Sequence[str], styles: Mapping[str, Style]) -> list[Line2D]:
+    """Of the legend: with a line only where several dimensions are joined by one."""
+    sizes = {size_of(block.dataset) for block in blocks}
+    joined = len(sizes) > len({n for _, n in sizes})
+    entries = []
+    for objective in objectives:
+        style = styles[objective]
+        look = {"color": style.colour, "marker": style.marker, "markersize": 5, "linestyle": "-" if joined else ""}
+        entries.append(Line2D([], [], label=objective, **look))
+        if joined:
+            entries[-1].set_dashes(style.dashes)
+    if any(published_of(block.dataset, objective) for block in blocks for objective in objectives):
+        entries.append(Line2D([], [], color="#555555", label=f"published ({SOURCE})", **_HOLLOW))
+    return entries
 
 
 def _by_dimension(ax: Axes, blocks: Sequence[Block], objective: str, style: Style, shift: float) -> None:
@@ -136,8 +153,8 @@ def _dimension_axes(ax: Axes, dimensions: Sequence[int]) -> None:
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter(FuncFormatter(lambda d, _: f"{d:g}"))
     ax.set_xlim(min(dimensions) / 1.4, max(dimensions) * 1.4)
-    ax.axhline(1.0, color="#555555", linestyle=":", linewidth=1.2)
-    ax.set_ylim(min(ax.get_ylim()[0], 0.0), 1.05)
+    floor_line(ax, 1.0, "optimal critic 1", below=False)
+    ax.set_ylim(min(ax.get_ylim()[0], 0.0), 1.12)
     ax.set_xlabel("dimension d")
     ax.set_ylabel("cos")
 
@@ -150,7 +167,9 @@ def fields_figure(block: Block, styles: Mapping[str, Style]) -> Figure | None:
     if not fields:
         return None
     panel = Panel(width=2.4, height=2.4, left=0.34, right=0.16, top=0.28, bottom=0.3)
-    figure, axes = canvas(len(fields) + 1, min(len(fields) + 1, 3), panel, f"{block.title}: surfaces and gradients")
+    figure, axes = canvas(
+        len(fields) + 1, min(len(fields) + 1, 3), panel, f"{block.title}: critics' values (dark: high) and gradients"
+    )
     first = next(iter(fields.values()))
     _field(axes[0], first["field_axis"], first["true_surface"], first["true_gradient"], "#000000")
     axes[0].set_title("optimal critic, slope 1")

@@ -18,9 +18,10 @@ from PIL import Image
 from scipy import ndimage
 
 from ..records.reader import RunRecord, read_samples
-from .blocks import Block
+from .blocks import Block, has_few_modes, is_conditional
 from .canvas import Panel, canvas
 from .curves import Style, sample_runs
+from .pairs import judges_critics
 
 MOST_UNCONDITIONAL = 64  # images that a run keeps of an evaluation
 PANEL = 2.4  # inches, with the gap beside it
@@ -31,7 +32,7 @@ _LINE = 0.07  # height of a line of a title, in panels
 _LETTERS = 28  # of a line of a title: as wide as a panel
 _BINS = 200
 _MARGIN = 0.25  # of the real sample's extent, on each side
-_HEAD: dict[str, Any] = {"ha": "center", "va": "top", "linespacing": 1.3}  # first lines of titles stand in one
+_HEAD: dict[str, Any] = {"ha": "center", "va": "top"}  # with its own line spacing, first lines of titles stand in one
 _GOLDEN = (5**0.5 - 1) / 2
 Plane = Callable[[np.ndarray], np.ndarray]
 
@@ -92,27 +93,32 @@ def _plane_of(real: np.ndarray) -> tuple[Plane, str]:
 def samples_figure(block: Block, styles: Mapping[str, Style]) -> Figure | None:
     """Real data first, then the last samples of each objective at one seed; None if there are no samples.
 
+    None on pairs too, where the generator is given and every objective has the same samples.
+
     All panels share one axes, in units of a panel: an axes for each would take most of the time.
     """
     shown = sample_runs(block)
     samples = {o: read_samples(r.samples, "fake", "real") for o, r in shown.items() if r is not None and r.samples}
     real = next((s["real"] for s in samples.values() if "real" in s), None)
-    if real is None:
+    if real is None or judges_critics(block):
         return None
+    window = view(real) if real.ndim == 2 else None
     panels = [(_title("real data"), real, "#000000")]
-    panels += [(_title(o, _state(r)), samples[o]["fake"] if r else None, styles[o].colour) for o, r in shown.items()]
+    for objective, run in shown.items():
+        fake = samples[objective]["fake"] if run else None
+        panels.append((_title(objective, _state(run), _outside(fake, window)), fake, styles[objective].colour))
     columns = min(len(panels), 5)
     rows = -(-len(panels) // columns)
     titles = _LINE * max(title.count("\n") + 1 for title, _, _ in panels)
     row = _ROW + titles
     size = Panel(PANEL * columns, PANEL * rows * row, 0.1, 0.1, 0.0, 0.1)
-    caption = view(real).caption if real.ndim == 2 else ""
+    caption = window.caption if window else "generated: each row a class" * is_conditional(block)
     figure, (ax,) = canvas(1, 1, size, f"{block.title}: last samples{caption and f' ({caption})'}")
     ax.set_axis_off()
     for i, (title, drawn, colour) in enumerate(panels):
         corner = i % columns, -(i // columns) * row
         ax.text(corner[0] + (1 - _GAP) / 2, corner[1] + _TOP + titles - 0.01, title, **_HEAD)
-        _panel(ax, corner, drawn, real, colour)
+        _panel(ax, corner, drawn, window, colour)
     room, top = _slack(figure, columns) + _GAP / 2, _TOP + titles
     ax.set(xlim=(-room, columns - _GAP + room), ylim=(top - rows * row, top))
     return figure
@@ -162,10 +168,18 @@ def _state(run: RunRecord | None) -> str:
     if run is None:
         return "no samples"
     if run.status == "completed":
-        return f"seed {run.seed}, completed"
+        return f"seed {run.seed}, {'few modes' if has_few_modes(run) else 'completed'}"
     spread = run.courses.get("sample_spread", np.zeros(1))  # NaN where the samples are
     told = "" if np.isfinite(spread[-1:]).all() else ": the samples are no numbers"
     return f"seed {run.seed}, diverged at {run.diverged_at}{told}"
+
+
+def _outside(samples: np.ndarray | None, window: View | None) -> str:
+    """How many points the window does not show; nothing where it shows all."""
+    if samples is None or window is None:
+        return ""
+    outside = len(samples) - int(window.inside(window.plane(samples)).sum())
+    return f"{outside} of {len(samples)} outside" if outside else ""
 
 
 def _title(*texts: str) -> str:
@@ -178,13 +192,13 @@ def _slack(figure: Figure, columns: int) -> float:
     return max(0.0, (figure.get_figwidth() - 0.2) / PANEL - columns) / 2
 
 
-def _panel(ax: Axes, corner: tuple[float, float], samples: np.ndarray | None, real: np.ndarray, colour: str) -> None:
+def _panel(ax: Axes, corner: tuple[float, float], samples: np.ndarray | None, window: View | None, colour: str) -> None:
     """Draws one panel into the square at `corner` (lower left)."""
     x, y, side = *corner, 1 - _GAP
     if samples is None:
         ax.text(x + side / 2, y + side / 2, "no samples", ha="center", va="center", color="#777777")
-    elif samples.ndim == 2:
-        _points(ax, (x, y), samples, view(real), colour)
+    elif window is not None:
+        _points(ax, (x, y), samples, window, colour)
     else:
         extent = (x, x + side, y, y + side)
         ax.imshow(
@@ -203,8 +217,5 @@ def _points(ax: Axes, corner: tuple[float, float], points: np.ndarray, window: V
     extent = (x, x + side, y, y + side)
     ax.imshow(window.density, origin="lower", extent=extent, aspect="auto", cmap="Greys", vmin=0, vmax=1.6)
     points = window.plane(points)
-    inside = window.inside(points)
-    places = (points[inside][:2000] - window.low) / (window.high - window.low) * side + np.array([x, y])
+    places = (points[window.inside(points)][:2000] - window.low) / (window.high - window.low) * side + np.array([x, y])
     ax.scatter(*places.T, s=2.5, color=colour, alpha=0.5, linewidths=0)
-    if outside := len(points) - int(inside.sum()):
-        ax.text(x + side / 2, y + 0.01, f"{outside} of {len(points)} outside", ha="center", fontsize=8, color="#555555")

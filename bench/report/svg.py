@@ -48,7 +48,7 @@ def chart(
     log: bool = False,
     stairs: bool = False,
 ) -> Markup:
-    """Every seed thin, the median bold, real data's own value dotted, crosses where runs diverged.
+    """Every seed thin, the median bold, real data's own value dotted, crosses where runs diverged. From 0 on.
 
     Args:
         curves: what to draw; an empty string if nothing is.
@@ -65,7 +65,7 @@ def chart(
     x = np.concatenate([line.x for line in lines])
     values = np.concatenate([*(line.y for line in lines), extent, [floor[0] if floor else math.nan]])
     low, high = (0.0 if stairs else np.nanmin(values)), np.nanmax(values)
-    xs = Scale(x.min(), x.max(), _LEFT, WIDTH - _RIGHT)
+    xs = Scale(min(0.0, x.min()), x.max(), _LEFT, WIDTH - _RIGHT)
     ys = Scale(low, high, HEIGHT - _BOTTOM, _TOP, log, room=0.08)
     parts = [_frame(xs, ys, *labels)]
     parts += [_curve(curve, styles[curve.objective], xs, ys, stairs) for curve in curves]

@@ -10,6 +10,7 @@ from PIL import Image
 from ..records.reader import RunRecord, read_samples
 from .blocks import Block
 from .curves import Style, sample_runs
+from .pairs import judges_critics
 from .pictures import encode, grid, raster, side_of, view
 
 FRAME, THUMBNAIL = 168, 96  # pixels
@@ -27,9 +28,12 @@ class Strip:
 
 
 def strips(block: Block, styles: Mapping[str, Style]) -> tuple[Strip | None, list[Strip]]:
-    """The real data as one frame, and a strip for every objective that has samples; (None, []) where none has."""
+    """The real data as one frame, and a strip for every objective that has samples; (None, []) where none has.
+
+    So too on pairs, where the generator is given.
+    """
     own_strips, real_strip = [], None
-    for objective, run in sample_runs(block).items():
+    for objective, run in ({} if judges_critics(block) else sample_runs(block)).items():
         if run is None or run.samples is None:
             continue
         arrays = read_samples(run.samples, "fake", "real", "steps", "snapshots")

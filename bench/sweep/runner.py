@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -224,6 +225,7 @@ class Runner:
             "runs": [spec.id for spec in specs],
             "objectives": list(dict.fromkeys(spec.objective for spec in specs)),
             "version": version("lipbench"),
+            "date": datetime.now(UTC).date().isoformat(),
             "command": self.command,
             "machine": machine(self.context.device),
         }

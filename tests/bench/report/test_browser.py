@@ -115,6 +115,20 @@ def test_name_and_first_metric_are_seen_without_scrolling(tab: Tab, tmp_path: Pa
     assert tab.run("document.documentElement.scrollWidth") <= width
 
 
+def test_printed_tables_fit_the_paper_and_keep_their_colours(tab: Tab, tmp_path: Path) -> None:
+    (tmp_path / "page.pdf").write_bytes(tab.printed())  # to be looked at
+    tab.resize(688)  # A4 without its margins
+    tab.call("Emulation.setEmulatedMedia", media="print")
+    wide = "[...document.querySelectorAll('{}')].filter(e => e.getClientRects().length && e.scrollWidth > {}).length"
+    assert tab.run("document.querySelectorAll('.scroll').length") > 4
+    assert tab.run(wide.format(".scroll", "e.clientWidth")) == 0 and tab.run(wide.format("table", "688")) == 0
+    style = "getComputedStyle(document.querySelector('{}')).{}"
+    assert tab.run(style.format(".swatch", "printColorAdjust")) == "exact"
+    assert tab.run(style.format(".controls", "display")) == "none"
+    starts = "[...document.querySelectorAll('section[id^=block-]')].map(s => getComputedStyle(s).breakBefore)"
+    assert set(tab.run(starts)) == {"page"}
+
+
 def test_slider_moves_the_samples_through_the_iterations(tab: Tab) -> None:
     place = "document.querySelector('img[data-steps]').style.objectPosition"
     assert tab.run(place) == "100% 0px"

@@ -10,8 +10,11 @@ from lipbench.bench.records.reader import RunRecord, read_samples
 from lipbench.bench.report import report
 from lipbench.bench.report.blocks import make_blocks
 from lipbench.bench.report.curves import styles
+from lipbench.bench.report.figures import quality_figure
 from lipbench.bench.report.notes import notes
 from lipbench.bench.report.pairs import dimension_figure, fields_figure, published, published_of, size_of
+from lipbench.bench.report.pictures import samples_figure
+from lipbench.bench.report.thumbnails import strips
 
 FAST = {"name": "fast", "lr": 0.01, "batch": 32}
 OBJECTIVES = ("wgan-clip", "wgan-gp")
@@ -57,6 +60,25 @@ def test_dimension_figure_draws_ours_and_the_published_values(records: list[RunR
         assert known is not None and any(y == pytest.approx(known["cos"]) for y in heights)
 
 
+def test_dimension_figure_names_the_floor_and_has_lines_in_its_legend_where_it_draws_some(
+    records: list[RunRecord],
+) -> None:
+    for blocks, line in ((make_blocks(records), "-"), (make_blocks(records)[:1], "None")):
+        figure = dimension_figure(blocks, styles(OBJECTIVES))
+        assert figure is not None
+        assert [text.get_text() for text in figure.axes[0].texts] == ["optimal critic 1"]
+        own = [entry for entry in figure.legends[0].get_lines() if entry.get_label() in OBJECTIVES]
+        assert [entry.get_linestyle() for entry in own] == [line] * 2
+
+
+def test_pairs_have_no_samples_and_no_generator_updates(records: list[RunRecord]) -> None:
+    (plane, _), found = make_blocks(records), styles(OBJECTIVES)
+    assert samples_figure(plane, found) is None and strips(plane, found) == (None, [])
+    figure = quality_figure(plane, found)
+    assert figure is not None
+    assert {ax.get_xlabel() for ax in figure.axes} == {"iteration", "seconds"}
+
+
 def test_fields_figure_shows_the_plane_alone_with_the_truth_first(records: list[RunRecord]) -> None:
     plane, other = make_blocks(records)
     assert fields_figure(other, styles(OBJECTIVES)) is None
@@ -86,3 +108,4 @@ def test_report_of_pairs_writes_pictures_and_a_page_that_shows_them(records: lis
     assert list(Path(folder / "plots").glob("*fields.png"))
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "Cosine against dimension" in page and "Surfaces and gradients" in page
+    assert '<th scope="row">optimal critic</th>' in page and '<th scope="row">real data</th>' not in page
