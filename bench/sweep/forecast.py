@@ -46,6 +46,7 @@ def forecast(suite: Suite, runner: Runner) -> int:
     memory = max((record.result.cost.peak_memory_mb or 0.0 for record in records), default=0.0)
     total = max([sum(s * n for s, n in known) / slots, *(s for s, _ in known)], default=0.0)
     say(f"About {duration(total)} in all, and up to {memory:,.0f} MB a run, {slots} at a time.", console)
+    say("By trials that were made now: other work on this machine, more or less of it later, counts.", console)
     return 0
 
 
@@ -77,11 +78,10 @@ def _table(kinds: Sequence[Sequence[RunSpec]], records: Sequence[RunRecord], sec
     for specs, record, each in zip(kinds, records, seconds, strict=True):
         block = " · ".join((specs[0].dataset, specs[0].architecture, specs[0].recipe))
         took = "–" if each is None else duration(each)
-        seeds = ", ".join(str(spec.seed) for spec in specs)
         memory = record.result.cost.peak_memory_mb
         ends = "" if record.measured else f"{record.status}: {record.result.outcome.reason}"
-        rows.append([block, specs[0].objective, seeds, str(specs[0].steps), took, number(memory), ends])
-    headings = ["block", "objective", "seeds", "updates", "each about", "MB", ""]
+        rows.append([block, specs[0].objective, str(len(specs)), str(specs[0].steps), took, number(memory), ends])
+    headings = ["block", "objective", "runs", "updates", "each about", "MB", ""]
     kept = [i for i in range(len(headings)) if i < 6 or any(row[i] for row in rows)]
     rows = [[row[i] for i in kept] for row in rows]
-    return Table("to make", [headings[i] for i in kept], rows, labels=2, left=(0, 1, 2, 6))
+    return Table("to make", [headings[i] for i in kept], rows, labels=2, left=(0, 1, 6))

@@ -168,7 +168,7 @@ def test_cli_prints_as_much_as_is_asked_for(call: Call, suite_file: Path, tmp_pa
 def test_cli_dry_run_tells_runs_time_and_memory_and_makes_none(call: Call, suite_file: Path, tmp_path: Path) -> None:
     status, out, err = call("run", "small.yaml", "--jobs", "1", "--dry-run", "--seeds", "3", "--set", "steps=40")
     assert (status, err) == (0, "")
-    assert "small: 3 runs, 3 to make, 1 at a time" in out and re.search(r"wgan-gp +0, 1, 2 +40 +\d+ s +\d+", out)
+    assert "small: 3 runs, 3 to make, 1 at a time" in out and re.search(r"wgan-gp +3 +40 +\d+ s +\d+", out)
     assert re.search(r"About \d+ .* in all, and up to [\d,]+ MB a run, 1 at a time\.", out)
     assert not (tmp_path / "results").exists()
 

@@ -36,7 +36,7 @@ def test_best_of_figure_crosses_out_lost_trials_in_either_direction(metric: str,
     left, right = best_of_figure([found], styles(["a"])).axes
     assert _marked(left, "o") == [2.0, 1.0]
     assert _marked(left, "x") == ([worst] * 2 if math.isfinite(worst) else [pytest.approx(2.3)] * 2)
-    assert left.get_ylabel() == (KNOWN[metric].unit or KNOWN[metric].name)
+    assert left.get_ylabel() == KNOWN[metric].axis
     assert len(right.lines) == 2
 
 
