@@ -103,7 +103,7 @@ def samples_figure(block: Block, styles: Mapping[str, Style]) -> Figure | None:
     if real is None or judges_critics(block):
         return None
     window = view(real) if real.ndim == 2 else None
-    panels = [(_title("real data"), real, "#000000")]
+    panels: list[tuple[str, np.ndarray | None, str]] = [(_title("real data"), real, "#000000")]
     for objective, run in shown.items():
         fake = samples[objective]["fake"] if run else None
         panels.append((_title(objective, _state(run), _outside(fake, window)), fake, styles[objective].colour))
