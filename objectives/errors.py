@@ -1,7 +1,7 @@
 """The one exception that stands for a user's mistake; the command line prints it as a line and exits with status 2."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 LIKE = 0.65  # difflib's ratio of names that are close: at its own 0.6 cosine would be none, above 0.66 mpl not mlp
@@ -66,8 +66,12 @@ def printable(text: str) -> str:
 
 def unknown(kind: str, name: str, known: list[str]) -> BadInput:
     """An error for a name that is not known, which lists the names that are, closest first if one is close."""
+    return BadInput(f"unknown {kind} '{name}'{did_you_mean(name, known)}; known: {', '.join(sorted(known))}")
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Names the closest of the known names, to follow one that is not known; nothing where none is close."""
     from difflib import get_close_matches
 
-    close = get_close_matches(str(name)[:LONGEST], known, n=1, cutoff=LIKE)  # a settings file may hold anything
-    hint = f" (did you mean '{close[0]}'?)" if close else ""
-    return BadInput(f"unknown {kind} '{name}'{hint}; known: {', '.join(sorted(known))}")
+    close = get_close_matches(str(name)[:LONGEST], list(known), n=1, cutoff=LIKE)  # a settings file may hold anything
+    return f" (did you mean '{close[0]}'?)" if close else ""

@@ -1,6 +1,5 @@
 """A suite file: what to compare. Read, checked, and expanded into the cells of a sweep. Nothing runs here."""
 
-import difflib
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -21,7 +20,7 @@ from pydantic import (
 )
 
 from ...models.options import ACCELERATIONS, PRECISIONS
-from ...objectives.errors import LIKE, BadInput, naming, unknown
+from ...objectives.errors import BadInput, did_you_mean, naming, unknown
 from ...objectives.loss_catalog import LOSSES
 from ..metrics.settings import Count, Evaluation, Named, known_name
 from .entry_points import EXTRACTOR, METRIC, check_dataset, check_known
@@ -257,9 +256,7 @@ def _explain(error: ValidationError, content: dict[str, Any]) -> str:
     keys = _keys(problem["loc"], content)
     if problem["type"] == "extra_forbidden":
         fields = Evaluation.model_fields if keys[0] == "evaluation" else Suite.model_fields
-        close = difflib.get_close_matches(keys[-1], fields, n=1, cutoff=LIKE)
-        hint = f" (did you mean '{close[0]}'?)" if close else ""
-        return f"unknown key '{'.'.join(keys)}'{hint}; allowed: {', '.join(fields)}"
+        return f"unknown key '{'.'.join(keys)}'{did_you_mean(keys[-1], fields)}; allowed: {', '.join(fields)}"
     if problem["type"] == "missing":
         return f"key '{'.'.join(map(str, problem['loc']))}' is missing"
     if problem["type"] == "model_type":
