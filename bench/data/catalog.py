@@ -4,11 +4,11 @@ A new data set needs a line here and in its own file only; no run depends on thi
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ...objectives.errors import unknown
 from ...objectives.registry import Registry
-from .files import POINTS_PREFIX, PREFIX, root
+from .files import POINTS_PREFIX, PREFIX, base_for, root
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,14 +52,11 @@ DATASETS: "Registry[Callable[[Path | None], Dataset]]" = Registry(
 _LOADERS: "Registry[Callable[..., Dataset]]" = Registry(
     PACKAGE, {PREFIX: "pictures:folder", POINTS_PREFIX: "tables:points_file", PAIRS: "funnels:funnels"}
 )
-_PARSERS: "Registry[Callable[[str], object]]" = Registry(
+_PARSERS: "Registry[Callable[[str], Any]]" = Registry(
     PACKAGE, {PREFIX: "pictures:parse", POINTS_PREFIX: "tables:parse", PAIRS: "pair_names:parse"}
 )
 _CONTENTS: "Registry[Callable[..., str | None]]" = Registry(
     PACKAGE, {PREFIX: "pictures:content_of", POINTS_PREFIX: "tables:content_of", PAIRS: "funnels:content_of"}
-)
-_BASES: "Registry[Callable[..., Path]]" = Registry(
-    PACKAGE, {PREFIX: "pictures:base_of", POINTS_PREFIX: "tables:base_of"}
 )
 # Those that can be fetched, each into a folder that is given.
 DOWNLOADS: "Registry[Callable[[Path], None]]" = Registry(
@@ -135,11 +132,14 @@ def _prefix(name: str) -> str | None:
 
 
 def base_of(name: str, data_dir: Path | None, suite_folder: Path | None) -> Path | None:
-    """Where the relative path in a name begins; `data_dir` where it has none."""
+    """Where the relative path in a name begins: the first of data folder, suite's folder and working directory that has
+    it; `data_dir` where a name has none.
+    """
     prefix = _prefix(name)
-    if prefix is None or prefix not in _BASES:
+    if prefix not in (PREFIX, POINTS_PREFIX):
         return data_dir
-    return _BASES[prefix](name, data_dir, suite_folder)
+    path, _ = _PARSERS[prefix](name)
+    return base_for(path, data_dir, suite_folder)
 
 
 def is_pair(name: str) -> bool:

@@ -39,6 +39,12 @@ def base_for(path: Path, data_dir: Path | None, suite_folder: Path | None) -> Pa
     return next((place for place in tried if os.path.exists(place / path)), tried[-1])
 
 
+def nothing_at(name: str, what: str, path: Path, data_dir: Path | None, suite_folder: Path | None) -> BadInput:
+    """The error where none of these places has the path that a data set's name holds."""
+    tried = dict.fromkeys(str(place / path) for place in places(data_dir, suite_folder))
+    return BadInput(f"{name}: there is no {what} {' or '.join(tried)}")
+
+
 def first_line(error: BaseException) -> str:
     """What an error says, in one line."""
     return " ".join(str(error).split())[:200] or type(error).__name__

@@ -15,7 +15,7 @@ from .contents import ENDINGS, contents, digest, fingerprint, is_hidden, listed
 from .dataset import Dataset
 from .decoded import Picture, decoded
 from .decoding import Format, LeftOut, check_background
-from .files import PREFIX, base_for, parse_options, places
+from .files import PREFIX, base_for, nothing_at, parse_options
 
 OPTIONS: dict[str, tuple[Callable[[str], Any], str]] = {
     "size": (lambda text: _side(text), "the side in pixels, e.g. size=64"),
@@ -45,16 +45,10 @@ def folder(name: str, data_dir: Path | None = None, suite_folder: Path | None = 
     or with only one that is held out.
     """
     path, form = parse(name)
-    tried = [place / path for place in places(data_dir, suite_folder)]
-    where = base_of(name, data_dir, suite_folder) / path
+    where = base_for(path, data_dir, suite_folder) / path
     if not os.path.exists(where):  # unlike Path.exists, of a name that is too long as well
-        raise BadInput(f"{name}: there is no folder or archive {' or '.join(str(p) for p in dict.fromkeys(tried))}")
+        raise nothing_at(name, "folder or archive", path, data_dir, suite_folder)
     return read_pictures(name, where, form, f"pictures in {where}")
-
-
-def base_of(name: str, data_dir: Path | None = None, suite_folder: Path | None = None) -> Path:
-    """Where a relative PATH begins: the first of data folder, suite's folder and working directory that has it."""
-    return base_for(parse(name)[0], data_dir, suite_folder)
 
 
 def content_of(name: str, data_dir: Path | None = None, suite_folder: Path | None = None) -> str | None:
@@ -63,7 +57,8 @@ def content_of(name: str, data_dir: Path | None = None, suite_folder: Path | Non
     Not of times, which a copy changes; but files with the times of the last call are not read again.
     Raises BadInput for an archive that cannot be read.
     """
-    where = base_of(name, data_dir, suite_folder) / parse(name)[0]
+    path, _ = parse(name)
+    where = base_for(path, data_dir, suite_folder) / path
     if not os.path.exists(where):
         return None
     names = [entry for entry, _ in listed(name, where) if not is_hidden(entry)]

@@ -14,7 +14,7 @@ import torch
 from ...objectives.errors import BadInput, unknown
 from .brought import as_dataset
 from .dataset import Dataset
-from .files import POINTS_PREFIX, base_for, first_line, parse_options, places
+from .files import POINTS_PREFIX, base_for, first_line, nothing_at, parse_options
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,22 +59,17 @@ def points_file(name: str, data_dir: Path | None = None, suite_folder: Path | No
 def located(name: str, data_dir: Path | None, suite_folder: Path | None) -> Path:
     """The file. Raises BadInput where there is none, or one that is too big."""
     path, _ = parse(name)
-    where = base_of(name, data_dir, suite_folder) / path
+    where = base_for(path, data_dir, suite_folder) / path
     if not where.is_file():
-        tried = [str(place / path) for place in places(data_dir, suite_folder)]
-        raise BadInput(f"{name}: there is no file {' or '.join(dict.fromkeys(tried))}")
+        raise nothing_at(name, "file", path, data_dir, suite_folder)
     _check_size(name, where)
     return where
 
 
-def base_of(name: str, data_dir: Path | None = None, suite_folder: Path | None = None) -> Path:
-    """Where a relative FILE begins."""
-    return base_for(parse(name)[0], data_dir, suite_folder)
-
-
 def content_of(name: str, data_dir: Path | None = None, suite_folder: Path | None = None) -> str | None:
     """A hash of the file; None where there is none. Raises BadInput for one that is too big, before it is read."""
-    where = base_of(name, data_dir, suite_folder) / parse(name)[0]
+    path, _ = parse(name)
+    where = base_for(path, data_dir, suite_folder) / path
     if not where.is_file():
         return None
     _check_size(name, where)
