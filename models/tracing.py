@@ -1,6 +1,7 @@
 """A function of tensors, with its backward passes and optimiser steps, as one graph of operations for a compiler."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -141,7 +142,7 @@ class _Draws(TorchDispatchMode):
             return func(*args, **settings)
         if any(isinstance(x, Tensor) for x in args):
             raise RuntimeError(f"{func} draws into a tensor: draw with torch.rand or torch.randn instead")
-        draw = _drawing(func, args, settings)
+        draw = partial(func, *args, **settings)
         with disable_proxy_modes_tracing():
             drawn = draw()
         stands_for_it = mode.tracer.create_proxy("call_function", _draw, (len(self.made),), {})
@@ -155,10 +156,6 @@ def _draw(index: int) -> Tensor:
 
 def _constant(tensor: Tensor) -> Source:
     return lambda: tensor
-
-
-def _drawing(draw: Callable[..., Tensor], args: tuple[Any, ...], settings: dict[str, Any]) -> Source:
-    return lambda: draw(*args, **settings)
 
 
 def _adam(

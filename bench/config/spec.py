@@ -138,7 +138,8 @@ def expand(suite: Suite, context: Surroundings) -> list[RunSpec]:
     """The runs of a suite, in the order they are to be made. Raises BadInput for what cannot be resolved."""
     for entry in suite.recipe:
         check_recipe(entry, _names(suite, context.suite_folder), f"{suite.where}: recipe")
-    facts = {name: _describe(name, context, suite.where) for name in suite.datasets}
+    with naming(f"{suite.where}: datasets"):
+        facts = {name: describe(name, context) for name in suite.datasets}
     measured = resolve_evaluation(suite.evaluation, context.suite_folder, f"{suite.where}: evaluation")
     classes = {
         name: classes_of(facts[name].name, context, suite.where) for name in suite.datasets if _auto(suite, name)
@@ -167,11 +168,6 @@ def _with_classes(cell: Combination, classes: Mapping[str, int]) -> Combination:
     if not isinstance(networks, dict) or networks.get("classes") != "auto":
         return cell
     return cell._replace(architecture=networks | {"classes": classes[cell.dataset]})
-
-
-def _describe(name: str, context: Folders, where: str) -> DataFacts:
-    with naming(f"{where}: datasets"):
-        return describe(name, context)
 
 
 def _resolve(

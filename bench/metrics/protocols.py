@@ -130,7 +130,8 @@ def _divided(data: Dataset, evaluation: Evaluation, device: torch.device) -> tup
     else:
         reference, other = _sets(data, evaluation.split)
         sizes = _sizes(evaluation, evaluation.images)
-    _check(data.name, sizes, len(reference))
+    with naming(f"dataset {data.name}"):
+        sizes.check(len(reference))
     return reference, other, sizes
 
 
@@ -145,11 +146,6 @@ def _sizes(evaluation: Evaluation, n_fake: int) -> Sizes:
         subset_size=evaluation.kid_subset_size,
         metrics=evaluation.of_images,
     )
-
-
-def _check(name: str, sizes: Sizes, available: int) -> None:
-    with naming(f"dataset {name}"):
-        sizes.check(available)
 
 
 def _halves(data: Dataset, images: int, device: torch.device) -> tuple[Tensor, Tensor]:

@@ -198,7 +198,8 @@ class LocalExecutor:
         yield from self._in_workers(others, context)
 
     def _in_workers(self, specs: Sequence[RunSpec], context: RunContext) -> Generator[Event, None, None]:
-        free = [self._worker(self._device(i, context)) for i in range(min(self.slots, len(specs)))]
+        devices = self.devices or [context.device]
+        free = [self._worker(devices[i % len(devices)]) for i in range(min(self.slots, len(specs)))]
         waiting, trials = list(specs), Trials(self.limits.retries)
         busy: dict[Future[RunResult], Task] = {}
         workers = set(free)
@@ -220,9 +221,6 @@ class LocalExecutor:
         finally:
             for worker in workers:
                 worker.close()
-
-    def _device(self, i: int, context: RunContext) -> str:
-        return self.devices[i % len(self.devices)] if self.devices else context.device
 
 
 def _lost_device(result: RunResult, device: str) -> bool:
