@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..objectives.base import Objective
 from ..objectives.capture_guard import CaptureGuard
-from ..objectives.errors import BadInput
+from ..objectives.errors import BadInput, message_of
 from .iteration import Accelerated, Iteration
 from .recipe import Recipe
 from .snapshot import Snapshot
@@ -95,7 +95,7 @@ def prepare(iteration: Iteration, make: Maker | None = None) -> Accelerated:
         first = _first(error)
         if isinstance(first, torch.OutOfMemoryError):
             raise first from error
-        cause = " ".join(str(first).split()) or type(first).__name__
+        cause = message_of(first)
         what = f"an iteration of {iteration.objective.name}"
         raise RuntimeError(f"accelerate: {iteration.accelerate}: {what} cannot be captured: {cause}") from error
 

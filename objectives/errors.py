@@ -37,6 +37,11 @@ def one_line(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in joined)
 
 
+def message_of(error: object, most: int = LONGEST) -> str:
+    """What an error says, in one line of at most so many characters; the name of its type where it says nothing."""
+    return " ".join(str(error).split())[:most] or type(error).__name__
+
+
 def error_line(error: BaseException) -> str:
     """`Type: message` of an error in somebody else's code, which may refuse to say it."""
     try:

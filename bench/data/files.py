@@ -45,11 +45,6 @@ def nothing_at(name: str, what: str, path: Path, data_dir: Path | None, suite_fo
     return BadInput(f"{name}: there is no {what} {' or '.join(tried)}")
 
 
-def first_line(error: BaseException) -> str:
-    """What an error says, in one line."""
-    return " ".join(str(error).split())[:200] or type(error).__name__
-
-
 def parse_options(name: str, query: str, known: Mapping[str, tuple[Callable[[str], Any], str]]) -> dict[str, Any]:
     """The options in `KEY=VALUE&…` of a data set's name, each read as `known` says: a reader, and what is allowed.
 

@@ -11,7 +11,7 @@ from pickle import UnpicklingError
 import torch
 from torch import Tensor, nn
 
-from ...objectives.errors import BadInput, Missing
+from ...objectives.errors import BadInput, Missing, message_of
 from .dataset import Dataset, Distance, Pair
 from .files import root
 from .pair_names import Asked, parse
@@ -147,9 +147,7 @@ def read(asked: Asked, data_dir: Path | None = None) -> Funnels:
         centres, offsets = content["net.centers"], content["net.bias"]
         good = centres.shape == (asked.n, asked.d) and offsets.numel() == asked.n
     except (OSError, RuntimeError, UnpicklingError, EOFError, KeyError, TypeError, AttributeError) as error:
-        raise BadInput(
-            f"{path}: damaged, or no parameters of funnels ({' '.join(str(error).split())[:100]})"
-        ) from error
+        raise BadInput(f"{path}: damaged, or no parameters of funnels ({message_of(error, 100)})") from error
     if not good:
         raise BadInput(f"{path}: must hold {asked.n} centres in {asked.d} dimensions, and as many offsets")
     return Funnels(centres, offsets.flatten())

@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ...objectives.errors import BadInput, Missing
+from ...objectives.errors import BadInput, Missing, message_of
 from . import files
 from .dataset import Dataset
 
@@ -128,7 +128,7 @@ def download_idx(source: IdxSource, root: Path) -> None:
         raw.mkdir(parents=True, exist_ok=True)
         _download(source, raw)
     except (OSError, RuntimeError, HTTPException) as error:  # failed mirrors are a RuntimeError of many lines
-        reason = " ".join(str(error).split())
+        reason = message_of(error)
         raise Missing(
             f"{source.name}: download to {raw} failed ({reason}); expected {_layout(source, root)}", "data"
         ) from error

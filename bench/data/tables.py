@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from ...objectives.errors import BadInput, unknown
+from ...objectives.errors import BadInput, message_of, unknown
 from .brought import as_dataset
 from .dataset import Dataset
-from .files import POINTS_PREFIX, base_for, first_line, nothing_at, parse_options
+from .files import POINTS_PREFIX, base_for, nothing_at, parse_options
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +45,7 @@ def points_file(name: str, data_dir: Path | None = None, suite_folder: Path | No
     except BadInput as error:
         raise BadInput(f"{name}: {error}") from error
     except (OSError, ValueError, MemoryError, KeyError) as error:
-        raise BadInput(f"{name}: {where} cannot be read ({first_line(error)})") from error
+        raise BadInput(f"{name}: {where} cannot be read ({message_of(error, 200)})") from error
     about = f"points in {where}: {len(parts[0])} to train on, {len(parts[1])} held out"
     if options["standardise"]:
         mean, sd = parts[0].mean(axis=0), parts[0].std(axis=0)

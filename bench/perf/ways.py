@@ -17,6 +17,7 @@ from ...models.iteration import Iteration
 from ...models.precision import repeatable_float32
 from ...models.recipe import Recipe
 from ...models.sngan_cnn import sngan_cnn
+from ...objectives.errors import message_of
 from ...objectives.spectral_norm import SpectralNorm
 from ..data.catalog import load
 from ..data.dataset import Dataset
@@ -127,7 +128,7 @@ def interleave(
             except RuntimeError as error:
                 if name == EAGER:
                     raise
-                print(f"{name}: left out: {' '.join(str(error).split())}", file=sys.stderr)
+                print(f"{name}: left out: {message_of(error)}", file=sys.stderr)
         for turn in range(repeats):
             if turn and budget.over():
                 break

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from ...objectives.errors import BadInput
+from ...objectives.errors import BadInput, message_of
 from ..records.quantities import in_order
 from ..records.reader import RunRecord, read_suite
 from ..records.schema import STATUSES, Measured, RunOutcome, RunResult
@@ -63,7 +63,7 @@ def read_runs_table(folder: Path) -> list[RunRecord]:
         evaluation = (read_suite(folder).get("suite") or {}).get("evaluation")
         records = [_record(folder, row, evaluation) for row in rows]
     except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
-        told = f"no column {error}" if isinstance(error, KeyError) else " ".join(str(error).split())
+        told = f"no column {error}" if isinstance(error, KeyError) else message_of(error)
         raise BadInput(f"{path}: not a table of runs: {told}") from error
     if not records:
         raise BadInput(f"{path}: not a table of runs: it has no row")

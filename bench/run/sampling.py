@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ...models.dcgan import to_uint8
 from ...models.networks import Networks, draw_latent
 from ...objectives.base import prepared
-from ...objectives.errors import BadInput
+from ...objectives.errors import BadInput, message_of
 from ..config.architectures import build_architecture
 from ..config.plugins import build_objective, find_objective
 from ..data.catalog import is_pair
@@ -46,7 +46,7 @@ def sample_run(folder: Path, n: int, out: Path, seed: int, asked: int | None = N
             shown = samples if samples.dim() == 2 else to_uint8(samples)
             picture(shown.numpy(), real if samples.dim() == 2 else None).save(out)
     except (OSError, RuntimeError) as error:  # torch raises the latter for a folder that is not there
-        why = getattr(error, "strerror", None) or " ".join(str(error).split())
+        why = getattr(error, "strerror", None) or message_of(error)
         raise BadInput(f"{out}: cannot be written ({why})") from error
     return out
 
@@ -111,9 +111,7 @@ def _load_weights(network: nn.Module, folder: Path, file: str) -> None:
     try:
         network.load_state_dict(load_file(weights), assign=True)
     except (SafetensorError, RuntimeError) as error:
-        raise BadInput(
-            f"{weights}: damaged or of another architecture ({' '.join(str(error).split())[:200]})"
-        ) from error
+        raise BadInput(f"{weights}: damaged or of another architecture ({message_of(error, 200)})") from error
 
 
 @torch.no_grad()

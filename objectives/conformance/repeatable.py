@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ..capture_guard import CaptureGuard
+from ..errors import message_of
 from .report import CheckOutcome, failed, passed
 from .trial import Game, Make, Scalars, TrialSetting
 
@@ -95,7 +96,7 @@ def state_in_buffers(make: Make, setting: TrialSetting) -> CheckOutcome:
     try:
         _restore_(restored, _checkpoint(game))
     except RuntimeError as error:
-        return failed(f"the state cannot be loaded: {' '.join(str(error).split())[:120]}")
+        return failed(f"the state cannot be loaded: {message_of(error, 120)}")
     different = _different(game.play(2), restored.play(2))
     return failed(f"after a checkpoint {different} differs: keep state in buffers") if different else passed()
 

@@ -11,7 +11,7 @@ from typing import Any
 import ray
 from ray.exceptions import LocalRayletDiedError, NodeDiedError, OutOfMemoryError, RayError, RayTaskError
 
-from ....objectives.errors import BadInput
+from ....objectives.errors import BadInput, message_of
 from ...config.spec import RunSpec
 from ...run.context import RunContext
 from .base import Event, Limits, RunFinished, RunRetried, Trials
@@ -90,7 +90,7 @@ def _connected(address: str | None) -> Iterator[None]:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, on_sigterm)  # Ray's own ends the program without a word
     except (ConnectionError, RuntimeError, ValueError) as error:
-        raise BadInput(f"address {address}: no Ray cluster: {' '.join(str(error).split())}") from error
+        raise BadInput(f"address {address}: no Ray cluster: {message_of(error)}") from error
     try:
         yield
     finally:
@@ -103,7 +103,7 @@ def _event(task: Any, spec: RunSpec, watch: Watch, nodes: Trials) -> RunRetried 
     except RayTaskError as error:
         if isinstance(error.cause, BadInput):
             raise BadInput(str(error.cause)) from error
-        return RunFinished(spec, " ".join(str(error.cause).split()))
+        return RunFinished(spec, message_of(error.cause))
     except NodeDiedError:
         return nodes.after(spec, "its node was lost")
     except RayError as error:

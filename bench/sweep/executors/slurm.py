@@ -12,7 +12,7 @@ import submitit
 from submitit.core.utils import FailedJobError, UncompletedJobError
 from submitit.helpers import DelayedSubmission
 
-from ....objectives.errors import BadInput
+from ....objectives.errors import BadInput, message_of
 from ...config.spec import RunSpec
 from ...records.schema import RunResult
 from ...records.store import write_json
@@ -122,7 +122,7 @@ class SlurmExecutor:
             )
             queue.update_parameters(**defaults | self.parameters)
         except (ValueError, RuntimeError, NameError, AssertionError) as error:
-            raise BadInput(f"executor slurm: {' '.join(str(error).split())}") from error
+            raise BadInput(f"executor slurm: {message_of(error)}") from error
         return queue
 
 
