@@ -12,7 +12,7 @@ from ...objectives.errors import BadInput, naming
 from ..metrics.settings import Evaluation
 from ..records.interactive import is_interactive
 from ..records.schema import SCHEMA_VERSION
-from .acceleration import decide
+from .acceleration import WIDEST, decide
 from .architectures import resolve_architecture
 from .datasets import DataFacts, Folders, classes_of, describe
 from .fingerprint import code_of, core_code
@@ -208,7 +208,7 @@ def _resolve(
         targets={kind: other for kind, (source, other) in plugged.items() if source is not None},
         about=_about(found, measured, plugged),
     )
-    if suite.accelerate == AUTO and data.kind == "points" and spec.skip is None and _measured_compiled(spec):
+    if suite.accelerate == AUTO and data.kind == "points" and spec.skip is None and _saves_compiled(spec):
         objective = build_objective(found, arguments, where)
         spec = replace(spec, accelerate=decide(spec.steps, spec.recipe_spec, objective, context.device))
     return spec
@@ -220,10 +220,11 @@ def _about(found: ResolvedObjective, measured: ResolvedEvaluation, plugged: Coll
     return about | {key: told for key, told in measured.about.items() if key in plugged and told}
 
 
-def _measured_compiled(spec: RunSpec) -> bool:
-    """Whether it is known what compiling the run's networks saves; and of code of others, whether it can be done."""
-    ours = spec.source is None and "architecture" not in spec.sources
-    return ours and spec.architecture_spec["name"] == "mlp" and spec.precision == PLAIN["precision"]
+def _saves_compiled(spec: RunSpec) -> bool:
+    """Whether the run's networks are such that compiling saves time; of code of others nobody knows."""
+    ours, networks = spec.source is None and "architecture" not in spec.sources, spec.architecture_spec
+    small = networks["name"] == "mlp" and networks["width"] <= WIDEST
+    return ours and small and spec.precision == PLAIN["precision"]
 
 
 def _steps(suite: Suite, cell: Combination, settings: Preset, objective: str | None) -> int:

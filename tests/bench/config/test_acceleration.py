@@ -66,6 +66,7 @@ ELSEWHERE: dict[str, dict[str, Any]] = {
     "updates that cannot be compiled": {"recipe": RECIPE | {"n_critic": 1, "updates": "simultaneous"}},
     "an optimiser that cannot be": {"recipe": RECIPE | {"optimizer": "rmsprop", "decay": "linear"}},
     "images": {"datasets": ["digits"]},
+    "wide networks": {"architectures": [{"name": "mlp", "width": 129}]},
     "convolutions": {"datasets": ["digits"], "architectures": ["dcgan"]},
     "another precision": {"precision": "bf16"},
     "a short run": {"steps": 100},
