@@ -95,7 +95,8 @@ class RunRecord:
     @cached_property
     def courses(self) -> dict[str, np.ndarray]:
         """The columns of the history as arrays; many drawings ask for them."""
-        return {str(name): column.to_numpy(dtype=float) for name, column in self.history.items()}
+        columns = np.ascontiguousarray(self.history.to_numpy(dtype=float).T)
+        return {str(name): column for name, column in zip(self.history.columns, columns, strict=True)}
 
     @property
     def block(self) -> tuple[str, str, str]:

@@ -9,7 +9,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -184,11 +184,17 @@ def make_blocks(records: Sequence[RunRecord], suite: Mapping[str, Any] | None = 
 
     Raises BadInput if a block would mix protocols, or a group runs of different settings or the same seed twice.
     """
+    made = blocks_without_extents(records, suite)
+    extents = _extents(records, {block.dataset: block.protocol for block in made})
+    return [replace(block, extents=extents) for block in made]
+
+
+def blocks_without_extents(records: Sequence[RunRecord], suite: Mapping[str, Any] | None = None) -> list[Block]:
+    """The same for tables, which need no axis. Raises as `make_blocks`."""
     names = _listed(suite, "datasets")
     keys = sorted({record.block for record in records}, key=lambda key: (_rank(key[0], names), key))
     protocols = {dataset: _protocol(dataset, records) for dataset in dict.fromkeys(key[0] for key in keys)}
-    extents = _extents(records, protocols)
-    return [Block(key, _groups(key, records, suite), protocols[key[0]], extents) for key in keys]
+    return [Block(key, _groups(key, records, suite), protocols[key[0]]) for key in keys]
 
 
 def _meaning(key: str, about: Mapping[str, str]) -> str:
@@ -206,17 +212,22 @@ def _scale(metric: Quantity, dataset: str) -> tuple[str, str]:
 def _extents(
     records: Sequence[RunRecord], protocols: Mapping[str, Mapping[str, Any]]
 ) -> dict[tuple[str, str], tuple[float, float]]:
-    found: dict[tuple[str, str], tuple[float, float]] = {}
+    values: dict[tuple[str, str], list[np.ndarray]] = {}
     for record in records:
-        dataset = record.block[0]
+        dataset, floors = record.block[0], record.floors
         for key, course in record.courses.items():
-            floor = record.floors.get(key)
-            values = np.append(course, np.nan if floor is None else floor)
-            values = values[np.isfinite(values)]
-            if len(values):
-                scale = _scale(quantity(key, protocols[dataset].get(key)), dataset)
-                low, high = found.get(scale, (math.inf, -math.inf))
-                found[scale] = min(low, float(values.min())), max(high, float(values.max()))
+            parts = values.setdefault((dataset, key), [])
+            parts.append(course)
+            if floors.get(key) is not None:
+                parts.append(np.array([floors[key]]))
+    found: dict[tuple[str, str], tuple[float, float]] = {}
+    for (dataset, key), parts in values.items():
+        finite = np.concatenate(parts)
+        finite = finite[np.isfinite(finite)]
+        if len(finite):
+            scale = _scale(quantity(key, protocols[dataset].get(key)), dataset)
+            low, high = found.get(scale, (math.inf, -math.inf))
+            found[scale] = min(low, float(finite.min())), max(high, float(finite.max()))
     return found
 
 

@@ -14,7 +14,7 @@ from ...objectives.errors import BadInput, message_of
 from ..records.quantities import in_order
 from ..records.reader import RunRecord, read_suite
 from ..records.schema import STATUSES, Measured, RunOutcome, RunResult
-from .blocks import Block, Group, make_blocks
+from .blocks import Block, Group, blocks_without_extents
 
 STATISTICS = ("best", "final", "tail_mean", "tail_sd")
 COSTS = ("seconds", "seconds_per_iteration", "seconds_per_critic_step", "peak_memory_mb", "training_memory_mb")
@@ -42,7 +42,7 @@ def runs_table(records: Sequence[RunRecord], suite: Mapping[str, Any] | None = N
 
     Raises BadInput if records that must not be mixed are.
     """
-    ordered = [run for block in make_blocks(records, suite) for run in block.runs]
+    ordered = [run for block in blocks_without_extents(records, suite) for run in block.runs]
     metrics = in_order(key for run in ordered for key in run.metrics)
     table = pd.DataFrame([_run_row(run, metrics) for run in ordered])
     table = table.astype({name: COLUMNS.get(str(name), "float64") for name in table})
