@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Callable
 from html import unescape
 from pathlib import Path
 
@@ -37,27 +38,25 @@ def call(*command: str, cwd: Path, **environment: str) -> str:
     ],
 )
 def test_documented_objective_is_short_conforms_and_runs_beside_ours(
-    page: str, heading: str, name: str, printed_as: str, tmp_path: Path
+    lipbench: Callable[..., str], page: str, heading: str, name: str, printed_as: str, tmp_path: Path
 ) -> None:
     code, suite = block(page, heading, "python"), block(page, heading, "yaml")
     assert len(code.splitlines()) <= 18
     (tmp_path / "my.py").write_text(code, encoding="utf-8")
     (tmp_path / "mine.yaml").write_text(suite, encoding="utf-8")
-    lipbench = (sys.executable, "-m", "lipbench.bench.cli")
-    assert "0 failed" in call(*lipbench, "check", f"my.py:{name}", cwd=tmp_path)
-    printed = call(*lipbench, "run", "mine.yaml", "--jobs", "1", "--set", *TINY, cwd=tmp_path, COLUMNS="200")
+    assert "0 failed" in lipbench("check", f"my.py:{name}")
+    printed = lipbench("run", "mine.yaml", "--jobs", "1", "--set", *TINY)
     assert printed_as in printed and "wgan-gp" in printed
     assert (tmp_path / "results" / "mine" / "summary.csv").is_file()
     page = unescape((tmp_path / "results" / "mine" / "report.html").read_text(encoding="utf-8"))
     assert "between random real" in page and "arXiv:1902.03984)" in page and "not built into lipbench" not in page
 
 
-def test_documented_objective_stands_among_critics_by_its_name(tmp_path: Path) -> None:
+def test_documented_objective_stands_among_critics_by_its_name(lipbench: Callable[..., str], tmp_path: Path) -> None:
     (tmp_path / "my.py").write_text(block("README.md", "Your own objective", "python"), encoding="utf-8")
-    lipbench = (sys.executable, "-m", "lipbench.bench.cli")
     tiny = ["steps=4", "seeds=1", "evaluation={count: 2, points: 50, repeats: 0}", "datasets=['funnels:d=2&n=4']"]
     asked = [*tiny, "objectives=[wgan-gp, my.py:ZeroCentred]"]
-    printed = call(*lipbench, "run", "critics", "--jobs", "1", "--set", *asked, cwd=tmp_path, COLUMNS="200")
+    printed = lipbench("run", "critics", "--jobs", "1", "--set", *asked)
     assert "2 completed" in printed
     table = (tmp_path / "results" / "critics" / "summary.md").read_text(encoding="utf-8")
     rows = {line.split("|")[1].strip(): line for line in table.splitlines() if line.startswith("|")}

@@ -1,11 +1,11 @@
 """The examples in docs/examples, run as they stand there."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from html import unescape
 from pathlib import Path
 
@@ -20,15 +20,10 @@ EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 CLAIM = 1.01  # Björck's iteration stops within .001 of orthogonal, at each of three layers
 
 
-def lipbench(*arguments: str, cwd: Path) -> str:
-    command = [sys.executable, "-m", "lipbench.bench.cli", *arguments]
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, env={**os.environ, "COLUMNS": "250"})
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
 @pytest.mark.slow
-def test_critic_of_a_lipschitz_library_keeps_its_claim_in_training(tmp_path: Path) -> None:
+def test_critic_of_a_lipschitz_library_keeps_its_claim_in_training(
+    lipbench: Callable[..., str], tmp_path: Path
+) -> None:
     pytest.importorskip("deel.torchlip")
     assert len((EXAMPLES / "lipschitz_critic.py").read_text(encoding="utf-8").splitlines()) <= 40
     # An mlp on images too, since `orthogonal` on dcgan takes minutes; large steps, by which a loss alone gets steep.
@@ -36,7 +31,7 @@ def test_critic_of_a_lipschitz_library_keeps_its_claim_in_training(tmp_path: Pat
     evaluation = "evaluation={count: 3, points: 100, mode_points: 200, images: 100, repeats: 0}"
     recipe = "recipe={name: fast, lr: 0.001, betas: [0.0, 0.9], n_critic: 5, batch: 32}"
     short = ["--jobs", "1", "--set", "steps=12", "seeds=1", evaluation, recipe, f"architectures={networks}"]
-    lipbench("run", str(EXAMPLES / "lipschitz_critic.yaml"), *short, cwd=tmp_path)
+    lipbench("run", str(EXAMPLES / "lipschitz_critic.yaml"), *short)
     steepest: dict[tuple[str, str, bool], float] = {}
     for run in (tmp_path / "results" / "lipschitz_critic" / "runs").iterdir():
         spec = json.loads((run / "spec.json").read_text(encoding="utf-8"))
@@ -51,17 +46,17 @@ def test_critic_of_a_lipschitz_library_keeps_its_claim_in_training(tmp_path: Pat
             assert steepest[dataset, ours, False] <= CLAIM
 
 
-def test_metric_and_extractor_of_ones_own_run_in_a_suite(tmp_path: Path) -> None:
+def test_metric_and_extractor_of_ones_own_run_in_a_suite(lipbench: Callable[..., str], tmp_path: Path) -> None:
     assert len((EXAMPLES / "energy.py").read_text(encoding="utf-8").splitlines()) <= 25
     for target in ("energy.py:EnergyDistance", "random_features.py:RandomFeatures"):
-        assert "5 passed, 0 failed" in lipbench("check", str(EXAMPLES / target), cwd=tmp_path)
+        assert "5 passed, 0 failed" in lipbench("check", str(EXAMPLES / target))
     short = ["--jobs", "1", "--set", "steps=2", "seeds=1", "objectives=[sn-gan]", "evaluation.count=1"]
     small = ["evaluation.points=50", "evaluation.mode_points=100", "evaluation.images=100"]
     run = ["run", str(EXAMPLES / "measures.yaml"), *short, *small]
-    printed = lipbench(*run, cwd=tmp_path)
+    printed = lipbench(*run)
     for heading in ("FD(RandomFeatures(width=16)) ↓", "EnergyDistance ↓", "EnergyDistance(power=0.5) ↓", "W1 ↓"):
         assert heading in printed
-    assert "2 runs, 0 to make, and nothing has changed" in lipbench(*run, cwd=tmp_path)
+    assert "2 runs, 0 to make, and nothing has changed" in lipbench(*run)
     results = tmp_path / "results" / "measures"
     page = unescape((results / "report.html").read_text(encoding="utf-8"))
     told = (EXAMPLES / "energy.py").read_text(encoding="utf-8").partition('Metric):\n    """')[2].partition('"""')[0]
@@ -102,19 +97,21 @@ def test_data_of_ones_own_run_in_a_suite(tmp_path: Path) -> None:
     assert len((EXAMPLES / "rings.py").read_text(encoding="utf-8").splitlines()) <= 15
     short = ["--jobs", "1", "--set", "steps=2", "seeds=1", "evaluation={count: 1, points: 50, repeats: 1}"]
     run = ["run", str(EXAMPLES / "rings.yaml"), *short, "--set", "objectives=[sn-gan]"]
-    printed = lipbench(*run, cwd=tmp_path)
+    printed = lipbench(*run)
     assert "rings.py:rings?noise=0.2" in printed
     assert "2 completed" in printed
-    assert "2 completed (2 of them from before)" in lipbench(*run, cwd=tmp_path)
+    assert "2 completed (2 of them from before)" in lipbench(*run)
 
 
 @pytest.mark.slow
-def test_python_of_the_questions_runs_on_the_folder_of_the_first_page(tmp_path: Path) -> None:
+def test_python_of_the_questions_runs_on_the_folder_of_the_first_page(
+    lipbench: Callable[..., str], tmp_path: Path
+) -> None:
     page = (EXAMPLES.parent / "faq.md").read_text(encoding="utf-8")
     scripts = re.findall(r"^```python\n# (\w+\.py)\n(.*?)^```", page, flags=re.DOTALL | re.MULTILINE)
     assert [name for name, _ in scripts] == ["loss.py", "best.py"]
     short = ["datasets=8gaussians", "steps=4", "seeds=1", "evaluation={count: 2, points: 50, mode_points: 100}"]
-    lipbench("run", "quick", "--jobs", "1", "--set", *short, "--out", "results/first", cwd=tmp_path)
+    lipbench("run", "quick", "--jobs", "1", "--set", *short, "--out", "results/first")
     for name, code in scripts:
         (tmp_path / name).write_text(code, encoding="utf-8")
         done = subprocess.run([sys.executable, name], cwd=tmp_path, capture_output=True, text=True)
