@@ -9,7 +9,7 @@ from ...models.recipe import Recipe
 from ...objectives.base import Objective
 
 # Measured of wgan-gp on 3×64 and 3×128 MLPs, batch 256, one thread (results/reference/perf/changes.md). The calls of
-# operations are saved: of 3×512 networks, where the products of matrices take the time, nothing was.
+# operations are saved: 3×512 networks, where the products of matrices take the time, are 0.97 to 1.09 times as fast.
 WIDEST = 128
 COLD = 36.0  # seconds of a processor that compiling takes where nothing is in the cache
 SAVED = 1.5e-3  # seconds of it that an update of critic or generator takes less then
