@@ -93,7 +93,7 @@ def test_suite_with_all_that_can_be_ones_own_is_one(tmp_path: Path) -> None:
     assert outside == {"my.py:MyObjective", "lipschitz_critic.py:Critic", "rings.py:rings?noise=0.2", *measures}
 
 
-def test_data_of_ones_own_run_in_a_suite(tmp_path: Path) -> None:
+def test_data_of_ones_own_run_in_a_suite(lipbench: Callable[..., str]) -> None:
     assert len((EXAMPLES / "rings.py").read_text(encoding="utf-8").splitlines()) <= 15
     short = ["--jobs", "1", "--set", "steps=2", "seeds=1", "evaluation={count: 1, points: 50, repeats: 1}"]
     run = ["run", str(EXAMPLES / "rings.yaml"), *short, "--set", "objectives=[sn-gan]"]
