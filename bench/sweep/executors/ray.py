@@ -65,12 +65,12 @@ class RayExecutor:
     def _submit(self, spec: RunSpec, context: RunContext, watch: Watch) -> Any:
         watch.submitted(spec)
         again: Any = [MemoryError] if self.limits.retries else False
-        task: Any = ray.remote(make).options(  # its types know nothing of defaults
+        calls: Any = ray.remote(max_calls=int(bool(spec.outside)))  # 1: a process of its own; 0: any number
+        task: Any = calls(make).options(  # its types know nothing of defaults
             name=spec.id,
             num_cpus=context.threads,
             num_gpus=self.gpus,
             max_retries=self.limits.retries,
-            max_calls=int(bool(spec.outside)),  # 1: a process of its own; 0: any number
             retry_exceptions=again,
         )
         return task.remote(*portable(spec, context), spec.id, self.limits.seconds)
