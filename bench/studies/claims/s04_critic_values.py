@@ -29,7 +29,7 @@ def run(setting: Setting) -> list[Row]:
     """Per seed, toy and critic: slopes and directions on coupled lines; the first seed's value surfaces and data."""
     runs = toy_runs(setting.options["steps"], setting.options["later_toys"], setting.seeds)
     rows: list[Row] = []
-    for (name, toy, seed), result in zip(runs, trained(list(runs.values()), setting), strict=True):
+    for (name, toy, seed), result in trained(runs, setting).items():
         game, critic, sound = result.run.fixed.game(seed), result.module.double(), finite(result.module)
         real, fake = game.evaluation(POINTS)
         common: Row = {"seed": seed, "toy": toy, "critic": name}

@@ -31,7 +31,7 @@ def run(setting: Setting) -> list[Row]:
     """
     runs = shift_runs(ShiftGrid(**setting.options), setting.seeds)
     rows: list[Row] = []
-    for (place, sides, d, seed), result in zip(runs, trained(list(runs.values()), setting), strict=True):
+    for (place, sides, d, seed), result in trained(runs, setting).items():
         row: Row = {"seed": seed, "place": place, "sides": sides, "dimension": d}
         coupled = result.run.fixed.coupled(seed, POINTS)
         rows.append(row | (measure(result.module.double(), *coupled) if finite(result.module) else LOST))

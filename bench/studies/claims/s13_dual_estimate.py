@@ -35,7 +35,7 @@ def run(setting: Setting) -> list[Row]:
     runs = toy_runs(setting.options["steps"], setting.options["later_toys"], setting.seeds)
     distances: dict[tuple[str, int], float] = {}
     rows: list[Row] = []
-    for (name, toy, seed), result in zip(runs, trained(list(runs.values()), setting), strict=True):
+    for (name, toy, seed), result in trained(runs, setting).items():
         real, fake = result.run.fixed.game(seed).evaluation(POINTS)
         if (toy, seed) not in distances:
             distances[toy, seed] = wasserstein1(real, fake)

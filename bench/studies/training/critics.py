@@ -7,10 +7,10 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import torch
 from safetensors import safe_open
@@ -28,6 +28,7 @@ from ..engine.contract import Row, Setting
 from ..engine.parallel import each
 from .fixed_generator import Fixed, FixedGame
 
+K = TypeVar("K", bound=Hashable)
 LATENTS = 1024  # behind a gradient of the generator
 
 
@@ -145,13 +146,13 @@ def generator_gradient(objective: Objective, game: FixedGame, critic: nn.Module,
     return norm if norm is not None and math.isfinite(norm) else math.inf
 
 
-def trained(runs: Sequence[Training], setting: Setting) -> list[Trained]:
-    """The results of these trainings, in order; those that are not in `setting.runs` yet are made first."""
+def trained(runs: Mapping[K, Training], setting: Setting) -> dict[K, Trained]:
+    """The results of these trainings, by the same keys; those that are not in `setting.runs` yet are made first."""
     folder = setting.runs / "critics"
     folder.mkdir(parents=True, exist_ok=True)
-    missing = {run.id: run for run in runs if not (folder / f"{run.id}.safetensors").exists()}
+    missing = {run.id: run for run in runs.values() if not (folder / f"{run.id}.safetensors").exists()}
     each(_make, ((run, folder) for run in missing.values()), setting.resources.jobs)
-    return [_read(run, folder) for run in runs]
+    return {key: _read(run, folder) for key, run in runs.items()}
 
 
 def _make(run: Training, folder: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -86,11 +87,11 @@ def test_s17s_picture_tells_heads_from_hidden_layers_and_its_legend_hides_no_dot
 def spoil(study: Study, objective: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every critic of this objective comes back from training without numbers."""
     module = sys.modules[study.run.__module__]
-    honest: Callable[..., list[Trained]] = module.trained  # pyright: ignore[reportAttributeAccessIssue]
+    honest: Callable[..., dict[Any, Trained]] = module.trained  # pyright: ignore[reportAttributeAccessIssue]
 
-    def spoiled(*args: object) -> list[Trained]:
+    def spoiled(*args: object) -> dict[Any, Trained]:
         results = honest(*args)
-        for result in (one for one in results if one.run.objective == objective):
+        for result in (one for one in results.values() if one.run.objective == objective):
             for parameter in result.module.parameters():
                 torch.nn.init.constant_(parameter, torch.nan)
         return results

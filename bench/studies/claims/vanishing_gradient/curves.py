@@ -21,7 +21,7 @@ def gradient_rows(runs: Mapping[Key, CriticRun], setting: Setting) -> list[Row]:
     Minimax's critic serves the non-saturating generator too, which gets rows of its own.
     """
     rows: list[Row] = []
-    for (name, seed), result in zip(runs, trained(list(runs.values()), setting), strict=True):
+    for (name, seed), result in trained(runs, setting).items():
         for point in result.curve:
             shown = "non-saturating" if name == "minimax" and point["loss"] == "non_saturating" else name
             rows.append({"seed": seed, "objective": shown, "step": point["step"], "gradient": point["gradient"]})

@@ -23,7 +23,7 @@ def run(setting: Setting) -> list[Row]:
     """Per seed and critic: the gradient's norm per layer, the share of extreme weights, the first seed's histogram."""
     runs = deep_runs(setting.options["iterations"], setting.options["batch"], setting.seeds)
     rows: list[Row] = []
-    for (name, seed), result in zip(runs, trained(list(runs.values()), setting), strict=True):
+    for (name, seed), result in trained(runs, setting).items():
         critic = result.run.critic(result.module)
         common, clip = {"seed": seed, "critic": name}, DEEP_CELLS[name].clip
         found = share_of_extremes(weights(critic), weights(result.run.networks().critic), clip)

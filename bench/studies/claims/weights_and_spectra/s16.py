@@ -26,11 +26,9 @@ KINDS = {
 
 def run(setting: Setting) -> list[Row]:
     """Per trained critic of all these studies: its largest measured slope, the product of norms, and c's bound."""
-    runs = all_runs(setting.scale, setting.seeds)
-    results = trained(list(runs.values()), setting)
     return [
         {"study": key[0], "cell": " ".join(map(str, key[1:-1])), "seed": key[-1]} | measure(result)
-        for key, result in zip(runs, results, strict=True)
+        for key, result in trained(all_runs(setting.scale, setting.seeds), setting).items()
     ]
 
 

@@ -30,7 +30,7 @@ def run(setting: Setting) -> list[Row]:
     """Per seed, critic and layer: the norm of the weight as a matrix (`sigma`), and of the map (`operator`)."""
     runs = normalised(setting)
     rows: list[Row] = []
-    for (name, seed), result in zip(runs, trained(list(runs.values()), setting), strict=True):
+    for (name, seed), result in trained(runs, setting).items():
         real, _ = result.run.samples(result.module, 1)
         critic = result.module.double()
         found = layers(critic, tuple(real.shape[1:])) if finite(critic) else lost_layers(critic)
