@@ -15,22 +15,26 @@ from lipbench.bench.config.suite import Suite
 from .fuzzing import odd_command, odd_suite
 
 SECONDS, LINES = 10, 3
+HANGS = 120  # seconds of the clock
 
 
 @contextmanager
 def within(seconds: int) -> Iterator[None]:
-    """Ends what takes longer, of this process's time: a busy machine is no fault of the answer."""
+    """Ends what takes longer, of this process's time: a busy machine is no fault of the answer. And what hangs."""
 
     def late(*_: Any) -> None:
         raise AssertionError(f"no answer within {seconds} s")
 
-    before = signal.signal(signal.SIGPROF, late)
+    before = {number: signal.signal(number, late) for number in (signal.SIGPROF, signal.SIGALRM)}
     signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.alarm(HANGS)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.signal(signal.SIGPROF, before)
+        signal.alarm(0)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @pytest.fixture
