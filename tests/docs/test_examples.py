@@ -117,3 +117,26 @@ def test_python_of_the_questions_runs_on_the_folder_of_the_first_page(
         done = subprocess.run([sys.executable, name], cwd=tmp_path, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         assert all(objective in done.stdout for objective in ("minimax", "wgan-clip", "wgan-gp", "sn-gan"))
+
+
+def test_python_of_the_pages_runs_with_few_updates(tmp_path: Path) -> None:
+    """README, docs/python.md and the questions, on one results folder; the slow tests run them whole."""
+    pages = [EXAMPLES.parents[1] / "README.md", EXAMPLES.parent / "python.md", EXAMPLES.parent / "faq.md"]
+    blocks = [
+        re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+        for page in pages
+    ]
+    assert [len(found) for found in blocks] == [2, 4, 2]
+    readme, python, questions = blocks
+    code = "\n".join([readme[1], *python[:3], *questions])  # the objective and the loop have tests of their own
+    short = re.sub(
+        r'"seeds": 2',
+        '"seeds": 1, "evaluation": {"count": 2, "points": 50, "mode_points": 100, "repeats": 0}',
+        code,
+        count=1,
+    )
+    short = short.replace('"count": 3, "points": 100', '"count": 2, "points": 50, "mode_points": 100, "repeats": 0')
+    (tmp_path / "pages.py").write_text(short.replace('"steps": 60', '"steps": 2'), encoding="utf-8")
+    done = subprocess.run([sys.executable, "pages.py"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 failed" in done.stdout and "w1_tail_mean" in done.stdout and "critic_estimate" in done.stdout

@@ -16,12 +16,14 @@ import pytest
 from lipbench.bench.cli.catalogue import catalogue
 from lipbench.bench.cli.commands import COMMANDS as COMMANDS_OF_LIPBENCH
 from lipbench.bench.cli.parser import parse_arguments
+from lipbench.bench.config.spec import expand
 from lipbench.bench.config.suite import load_suite
-from lipbench.bench.data.catalog import DATASETS
+from lipbench.bench.run.context import RunContext
 
 ROOT = Path(__file__).parents[2]
 META = ("README.md", "CONTRIBUTING.md", "SECURITY.md")
-PAGES = [*(ROOT / name for name in META), *sorted((ROOT / "docs").glob("*.md"))]
+REFERENCES = sorted((ROOT / "results" / "reference").rglob("README.md"))
+PAGES = [*(ROOT / name for name in META), *sorted((ROOT / "docs").glob("*.md")), *REFERENCES]
 TEXT = {page.relative_to(ROOT).as_posix(): page.read_text(encoding="utf-8") for page in PAGES}
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
 OPTIONS_OF_OTHERS = {"--check", "--extra-index-url", "--version"}  # of sha256sum, pip and lipbench itself
@@ -124,14 +126,33 @@ def test_line_of_a_shell_block_can_be_typed(page: str, line: str) -> None:
         assert command.startswith((".venv/bin/lipbench ", "lipbench ", *OTHERS)), f"{page}: {command}"
 
 
+NAMED = re.compile(r"^```(python|yaml)\n# ([\w-]+\.(?:py|yaml))(.*?)^```", flags=re.DOTALL | re.MULTILINE)
+
+
 @pytest.mark.parametrize("page", [page for page, text in TEXT.items() if "```yaml\n# " in text])
-def test_suites_of_a_page_are_suites(page: str, tmp_path: Path) -> None:
-    for name, content in re.findall(r"^```yaml\n# ([\w-]+\.yaml)(.*?)^```", TEXT[page], flags=re.DOTALL | re.MULTILINE):
-        (tmp_path / name).write_text("#" + content, encoding="utf-8")
-        suite, _ = load_suite(str(tmp_path / name))
-        assert suite.objectives
-        unknown = [name for name in suite.datasets if not re.search(r"[:.]", name) and name not in DATASETS]
-        assert suite.datasets and not unknown, f"{page}: {unknown}"
+def test_suites_of_a_page_name_runs_that_can_be_made(page: str, tmp_path: Path) -> None:
+    """With the objective that the page itself writes, or that docs/objective.md does."""
+    for text in (TEXT["docs/objective.md"], TEXT[page]):
+        for _, name, content in NAMED.findall(text):
+            (tmp_path / name).write_text("#" + content, encoding="utf-8")
+    for kind, name, _ in NAMED.findall(TEXT[page]):
+        if kind == "yaml":
+            suite, folder = load_suite(str(tmp_path / name))
+            specs = expand(suite, RunContext(tmp_path / "out", suite_folder=folder))
+            assert len(specs) >= 2 * len(suite.datasets)
+            assert len({spec.objective for spec in specs}) == len(suite.objectives)
+
+
+# What runs the blocks of Python: tests/test_plugins.py (my.py), test_examples.py and tests/bench/api/test_docs.py.
+PYTHON = {"README.md", "docs/faq.md", "docs/objective.md", "docs/python.md"}
+
+
+@pytest.mark.parametrize("page", TEXT)
+def test_blocks_of_a_page_are_of_kinds_that_tests_read(page: str) -> None:
+    kinds = [kind.strip() for kind in re.findall(r"^ *```(.*)$", TEXT[page], flags=re.MULTILINE)][::2]
+    assert set(kinds) <= {"bash", "text", "yaml", "python"}
+    assert "python" not in kinds or page in PYTHON
+    assert kinds.count("yaml") == sum(kind == "yaml" for kind, _, _ in NAMED.findall(TEXT[page]))
 
 
 def test_options_in_sentences_exist() -> None:
@@ -203,6 +224,14 @@ def test_readme_table_is_the_reference() -> None:
     assert len(shown) == 5
     for row in shown:  # the first columns of the reference's row
         assert any(line.startswith(row) for line in summary), row
+
+
+def test_table_page_prints_the_values_of_the_reference() -> None:
+    summary = (ROOT / "results/reference/quick/summary.md").read_text(encoding="utf-8").replace("**", "")
+    printed = TEXT["docs/table.md"].split("```")[1]
+    cells = re.findall(r"\S+ \[[^\]]+\]", printed)
+    assert len(cells) >= 30
+    assert not [cell for cell in cells if f"| {cell} |" not in summary]
 
 
 def test_claims_page_counts_the_verdicts_of_the_reference() -> None:
