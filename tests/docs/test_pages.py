@@ -129,7 +129,10 @@ def test_line_of_a_shell_block_can_be_typed(page: str, line: str) -> None:
 NAMED = re.compile(r"^```(python|yaml)\n# ([\w-]+\.(?:py|yaml))(.*?)^```", flags=re.DOTALL | re.MULTILINE)
 
 
-@pytest.mark.parametrize("page", [page for page, text in TEXT.items() if "```yaml\n# " in text])
+SUITES = [page for page, text in TEXT.items() if "```yaml\n# " in text and page != "docs/plugins.md"]
+
+
+@pytest.mark.parametrize("page", SUITES)  # test_examples.py expands that of docs/plugins.md
 def test_suites_of_a_page_name_runs_that_can_be_made(page: str, tmp_path: Path) -> None:
     """With the objective that the page itself writes, or that docs/objective.md does."""
     for text in (TEXT["docs/objective.md"], TEXT[page]):
@@ -150,9 +153,21 @@ PYTHON = {"README.md", "docs/faq.md", "docs/objective.md", "docs/python.md"}
 @pytest.mark.parametrize("page", TEXT)
 def test_blocks_of_a_page_are_of_kinds_that_tests_read(page: str) -> None:
     kinds = [kind.strip() for kind in re.findall(r"^ *```(.*)$", TEXT[page], flags=re.MULTILINE)][::2]
-    assert set(kinds) <= {"bash", "text", "yaml", "python"}
+    assert set(kinds) <= {"bash", "text", "yaml", "python", "toml"}
     assert "python" not in kinds or page in PYTHON
     assert kinds.count("yaml") == sum(kind == "yaml" for kind, _, _ in NAMED.findall(TEXT[page]))
+
+
+def test_entry_point_of_the_pages_is_as_in_the_example_package() -> None:
+    ours = tomllib.loads((ROOT / "tests/example_plugin/pyproject.toml").read_text(encoding="utf-8"))["project"]
+    written = [
+        block for text in TEXT.values() for block in re.findall(r"^```toml\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    ]
+    assert written
+    for block in written:
+        for group, names in tomllib.loads(block)["project"]["entry-points"].items():
+            assert names.keys() <= ours["entry-points"][group].keys()
+            assert all(re.fullmatch(r"[\w.]+:\w+", target) for target in names.values())
 
 
 def test_options_in_sentences_exist() -> None:
