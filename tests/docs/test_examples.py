@@ -58,7 +58,7 @@ def test_metric_and_extractor_of_ones_own_run_in_a_suite(lipbench: Callable[...,
         assert heading in printed
     assert "2 runs, 0 to make, and nothing has changed" in lipbench(*run)
     results = tmp_path / "results" / "measures"
-    page = unescape((results / "report.html").read_text(encoding="utf-8"))
+    page = unescape((results / "report.html").read_text(encoding="utf-8")).replace("\xa0", " ")
     told = (EXAMPLES / "energy.py").read_text(encoding="utf-8").partition('Metric):\n    """')[2].partition('"""')[0]
     assert "EnergyDistance(power=0.5) ↓" in page and page.count(f'title="{told}"') == 4
     assert {"EnergyDistance_median", "EnergyDistance_floor"} <= set(pd.read_csv(results / "summary.csv").columns)
