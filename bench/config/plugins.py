@@ -13,8 +13,9 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from pydantic import ConfigDict, PydanticUndefinedAnnotation, PydanticUserError, TypeAdapter, ValidationError
@@ -228,12 +229,13 @@ def _content(kind: PluginKind, path: Path) -> bytes:
 
 
 def _load(kind: PluginKind, path: Path) -> ModuleType:
-    source = hashlib.sha256(_content(kind, path)).hexdigest()
+    content = _content(kind, path)
+    source = hashlib.sha256(content).hexdigest()
     # The name carries the content, so that two files of one name, or two versions of one file, never mix.
     name = f"lipbench_plugin_{path.stem}_{source[:12]}"
     if name in sys.modules:
         return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path)
+    spec = importlib.util.spec_from_file_location(name, path, loader=_ContentLoader(name, str(path), content))
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
@@ -244,6 +246,17 @@ def _load(kind: PluginKind, path: Path) -> ModuleType:
         del sys.modules[name]
         raise BadInput(f"{kind.name} file {path} cannot be imported: {error_line(error)}") from error
     return module
+
+
+class _ContentLoader(SourceFileLoader):
+    """Runs the bytes that were hashed: Python tells versions of a file by size and second, and may run an older one."""
+
+    def __init__(self, name: str, path: str, content: bytes) -> None:
+        super().__init__(name, path)
+        self._content = content
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self.source_to_code(self._content, self.path)
 
 
 @contextmanager

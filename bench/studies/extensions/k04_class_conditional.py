@@ -111,8 +111,7 @@ STUDY = Study(
         reproduces(
             Measure.median("lowered", LOWERS, objective=GP).at_least(LOWERED),
             name="lower FD at equal updates",
-            reading="In results/reference: FD falls to a quarter for GP and SN, and rises for minimax and clipping, by as many "
-            "updates.",
+            reading="In results/reference: FD falls to a quarter for GP and SN, and rises for minimax and clipping.",
             reported=(*_distances(), *_distances("intra_fd")),
         ),
         reproduces(
@@ -123,8 +122,8 @@ STUDY = Study(
         reproduces(
             Measure.median("more_failures", "failures of minimax more with conditioning", objective=GP).at_most(0),
             name="minimax fails no more often",
-            reading="In results/reference: none diverges. FD above twice GP's is a failure here, and it is GP that becomes "
-            "five times better with the class; minimax's own FD rises by a fifth.",
+            reading="In results/reference: none diverges. FD above twice GP's is a failure here, and it is GP that "
+            "becomes five times better with the class; minimax's own FD rises by a fifth.",
             reported=tuple(
                 Measure.share("failed", f"share of minimax's runs that fail, {name}", objective=MINIMAX, networks=name)
                 for name in NETWORKS

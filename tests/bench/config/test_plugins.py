@@ -1,5 +1,6 @@
 """Where objectives are found, how their arguments are checked, and the one line that tells what is wrong."""
 
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -85,12 +86,18 @@ def test_plugins_look_beside_the_suite_first_then_in_the_working_directory(
     assert find_objective("one.py:Mine", Path("suite")).cls.where == "here"  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def test_plugins_never_mix_two_files_of_one_name_or_two_versions_of_one_file(write_plugin: WritePlugin) -> None:
+def test_plugins_never_mix_two_files_of_one_name_or_two_versions_of_one_file(
+    write_plugin: WritePlugin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Python keeps what it compiled by the file's size and second.
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     (write_plugin().parent / "other").mkdir()
     path = write_plugin("version = 1")
     first = find_objective(f"{path}:Mine")
     other = find_objective(f"{write_plugin('version = 7', 'other/my.py')}:Mine")
+    before = path.stat()
     write_plugin("version = 2")
+    os.utime(path, (before.st_atime, before.st_mtime))
     second = find_objective(f"{path}:Mine")
     assert [f.cls.version for f in (first, other, second)] == [1, 7, 2]  # pyright: ignore[reportAttributeAccessIssue]
     assert len({f.source for f in (first, other, second)}) == 3
