@@ -59,7 +59,7 @@ def elsewhere(where: str, console: Console, call: Callable[..., Any], *arguments
         except TimeoutError:
             raise BadInput(f"{where}: importing or building it takes more than {PATIENCE:g} s") from None
         except BrokenProcessPool:
-            raise BadInput(f"{where}: importing or building it ends its process: {slot.death()}") from None
+            raise BadInput(f"{where}: importing or building it ends its process: {slot.death().cause}") from None
     for change in changes:
         say(change, console)
     return result

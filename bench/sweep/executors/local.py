@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
-from typing import Any
+from typing import Any, NamedTuple
 
 from ....objectives.errors import BadInput, error_line
 from ...config.spec import RunSpec
@@ -24,7 +24,14 @@ from .worker import make, make_apart
 
 LOOK = 1.0  # seconds between two looks at what may be past its time
 GRACE = 10.0  # seconds after its time limit until a run is ended from here
-ORPHANED = ", as when the process that starts workers is killed"  # which another run's code may have done
+ORPHANED = 255  # what is told of the children of a fork server that was killed, perhaps by another run's code
+
+
+class Death(NamedTuple):
+    """How a worker died, in words, and whether that was surely its run's own doing."""
+
+    cause: str
+    own: bool = True
 
 
 class Slot:
@@ -56,23 +63,23 @@ class Slot:
         try:
             with _deaf_to_ctrl_c():
                 future = self._pool.submit(function, *arguments)
-        except BrokenProcessPool:  # it died while it had nothing to do
+        except (BrokenProcessPool, EOFError, ConnectionError):  # it died at rest, or what starts it did just now
             self.discard()
             return self.call(function, *arguments, quick=quick)
         # No public way to end a busy worker, or to ask how it ended, before Python 3.14.
         self._process = next(iter((self._pool._processes or {}).values()), None)
         return future
 
-    def death(self) -> str:
-        """How the worker died, in words; the next run gets a new one."""
+    def death(self) -> Death:
+        """How the worker died; the next run gets a new one."""
         late = self.late()
         if self._pool is not None and not late:  # its thread reads the exit status too, and only one gets it
             self._pool.shutdown(wait=True)
         code = None if self._process is None else exit_status(self._process)
         self.close()
         if self._seconds is not None and (late or code == -signal.SIGALRM):
-            return f"past its time limit of {self._seconds:g} s"
-        return f"the worker process died: {exit_in_words(code)}"
+            return Death(f"past its time limit of {self._seconds:g} s")
+        return Death(f"the worker process died: {exit_in_words(code)}", own=code != ORPHANED)
 
     def late(self) -> bool:
         """Whether the run is past its time and did not let the kernel end it."""
@@ -123,8 +130,10 @@ def exit_in_words(code: int | None) -> str:
     """How a process ended, from its exit status; negative: the number of a signal."""
     if code is None:
         return "for a reason that is not known"
-    if code >= 0:  # 255 is also what is told of the children of a fork server that was killed
-        return f"exit status {code}{ORPHANED if code == 255 else ''}"
+    if code == ORPHANED:
+        return f"exit status {code}, as when the process that starts workers is killed"
+    if code >= 0:
+        return f"exit status {code}"
     name = signal.Signals(-code).name
     return f"{name}, as when memory runs out" if name == "SIGKILL" else name
 
@@ -246,8 +255,8 @@ def _ended(busy: "Mapping[Future[RunResult], Task]", look: float | None) -> "Ite
 def _event(future: "Future[RunResult]", slot: Slot, spec: RunSpec, trials: Trials) -> RunRetried | RunFinished:
     error = future.exception()
     if isinstance(error, BrokenProcessPool):
-        cause = slot.death()
-        return trials.after(spec, cause, own=ORPHANED not in cause)
+        death = slot.death()
+        return trials.after(spec, death.cause, death.own)
     if error is not None or spec.outside or _lost_device(future.result(), slot.device or ""):
         slot.close()  # what it holds is not to be in the way of the next run
     if error is None:

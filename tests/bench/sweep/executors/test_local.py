@@ -1,6 +1,10 @@
 """Workers of this machine: what dies is tried again or has failed, what takes too long is killed, the others go on."""
 
 import io
+import os
+import signal
+import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
@@ -160,6 +164,19 @@ def test_local_tells_when_runs_start_and_end(plan: Plan, context: RunContext) ->
     specs = plan(objectives=["minimax", "wgan-gp"])
     events = list(LocalExecutor(1).execute(specs, context))
     assert [(type(e), e.spec) for e in events] == [(k, s) for s in specs for k in (RunStarted, RunFinished)]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no fork server elsewhere")
+def test_a_worker_starts_though_the_fork_server_is_killed_at_that_moment() -> None:
+    first, second = Slot(), Slot()
+    try:
+        server = first.call(os.getppid).result()
+        os.kill(server, signal.SIGSTOP)  # it hears the request, and dies before it answers
+        threading.Timer(0.3, os.kill, (server, signal.SIGKILL)).start()
+        assert second.call(os.getppid).result() not in (server, os.getpid())
+    finally:
+        first.close()
+        second.close()
 
 
 def test_a_death_that_may_be_another_runs_doing_is_forgiven_once_and_does_not_count(plan: Plan) -> None:
