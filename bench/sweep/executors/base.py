@@ -30,10 +30,11 @@ class RunStarted:
 
 @dataclass(frozen=True)
 class RunRetried:
-    """The run's worker died, and another attempt will be made."""
+    """The run's worker died, and another attempt will be made; `alone`, where its death may be another run's doing."""
 
     spec: RunSpec
     cause: str
+    alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ class Trials:
         """What is to be done after a run's worker died; a death that may not be its `own` doing is forgiven once."""
         if not own and spec.id not in self._struck:
             self._struck.add(spec.id)
-            return RunRetried(spec, cause)
+            return RunRetried(spec, cause, alone=True)
         self._deaths[spec.id] += 1
         if self._deaths[spec.id] <= self._retries:
             return RunRetried(spec, cause)

@@ -209,7 +209,7 @@ class LocalExecutor:
     def _in_workers(self, specs: Sequence[RunSpec], context: RunContext) -> Generator[Event, None, None]:
         devices = self.devices or [context.device]
         free = [self._worker(devices[i % len(devices)]) for i in range(min(self.slots, len(specs)))]
-        waiting, trials = list(specs), Trials(self.limits.retries)
+        waiting, trials, suspects = list(specs), Trials(self.limits.retries), list[RunSpec]()
         busy: dict[Future[RunResult], Task] = {}
         workers = set(free)
         try:
@@ -225,11 +225,18 @@ class LocalExecutor:
                     free.append(task.slot)
                     event = _event(future, task.worker, task.spec, trials)
                     if isinstance(event, RunRetried):
-                        waiting.insert(0, event.spec)
+                        (suspects if event.alone else waiting).insert(0, event.spec)
                     yield event
+                _let_in(suspects, waiting, under_way=bool(busy))
         finally:
             for worker in workers:
                 worker.close()
+
+
+def _let_in(suspects: list[RunSpec], waiting: list[RunSpec], under_way: bool) -> None:
+    """One of them, once nothing else is left: it may do again what others would die of."""
+    if suspects and not waiting and not under_way:
+        waiting.append(suspects.pop(0))
 
 
 def _lost_device(result: RunResult, device: str) -> bool:

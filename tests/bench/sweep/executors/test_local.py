@@ -182,8 +182,8 @@ def test_a_worker_starts_though_the_fork_server_is_killed_at_that_moment() -> No
 def test_a_death_that_may_be_another_runs_doing_is_forgiven_once_and_does_not_count(plan: Plan) -> None:
     first, second = plan(seeds=[0, 1])
     trials = Trials(retries=1)
-    assert trials.after(first, "struck", own=False) == RunRetried(first, "struck")
-    assert trials.after(second, "struck", own=False) == RunRetried(second, "struck")
+    assert trials.after(first, "struck", own=False) == RunRetried(first, "struck", alone=True)
+    assert trials.after(second, "struck", own=False) == RunRetried(second, "struck", alone=True)
     assert trials.after(first, "struck", own=False) == RunRetried(first, "struck")
     assert trials.after(first, "died") == RunFinished(first, "died (attempt 2 of 2)")
 
