@@ -23,11 +23,12 @@ class DividedByNorm(nn.Module):
     Args:
         layer: whose weight it is; the output channels of a transposed convolution are its second dimension.
         iterations: at each call in training mode.
+        constant: σ counts as a constant in the gradient, ∂(W/σ)/∂W = 1/σ.
     """
 
-    def __init__(self, layer: Weighted, iterations: int) -> None:
+    def __init__(self, layer: Weighted, iterations: int, constant: bool) -> None:
         super().__init__()
-        self.iterations, self.transposed = iterations, isinstance(layer, TRANSPOSED)
+        self.iterations, self.constant, self.transposed = iterations, constant, isinstance(layer, TRANSPOSED)
         matrix = self._matrix(layer.weight.detach())
         u, v = (matrix.new_empty(size).normal_() for size in matrix.shape)
         self._u: Tensor
@@ -43,7 +44,7 @@ class DividedByNorm(nn.Module):
             self._iterate(matrix.detach(), self.iterations)
         # Copies: the next call changes the vectors while a graph may still wait for its backward pass.
         sigma = torch.dot(self._u.clone(), torch.mv(matrix, self._v.clone()))
-        return weight / sigma
+        return weight / (sigma.detach() if self.constant else sigma)
 
     def right_inverse(self, weight: Tensor) -> Tensor:
         """What is assigned to the layer's weight is the one that is divided."""
@@ -69,6 +70,9 @@ class SpectralNorm(Objective):
     Args:
         loss: see `Objective`; the paper trains with `non_saturating` and `hinge`.
         power_iterations: in each critic step, ≥ 1. More follow σ closer where weights move fast.
+        constant_sigma: no gradient goes through σ, so each step also lengthens W along its first singular vectors,
+            which eq. 12 takes out: W tends to rank one, the critic to a linear one. The code of Korotin et al. 2022
+            (arXiv:2206.07767) does so; the paper and torch do not.
 
     Raises:
         BadInput: for a number of power iterations below 1.
@@ -78,9 +82,10 @@ class SpectralNorm(Objective):
     reference = "Miyato et al., Spectral Normalization for Generative Adversarial Networks, 2018, arXiv:1802.05957"
     lipschitz_bound: float | None = 1.0
 
-    def __init__(self, *, loss: str = "hinge", power_iterations: int = 1) -> None:
+    def __init__(self, *, loss: str = "hinge", power_iterations: int = 1, constant_sigma: bool = False) -> None:
         super().__init__(loss=loss)
         self.power_iterations = positive_integer("power_iterations", power_iterations)
+        self.constant_sigma = constant_sigma
 
     def prepare_critic(self, critic: nn.Module) -> nn.Module:
         layers = leaves(critic)
@@ -88,5 +93,6 @@ class SpectralNorm(Objective):
         self.lipschitz_bound = type(self).lipschitz_bound if bounded else None
         for layer in critic.modules():
             if isinstance(layer, WEIGHTED):
-                register_parametrization(layer, "weight", DividedByNorm(layer, self.power_iterations))
+                norm = DividedByNorm(layer, self.power_iterations, self.constant_sigma)
+                register_parametrization(layer, "weight", norm)
         return critic

@@ -31,6 +31,7 @@ METHODS = {
     "sn-gan": "sn-gan",
     "orthogonal": "sort-out",
 }
+NOT_THEIRS = ("biases=true", "constant_sigma=false")
 FIELDS = ("field_axis", "critic_surface", "critic_gradient", "true_surface", "true_gradient")
 _HOLLOW = {"marker": "o", "markersize": 7, "markerfacecolor": "none", "linestyle": "", "markeredgewidth": 1.4}
 _APART = 0.025  # of a decade of dimensions, between two objectives
@@ -72,10 +73,13 @@ def published() -> dict[tuple[int, int, str], dict[str, float]]:
 def published_of(dataset: str, objective: str) -> dict[str, float] | None:
     """Published cos, L2 and cost of an objective, by its label, on a pair of this size; None where there are none.
 
-    None too where the label says that biases are clipped: the authors clip weights alone, which decides their numbers.
+    None too where the label says what the authors do not do, and what decides their numbers: they clip weights alone,
+    and send no gradient through the norm that SN divides by.
     """
     method = METHODS.get(objective.partition("(")[0])
-    return None if method is None or "biases=true" in objective else published().get((*size_of(dataset), method))
+    if method is None or any(setting in objective for setting in NOT_THEIRS):
+        return None
+    return published().get((*size_of(dataset), method))
 
 
 def published_note(block: Block) -> str | None:
@@ -90,7 +94,7 @@ def published_note(block: Block) -> str | None:
         return None
     d, n = size_of(block.dataset)
     own = "" if block.dataset.endswith("&official") else ", the authors' own pair"
-    steps = "5,000 (clipping, of weights alone) to 60,000 (gradient penalties) steps"
+    steps = "5,000 (clipping, of weights alone) to 60,000 (gradient penalties) steps, SN with a constant σ"
     return f"Published cos (L2, cost) at d = {d}, n = {n}, {SOURCE}{own}, {steps}: {', '.join(told)}."
 
 

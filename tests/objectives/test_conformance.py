@@ -68,6 +68,7 @@ def test_conformance_constraints_pass_with_every_loss(name: str, loss: str) -> N
         ("wgan-clip", {"biases": False}),
         ("wgan-clip", {"start_clipped": True}),
         ("sn-gan", {"power_iterations": 5}),
+        ("sn-gan", {"constant_sigma": True}),
         ("orthogonal", {"group": 4}),
         ("orthogonal", {"group": None}),
     ],

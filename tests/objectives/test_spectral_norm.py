@@ -216,3 +216,22 @@ def test_spectral_norm_takes_as_many_power_iterations_a_step_as_asked_for(iterat
 def test_spectral_norm_refuses_no_power_iteration() -> None:
     with pytest.raises(BadInput, match="power_iterations=0"):
         SpectralNorm(power_iterations=0)
+
+
+@pytest.mark.parametrize("constant", [False, True])
+def test_gradient_goes_through_sigma_unless_it_is_constant(constant: bool, make_batch) -> None:
+    """Against numpy, at exact u and v: ∂(W/σ)/∂W applied to G is G/σ, less ⟨G, W⟩/σ² · uvᵀ unless σ is constant."""
+    torch.manual_seed(5)
+    layer = nn.Linear(3, 4).double()
+    objective = SpectralNorm(power_iterations=200, constant_sigma=constant)
+    critic = objective.prepare_critic(nn.Sequential(layer, nn.Linear(4, 1).double()))
+    critic(make_batch().real)  # moves u and v to the singular vectors
+    raw = layer.get_parameter("parametrizations.weight.original")
+    given = torch.arange(1.0, 13.0, dtype=torch.float64).reshape(4, 3).sin()
+    (found,) = torch.autograd.grad((layer.weight * given).sum(), raw)
+    weight, g = raw.detach().numpy(), given.numpy()
+    u, s, vt = np.linalg.svd(weight)
+    expected = g / s[0]
+    if not constant:
+        expected = expected - (g * weight).sum() / s[0] ** 2 * np.outer(u[:, 0], vt[0])
+    np.testing.assert_allclose(found.numpy(), expected, rtol=0, atol=1e-10)

@@ -42,6 +42,8 @@ def test_published_values_are_the_benchmarks() -> None:
     assert published_of("funnels:d=3&n=4", "wgan-gp") is None and published_of("funnels:d=2&n=4", "mine") is None
     assert published_of("funnels:d=2&n=4", "wgan-clip(biases=false)") is not None
     assert published_of("funnels:d=2&n=4", "wgan-clip(biases=true)") is None  # the authors clip weights alone
+    assert published_of("funnels:d=2&n=4", "sn-gan(constant_sigma=true)") == published_of("funnels:d=2&n=4", "sn-gan")
+    assert published_of("funnels:d=2&n=4", "sn-gan(constant_sigma=false)") is None  # they send no gradient through it
 
 
 def test_size_is_read_from_a_name() -> None:

@@ -95,11 +95,17 @@ def test_korotin_recipe_trains_each_method_as_long_as_published(context: RunCont
     clip, gp, sn, none = expand(suite, context)
     assert (clip.steps, gp.steps, sn.steps) == (5000, 60_000, 10_000)
     assert clip.arguments == {"loss": "wasserstein", "clip": 0.04, "biases": False, "start_clipped": True}
-    assert sn.arguments == {"loss": "wasserstein", "power_iterations": 5}
+    assert sn.arguments == {"loss": "wasserstein", "power_iterations": 5, "constant_sigma": True}
     assert none.skip is not None and "korotin-2022" in none.skip
     assert {(s.recipe_spec.lr, s.recipe_spec.betas, s.recipe_spec.batch) for s in (clip, gp, sn)} == {
         (2e-4, (0.0, 0.9), 1024)
     }
+
+
+def test_constant_sigma_stays_in_the_authors_protocol(context: RunContext) -> None:
+    suite = Suite(name="s", objectives=["sn-gan"], datasets=[PAIR], recipe=["matched"], steps=5, seeds=[0])
+    (sn,) = expand(suite, context)
+    assert not sn.arguments.get("constant_sigma")
 
 
 def test_steps_of_a_recipe_that_has_none_are_refused(context: RunContext) -> None:

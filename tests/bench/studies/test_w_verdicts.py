@@ -42,7 +42,7 @@ def test_w1_wants_both_penalties_above_both_constraints_on_every_pair() -> None:
 
 @pytest.mark.parametrize(("gap", "outcome"), [(0.09, "REPRODUCED"), (-0.09, "REPRODUCED"), (0.12, "NOT_REPRODUCED")])
 def test_w2_wants_each_published_cosine_within_a_tenth(gap: float, outcome: str) -> None:
-    measurements = critics(w2.PAIRS, dict.fromkeys(GOOD, 0.5 + gap), published=0.5)
+    measurements = critics(w2.PAIRS, dict.fromkeys(w2.METHODS, 0.5 + gap), published=0.5)
     assert set(outcomes("W2", measurements).values()) == {Outcome[outcome]}
 
 
@@ -89,3 +89,10 @@ def test_w_rows_are_read_from_runs_and_drawn(tmp_path: Path) -> None:
     assert rows[["cosine", "gradient_error", "gradient_error_scaled", "cost", "own_slope"]].notna().all().all()
     for study in ("W1", "W2", "W3", "W4"):
         assert isinstance(STUDIES[study].plot(rows), Figure)
+
+
+def test_w_rows_tell_the_two_spectral_normalisations_apart(tmp_path: Path) -> None:
+    setting = Setting("smoke", (0,), {"steps": 2}, tmp_path, tmp_path / "runs", Resources())
+    rows = frame(runs.critic_rows(((2, 4),), (SN, runs.AUTHORS_SN), setting)).set_index("objective")
+    assert rows["cosine"][SN] != rows["cosine"][runs.AUTHORS_SN]
+    assert rows["published"].tolist() == pytest.approx([0.213083] * 2)

@@ -9,14 +9,21 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ....config.recipes import KOROTIN
+from ....config.suite import Named
 from ....metrics.settings import Evaluation
 from ....report.pairs import published_of
-from ....report.palette import GREEN, ORANGE, PURPLE, SKY
+from ....report.palette import BLACK, GREEN, ORANGE, PURPLE, SKY
 from ...engine.contract import Row, Scale, Setting, Size
 from ...training.generators import Cell, CellRun, runs_of, value_or_worst
 
 CLIP, GP, LP, SN = "wgan-clip", "wgan-gp", "wgan-lp", "sn-gan"
-COLORS = {CLIP: ORANGE, GP: PURPLE, LP: SKY, SN: GREEN}
+# The benchmark's code sends no gradient through σ, which the paper of spectral normalisation does.
+AUTHORS_SN = "sn-gan(constant_sigma=true)"
+_NAMED: dict[str, Named] = {
+    SN: {"name": SN, "constant_sigma": False},
+    AUTHORS_SN: {"name": SN, "constant_sigma": True},
+}
+COLORS = {CLIP: ORANGE, GP: PURPLE, LP: SKY, SN: GREEN, AUTHORS_SN: BLACK}
 PUBLISHED_STEPS = 0  # the option that stands for as many steps as published, another number for each objective
 POINTS = 4096
 COPIED = ("cosine", "gradient_error", "gradient_error_scaled", "cost_error", "cost_error_scaled", "own_slope")
@@ -30,7 +37,7 @@ def critic_rows(
     """A row a run, of its critic at the end; `cost` is a share of the true W1, `published` the authors' cosine."""
     rows: list[Row] = []
     for objective in objectives:
-        steps = setting.options["steps"] or KOROTIN[objective].steps
+        steps = setting.options["steps"] or KOROTIN[objective.partition("(")[0]].steps
         assert steps is not None
         cells = [_cell(pair, objective, official) for pair in pairs]
         rows += [_row(run) for run in runs_of(cells, setting, steps, Evaluation(points=POINTS, count=10, repeats=1))]
@@ -40,7 +47,8 @@ def critic_rows(
 def _cell(pair: Pair, objective: str, official: bool) -> Cell:
     d, n = pair
     labels = {"objective": objective, "d": d, "n": n}
-    return Cell(labels, f"funnels:d={d}&n={n}{'&official' if official else ''}", objective, "korotin-2022")
+    dataset = f"funnels:d={d}&n={n}{'&official' if official else ''}"
+    return Cell(labels, dataset, _NAMED.get(objective, objective), "korotin-2022")
 
 
 def _row(run: CellRun) -> Row:
@@ -65,7 +73,7 @@ def draw(axis: Axes, measurements: pd.DataFrame, measurement: str, published: bo
     places = {pair: place for place, pair in enumerate(pairs)}
     for i, (objective, color) in enumerate(COLORS.items()):
         own = measurements[measurements["objective"] == objective]
-        shift = 0.14 * (i - 1.5)
+        shift = 0.14 * (i - 0.5 * (len(COLORS) - 1))
         x = [places[int(d), int(n)] + shift for d, n in zip(own["d"], own["n"], strict=True)]
         axis.plot(x, own[measurement], "o", color=color, markersize=4, label=objective)
         if published and "published" in own:
