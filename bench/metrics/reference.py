@@ -23,6 +23,11 @@ from torch import Tensor
 
 Tensors = dict[str, Tensor]
 
+
+class NotKept(UserWarning):
+    """References cannot be written where they are kept: whoever needs them makes them anew."""
+
+
 VARIABLE = "LIPBENCH_CACHE"
 # Whose layers, resizes and sums references are made of.
 PACKAGES = ("torch", "torchmetrics", "torch-fidelity", "efficientnet-lite-pytorch")
@@ -71,7 +76,8 @@ def cached(key: str, make: Callable[[], Tensors], device: torch.device) -> Tenso
         try:
             _write(path, made)
         except OSError as error:
-            warnings.warn(f"references are not kept in {folder} ({error.strerror}): made anew each time", stacklevel=2)
+            reason = error.strerror or error
+            warnings.warn(f"references are not kept in {folder} ({reason}): made anew each time", NotKept, 2)
     return made
 
 
@@ -93,6 +99,7 @@ def _read(path: Path, device: torch.device) -> Tensors | None:
 
 def _write(path: Path, tensors: Tensors) -> None:
     """To a name of its own, then renamed: nobody sees half a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)  # which says why it cannot be made
     with NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
         try:
             file.write(save({name: value.contiguous().cpu() for name, value in tensors.items()}))

@@ -64,7 +64,8 @@ class Cost:
 class RunResult:
     """The content of result.json: of the run with this id, with the versions of the packages that it depends on.
 
-    `changed` says what its code left changed in its process, which no other run saw.
+    `changed` says what its code left changed in its process, which no other run saw. `notices`, a line each, are for
+    whoever waits for the run; no file holds them.
     """
 
     run: str
@@ -73,9 +74,10 @@ class RunResult:
     cost: Cost = Cost()
     measured: Measured | None = None
     changed: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """All fields in one mapping; of a run that did not train, what is measured is null, and `layers` left out."""
+        """All fields but `notices`; of a run that did not train, what is measured is null, and `layers` left out."""
         changed = {"changed": list(self.changed)} if self.changed else {}
         unmeasured = {one.name: None for one in fields(Measured) if one.name != "layers"}
         measured = unmeasured if self.measured is None else asdict(self.measured)

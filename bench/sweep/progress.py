@@ -80,6 +80,7 @@ class Progress:
         self._total, self._console, self._left = len(todo), console, left
         self._renews = console.is_terminal or console.is_jupyter
         self._ended: Counter[str] = Counter()
+        self._notices: set[str] = set()
         self._begun = time.monotonic()
 
     @contextmanager
@@ -116,6 +117,10 @@ class Progress:
             self._line(
                 f"{name(spec)}: {' or '.join(spec.outside)} changed {told(list(result.changed))}; no other run saw that"
             )
+        for notice in result.notices:
+            if notice not in self._notices:
+                self._notices.add(notice)
+                self._line(notice)
         this_time = None if since is None or result.cost.attempts <= 1 else time.monotonic() - since
         took = spent(result.cost.seconds, this_time)
         self._ended[result.outcome.status] += 1

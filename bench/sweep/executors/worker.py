@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
 from ....objectives.errors import BadInput
 from ...config.plugins import SideEffect
 from ...config.spec import RunSpec
-from ...metrics.reference import cache_folder
+from ...metrics.reference import NotKept, cache_folder
 from ...records.reader import read_run
 from ...records.schema import RunResult
 from ...run.context import RunContext
@@ -44,8 +45,27 @@ def make(spec: RunSpec, context: RunContext, run_id: str, seconds: float | None 
             context = replace(context, checkpoint_seconds=min(context.checkpoint_seconds, seconds / CHECKPOINTS))
         if spec.accelerate == "compile":
             keep_compiled()
-        with time_limit(seconds):
-            return run(spec, context)
+        with time_limit(seconds), _noting() as notices:
+            result = run(spec, context)
+        return replace(result, notices=tuple(notices))
+
+
+@contextmanager
+def _noting() -> Iterator[list[str]]:
+    """What is warned of within that concerns the sweep, not the run, which is told there once: no worker prints it."""
+    notices: list[str] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", NotKept)
+        show = warnings.showwarning
+
+        def note(message: Warning | str, category: type[Warning], *about: Any) -> None:
+            if issubclass(category, NotKept):
+                notices.append(str(message))
+            else:
+                show(message, category, *about)
+
+        warnings.showwarning = note
+        yield notices
 
 
 def make_apart(spec: RunSpec, context: RunContext, run_id: str, seconds: float | None = None) -> RunResult:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from lipbench.bench.metrics import reference
-from lipbench.bench.metrics.reference import Tensors, cache_folder, cached, fingerprint
+from lipbench.bench.metrics.reference import NotKept, Tensors, cache_folder, cached, fingerprint
 
 CPU = torch.device("cpu")
 
@@ -64,6 +64,16 @@ def test_cached_goes_on_where_nothing_can_be_kept(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("LIPBENCH_CACHE", str(tmp_path / "file"))
     made = MAKERS["few features"]
     with pytest.warns(UserWarning, match=r"^references are not kept in .*file/references \(Not a directory\)"):
+        assert_same(cached("key", made, CPU), made())
+
+
+def test_cached_says_why_there_is_no_folder(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    def refuse(*_: Any) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("os.mkdir", refuse)
+    made = MAKERS["few features"]
+    with pytest.warns(NotKept, match=r"^references are not kept in .*/references \(Read-only file system\)"):
         assert_same(cached("key", made, CPU), made())
 
 

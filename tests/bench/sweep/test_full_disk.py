@@ -19,6 +19,13 @@ from lipbench.bench.sweep.executors import LocalExecutor
 from lipbench.bench.sweep.runner import Runner, sweep
 from lipbench.objectives import BadInput
 
+IMAGES: dict[str, Any] = {
+    "datasets": ["digits"],
+    "architectures": [{"name": "dcgan", "channels": 4}],
+    "steps": 1,
+    "seeds": 2,
+    "evaluation": {"count": 1, "images": 100, "metrics": ["fd"]},
+}
 CONTENT: dict[str, Any] = {"objectives": ["minimax", "wgan-gp"], "steps": 6}
 TOLD = "No space left on device"
 UPDATE = 3  # steps of an optimiser: two of the critic, one of the generator
@@ -129,6 +136,31 @@ def test_full_disk_of_a_real_file_system_is_told_wherever_it_strikes(
         assert len(optimizer_steps) <= whole + UPDATE
         subprocess.run(["rm", "-rf", context.folder], check=True)
     assert struck > 4
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
+@pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("how", "reason"), [("rw", TOLD), ("ro", "Read-only file system")])
+def test_cache_that_cannot_be_written_is_told_once_a_sweep(
+    make_suite: Callable[..., Suite],
+    context: RunContext,
+    small_disk: Callable[[int], Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    how: str,
+    reason: str,
+    jobs: int,
+) -> None:
+    disk, printed = small_disk(8), io.StringIO()
+    subprocess.run(["mount", "-o", f"remount,{how}", disk], check=True)
+    monkeypatch.setenv("LIPBENCH_CACHE", str(disk / "cache"))
+    quiet: dict[str, Any] = {"report": lambda folder, console: None}
+    runner = Runner(context, LocalExecutor(jobs), Console(file=printed), **quiet)
+    assert sweep(make_suite(**CONTENT | IMAGES), runner) == 0
+    line = f"references are not kept in {disk}/cache/references ({reason}): made anew each time"
+    assert [told for told in printed.getvalue().splitlines() if "references" in told] == [line]
+    assert "references" not in "".join(capfd.readouterr())
+    assert [run.measured for run in read_runs(context.folder)] == [True] * 4
 
 
 def test_disk_trouble_is_seen_through_what_others_raise() -> None:

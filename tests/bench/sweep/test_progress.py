@@ -5,6 +5,7 @@ import re
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from types import ModuleType, SimpleNamespace
 from typing import Any, cast
 
@@ -88,6 +89,14 @@ def test_progress_in_a_log_is_a_line_per_run_with_what_is_left(plan: Plan, clock
         "[3/4] 8gaussians minimax fast seed 1: completed, 1 min (1 failed, 1 left, about 1 min)",
         "[4/4] 8gaussians wgan-gp fast seed 1: completed, 1 min",
     ]
+
+
+def test_progress_tells_what_several_runs_notice_once(plan: Plan) -> None:
+    printed, specs = io.StringIO(), plan(seeds=3)
+    told = Progress(specs, Console(file=printed, width=80), TimeLeft(1))
+    for spec, notices in zip(specs, (("a", "a"), ("a", "b"), ()), strict=True):
+        told.tell(RunFinished(spec, ""), replace(result(), notices=notices))
+    assert [line for line in printed.getvalue().splitlines() if line[0] != "["] == ["a", "b"]
 
 
 class Cell:
