@@ -3,7 +3,6 @@
 Both run in one process in alternating blocks, so that whatever else the machine does hits both alike.
 """
 
-import logging
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -26,6 +25,7 @@ from ...objectives.spectral_norm import SpectralNorm
 from ..data.catalog import load
 from ..data.dataset import Dataset
 from ..report.statistics import estimate
+from ..run.train import make_trainer
 from .budget import UNLIMITED, Budget
 from .raw import RawLoop, gradient_penalty_iteration, spectral_norm_iteration, with_spectral_norm
 from .table import Goal, Row
@@ -151,21 +151,10 @@ def same_start() -> Iterator[None]:
 
 def interleave(gan: GAN, raw: RawLoop, size: int, budget: Budget = UNLIMITED) -> Interleave:
     """Trains both for a run of the module, a multiple of `size`, in turns; the trainer is that of a run."""
-    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     turns = Interleave(raw, size, budget)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="pytorch_lightning")
-        trainer = pl.Trainer(
-            accelerator="cpu",
-            devices=1,
-            max_epochs=1,
-            logger=[],
-            callbacks=[turns],
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-        )
-        trainer.fit(gan)
+        make_trainer([turns], accelerator="cpu", devices=1).fit(gan)
     return turns
 
 

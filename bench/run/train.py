@@ -5,10 +5,11 @@ import random
 import signal
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
@@ -109,24 +110,38 @@ def fit(module: GAN, evaluator: Evaluator, loggers: RunLogging, context: RunCont
     checkpointer = Checkpointer(folder / RESUME, context.checkpoint_seconds)
     on_gpu = context.device.startswith("cuda")
     vars(rank_zero_only)["rank"] = 0  # whatever the environment said when Lightning was imported
-    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     with _interruptible(), warnings.catch_warnings():
         # Advice on data loaders, on checkpoints of others, and that a logger starts afresh.
         warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
-        trainer = pl.Trainer(
+        trainer = make_trainer(
+            [evaluator, loggers, checkpointer],
             accelerator="gpu" if on_gpu else "cpu",
             devices=[int(context.device.partition(":")[2] or 0)] if on_gpu else 1,
-            max_epochs=1,
-            logger=False,
-            callbacks=[evaluator, loggers, checkpointer],
             plugins=[LightningEnvironment()],  # a run is one process, whatever queue it was started from
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
         )
         with loggers:
             trainer.fit(module, ckpt_path=checkpointer.latest(), weights_only=True)
     module.to(context.device)  # Lightning leaves it on the CPU, and what follows draws and measures where it lies
+
+
+def make_trainer(callbacks: Sequence[pl.Callback] = (), **settings: Any) -> pl.Trainer:
+    """A trainer of one epoch that prints and writes nothing, with these callbacks alone.
+
+    Lightning adds those that any installed package registers; they would change runs and stand in no record.
+    """
+    for name in ("pytorch_lightning", "lightning_fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    trainer = pl.Trainer(
+        callbacks=[*callbacks],
+        max_epochs=1,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        **settings,
+    )
+    trainer.callbacks = [*callbacks]  # pyright: ignore[reportAttributeAccessIssue]  # which Lightning sets itself
+    return trainer
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from ...models.options import check_device
 from ...objectives.errors import BadInput, naming
 from ..config.architectures import check_networks
 from ..config.datasets import NO_LABELS, load_dataset
+from ..config.entry_points import installed, provider
 from ..config.metrics import bring
 from ..config.plugins import SideEffect
 from ..config.spec import RunSpec, runs_apart
@@ -23,6 +24,7 @@ from ..run.train import Skipped, build_networks, build_parts
 from .apart import elsewhere
 from .progress import say
 
+CALLBACKS = "pytorch_lightning.callbacks_factory"  # from whose entry points Lightning adds to every trainer
 MOST_PARAMETERS = 10**9  # of both networks; BigGAN's have 160 million
 
 
@@ -33,6 +35,7 @@ def check_suite(suite: Suite, specs: Sequence[RunSpec], context: RunContext, con
     """
     check_device(suite.accelerate, suite.precision, context.device)
     _check_loggers(context, console)
+    _tell_left_out(console)
     reasons: list[str | None] = []
     for dataset in dict.fromkeys(spec.dataset for spec in specs):
         data = _load(dataset, context)
@@ -76,6 +79,13 @@ def _check_loggers(context: RunContext, console: Console) -> None:
     for warning in caught:
         if issubclass(warning.category, SideEffect):
             say(str(warning.message), console)
+
+
+def _tell_left_out(console: Console) -> None:
+    """Says which packages ask Lightning to add callbacks of theirs to every run: lipbench's trainers have none."""
+    asking = dict.fromkeys(f"{point.name} {provider(point)}" for point in installed(CALLBACKS))
+    if asking:
+        say(f"left out of the runs: callbacks that packages register with Lightning: {', '.join(asking)}", console)
 
 
 def _reasons(specs: Sequence[RunSpec], data: Dataset, context: RunContext) -> list[str | None]:

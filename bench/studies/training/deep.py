@@ -3,13 +3,11 @@
 The setting of Gulrajani et al. 2017, figure 1b: the one here in which the generator is trained too.
 """
 
-import logging
 import warnings
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
@@ -20,6 +18,7 @@ from ....models.recipe import Recipe
 from ....objectives.base import Batch, Objective, prepared
 from ....objectives.catalog import BUILTINS
 from ...data.catalog import load
+from ...run.train import make_trainer
 from ..engine.contract import Row
 from .critics import identity
 from .fixed_generator import untrained
@@ -81,19 +80,9 @@ class DeepRun:
 
 def fit_double(module: GAN) -> None:
     """Trains the module by Lightning in double precision, without files."""
-    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="pytorch_lightning")  # advice on data loaders
-        trainer = pl.Trainer(
-            accelerator="cpu",
-            precision="64-true",
-            max_epochs=1,
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-        )
-        trainer.fit(module)
+        make_trainer(accelerator="cpu", precision="64-true").fit(module)
 
 
 def layer_gradients(objective: Objective, critic: nn.Module, real: Tensor, fake: Tensor) -> list[float]:

@@ -12,9 +12,11 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
+import pytorch_lightning as pl
 from pytorch_lightning import loggers
 from rich.console import Console
 
+from lipbench.bench.config.entry_points import installed
 from lipbench.bench.config.spec import expand
 from lipbench.bench.config.suite import Suite
 from lipbench.bench.records.checksums import write_sums
@@ -119,6 +121,51 @@ def test_sweep_again_makes_nothing_and_leaves_the_same_tables(
     assert {name: (context.folder / name).read_bytes() for name in before} == before
     assert "2 runs, 0 to make" in printed.getvalue()
     assert "2 completed (2 of them from before)" in printed.getvalue()
+
+
+MEDDLES = """
+import pytorch_lightning as pl
+
+class Meddler(pl.Callback):
+    def on_train_start(self, trainer, module):
+        for parameter in module.parameters():
+            parameter.data.zero_()
+
+def callbacks():
+    return [Meddler()]
+"""
+
+
+@pytest.mark.usefixtures("quiet")
+def test_sweep_leaves_out_callbacks_that_packages_register_with_lightning(
+    sweep_tiny: Sweep,
+    context: RunContext,
+    printed: io.StringIO,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    assert sweep_tiny() == 0
+    undisturbed = by_objective(context)
+    site = tmp_path / "site" / "meddler-1.0.dist-info"
+    site.mkdir(parents=True)
+    (site.parent / "meddles.py").write_text(MEDDLES)
+    (site / "METADATA").write_text("Metadata-Version: 2.1\nName: meddler\nVersion: 1.0\n")
+    (site / "entry_points.txt").write_text("[pytorch_lightning.callbacks_factory]\nzeros = meddles:callbacks\n")
+    monkeypatch.syspath_prepend(site.parent)
+    installed.cache_clear()
+    assert "Meddler" in str(vars(pl.Trainer(logger=False, accelerator="cpu"))["callbacks"])
+    capfd.readouterr()
+    try:
+        assert sweep_tiny(replace(context, folder=tmp_path / "again")) == 0
+    finally:
+        installed.cache_clear()
+    (line,) = [line for line in printed.getvalue().splitlines() if "Lightning" in line]
+    assert line.endswith("callbacks that packages register with Lightning: zeros from the package meddler")
+    assert "entry point" not in "".join(capfd.readouterr())  # in which Lightning would say that it adds them
+    for record in read_runs(tmp_path / "again"):
+        before = undisturbed[record.objective].history
+        assert record.history.drop(columns="seconds").equals(before.drop(columns="seconds"))
 
 
 @pytest.mark.usefixtures("quiet")
