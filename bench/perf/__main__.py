@@ -15,11 +15,11 @@ from rich.console import Console
 from ...objectives.errors import BadInput
 from ..records.store import write_text
 from ..run.hardware import machine as about_machine
-from . import against, evaluation, iteration, sweeps, ways
+from . import against, commands, evaluation, iteration, sweeps, ways
 from .budget import UNLIMITED, Budget
 from .table import Row, machine, markdown, perf_csv, print_rows
 
-PARTS = ("iteration", "speed", "evaluation", "sweep")
+PARTS = ("commands", "iteration", "speed", "evaluation", "sweep")
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,8 @@ def measure(wanted: Wanted, budget: Budget = UNLIMITED) -> Iterator[Row]:
 def _parts(wanted: Wanted, budget: Budget) -> Iterator[Iterator[Row]]:
     repeats, quick = 3 if wanted.quick else wanted.repeats, wanted.quick
     size, device = 2 if quick else None, "cuda:0" if wanted.device == "cuda" else "cpu"
+    if "commands" in wanted.parts:
+        yield commands.rows(max(3, repeats // 5), [4] if quick else [28, 300], budget)
     if "iteration" in wanted.parts:
         yield iteration.rows(repeats, size=size, budget=budget.share(len(wanted.parts)))
     if "speed" in wanted.parts:

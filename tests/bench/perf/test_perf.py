@@ -20,7 +20,7 @@ from rich.console import Console
 from torch import nn
 
 from lipbench.bench.perf import __main__ as perf
-from lipbench.bench.perf import against, evaluation, iteration, sweeps, ways
+from lipbench.bench.perf import against, commands, evaluation, iteration, sweeps, ways
 from lipbench.bench.perf.budget import Budget
 from lipbench.bench.perf.table import COLUMNS, Goal, Row, machine, markdown, perf_csv, print_rows
 from lipbench.bench.records.schema import RunOutcome, RunResult
@@ -299,9 +299,24 @@ def test_main_measures_everything(tmp_path: Path) -> None:
     perf.main(["--quick", "--out", str(tmp_path)])
     lines = list(csv.DictReader(StringIO((tmp_path / "perf.csv").read_text())))
     parts = {line["part"].partition(":")[0] for line in lines}
-    assert parts == {"iteration", "speed on cpu", "evaluation", "sweep"}
-    assert sum(line["goal"] != "" for line in lines) == 7
+    assert parts == {"command line, processor time", "iteration", "speed on cpu", "evaluation", "sweep"}
+    assert sum(line["goal"] != "" for line in lines) == 10
     assert all(float(line["median"]) > 0 for line in lines)
+
+
+def test_commands_take_the_processors_time_of_a_process_that_ends_well() -> None:
+    assert 0 < commands.processor_seconds(["--help"]) < 60
+    with pytest.raises(RuntimeError, match=r"lipbench run missing exited with 2: .*missing"):
+        commands.processor_seconds(["run", "missing"])
+
+
+@pytest.mark.slow
+def test_commands_measure_a_folder_of_finished_runs() -> None:
+    rows = list(commands.rows(1, [4]))
+    names = ["--help", "list objectives", "run, nothing to do of 4 runs", "report of 4 runs"]
+    assert [row.measured for row in rows] == names
+    nothing, report = rows[-2:]
+    assert nothing.estimate.value < report.estimate.value  # only the second imports torch and matplotlib
 
 
 class Ticking:
