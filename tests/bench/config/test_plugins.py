@@ -4,14 +4,12 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator
-from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lipbench.bench.config import entry_points
-from lipbench.bench.config.entry_points import OBJECTIVE, known_names
+from lipbench.bench.config.entry_points import OBJECTIVE, installed, known_names
 from lipbench.bench.config.plugins import bind_arguments, build_objective, find_objective
 from lipbench.bench.studies.claims.training_advice.batch_norm import PenaltyThroughBatchNorm, PenaltyWithNorms
 from lipbench.objectives import BUILTINS, BadInput, GradientPenalty, Minimax, SpectralNorm
@@ -30,16 +28,22 @@ def forget_modules() -> Iterator[None]:
 
 @pytest.fixture
 def install(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., None]:
-    """Pretends that packages with these entry points, name → value, are installed; importable from tmp_path."""
+    """Installs packages that have one entry point (name, value) each, called as its module; code lies in tmp_path."""
     monkeypatch.syspath_prepend(tmp_path)
-    request.addfinalizer(entry_points.installed.cache_clear)
+    request.addfinalizer(installed.cache_clear)
 
-    def pretend(*points: tuple[str, str]) -> None:
-        found = [EntryPoint(name, value, OBJECTIVE.group) for name, value in points]
-        monkeypatch.setattr(entry_points, "entry_points", lambda group: found if group == OBJECTIVE.group else [])
-        entry_points.installed.cache_clear()
+    def packages(*points: tuple[str, str]) -> None:
+        for name, value in points:
+            package = value.partition(":")[0]
+            folder = tmp_path / f"{package}-1.0.dist-info"
+            folder.mkdir()
+            (folder / "METADATA").write_text(
+                f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n", encoding="utf-8"
+            )
+            (folder / "entry_points.txt").write_text(f"[{OBJECTIVE.group}]\n{name} = {value}\n", encoding="utf-8")
+        installed.cache_clear()
 
-    return pretend
+    return packages
 
 
 def told(call: Callable[..., Any], *arguments: Any) -> str:
@@ -123,15 +127,15 @@ def test_plugins_find_an_entry_point_and_list_it(write_plugin: WritePlugin, inst
     assert find_objective("somebodys_package:Mine").cls is find_objective("mine").cls
     listed = known_names(OBJECTIVE)
     assert listed["minimax"] == "built in"
-    assert "somebodys_package" in listed["mine"]
+    assert listed["mine"] == "from the package somebodys_package"
     assert set(listed) == {*BUILTINS, "mine"}
 
 
 def test_plugins_refuse_two_packages_that_claim_one_name(install: Callable[..., None]) -> None:
-    install(("mine", "a:Mine"), ("mine", "b:Mine"))
+    install(("mine", "one:Mine"), ("mine", "another:Mine"))
     for call in (lambda: find_objective("mine"), lambda: find_objective("minimax"), lambda: known_names(OBJECTIVE)):
         line = told(call)
-        assert all(word in line for word in ("two objectives are called 'mine'", "a:Mine", "b:Mine"))
+        assert all(word in line for word in ("two objectives are called 'mine'", "package one", "package another"))
 
 
 def test_plugins_refuse_a_package_that_claims_the_name_of_a_built_in(install: Callable[..., None]) -> None:

@@ -1,5 +1,6 @@
 """From a suite to the specifications of its runs: what is recorded, what decides identity, what is refused."""
 
+import hashlib
 import json
 import os
 import re
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from lipbench.bench.config import spec as module_under_test
+from lipbench.bench.config.fingerprint import code_of
 from lipbench.bench.config.recipes import PUBLISHED_POINTS, RECIPES
 from lipbench.bench.config.spec import RunSpec, expand
 from lipbench.bench.config.suite import Suite, load_suite
@@ -112,12 +113,12 @@ def test_spec_identity_changes_with_the_pictures_in_a_folder_and_not_with_their_
     assert "content" not in one().identity
 
 
-def test_spec_identity_changes_with_the_code_and_with_a_changed_default(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_spec_identity_has_the_code_and_changes_with_a_changed_default() -> None:
     spec = one()
-    before = spec.id
-    assert replace(spec, arguments=spec.arguments | {"target": 2.0}).id != before
-    monkeypatch.setattr(module_under_test, "code_of", lambda spec: "another")
-    assert spec.id != before
+    assert replace(spec, arguments=spec.arguments | {"target": 2.0}).id != spec.id
+    assert spec.record()["code"] == spec.identity["code"] == code_of(spec)
+    digest = hashlib.sha256(json.dumps(spec.identity, sort_keys=True).encode()).hexdigest()
+    assert spec.id.endswith(f"_{digest[:10]}")
 
 
 def test_spec_identity_changes_with_the_source_of_a_plugin(write_plugin: WritePlugin) -> None:

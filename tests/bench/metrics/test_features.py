@@ -220,12 +220,13 @@ def test_precision_and_recall_are_brute_forces_and_torch_fidelitys():
     assert 0.1 < precision < 0.9 and 0.1 < recall < 0.9 and abs(precision - recall) > 0.05
 
 
-def test_precision_and_recall_in_blocks(monkeypatch: pytest.MonkeyPatch):
-    real, fake = skewed(130, 4, 15), skewed(70, 4, 16, shift=0.5)
-    whole = (coverage(fake, real, radii(real)), radii(real))
-    monkeypatch.setattr("lipbench.bench.metrics.features.ROWS", 33)
-    assert coverage(fake, real, radii(real)) == whole[0]
-    torch.testing.assert_close(radii(real), whole[1], rtol=1e-9, atol=1e-12)
+def test_precision_and_recall_of_more_samples_than_are_compared_at_a_time():
+    real, fake = skewed(1060, 4, 15).double(), skewed(1030, 4, 16, shift=0.1).double()
+    nearest = torch.cdist(real, real, compute_mode="donot_use_mm_for_euclid_dist").kthvalue(4, dim=1).values
+    torch.testing.assert_close(radii(real), nearest.square(), rtol=1e-9, atol=1e-12)
+    within = (torch.cdist(fake, real, compute_mode="donot_use_mm_for_euclid_dist") <= nearest).any(dim=1)
+    assert coverage(fake, real, nearest.square()) == within.double().mean().item()
+    assert 0.1 < within.double().mean() < 0.9
 
 
 def test_precision_and_recall_of_a_far_offset_do_not_cancel():

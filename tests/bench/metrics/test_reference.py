@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from lipbench.bench.metrics import reference
-from lipbench.bench.metrics.reference import NotKept, Tensors, cache_folder, cached, fingerprint
+from lipbench.bench.metrics.reference import NotKept, Tensors, cache_folder, cached, fingerprint, version
 
 CPU = torch.device("cpu")
 
@@ -118,9 +117,17 @@ def test_fingerprint_depends_on_all_that_decides():
 
 
 @pytest.mark.parametrize("package", ["torch", "torchmetrics", "torch-fidelity", "efficientnet-lite-pytorch"])
-def test_fingerprint_depends_on_the_extractors_packages(package: str, monkeypatch: pytest.MonkeyPatch):
+def test_fingerprint_depends_on_the_extractors_packages(
+    package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+):
     images = torch.zeros(1, 1, 2, 2)
     before = fingerprint(images)
-    found = reference.version
-    monkeypatch.setattr(reference, "version", lambda name: "another" if name == package else found(name))
+    about = tmp_path / f"{package.replace('-', '_')}-1.2.3.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.2.3\n", encoding="utf-8")
+    request.addfinalizer(version.cache_clear)  # the versions are looked up once a process
+    version.cache_clear()
+    assert fingerprint(images) == before
+    monkeypatch.syspath_prepend(tmp_path)
+    version.cache_clear()
     assert fingerprint(images) != before

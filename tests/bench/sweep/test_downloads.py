@@ -8,7 +8,6 @@ from typing import Any
 from urllib.error import URLError
 
 import pytest
-import torch
 
 from lipbench.bench.cli import main
 from lipbench.bench.metrics import inception
@@ -47,7 +46,7 @@ def internet() -> Iterator[Internet]:
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty torch hub cache."""
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     return tmp_path / "hub" / "checkpoints"
 
 
