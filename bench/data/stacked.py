@@ -17,7 +17,11 @@ def stacked_mnist(data_dir: Path | None = None) -> Dataset:
     60,000 images to train on and 10,000 held out: each digit of MNIST's sets occurs once in each colour. The label,
     0 … 999, is the digits read as a number.
     """
-    digits = load_idx(MNIST, data_dir)
+    return stacked(load_idx(MNIST, data_dir))
+
+
+def stacked(digits: Dataset) -> Dataset:
+    """Of these grey digits, which have a test set and labels: each digit once in each colour, labels from 0 to 999."""
     assert digits.train is not None and digits.test is not None and digits.labels is not None
     rng = torch.Generator().manual_seed(SEED)
     order = _orders(len(digits.train), rng)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lipbench.bench.data import load
+from lipbench.bench.data import Dataset, load
 from lipbench.bench.data.prefetch import Feed
 from lipbench.bench.metrics import stability
 from lipbench.bench.metrics.catalog import load_extractor
@@ -50,6 +50,18 @@ def test_data_that_do_not_fit_are_fed_without_a_wait(gpu: Any, monkeypatch: pyte
         assert drawn.device.type == "cuda"
         assert torch.equal(drawn.cpu(), here.sample(n, streams[0]))
     assert torch.equal(there.held_out(9, streams[1]).cpu(), here.held_out(9, streams[0]))
+
+
+@pytest.mark.parametrize(("room", "there"), [(60, ["train", "test"]), (59, ["train"]), (39, ["test"])])
+def test_data_go_there_a_whole_set_at_a_time(
+    gpu: Any, monkeypatch: pytest.MonkeyPatch, room: int, there: list[str]
+) -> None:
+    """The test set stays behind where only the training set finds room, and the other way round."""
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (2 * room * 3, 10**9))
+    train, test = torch.zeros(40, 3, dtype=torch.uint8), torch.zeros(20, 3, dtype=torch.uint8)
+    data = Dataset("x", (3,), train, test, None, None, None, "made up").to("cuda:0")
+    assert [part for part in ("train", "test") if getattr(data, part).device.type == "cuda"] == there
+    assert (data.feed is None) == ("train" in there)
 
 
 @pytest.fixture(scope="module")

@@ -1,22 +1,26 @@
 """Folders and archives of pictures: split, classes, crop and size, and files that are no pictures."""
 
+import errno
 import io
+import os
 import re
 import shutil
+import struct
 import tarfile
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import PIL
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
-from lipbench.bench.data import decoded, load, user_content
-from lipbench.bench.data.decoded import Picture
+from lipbench.bench.data import load, user_content
+from lipbench.bench.data.decoded import Picture, decoded
 from lipbench.bench.data.decoding import Format
 from lipbench.bench.data.pictures import parse
 from lipbench.objectives import BadInput
@@ -123,37 +127,21 @@ def test_folder_counts_and_names_what_cannot_be_read(tmp_path: Path) -> None:
     assert data.source.endswith(f"{told} (train/a/notes.png)")
 
 
-@pytest.fixture
-def opening_raises(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Exception], None]:
-    """Lets Pillow fail on one picture of `write`."""
-
-    def fail(name: str, error: Exception) -> None:
-        chosen, opened = png(noise(SPLIT.index(name))), Image.open
-
-        def attempt(stream: io.BytesIO) -> Image.Image:
-            if stream.getvalue() == chosen:
-                raise error
-            return opened(stream)
-
-        monkeypatch.setattr(Image, "open", attempt)
-
-    return fail
-
-
-def test_folder_counts_what_pillow_fails_on_in_any_way(
-    tmp_path: Path, opening_raises: Callable[[str, Exception], None]
-) -> None:
-    """A TypeError is what it raises for a JPEG that is to be turned and has a resolution of the wrong type in EXIF."""
+def test_folder_counts_what_pillow_fails_on_in_any_way(tmp_path: Path) -> None:
+    """It raises a TypeError for a JPEG that is to be turned and has a resolution of the wrong type in EXIF."""
     write(tmp_path, SPLIT)
-    opening_raises(SPLIT[1], TypeError("bad operand type for abs(): 'bytes'"))
-    assert load(f"folder:{tmp_path}").source.endswith(f"left out: 1 damaged ({SPLIT[1]})")
+    # TIFF, little-endian, of two entries (tag, type, count, value): orientation 6, and a resolution that is no number.
+    entries = struct.pack("<HHLL", 0x0112, 3, 1, 6) + struct.pack("<HHL4s", 0x011A, 7, 4, b"abcd")
+    exif = b"Exif\0\0II*\0" + struct.pack("<LH", 8, 2) + entries + bytes(4)
+    Image.fromarray(noise(9)).save(tmp_path / "train/a/turned.jpg", exif=exif)
+    with Image.open(tmp_path / "train/a/turned.jpg") as picture, pytest.raises(TypeError):
+        ImageOps.exif_transpose(picture)
+    assert load(f"folder:{tmp_path}").source.endswith("left out: 1 damaged (train/a/turned.jpg)")
 
 
-def test_folder_does_not_count_what_memory_was_lacking_for(
-    tmp_path: Path, opening_raises: Callable[[str, Exception], None]
-) -> None:
+def test_folder_does_not_count_what_memory_was_lacking_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, SPLIT)
-    opening_raises(SPLIT[1], MemoryError())
+    monkeypatch.setattr(Image, "open", Mock(side_effect=MemoryError))
     with pytest.raises(MemoryError):
         load(f"folder:{tmp_path}")
 
@@ -166,19 +154,21 @@ def test_folder_names_some_of_many_that_cannot_be_read(tmp_path: Path) -> None:
     assert source.endswith("8 empty or unreadable (train/a/x0.png, train/a/x1.png, train/a/x2.png and 5 more)")
 
 
-def test_folder_is_decoded_once_and_again_when_a_file_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folder_is_decoded_once_and_again_when_a_file_changes(tmp_path: Path, home: Path) -> None:
+    def kept() -> set[tuple[str, int]]:
+        return {(path.name, path.stat().st_mtime_ns) for path in home.rglob("decoded/*/*")}
+
     write(tmp_path, SPLIT)
-    count, opened = [], Image.open
-    monkeypatch.setattr(Image, "open", lambda stream: count.append(1) or opened(stream))
     first = load(f"folder:{tmp_path}")
-    assert len(count) == 6
+    before = kept()
     second = load(f"folder:{tmp_path}")
-    assert len(count) == 6
+    assert kept() == before and len(before) == 4
     assert first.train is not None and second.train is not None
     assert torch.equal(first.train, second.train)
     assert first.source == second.source
     (tmp_path / "train/a/2.png").write_bytes(png(noise(77)))
     assert noise(77).tobytes() in images(load(f"folder:{tmp_path}").train)
+    assert kept() > before
 
 
 def test_folder_is_decoded_again_by_another_version_of_pillow(
@@ -199,24 +189,28 @@ def test_decoding_that_is_interrupted_leaves_nothing_in_the_cache(tmp_path: Path
     assert not list((home / ".cache" / "lipbench" / "decoded").iterdir())
 
 
-@pytest.mark.parametrize(("limit", "value"), [("CHUNK", 4), ("BYTES", 4 * len(png(noise(0))) - 1)])
-def test_decoded_holds_one_chunk_of_encoded_pictures_at_a_time(
-    monkeypatch: pytest.MonkeyPatch, limit: str, value: int
-) -> None:
-    monkeypatch.setattr(decoded, limit, value)
+class Large(bytes):
+    """Says that it is 64 MiB long."""
+
+    def __len__(self) -> int:
+        return 2**26
+
+
+@pytest.mark.parametrize(("kind", "total", "together"), [(bytes, 1030, 512), (Large, 21, 4)])
+def test_decoded_holds_one_chunk_of_encoded_pictures_at_a_time(kind: type[bytes], total: int, together: int) -> None:
     alive: list[weakref.ref[Picture]] = []
     most = []
 
     def source() -> Iterator[Picture]:
-        for i in range(21):
-            picture = Picture(str(i), i % 2 == 0, -1, png(noise(i)))
+        for i in range(total):
+            picture = Picture(str(i), i % 2 == 0, -1, kind(png(noise(i, 1, 1))))
             alive.append(weakref.ref(picture))
             most.append(sum(one() is not None for one in alive))
             yield picture
 
-    found = decoded.decoded("x", [limit], Format(None), source())
-    assert [image[0, 0, 0].item() for image in found.train] == [noise(i)[0, 0, 0] for i in range(1, 21, 2)]
-    assert 4 <= max(most) <= 5  # a chunk, and the last one of that before
+    found = decoded("x", [], Format(None), source())
+    assert found.train.flatten(1).tolist() == [noise(i, 1, 1).flatten().tolist() for i in range(1, total, 2)]
+    assert together <= max(most) <= together + 1  # a chunk, and the last one of that before
 
 
 @pytest.mark.parametrize("name", ["train.bin", "test.bin", "labels.bin", "about.json"])
@@ -237,14 +231,13 @@ def test_folder_is_decoded_again_where_the_cache_is_damaged(tmp_path: Path, home
     assert (folder / name).read_bytes() == content
 
 
-def test_folder_tells_that_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*args: Any) -> None:
-        raise OSError(28, "No space left on device")
-
+def test_folder_tells_that_the_disk_is_full(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, SPLIT)
-    monkeypatch.setattr(decoded, "_write", full)
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    monkeypatch.setattr(Path, "write_text", Mock(side_effect=full))  # the last of the four files in the cache
     with pytest.raises(BadInput, match=r"^decoded pictures cannot be kept in .*decoded \(No space left on device\)$"):
         load(f"folder:{tmp_path}")
+    assert not list(home.rglob("decoded/*"))
 
 
 def test_folder_tells_that_nothing_can_be_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -154,11 +154,18 @@ def test_load_names_the_file_that_is_not_the_original(
 def test_load_of_cifar10_unpickles_nothing_that_is_not_the_original(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    class Trap:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return Path.touch, (tmp_path / "unpickled",)
+
     cifar10(tmp_path, monkeypatch)
-    (tmp_path / "cifar-10-batches-py/data_batch_1").write_bytes(b"something else")
-    monkeypatch.setattr(pickle, "load", lambda *_, **__: pytest.fail("unpickled"))
+    batch = tmp_path / "cifar-10-batches-py/data_batch_1"
+    batch.write_bytes(pickle.dumps(Trap()))
     with pytest.raises(BadInput, match="data_batch_1"):
         load("cifar10", tmp_path)
+    assert not (tmp_path / "unpickled").exists()
+    pickle.loads(batch.read_bytes())
+    assert (tmp_path / "unpickled").exists()
 
 
 def test_load_of_celeba_counts_the_pictures_that_are_empty_or_missing(

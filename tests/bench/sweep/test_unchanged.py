@@ -1,9 +1,11 @@
 """Sweeps asked for again: nothing is imported, read or written where nothing has changed, and any change is noticed."""
 
+import importlib
 import os
 import shutil
+import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +14,15 @@ import yaml
 
 from lipbench.bench.cli import main
 from lipbench.bench.config.suite import Suite
+from lipbench.bench.records.source import ROOT
 from lipbench.bench.records.store import Store
 from lipbench.bench.run.context import RunContext
-from lipbench.bench.sweep import unchanged
 from lipbench.bench.sweep.unchanged import STAMP, nothing_to_do, remember
 
 
 @pytest.fixture
-def out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A results folder that is remembered, of a suite file beside it; sources of lipbench's that may be changed."""
-    for room in ("objectives", "models", "bench"):
-        (tmp_path / "lipbench" / room).mkdir(parents=True)
-    (tmp_path / "lipbench" / "bench" / "a.py").write_text("1")
-    monkeypatch.setattr(unchanged, "ROOT", tmp_path / "lipbench")
+def out(tmp_path: Path) -> Path:
+    """A results folder that is remembered, with a plug-in beside it."""
     (tmp_path / "my.py").write_text("1")
     folder = tmp_path / "out"
     Store(folder)
@@ -47,8 +45,6 @@ def test_unchanged_knows_a_folder_where_nothing_has_changed(out: Path) -> None:
 
 
 CHANGES: dict[str, Callable[[Path], object]] = {
-    "the code": lambda out: (out.parent / "lipbench" / "bench" / "a.py").write_text("2"),
-    "new code": lambda out: (out.parent / "lipbench" / "models" / "b.py").write_text(""),
     "a plug-in": lambda out: (out.parent / "my.py").write_text("2"),
     "a plug-in that is gone": lambda out: (out.parent / "my.py").unlink(),
     "a record": lambda out: (out / "runs" / "a" / "result.json").write_text("{"),
@@ -66,6 +62,28 @@ CHANGES: dict[str, Callable[[Path], object]] = {
 def test_unchanged_notices_every_change(out: Path, what: str) -> None:
     CHANGES[what](out)
     assert nothing_to_do(suite(), RunContext(out)) is None
+
+
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The same module in a copy of lipbench, whose sources may be changed."""
+    place = tmp_path_factory.mktemp("copy") / "lipbench_copied"
+    for room in ("objectives", "models", "bench"):
+        shutil.copytree(ROOT / room, place / room, ignore=shutil.ignore_patterns("*.pyc"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(place.parent)
+        yield importlib.import_module("lipbench_copied.bench.sweep.unchanged")
+    for name in [name for name in sys.modules if name.startswith("lipbench_copied")]:
+        del sys.modules[name]
+
+
+@pytest.mark.parametrize("name", ["objectives/minimax.py", "models/new.py", "bench/report/new.j2"])
+def test_unchanged_notices_changed_and_new_code(tmp_path: Path, copied: Any, name: str) -> None:
+    source = Path(copied.__file__).parents[2] / name
+    copied.remember(suite(), RunContext(tmp_path), {"completed": 1}, [])
+    assert copied.nothing_to_do(suite(), RunContext(tmp_path)) == Counter(completed=1)
+    source.write_text(source.read_text() + "# more" if source.exists() else "")
+    assert copied.nothing_to_do(suite(), RunContext(tmp_path)) is None
 
 
 def test_unchanged_notices_that_something_else_is_asked_for(out: Path) -> None:
