@@ -33,7 +33,7 @@ from .executors import Executor, LocalExecutor, RunFinished, RunQueued
 from .executors.worker import finished, forget_locks
 from .joining import check_joined, joined_suite, others
 from .preflight import check_suite
-from .progress import Progress, TimeLeft, name, say
+from .progress import Progress, TimeLeft, ending, name, say
 from .unchanged import remember
 
 
@@ -148,10 +148,12 @@ class Runner:
         )
 
     def _look(self, specs: Sequence[RunSpec], store: Store) -> Pending:
-        """To be made are the missing, the damaged and the failed."""
+        """To be made are the missing, the damaged and the failed, but for those that nobody has heard of yet."""
         pending = Pending([], SweepCounts(), TimeLeft(self.executor.slots))
+        there = {spec.id: self._found(spec, store) for spec in specs}
+        collected = self.executor.collect([run for run, record in there.items() if record is not None], self.context)
         for spec in specs:
-            record = self._kept(spec, store)
+            record = self._kept(spec, there[spec.id], spec.id in collected, store)
             if record is None:
                 pending.todo.append(spec)
                 self._tell_step(spec, store)
@@ -161,18 +163,24 @@ class Runner:
                 pending.left.learn(spec, record.result.cost.seconds)
         return pending
 
-    def _kept(self, spec: RunSpec, store: Store) -> RunRecord | None:
-        """The record of a run that need not be made again. Raises BadInput for one that cannot be judged."""
+    def _found(self, spec: RunSpec, store: Store) -> RunRecord | None:
+        """The record that is there. Raises BadInput for one that cannot be judged."""
         try:
-            record = store.find(spec.id)
+            return store.find(spec.id)
         except Damaged as error:
             say(f"runs again: {error}", self.console)
             store.set_damaged_aside(spec.id)
             return None
-        if record is not None and record.status == "failed":
-            store.reopen(spec.id)
-            return None
-        return record
+
+    def _kept(self, spec: RunSpec, record: RunRecord | None, collected: bool, store: Store) -> RunRecord | None:
+        """The record of a run that need not be made again, or not before somebody has been told how it failed."""
+        if record is None or record.status != "failed":
+            return record
+        if collected:
+            say(f"{name(spec)}: {ending(record.result.outcome)}; the same command tries it again", self.console)
+            return record
+        store.reopen(spec.id)
+        return None
 
     def _tell_step(self, spec: RunSpec, store: Store) -> None:
         step = resumes_at(store.unfinished(spec.id))

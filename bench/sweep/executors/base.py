@@ -1,7 +1,7 @@
 """What every executor offers: specifications in, news of their runs out. Nothing here knows processes or queues."""
 
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -76,6 +76,10 @@ class Executor(Protocol):
         Raises:
             BadInput: where going on makes no sense for any run: the disk is full, a node has other code.
         """
+        ...
+
+    def collect(self, runs: Iterable[str], context: RunContext) -> set[str]:
+        """Which of these runs, whose records are there, an earlier call handed over; from now on none of them is."""
         ...
 
 

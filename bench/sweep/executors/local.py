@@ -191,6 +191,10 @@ class LocalExecutor:
             return self._in_workers(specs, context)
         return self._here([s for s in specs if not s.outside], [s for s in specs if s.outside], context)
 
+    def collect(self, runs: Iterable[str], context: RunContext) -> set[str]:
+        """As `Executor.collect`: whoever asks for runs here waits for them."""
+        return set()
+
     def _here(
         self, own: Sequence[RunSpec], others: Sequence[RunSpec], context: RunContext
     ) -> Generator[Event, None, None]:

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import time
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -22,6 +23,9 @@ from .shared import POLL, Watch, portable
 from .worker import make
 
 ARRAY = 1000  # jobs in one array; Slurm's usual limit is 1001
+NUMBER = re.compile(
+    r"[0-9]+(_[0-9]+)?"
+)  # of a job, in an array or not: what else a file says may be an option of sacct
 HOURS = 12  # of a job, where nothing is said
 
 
@@ -93,9 +97,14 @@ class SlurmExecutor:
                 elif pending:
                     time.sleep(POLL)
         finally:
-            for _, job in pending.values():
+            own = {run: job for run, (_, job) in pending.items() if job.job_id not in ledger.adopted}
+            for job in own.values():
                 job.cancel(check=False)
-            ledger.forget(pending)
+            ledger.forget(own)
+
+    def collect(self, runs: Iterable[str], context: RunContext) -> set[str]:
+        """As `Executor.collect`."""
+        return Ledger(context.folder / "slurm", self.cluster).forget(runs)
 
     def _submit(
         self,
@@ -128,6 +137,8 @@ class SlurmExecutor:
 
 class Ledger:
     """Which job makes which run, in a file of the results folder, so that a later call finds its jobs again.
+
+    The folder may have come from elsewhere: jobs that this command has not submitted are waited for, never cancelled.
 
     Args:
         folder: of submitit's files.
@@ -172,17 +183,20 @@ class Ledger:
         self.over -= set(jobs.values())
         write_json(self.path, self._read() | dict(jobs))
 
-    def forget(self, runs: Iterable[str]) -> None:
-        """No job makes these runs any more."""
-        gone = set(runs)
+    def forget(self, runs: Iterable[str]) -> set[str]:
+        """No job makes these runs any more; which of them one did."""
+        known = self._read()
+        gone = known.keys() & set(runs)
         if gone:
-            write_json(self.path, {run: job for run, job in self._read().items() if run not in gone})
+            write_json(self.path, {run: job for run, job in known.items() if run not in gone})
+        return gone
 
     def _read(self) -> dict[str, str]:
         try:
-            return {str(run): str(job) for run, job in json.loads(self.path.read_bytes()).items()}
+            known = json.loads(self.path.read_bytes()).items()
         except (FileNotFoundError, ValueError, AttributeError):
             return {}  # nothing was submitted, or the file is damaged: the locks keep two workers off one run
+        return {run: job for run, job in known if isinstance(job, str) and NUMBER.fullmatch(job)}
 
 
 def _lives(process: int) -> bool:

@@ -19,11 +19,12 @@ from rich.console import Console
 from lipbench.bench.api.suites import sweep_suite
 from lipbench.bench.config.spec import RunSpec
 from lipbench.bench.config.suite import Suite
-from lipbench.bench.records.reader import RunRecord
+from lipbench.bench.records.reader import RunRecord, read_runs
 from lipbench.bench.records.schema import RunResult
 from lipbench.bench.run.context import RunContext
 from lipbench.bench.sweep.executors import Limits, RunFinished, RunQueued, slurm
 from lipbench.bench.sweep.executors.slurm import SlurmExecutor
+from lipbench.bench.sweep.executors.worker import make
 from lipbench.objectives import BadInput
 
 Made = Callable[..., dict[str, RunRecord]]
@@ -105,6 +106,57 @@ def test_slurm_does_not_unpickle_what_an_earlier_job_left(plan: Plan, context: R
     assert json.loads((folder / "jobs-local.json").read_text()) == {}
 
 
+@pytest.fixture
+def sweep_failing(
+    make_suite: Callable[..., Suite], write_plugin: Callable[..., Path], context: RunContext
+) -> Callable[[], tuple[int, str]]:
+    """Sweeps a suite whose run fails, detached: the exit status, and what was printed."""
+    fails = "def penalty(self, critic, batch):\n    raise ZeroDivisionError('on purpose')"
+    suite, options = make_suite(objectives=[f"{write_plugin(fails)}:Mine"]), {"slurm": LOCAL, "detach": True}
+
+    def call() -> tuple[int, str]:
+        shown = io.StringIO()
+        console = Console(file=shown, width=200)
+        return sweep_suite(suite, context, console, "test", "slurm", options, False), shown.getvalue()
+
+    return call
+
+
+def assert_failed_run_is_collected(status: int, printed: str, context: RunContext) -> None:
+    """As it failed, in that one call; the next one tries it again."""
+    told = "failed (ZeroDivisionError: on purpose at my.py:9); the same command tries it again"
+    assert status == 1 and told in printed and "1 failed" in printed
+    (record,) = read_runs(context.folder)
+    assert record.result.outcome.traceback is not None and "in penalty" in record.result.outcome.traceback
+
+
+@LEFT_RUNNING
+@pytest.mark.slow
+def test_a_failed_run_is_collected_with_its_traceback(
+    sweep_failing: Callable[[], tuple[int, str]], context: RunContext
+) -> None:
+    status, printed = sweep_failing()
+    assert status == 0 and "1 in the queue" in printed
+    limit = time.monotonic() + 300
+    while not list((context.folder / "slurm").glob("*_result.pkl")) and time.monotonic() < limit:
+        time.sleep(1)
+    assert_failed_run_is_collected(*sweep_failing(), context)
+    assert "1 to make" in sweep_failing()[1]
+
+
+def test_a_failed_run_of_an_earlier_call_is_told_before_it_is_tried_again(
+    sweep_failing: Callable[[], tuple[int, str]], plan: Plan, context: RunContext, tmp_path: Path
+) -> None:
+    (spec,) = plan(objectives=[f"{tmp_path / 'my.py'}:Mine"])
+    make(spec, context, spec.id)
+    noted = context.folder / "slurm" / "jobs-local.json"
+    noted.parent.mkdir()
+    noted.write_text(json.dumps({spec.id: "12"}))
+    (noted.parent / "12_0_result.pkl").touch()
+    assert_failed_run_is_collected(*sweep_failing(), context)
+    assert json.loads(noted.read_text()) == {}
+
+
 @pytest.mark.slow
 def test_slurm_kills_what_is_past_its_time(made: Made, dies_once: Callable[[str], str], context: RunContext) -> None:
     content = {"objectives": [dies_once("time.sleep(1000)")], "steps": 8}
@@ -147,14 +199,34 @@ def test_slurm_gives_whole_gpus_only() -> None:
 
 @pytest.fixture
 def sbatch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Slurm's commands, of which sbatch keeps the script that it is given, in this file; the job waits for ever."""
+    """Slurm's commands: sbatch keeps the script that it gets in this file, scancel its arguments beside; jobs wait."""
     script, folder = tmp_path / "script", tmp_path / "slurm-commands"
     folder.mkdir()
-    for name, does in (("srun", ""), ("sacct", ""), ("sbatch", f"cp $1 {script}; echo Submitted batch job 7")):
+    commands = {"srun": "", "sacct": "", "sbatch": f"cp $1 {script}; echo Submitted batch job 7"}
+    for name, does in (commands | {"scancel": f"echo $* >> {script.with_name('cancelled')}"}).items():
         (folder / name).write_text(f"#!/bin/sh\n{does}\n")
         (folder / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(folder), prepend=":")
     return script
+
+
+def test_slurm_cancels_only_jobs_that_this_command_has_submitted(
+    plan: Plan, context: RunContext, sbatch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The results folder may have come from elsewhere, with numbers of somebody's jobs, or what is no number."""
+
+    def press(_: float) -> None:
+        raise KeyboardInterrupt
+
+    theirs, odd, _ = (spec.id for spec in plan(seeds=3))
+    noted = context.folder / "slurm" / "jobs-slurm.json"
+    noted.parent.mkdir(parents=True)
+    noted.write_text(json.dumps({theirs: "12345_6", odd: "--me"}))
+    monkeypatch.setattr(time, "sleep", press)
+    with pytest.raises(KeyboardInterrupt):
+        list(SlurmExecutor(Limits(), 0, {}).execute(plan(seeds=3), context))
+    assert sbatch.with_name("cancelled").read_text().splitlines() == ["7_0", "7_1"]
+    assert json.loads(noted.read_text()) == {theirs: "12345_6"}
 
 
 @pytest.mark.parametrize(
