@@ -13,7 +13,8 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from importlib.machinery import SourceFileLoader
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
@@ -22,7 +23,7 @@ from pydantic import ConfigDict, PydanticUndefinedAnnotation, PydanticUserError,
 
 from ...objectives.base import API_VERSION, Objective
 from ...objectives.errors import BadInput, error_line, naming, unknown
-from ..records.source import source_of
+from ..records.source import is_dependency, source_of
 from .entry_points import OBJECTIVE, PluginKind, find_point, known_names, plugged_in, provider
 from .process_state import ProcessState, told
 
@@ -198,12 +199,13 @@ def _named(kind: PluginKind, name: str) -> object:
         return kind.builtins[name]
     point = find_point(kind, name)
     where = f"{kind.name} '{name}' {provider(point)} cannot be imported"
-    with naming(where, anything=True), leaving_no_trace(name):
+    with naming(where, anything=True), leaving_no_trace(name), _from_source():
         return point.load()
 
 
 def _import(kind: PluginKind, module: str, target: str) -> ModuleType:
-    with naming(f"{kind.name} '{target}' cannot be imported", anything=True), leaving_no_trace(target):
+    where = f"{kind.name} '{target}' cannot be imported"
+    with naming(where, anything=True), leaving_no_trace(target), _from_source():
         return importlib.import_module(module)
 
 
@@ -235,12 +237,12 @@ def _load(kind: PluginKind, path: Path) -> ModuleType:
     name = f"lipbench_plugin_{path.stem}_{source[:12]}"
     if name in sys.modules:
         return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path, loader=_ContentLoader(name, str(path), content))
+    spec = importlib.util.spec_from_file_location(name, path, loader=_SourceLoader(name, str(path), content))
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        with leaving_no_trace(str(path)), _importable(path.parent):
+        with leaving_no_trace(str(path)), _importable(path.parent), _from_source():
             spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
@@ -248,15 +250,40 @@ def _load(kind: PluginKind, path: Path) -> ModuleType:
     return module
 
 
-class _ContentLoader(SourceFileLoader):
-    """Runs the bytes that were hashed: Python tells versions of a file by size and second, and may run an older one."""
+class _SourceLoader(SourceFileLoader):
+    """Runs the source, or the bytes of it that were hashed, and nothing that Python has compiled before: it tells
+    versions of a file by size and second, and may run an older one.
+    """
 
-    def __init__(self, name: str, path: str, content: bytes) -> None:
+    def __init__(self, name: str, path: str, content: bytes | None = None) -> None:
         super().__init__(name, path)
         self._content = content
 
     def get_code(self, fullname: str) -> CodeType:
-        return self.source_to_code(self._content, self.path)
+        return self.source_to_code(self.get_data(self.path) if self._content is None else self._content, self.path)
+
+
+class _SourceFinder(MetaPathFinder):
+    """Finds modules as Python would; those that count in fingerprints run from their source."""
+
+    def find_spec(self, fullname: str, *about: Any) -> ModuleSpec | None:
+        others = (finder for finder in sys.meta_path if finder is not self)
+        found = next((spec for finder in others if (spec := finder.find_spec(fullname, *about)) is not None), None)
+        if found is not None and type(found.loader) is SourceFileLoader and not is_dependency(Path(found.loader.path)):
+            found.loader = _SourceLoader(fullname, found.loader.path)
+        return found
+
+
+@contextmanager
+def _from_source() -> Iterator[None]:
+    """Within, no import of somebody's own modules takes what Python compiled before."""
+    finder = _SourceFinder()
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        if finder in sys.meta_path:
+            sys.meta_path.remove(finder)
 
 
 @contextmanager

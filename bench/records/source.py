@@ -234,7 +234,7 @@ def _parsed(content: bytes, name: str, package: bool = False) -> Definition:
 
 def _files(name: str, installed: bool) -> list[tuple[str, Path]]:
     top = _location(name)
-    if top is None or (_is_dependency(top) and not installed):
+    if top is None or (is_dependency(top) and not installed):
         return []
     if not top.is_dir():
         return [(name, top)]
@@ -256,7 +256,7 @@ def _location(name: str) -> Path | None:
     return Path(spec.submodule_search_locations[0]) if spec.submodule_search_locations else file
 
 
-def _is_dependency(path: Path) -> bool:
+def is_dependency(path: Path) -> bool:
     """Whether it belongs to an installed package or to Python: recorded by version, and not part of a fingerprint."""
     paths = sysconfig.get_paths()
     return bool({"site-packages", "dist-packages"} & set(path.parts)) or path.is_relative_to(paths["stdlib"])

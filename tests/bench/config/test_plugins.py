@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from py_compile import compile as compile_file
 from typing import Any
 
 import pytest
@@ -323,3 +324,28 @@ def test_plugins_import_what_lies_beside_their_file(write_plugin: WritePlugin, t
     source = find_objective(f"{path}:Mine").source
     assert sys.path == before
     assert source not in (None, find_objective(f"{write_plugin(name='unhelped.py')}:Mine").source)
+
+
+@pytest.mark.parametrize("where", ["somebodys_helper.py", "somebodys_package/helper.py"])
+@pytest.mark.parametrize("as_file", [True, False])
+def test_plugins_run_no_older_version_of_what_they_import(
+    write_plugin: WritePlugin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, as_file: bool
+) -> None:
+    helper, module = tmp_path / where, where.removesuffix(".py").replace("/", ".")
+    helper.parent.mkdir(exist_ok=True)
+    helper.write_text("number = 1\n", encoding="utf-8")
+    compile_file(str(helper), doraise=True)
+    before = helper.stat()
+    helper.write_text("number = 2\n", encoding="utf-8")
+    os.utime(helper, (before.st_atime, before.st_mtime))  # by which, and by the size, Python knows it
+    path = write_plugin(
+        head=f"from {module} import number\n{write_plugin('version = number').read_text()}", name="own.py"
+    )
+    if not as_file:
+        monkeypatch.syspath_prepend(tmp_path)
+    try:
+        found = find_objective(f"{path if as_file else 'own'}:Mine")
+    finally:
+        for name in (module, module.partition(".")[0], "own"):
+            sys.modules.pop(name, None)
+    assert found.cls.version == 2  # pyright: ignore[reportAttributeAccessIssue]
