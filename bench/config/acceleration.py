@@ -4,6 +4,9 @@ The answer depends on what a run's specification holds and on the device alone, 
 what a cache has, so that a further seed, or another time, changes no run's identity.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from ...models.acceleration import refusal
 from ...models.recipe import Recipe
 from ...objectives.base import Objective
@@ -21,7 +24,12 @@ def pays(steps: int, recipe: Recipe) -> bool:
     return steps * (recipe.n_critic + 1) * SAVED >= TIMES * COLD
 
 
+def saves(kind: str, network: Mapping[str, Any], precision: str) -> bool:
+    """Whether an iteration on this kind of data, with this architecture, is shorter when it is compiled."""
+    return kind == "points" and network["name"] == "mlp" and network["width"] <= WIDEST and precision == "32"
+
+
 def decide(steps: int, recipe: Recipe, objective: Objective, device: str) -> str:
-    """`compile` or `none`, of a run with small networks; on a GPU nothing is measured yet."""
+    """`compile` or `none`, of a run whose iterations get shorter by it; on a GPU nothing is measured yet."""
     possible = device == "cpu" and refusal("compile", objective, recipe) is None
     return "compile" if possible and pays(steps, recipe) else "none"

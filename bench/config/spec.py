@@ -12,7 +12,7 @@ from ...objectives.errors import BadInput, naming
 from ..metrics.settings import Evaluation
 from ..records.interactive import is_interactive
 from ..records.schema import SCHEMA_VERSION
-from .acceleration import WIDEST, decide
+from .acceleration import decide, saves
 from .architectures import resolve_architecture
 from .datasets import DataFacts, Folders, classes_of, describe
 from .fingerprint import code_of, core_code
@@ -208,23 +208,22 @@ def _resolve(
         targets={kind: other for kind, (source, other) in plugged.items() if source is not None},
         about=_about(found, measured, plugged),
     )
-    if suite.accelerate == AUTO and data.kind == "points" and spec.skip is None and _saves_compiled(spec):
+    if suite.accelerate == AUTO and _shortened(spec, data):
         objective = build_objective(found, arguments, where)
         spec = replace(spec, accelerate=decide(spec.steps, spec.recipe_spec, objective, context.device))
     return spec
+
+
+def _shortened(spec: RunSpec, data: DataFacts) -> bool:
+    """Whether compiling makes the run's iterations shorter; of code of others nobody knows."""
+    of_others = spec.source is not None or "architecture" in spec.sources
+    return spec.skip is None and not of_others and saves(data.kind, spec.architecture_spec, spec.precision)
 
 
 def _about(found: ResolvedObjective, measured: ResolvedEvaluation, plugged: Collection[str]) -> dict[str, str]:
     """What the authors of plug-ins say of them in a line, for reports."""
     about = {} if found.source is None else {"objective": f"{first_line(found.cls)} ({found.cls.reference})".lstrip()}
     return about | {key: told for key, told in measured.about.items() if key in plugged and told}
-
-
-def _saves_compiled(spec: RunSpec) -> bool:
-    """Whether the run's networks are such that compiling saves time; of code of others nobody knows."""
-    ours, networks = spec.source is None and "architecture" not in spec.sources, spec.architecture_spec
-    small = networks["name"] == "mlp" and networks["width"] <= WIDEST
-    return ours and small and spec.precision == PLAIN["precision"]
 
 
 def _steps(suite: Suite, cell: Combination, settings: Preset, objective: str | None) -> int:

@@ -47,7 +47,8 @@ STUDY = Study(
     claim="Gradient penalties find a useful gradient in every dimension; clipping and spectral norm hardly any.",
     document=DOCUMENT,
     experiment="Critics [d, w, w, 1] on pairs whose optimal transport is known (MinFunnels, fresh parameters of the "
-    "authors' law), batch 1,024, Adam 2e-4 (0,.9), recipe korotin-2022; cosine on 4,096 fresh points.",
+    "authors' law), batch 1,024, Adam 2e-4 (0,.9), recipe korotin-2022, with a "
+    "gradient through SN's norm as its paper has it (the authors' code: W2); cosine on 4,096 fresh points.",
     run=run,
     derive=derive,
     parts=tuple(
