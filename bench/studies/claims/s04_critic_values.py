@@ -28,13 +28,15 @@ DRAWN = (CLIP, CLIP_TIGHT, "GP", "SN")
 def run(setting: Setting) -> list[Row]:
     """Per seed, toy and critic: slopes and directions on coupled lines; the first seed's value surfaces and data."""
     runs = toy_runs(setting.options["steps"], setting.options["later_toys"], setting.seeds)
+    lines: dict[tuple[str, int], tuple[Tensor, Tensor]] = {}
     rows: list[Row] = []
     for (name, toy, seed), result in trained(runs, setting).items():
         game, critic, sound = result.run.fixed.game(seed), result.module.double(), finite(result.module)
         real, fake = game.evaluation(POINTS)
         common: Row = {"seed": seed, "toy": toy, "critic": name}
-        lines = coupled_lines(real, fake, game.stream("lines"))
-        rows.append(common | (on_lines(critic, *lines) if sound else LOST))
+        if (toy, seed) not in lines:
+            lines[toy, seed] = coupled_lines(real, fake, game.stream("lines"))
+        rows.append(common | (on_lines(critic, *lines[toy, seed]) if sound else LOST))
         if seed == setting.seeds[0] and name in DRAWN and sound:
             rows += [common | place for place in surface(critic)]
         if seed == setting.seeds[0] and name == DRAWN[0]:

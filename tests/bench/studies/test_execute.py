@@ -258,9 +258,13 @@ def test_run_refuses_an_option_that_a_study_does_not_have_before_any_runs(tmp_pa
     assert not (tmp_path / "X1").exists()
 
 
-def test_run_repeats_after_a_change_of_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_run_repeats_what_other_code_made(tmp_path: Path) -> None:
     run(GOOD, out=tmp_path)
-    monkeypatch.setattr(runner, "code_sha", lambda study: "another")
+    path = tmp_path / "X1" / "study.json"
+    about = json.loads(path.read_text())
+    edit(path, json.dumps(about))
+    assert "complete already" in run(GOOD, out=tmp_path)[1]
+    path.write_text(json.dumps(about | {"code": "another"}))
     assert "complete already" not in run(GOOD, out=tmp_path)[1]
 
 

@@ -1,12 +1,11 @@
 """Every study with fixed generators from training to picture, in a few steps."""
 
 import math
-import sys
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +13,8 @@ import pytest
 import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from lipbench.bench.studies import STUDIES, Setting, Study
 from lipbench.bench.studies.claims.weights_and_spectra.s16 import measure as measure_bounds
@@ -45,12 +46,16 @@ def measure(study: Study, shared: Path, seeds: tuple[int, ...], options: dict[st
     return frame(study.run(Setting("smoke", seeds, options, shared, shared)))
 
 
+@pytest.fixture(scope="module")
+def measured(shared: Path) -> Callable[[str], pd.DataFrame]:
+    """What the study of that name measures in a few steps."""
+    return cache(lambda name: measure(STUDIES[name], shared, (0,), TINY[name]))
+
+
 @pytest.mark.parametrize("name", TINY)
-def test_study_runs_is_judged_and_drawn(name: str, shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_study_runs_is_judged_and_drawn(name: str, measured: Callable[[str], pd.DataFrame], tmp_path: Path):
     study = STUDIES[name]
-    monkeypatch.setattr(sys.modules[study.run.__module__], "POINTS", 60, raising=False)
-    measurements = measure(study, shared, (0,), TINY[name])
-    measurements.to_csv(tmp_path / "records.csv", index=False)
+    measured(name).to_csv(tmp_path / "records.csv", index=False)
     read = pd.read_csv(tmp_path / "records.csv")
     findings = [finding for part in judge(study, read).parts for finding in part.findings]
     high_dimensions_only = name == "S9"
@@ -58,11 +63,11 @@ def test_study_runs_is_judged_and_drawn(name: str, shared: Path, tmp_path: Path,
     for picture in (study.plot, *study.pictures.values()):
         figure = picture(read)
         assert isinstance(figure, Figure)
-        figure.savefig(tmp_path / "picture.png")
+        figure.savefig(tmp_path / "picture.png", dpi=40)
 
 
-def test_titles_of_s1s_panels_are_not_cut(shared: Path):
-    figure = STUDIES["S1"].plot(measure(STUDIES["S1"], shared, (0,), TINY["S1"]))
+def test_titles_of_s1s_panels_are_not_cut(measured: Callable[[str], pd.DataFrame]):
+    figure = STUDIES["S1"].plot(measured("S1"))
     figure.draw_without_rendering()
     titles = [axis.title.get_window_extent() for axis in figure.axes]
     assert max(title.x1 for title in titles) <= figure.bbox.x1
@@ -84,19 +89,15 @@ def test_s17s_picture_tells_heads_from_hidden_layers_and_its_legend_hides_no_dot
         assert not any(hidden.contains(x, y) for x, y in axis.transData.transform(np.concatenate(places)))
 
 
-def spoil(study: Study, objective: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every critic of this objective comes back from training without numbers."""
-    module = sys.modules[study.run.__module__]
-    honest: Callable[..., dict[Any, Trained]] = module.trained  # pyright: ignore[reportAttributeAccessIssue]
-
-    def spoiled(*args: object) -> dict[Any, Trained]:
-        results = honest(*args)
-        for result in (one for one in results.values() if one.run.objective == objective):
-            for parameter in result.module.parameters():
-                torch.nn.init.constant_(parameter, torch.nan)
-        return results
-
-    monkeypatch.setattr(module, "trained", spoiled)
+def spoil(critics: Path, objective: str, folder: Path) -> None:
+    """Copies kept critics to a folder; those of this objective have no numbers there."""
+    folder.mkdir()
+    for path in critics.glob("*.safetensors"):
+        state = load_file(path)
+        if f"{objective}_s" in path.name:
+            state = {name: torch.full_like(value, torch.nan) for name, value in state.items()}
+        with safe_open(path, "pt") as file:
+            save_file(state, folder / path.name, file.metadata())
 
 
 @pytest.mark.parametrize(
@@ -116,18 +117,18 @@ def test_a_critic_without_numbers_is_the_worst_and_fails_no_study(
     objective: str,
     worst: dict[str, float],
     shared: Path,
+    measured: Callable[[str], pd.DataFrame],
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ):
     study, names = STUDIES[name], {"wgan-gp": ("GP",), "wgan-clip": tuple(CLIPS), "sn-gan": ("SN",)}[objective]
-    monkeypatch.setattr(sys.modules[study.run.__module__], "POINTS", 60, raising=False)
-    spoil(study, objective, monkeypatch)
-    measurements = measure(study, shared, (0,), TINY[name])
+    measured(name)  # keeps its critics
+    spoil(shared / "critics", objective, tmp_path / "critics")
+    measurements = measure(study, tmp_path, (0,), TINY[name])
     rows = study.derive(measurements)
     own = rows[rows["critic"].isin(names) | rows["critic"].isna()] if name in ("S3", "S4", "S13") else rows
     assert {column: set(own[column].dropna()) for column in worst} == {k: {v} for k, v in worst.items()}
     for stem, picture in {"plot": study.plot, **study.pictures}.items():
-        picture(measurements).savefig(tmp_path / f"{stem}.png")
+        picture(measurements).savefig(tmp_path / f"{stem}.png", dpi=40)
 
 
 def test_s16_a_critic_without_numbers_keeps_no_bound():

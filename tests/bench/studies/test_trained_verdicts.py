@@ -10,12 +10,11 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from lipbench.bench.metrics.settings import Evaluation
 from lipbench.bench.report.statistics import ENOUGH
 from lipbench.bench.studies import STUDIES, Outcome, Setting, Size
 from lipbench.bench.studies.engine import report, store
 from lipbench.bench.studies.engine.judge import judge
-from lipbench.bench.studies.training import toy_games
+from lipbench.bench.studies.training.toy_games import GRID, RING, SN
 
 Rows = list[dict[str, Any]]
 REPRODUCED, NOT, OPEN = Outcome.REPRODUCED, Outcome.NOT_REPRODUCED, Outcome.INCONCLUSIVE
@@ -293,20 +292,18 @@ def test_s14_tells_what_evaluations_of_one_generator_differ_by() -> None:
         assert told["noise"] == pytest.approx(0.03) and told["unsteady"] == pytest.approx(0.3)
 
 
-def test_s14_makes_s5s_runs_in_the_common_setting_and_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    made: dict[str, list[Any]] = {}
-
-    def note(cells: Any, setting: Setting, steps: int) -> list[Any]:
-        made[setting.folder.name] = [(cell.suite(steps, setting.seeds, Evaluation()), cell.labels) for cell in cells]
-        return []
-
-    monkeypatch.setattr(toy_games, "runs_of", note)
+def test_s14_reads_s5s_runs_in_the_common_setting_and_makes_none(tmp_path: Path) -> None:
+    for scale in ("smoke", "quick", "full"):
+        of_s5, own = (STUDIES[name].sizes[scale] for name in ("S5", "S14"))
+        assert isinstance(of_s5, Size) and isinstance(own, Size)
+        assert own.options.items() == of_s5.options.items() - {("recipes", of_s5.options.get("recipes"))}
+        assert own.seeds == of_s5.seeds
+    setting = Setting("smoke", (0,), {"steps": 1, RING: (SN,), GRID: ()}, tmp_path, tmp_path / "runs")
+    made = []
     for name in ("S5", "S14"):
-        size = STUDIES[name].sizes["full"]
-        assert isinstance(size, Size)
-        toy_games.comparison(Setting("full", (0,), size.options, Path(name), Path()))
-    common = [cell for cell in made["S5"] if cell[1]["recipe"] == "common"]
-    assert made["S14"] == common and 0 < len(common) < len(made["S5"])
+        assert STUDIES[name].run(setting)
+        made.append(sorted((tmp_path / "runs" / "runs").iterdir()))
+    assert made[0] == made[1] and len(made[0]) == 1
 
 
 def notebook(advantages: list[float]) -> Rows:
