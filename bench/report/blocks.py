@@ -13,13 +13,12 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-
 from ...objectives.errors import BadInput
 from ..data.mode_counts import MODE_COUNTS
 from ..records.quantities import Quantity, in_order, quantity
 from ..records.reader import RunRecord
 from ..records.schema import STATUSES
+from .extents import extents_of, scale_of
 from .statistics import MIN_SEEDS, Estimate, estimate, median, probability_of_improvement
 
 SAME_IN_A_GROUP = (
@@ -87,11 +86,12 @@ class Block:
     extents: Mapping[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
 
     def extent(self, metric: Quantity) -> tuple[float, float]:
-        """The lowest and the highest value of a metric, floors included, in all blocks that were made with this one.
+        """The lowest and the highest value of a metric of completed runs, floors included, in all blocks that were made
+        with this one; of all runs where none completed.
 
         What is counted is compared on one data set alone. NaN where nothing was measured.
         """
-        return self.extents.get(_scale(metric, self.dataset), (math.nan, math.nan))
+        return self.extents.get(scale_of(metric, self.dataset), (math.nan, math.nan))
 
     @property
     def dataset(self) -> str:
@@ -185,7 +185,7 @@ def make_blocks(records: Sequence[RunRecord], suite: Mapping[str, Any] | None = 
     Raises BadInput if a block would mix protocols, or a group runs of different settings or the same seed twice.
     """
     made = blocks_without_extents(records, suite)
-    extents = _extents(records, {block.dataset: block.protocol for block in made})
+    extents = extents_of(records, {block.dataset: block.protocol for block in made})
     return [replace(block, extents=extents) for block in made]
 
 
@@ -201,34 +201,6 @@ def _meaning(key: str, about: Mapping[str, str]) -> str:
     """What its author says of somebody's metric, of which several values may go by `label.name`."""
     named = [name for name in about if f"metric {key}.".startswith(f"{name}.")]
     return about[max(named, key=len)] if named else ""
-
-
-def _scale(metric: Quantity, dataset: str) -> tuple[str, str]:
-    """Which quantities share an axis: those of one name, on all data sets; the critic's mean slopes all share one."""
-    slope = metric.key.startswith("slope_") and metric.key.endswith("_mean")
-    return "slope" if slope else metric.name, dataset if metric.unit == "count" else ""
-
-
-def _extents(
-    records: Sequence[RunRecord], protocols: Mapping[str, Mapping[str, Any]]
-) -> dict[tuple[str, str], tuple[float, float]]:
-    values: dict[tuple[str, str], list[np.ndarray]] = {}
-    for record in records:
-        dataset, floors = record.block[0], record.floors
-        for key, course in record.courses.items():
-            parts = values.setdefault((dataset, key), [])
-            parts.append(course)
-            if floors.get(key) is not None:
-                parts.append(np.array([floors[key]]))
-    found: dict[tuple[str, str], tuple[float, float]] = {}
-    for (dataset, key), parts in values.items():
-        finite = np.concatenate(parts)
-        finite = finite[np.isfinite(finite)]
-        if len(finite):
-            scale = _scale(quantity(key, protocols[dataset].get(key)), dataset)
-            low, high = found.get(scale, (math.inf, -math.inf))
-            found[scale] = min(low, float(finite.min())), max(high, float(finite.max()))
-    return found
 
 
 def _groups(

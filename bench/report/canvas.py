@@ -102,7 +102,9 @@ def floor_line(ax: Axes, value: float, name: str, below: bool) -> None:
 
 
 def with_room(low: float, high: float, log: bool = False, room: float = 0.08) -> tuple[float, float]:
-    """The ends of an axis from low to high, with a share of it as room on both sides."""
+    """The ends of an axis from low to high, with a share of it as room on both sides; around a single value too."""
+    if low == high:
+        low, high = (low / 2, high * 2) if log else (low - 0.5, high + 0.5)
     if log:
         more = (high / low) ** room
         return low / more, high * more

@@ -4,7 +4,7 @@ The PNG plots and the drawings of the page both start from here, so they cannot 
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -74,6 +74,13 @@ def curves(block: Block, metric: Quantity, against: str = "step", most: int = 40
     return found
 
 
+def on_axis(found: Sequence[Curve], low: float, high: float) -> tuple[list[Curve], str]:
+    """The curves with what lies beyond an axis put onto its ends, and how many runs do, in words; else ""."""
+    lines = [line for curve in found for line in curve.lines]
+    n = sum(bool(line.y.min() < low or line.y.max() > high) for line in lines)
+    return [_clipped(curve, low, high) for curve in found], f"{n} run{'s' * (n > 1)} beyond the axis" if n else ""
+
+
 def axes_of(runs: Iterable[RunRecord], wanted: Sequence[str]) -> list[str]:
     """Which of the wanted columns every run's history has."""
     columns = [run.courses.keys() for run in runs]
@@ -103,6 +110,14 @@ def sample_runs(block: Block) -> dict[str, RunRecord | None]:
     having = {group.objective: {run.seed: run for run in group.measured if run.samples} for group in block.groups}
     common = set.intersection(*map(set, having.values()))
     return {o: runs[min(common or runs)] if runs else None for o, runs in having.items()}
+
+
+def _clipped(curve: Curve, low: float, high: float) -> Curve:
+    lines = []
+    for line in curve.lines:
+        cross = None if line.cross is None else (line.cross[0], min(max(line.cross[1], low), high))
+        lines.append(replace(line, y=line.y.clip(low, high), cross=cross))
+    return replace(curve, lines=lines, y=curve.y.clip(low, high))
 
 
 def _line(run: RunRecord, key: str, against: str, most: int) -> Line | None:

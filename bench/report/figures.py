@@ -1,6 +1,7 @@
 """Draws curves of metrics: one matplotlib Figure per question, none of them written to disk here."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,10 +12,17 @@ from matplotlib.lines import Line2D
 from ..records.quantities import KNOWN, Quantity, number
 from .blocks import Block, short_titles
 from .canvas import Panel, canvas, floor_line, plain_axes, with_room
-from .curves import Curve, Style, axes_of, curves, log_scale
+from .curves import Curve, Style, axes_of, curves, log_scale, on_axis
 from .pairs import axis_label, floor_name, judges_critics
 
 DIVERGED = {"marker": "X", "markersize": 8, "markeredgecolor": "white", "linestyle": ""}
+BEYOND: dict[str, Any] = {
+    "xycoords": "axes fraction",
+    "textcoords": "offset points",
+    "va": "top",
+    "fontsize": 7.5,
+    "bbox": {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
+}
 RECOVERED = {"marker": "x", "markersize": 6, "markeredgewidth": 1.2, "linestyle": ""}
 _SLOPES = ("slope_real_mean", "slope_fake_mean", "slope_line_mean")
 
@@ -73,9 +81,19 @@ def draw_curves(
 ) -> None:
     """Every seed thin, the median bold, real data's own value dotted, a cross where a run diverged.
 
-    The upright axis is as long as the metric's in the other blocks, so that their plots can be laid side by side; the
-    other begins at 0 in every panel.
+    The upright axis is as long as the metric's in the other blocks, so that their plots can be laid side by side, and
+    runs beyond it are drawn at its ends; the other begins at 0 in every panel.
     """
+    log, floor = log_scale(block, metric), block.floors.get(metric.key)
+    low, high = block.extent(metric)
+    if low <= high:
+        low, high = with_room(low, high, log)
+        ax.set_yscale("log" if log else "linear")
+        ax.set_ylim(low, high)
+        found, beyond = on_axis(found, low, high)
+        if beyond:  # where the floor's name is not
+            right = metric.better == "lower"
+            ax.annotate(beyond, (right, 1), xytext=(-3 if right else 3, -5), ha="right" if right else "left", **BEYOND)
     for curve in found:
         style = styles[curve.objective]
         seeds = [np.column_stack((line.x, line.y)) for line in curve.lines]
@@ -83,16 +101,11 @@ def draw_curves(
         for line in curve.lines:
             if line.cross is not None:
                 marker = RECOVERED if line.recovered else DIVERGED
-                ax.plot(*line.cross, color=style.colour, zorder=5, **marker)
+                ax.plot(*line.cross, color=style.colour, zorder=5, clip_on=False, **marker)
         (bold,) = ax.plot(curve.x, curve.y, color=style.colour, linewidth=2)
         bold.set_dashes(style.dashes)
     if metric.key in _SLOPES:
         ax.axhline(1.0, color="#999999", linewidth=0.8)
-    log, floor = log_scale(block, metric), block.floors.get(metric.key)
-    low, high = block.extent(metric)
-    if low < high:
-        ax.set_yscale("log" if log else "linear")
-        ax.set_ylim(*with_room(low, high, log))
     if floor is not None:
         floor_line(ax, floor, f"{floor_name(block)} {number(floor)}", below=metric.better == "lower")
     plain_axes(ax, log)

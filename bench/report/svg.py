@@ -10,7 +10,7 @@ import numpy as np
 from markupsafe import Markup, escape
 
 from .canvas import few_ticks, log_ticks, tick, with_room
-from .curves import Curve, Style
+from .curves import Curve, Style, on_axis
 from .palette import CYCLE
 
 WIDTH, HEIGHT = 400, 230
@@ -23,8 +23,6 @@ class Scale:
     def __init__(
         self, low: float, high: float, start: float, end: float, log: bool = False, room: float = 0.04
     ) -> None:
-        if low == high:
-            low, high = (low / 2, high * 2) if log else (low - 0.5, high + 0.5)
         self.low, self.high = with_room(low, high, log, room)
         self.start, self.end, self.log = start, end, log
 
@@ -55,7 +53,8 @@ def chart(
         styles: by objective.
         labels: of the two axes.
         floor: its value, its name, and whether the name stands below it.
-        extent: the values that the vertical axis covers besides the curves'.
+        extent: the values that the vertical axis covers, and the floor: what lies beyond is drawn at its ends, and
+            said. By default the curves'.
         log: whether it is logarithmic.
         stairs: whether the lines are a survival curve, whose axis goes down to 0.
     """
@@ -63,16 +62,26 @@ def chart(
     if not lines:
         return Markup("")
     x = np.concatenate([line.x for line in lines])
-    values = np.concatenate([*(line.y for line in lines), extent, [floor[0] if floor else math.nan]])
+    covered = [line.y for line in lines] if math.isnan(extent[0]) else [np.array(extent)]
+    values = np.concatenate([*covered, [floor[0] if floor else math.nan]])
     low, high = (0.0 if stairs else np.nanmin(values)), np.nanmax(values)
     xs = Scale(min(0.0, x.min()), x.max(), _LEFT, WIDTH - _RIGHT)
     ys = Scale(low, high, HEIGHT - _BOTTOM, _TOP, log, room=0.08)
     parts = [_frame(xs, ys, *labels)]
-    parts += [_curve(curve, styles[curve.objective], xs, ys, stairs) for curve in curves]
+    drawn, beyond = on_axis(curves, ys.low, ys.high)
+    parts += [_curve(curve, styles[curve.objective], xs, ys, stairs) for curve in drawn]
+    if beyond:
+        parts.append(_beyond(beyond, right=floor is not None and floor[2]))
     if floor is not None:
         parts.append(_floor(*floor, ys))
     label = escape(f"{labels[1]} against {labels[0]}: {', '.join(curve.objective for curve in curves)}")
     return Markup(f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">{"".join(parts)}</svg>')
+
+
+def _beyond(text: str, right: bool) -> str:
+    """Where the floor's name is not."""
+    x, anchor = (WIDTH - _RIGHT - 3, "end") if right else (_LEFT + 4, "start")
+    return f'<text class="beyond" x="{x}" y="{_TOP + 13}" text-anchor="{anchor}">{text}</text>'
 
 
 def _floor(value: float, name: str, below: bool, ys: Scale) -> str:

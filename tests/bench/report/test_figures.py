@@ -4,6 +4,7 @@ import io
 import itertools
 import multiprocessing
 import os
+import shutil
 import sys
 import threading
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
@@ -439,3 +441,37 @@ def test_a_metric_has_the_same_axis_on_every_data_set(make_sweep: Make, tmp_path
     assert figures["8gaussians", "quality"].axes[0].get_ylim()[0] < 0.001
     _, *slopes = figures["8gaussians", "stability"].axes
     assert len({ax.get_ylim() for ax in slopes}) == 1
+
+
+def explode(folder: Path) -> None:
+    """Of a finished run: all that it measured grows by a factor of a million on its last steps."""
+    history = pd.read_csv(folder / "history.csv")
+    measured = history.columns.difference(["step", "critic_steps", "images", "seconds"])
+    history[measured] = history[measured].mul(np.geomspace(1, 1e6, len(history)), axis=0)
+    history.to_csv(folder / "history.csv", index=False)
+
+
+def test_an_exploded_run_leaves_the_axes_of_the_others_as_they_are(make_sweep: Make, tmp_path: Path) -> None:
+    what: dict[str, Any] = {"objectives": ("a", "b"), "datasets": ("8gaussians", "25gaussians")}
+    exploded = ("a", "8gaussians", 1)
+    without, beside = make_sweep(tmp_path / "without", **what), tmp_path / "beside"
+    make_sweep(beside, **what, statuses={exploded: "diverged"})
+    shutil.rmtree(without / "runs" / "a-8gaussians-matched-1")
+    explode(beside / "runs" / "a-8gaussians-matched-1")
+    before, now = (_draw(*_load(folder)) for folder in (without, beside))
+    for name, kind in itertools.product(what["datasets"], ("quality", "stability")):
+        for ax, old in zip(now[name, kind].axes, before[name, kind].axes, strict=True):
+            assert (ax.get_ylim(), ax.get_yscale()) == (old.get_ylim(), old.get_yscale())
+            shown = [line.get_ydata() for line in ax.get_lines() if len(np.atleast_1d(line.get_xdata())) != 2]
+            values = np.concatenate([np.ravel(np.asarray(y, float)) for y in shown])
+            assert ((values >= ax.get_ylim()[0]) & (values <= ax.get_ylim()[1])).all()
+    told = {name: [t.get_text() for t in now[name, "quality"].axes[0].texts] for name in what["datasets"]}
+    assert "1 run beyond the axis" in told["8gaussians"] and "1 run beyond the axis" not in told["25gaussians"]
+
+
+def test_axes_of_runs_of_which_none_completed_span_them_all(make_sweep: Make, tmp_path: Path) -> None:
+    make_sweep(tmp_path, ("a",), ("8gaussians",), seeds=1, statuses={("a", "8gaussians", 0): "diverged"})
+    explode(tmp_path / "runs" / "a-8gaussians-matched-0")
+    figure = _draw(*_load(tmp_path))["8gaussians", "quality"]
+    assert figure.axes[0].get_ylim()[1] > 100
+    assert not [t.get_text() for ax in figure.axes for t in ax.texts if "beyond" in t.get_text()]

@@ -95,3 +95,18 @@ def test_chart_is_as_high_as_it_is_told_to_be() -> None:
         seed = next(p for p in root.iter(f"{SVG}path") if p.get("class") == "median").get("d") or ""
         levels.append([float(y) for y in re.findall(r"\d+\.\d+", seed)[1::2]])
     assert max(levels[0]) - min(levels[0]) < 0.3 * (max(levels[1]) - min(levels[1]))
+
+
+def test_chart_draws_what_is_beyond_its_axis_at_the_edge_and_says_so() -> None:
+    found = [_curve("a", [3, 2, 1]), _curve("b", [3, 90, 1e9], cross=(100, 1e9)), _curve("c", [3, 2, 1])]
+    texts, high = [], []
+    for extent in ((1.0, 6.0), (0.0, 1e12)):
+        root = _parse(chart(found, styles(["a", "b", "c"]), ("x", "y"), extent=extent))
+        paths = [path.get("d") or "" for path in root.iter(f"{SVG}path") if path.get("class") in ("seed", "median")]
+        places = [float(y) for path in paths for y in re.findall(r"\d+\.\d+", path)[1::2]]
+        assert all(8 <= y <= 192 for y in places)
+        (cross,) = [path.get("d") or "" for path in root.iter(f"{SVG}path") if path.get("class") == "cross"]
+        high.append(float(re.findall(r"\d+\.\d+", cross)[1]) + 4)
+        texts.append([text.text for text in root.iter(f"{SVG}text") if "beyond" in (text.text or "")])
+    assert texts == [["2 runs beyond the axis"], []]
+    assert high[0] == pytest.approx(8) and high[1] > 150
