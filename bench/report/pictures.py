@@ -103,9 +103,12 @@ def samples_figure(block: Block, styles: Mapping[str, Style]) -> Figure | None:
     if real is None or judges_critics(block):
         return None
     window = view(real) if real.ndim == 2 else None
+    real = real if window is None else window.plane(real)
     panels: list[tuple[str, np.ndarray | None, str]] = [(_title("real data"), real, "#000000")]
     for objective, run in shown.items():
         fake = samples[objective]["fake"] if run else None
+        if fake is not None and window is not None:
+            fake = window.plane(fake)
         panels.append((_title(objective, _state(run), _outside(fake, window)), fake, styles[objective].colour))
     columns = min(len(panels), 5)
     rows = -(-len(panels) // columns)
@@ -175,10 +178,10 @@ def _state(run: RunRecord | None) -> str:
 
 
 def _outside(samples: np.ndarray | None, window: View | None) -> str:
-    """How many points the window does not show; nothing where it shows all."""
+    """How many points of the plane the window does not show; nothing where it shows all."""
     if samples is None or window is None:
         return ""
-    outside = len(samples) - int(window.inside(window.plane(samples)).sum())
+    outside = len(samples) - int(window.inside(samples).sum())
     return f"{outside} of {len(samples)} outside" if outside else ""
 
 
@@ -193,7 +196,7 @@ def _slack(figure: Figure, columns: int) -> float:
 
 
 def _panel(ax: Axes, corner: tuple[float, float], samples: np.ndarray | None, window: View | None, colour: str) -> None:
-    """Draws one panel into the square at `corner` (lower left)."""
+    """Draws one panel into the square at `corner` (lower left): images, or points of the window's plane."""
     x, y, side = *corner, 1 - _GAP
     if samples is None:
         ax.text(x + side / 2, y + side / 2, "no samples", ha="center", va="center", color="#777777")
@@ -216,6 +219,5 @@ def _points(ax: Axes, corner: tuple[float, float], points: np.ndarray, window: V
     x, y, side = *corner, 1 - _GAP
     extent = (x, x + side, y, y + side)
     ax.imshow(window.density, origin="lower", extent=extent, aspect="auto", cmap="Greys", vmin=0, vmax=1.6)
-    points = window.plane(points)
     places = (points[window.inside(points)][:2000] - window.low) / (window.high - window.low) * side + np.array([x, y])
     ax.scatter(*places.T, s=2.5, color=colour, alpha=0.5, linewidths=0)
