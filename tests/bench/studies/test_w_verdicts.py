@@ -1,5 +1,6 @@
 """W1–W4: verdicts of invented critics, by criteria fixed in advance, and the way from training to picture."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +11,7 @@ from lipbench.bench.studies import STUDIES, NotAtThisScale, Outcome, Resources, 
 from lipbench.bench.studies.claims.known_transport import runs, w1, w2, w3, w4
 from lipbench.bench.studies.engine.judge import judge
 from lipbench.bench.studies.engine.store import frame
+from lipbench.objectives import BadInput
 
 CLIP, GP, LP, SN = runs.CLIP, runs.GP, runs.LP, runs.SN
 GOOD = {CLIP: 0.3, GP: 0.9, LP: 0.9, SN: 0.4}
@@ -53,11 +55,13 @@ def test_w2_says_which_method_was_not_measured() -> None:
 
 
 def test_w2_needs_the_authors_pairs(tmp_path: Path) -> None:
-    setting = Setting("full", (0,), {"steps": 0}, tmp_path, tmp_path, Resources(data=tmp_path))
+    setting = Setting("full", (0,), {"steps": 0, "methods": [SN]}, tmp_path, tmp_path, Resources(data=tmp_path))
     with pytest.raises(NotAtThisScale, match="w1_benchmark"):
         w2.resolve(setting)
     (tmp_path / "w1_benchmark").mkdir()
     assert w2.resolve(setting) == {}
+    with pytest.raises(BadInput, match=r"unknown method of W2 'wgan-gq' \(did you mean 'wgan-gp'\?\)"):
+        w2.resolve(replace(setting, options={"methods": [SN, "wgan-gq"]}))
 
 
 @pytest.mark.parametrize(
