@@ -153,24 +153,35 @@ def test_checkpoint_brings_back_the_time_that_went_into_a_run(
     assert 100 < (result.cost.seconds_per_iteration or 0) < 110
 
 
+@pytest.mark.parametrize(
+    ("loss", "outcome"),
+    [
+        ("batch.fake.square().mean() * (1.0 if batch.step < 35 else 1e-12)", ("diverged", "frozen")),
+        (
+            "batch.fake.var() if batch.step < 30 else (batch.fake.var(dim=0) - 1).square().sum()",
+            ("completed", "collapsed"),
+        ),
+    ],
+    ids=["the first gradient", "a collapse that has passed"],
+)
 def test_checkpoint_brings_back_what_was_known_of_divergence(
-    make_run: MakeRun, careful: RunContext, interrupt_at: InterruptAt, write_plugin: WritePlugin
+    make_run: MakeRun,
+    careful: RunContext,
+    interrupt_at: InterruptAt,
+    write_plugin: WritePlugin,
+    loss: str,
+    outcome: tuple[str, str],
 ) -> None:
-    """The gradient's first value, and a collapse that has passed, lie before the stop."""
-    write_plugin(
-        "def generator_loss(self, critic, batch):\n"
-        "    if batch.step < 45:\n"
-        "        return batch.fake.square().mean()\n"
-        "    return (1.0 if batch.step < 75 else 1e-12) * (batch.fake - batch.real).square().mean()"
-    )
-    content = {"objectives": ["my.py:Mine"], "recipe": {"name": "r", "lr": 0.03, "batch": 64}, "steps": 100}
-    content |= {"evaluation": {"count": 20, "points": 50, "mode_points": 100}}
-    with interrupt_at(60), pytest.raises(KeyboardInterrupt):
+    """What the outcome depends on lies before the stop."""
+    write_plugin(f"def generator_loss(self, critic, batch):\n    return {loss}")
+    content = {"objectives": ["my.py:Mine"], "recipe": {"name": "r", "lr": 0.1, "batch": 64}, "steps": 60}
+    content |= {"evaluation": {"count": 12, "points": 50, "mode_points": 100}}
+    with interrupt_at(40), pytest.raises(KeyboardInterrupt):
         make_run(careful, **content)
-    assert checkpoints(careful)[-1].stem == "000000060"
+    assert checkpoints(careful)[-1].stem == "000000040"
     context = replace(careful, checkpoint_seconds=1e9)
     stopped = make_run(context, **content)
-    assert stopped.result.outcome.reason == "frozen"
+    assert (stopped.status, stopped.result.outcome.reason) == outcome
     assert_same(stopped, make_run(elsewhere(context), **content))
 
 
