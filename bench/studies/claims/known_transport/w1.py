@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ...engine.contract import Criterion, Measure, Part, Row, Setting, Study
-from ...plotting.style import label, legend, panels
+from ...plotting.style import label, panels, shared_legend
 from .runs import CLIP, GP, LP, SIZES, SN, critic_rows, draw
 
 PAIRS = ((16, 4), (16, 64), (64, 4), (64, 64))
@@ -33,7 +33,7 @@ def plot(measurements: pd.DataFrame) -> Figure:
     figure, (axis,) = panels("W1  Cosine of the critic's gradient and the true one", width=7.6)
     draw(axis, measurements, "cosine", published=True)
     label(axis, "", "cos", "hollow: published, on the authors' own pairs")
-    legend(axis)
+    shared_legend(figure, axis)
     return figure
 
 

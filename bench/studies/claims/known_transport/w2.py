@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from .....objectives.errors import unknown
 from ....data.files import root
 from ...engine.contract import Criterion, Measure, NotAtThisScale, Part, Row, Scale, Setting, Size, Study
-from ...plotting.style import label, legend, panels
+from ...plotting.style import label, panels, shared_legend
 from .runs import AUTHORS_SN, CLIP, GP, LP, SIZES, SN, critic_rows, draw
 from .w1 import DOCUMENT
 
@@ -47,7 +47,7 @@ def plot(measurements: pd.DataFrame) -> Figure:
     figure, (axis,) = panels("W2  Our cosines and the published ones, on the authors' pairs", width=7.6)
     draw(axis, measurements, "cosine", published=True)
     label(axis, "", "cos", "hollow: published")
-    legend(axis)
+    shared_legend(figure, axis)
     return figure
 
 
