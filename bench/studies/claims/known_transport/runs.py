@@ -71,9 +71,10 @@ def draw(axis: Axes, measurements: pd.DataFrame, measurement: str, published: bo
     """Every run's measurement by pair, published cosines hollow."""
     pairs = sorted({(int(d), int(n)) for d, n in zip(measurements["d"], measurements["n"], strict=True)})
     places = {pair: place for place, pair in enumerate(pairs)}
-    for i, (objective, color) in enumerate(COLORS.items()):
-        own = measurements[measurements["objective"] == objective]
-        shift = 0.14 * (i - 0.5 * (len(COLORS) - 1))
+    drawn = [name for name in COLORS if (measurements["objective"] == name).any()]
+    for i, objective in enumerate(drawn):
+        own, color = measurements[measurements["objective"] == objective], COLORS[objective]
+        shift = 0.14 * (i - 0.5 * (len(drawn) - 1))
         x = [places[int(d), int(n)] + shift for d, n in zip(own["d"], own["n"], strict=True)]
         axis.plot(x, own[measurement], "o", color=color, markersize=4, label=objective)
         if published and "published" in own:
