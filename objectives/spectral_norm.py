@@ -71,8 +71,8 @@ class SpectralNorm(Objective):
         loss: see `Objective`; the paper trains with `non_saturating` and `hinge`.
         power_iterations: in each critic step, ≥ 1. More follow σ closer where weights move fast.
         constant_sigma: no gradient goes through σ, so each step also lengthens W along its first singular vectors,
-            which eq. 12 takes out: W tends to rank one, the critic to a linear one. The code of Korotin et al. 2022
-            (arXiv:2206.07767) does so; the paper and torch do not.
+            which eq. 12 takes out, and W tends to rank one. The code of Korotin et al. 2022 (arXiv:2206.07767) does so;
+            the paper and torch do not.
 
     Raises:
         BadInput: for a number of power iterations below 1.

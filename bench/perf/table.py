@@ -83,9 +83,13 @@ def machine(about: Mapping[str, Any], command: str, load: Sequence[float]) -> di
 
 def print_rows(rows: Sequence[Row], console: Console) -> None:
     """A table per part."""
-    parts = [(part, [row.cells()[1:] for row in group]) for part, group in groupby(rows, key=lambda row: row.part)]
+    tables = []
+    for part, group in groupby(rows, key=lambda row: row.part):
+        cells = [row.cells()[1:] for row in group]
+        filled = [i for i in range(len(HEADINGS) - 1) if any(line[i] for line in cells)]  # goals are rare
+        tables.append(Table(part, [HEADINGS[1 + i] for i in filled], [[line[i] for i in filled] for line in cells]))
     console.print("What lipbench costs", style="bold")
-    print_tables([Table(part, HEADINGS[1:], cells) for part, cells in parts], _coverage_notes(rows), console)
+    print_tables(tables, _coverage_notes(rows), console)
 
 
 def perf_csv(rows: Sequence[Row]) -> str:

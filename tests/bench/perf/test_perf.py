@@ -235,6 +235,7 @@ def test_printed_fits_a_narrow_terminal_with_each_part_once() -> None:
         print_rows([*ROWS, ROWS[1]], console)
     lines = [line.rstrip() for line in said.get().splitlines()]
     assert [line.strip() for line in lines].count("c") == 1
+    assert sum("goal" in line for line in lines) == 1  # the other part has none
     assert sum("1.500 ×" in line and "≥ 1.8" in line and line.endswith("no") for line in lines) == 2
     assert max(map(len, lines)) <= 80
 
