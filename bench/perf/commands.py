@@ -20,12 +20,11 @@ steps: 4
 seeds: {seeds}
 evaluation: {{count: 4, points: 100, mode_points: 2500, images: 100, repeats: 1}}
 """
-# Of a number of runs: the data sets, and the seeds on each.
+# By their number of runs: the data sets, and the seeds on each.
 FOLDERS = {
     4: ("8gaussians", "1"),
     28: ("8gaussians, mnist5k", "{8gaussians: 4, mnist5k: 3}"),
     300: ("8gaussians", "75"),
-    1000: ("8gaussians", "250"),
 }
 NOTHING = Goal("≤", 2.0)
 HELP = (("--help", Goal("≤", 0.5)), ("list objectives", Goal("≤", 1.0)))

@@ -23,9 +23,8 @@ from .shared import POLL, Watch, portable
 from .worker import make
 
 ARRAY = 1000  # jobs in one array; Slurm's usual limit is 1001
-NUMBER = re.compile(
-    r"[0-9]+(_[0-9]+)?"
-)  # of a job, in an array or not: what else a file says may be an option of sacct
+# Of a job, in an array or not: what else a file says may be an option of sacct.
+NUMBER = re.compile(r"[0-9]+(_[0-9]+)?")
 HOURS = 12  # of a job, where nothing is said
 
 
